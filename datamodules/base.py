@@ -1,0 +1,59 @@
+"""What every data set of the project can do, synthetic or real."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+
+from datamodules.lengths import UNITS, LengthDistribution
+
+Batch = dict[str, Tensor]
+"""Tensors by the names transformers uses.
+
+text: `input_ids`, `labels` (batch, tokens) int64, `labels` -100 where nothing is predicted;
+speech: `input_values` (batch, samples) float32, `mask_time_indices` (batch, frames) bool,
+`labels` (batch, frames) int64; vision: `pixel_values` (batch, 3, side, side) float32, `labels`
+(batch,) int64. `attention_mask` of the input's shape, int64, only when something is padded.
+"""
+
+
+class ModalityData(LightningDataModule, ABC):
+    """Batches of one modality, of an exact length or as a data set has them."""
+
+    modality: str
+    batch_source: str
+
+    @property
+    def unit(self) -> str:
+        """Unit of a length: `tokens`, `frames` or `pixels` per side."""
+        return UNITS[self.modality]
+
+    @abstractmethod
+    def lengths(self) -> LengthDistribution:
+        """Return the lengths of all samples on the modality's axis, decoding nothing."""
+
+    @abstractmethod
+    def batch_at(self, length: int, batch_size: int, seed: int = 0) -> Batch:
+        """Return a batch at exactly this length of the modality's axis.
+
+        Args:
+            length: Tokens, frames, or pixels per side (rounded up to a multiple of 32).
+            batch_size: Samples in the batch.
+            seed: Chooses what is random: synthetic samples, masked positions.
+        """
+
+    @abstractmethod
+    def facts(self) -> dict[str, int]:
+        """Return what a model must know of the data, as its constructor's arguments."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a text that changes when the data change."""
+
+
+def generator_for(*words: int) -> torch.Generator:
+    """Return a random generator that depends on all of these non-negative integers."""
+    state = np.random.SeedSequence(words).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state))

@@ -1,0 +1,28 @@
+"""From a modality's axis to the size of its raw input and back.
+
+Source: the convolutional front end of HuBERT Base, strides 5*2^6 and receptive field 400.
+"""
+
+from datamodules.errors import validate_minimum
+
+SAMPLE_RATE_HZ = 16_000
+FRAME_SAMPLES = 400  # one frame sees 25 ms ...
+HOP_SAMPLES = 320  # ... and the next one starts 20 ms later
+SIDE_MULTIPLE = 32  # Swin halves a side of patches of 4 pixels three times
+
+
+def samples_for_frames(frames: int) -> int:
+    """Return the fewest 16 kHz samples that give exactly `frames` speech frames."""
+    validate_minimum("frames", frames, 1)
+    return FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
+
+
+def frames_for_samples(samples: int) -> int:
+    """Return the speech frames that `samples` 16 kHz samples give; 0 when too few for one."""
+    return max(0, (samples - FRAME_SAMPLES) // HOP_SAMPLES + 1)
+
+
+def round_up_side(pixels: int, multiple: int = SIDE_MULTIPLE) -> int:
+    """Return the smallest multiple of `multiple` that is not below `pixels`."""
+    validate_minimum("pixels", pixels, 1)
+    return -(-pixels // multiple) * multiple

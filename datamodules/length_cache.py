@@ -1,0 +1,31 @@
+"""Lengths of tokenised texts, kept between processes: counting tokens can take minutes.
+
+A sweep asks for them in every one of its processes. Files are named by a fingerprint of the text
+and the tokenizer; the folder is `$XDG_CACHE_HOME/tipping-point` and may be deleted at any time.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Lengths = NDArray[np.int32]
+
+
+def cached_lengths(key: str, count: Callable[[], Lengths]) -> Lengths:
+    """Return the lengths kept under `key`, or count them and keep them."""
+    cache_home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    path = Path(cache_home).expanduser() / "tipping-point" / f"lengths-{key}.npy"
+    with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged: count
+        kept: Lengths = np.load(path, allow_pickle=False)
+        return kept
+    lengths = count()
+    with contextlib.suppress(OSError):  # a home that cannot be written costs time, nothing else
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.npy")
+        np.save(temporary, lengths)
+        temporary.replace(path)
+    return lengths

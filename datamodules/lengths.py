@@ -1,0 +1,167 @@
+"""The length distribution of a data set, and its file."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+from datamodules.errors import DataError, validate_choice
+
+UNITS = {"text": "tokens", "speech": "frames", "vision": "pixels"}
+
+
+@dataclass(frozen=True)
+class LengthDistribution:
+    """How many samples of a data set have which length.
+
+    Args:
+        name: What to call the data set in a plot.
+        modality: `text`, `speech` or `vision`.
+        unit: Unit of `values`: `tokens`, `frames` or `pixels` (side of the square with the
+            image's area).
+        values: Lengths on the modality's axis, ascending, each once.
+        counts: Samples that have each length.
+        source: Where the data came from.
+
+    Raises:
+        DataError: the parts do not fit together.
+    """
+
+    name: str
+    modality: str
+    unit: str
+    values: tuple[int, ...]
+    counts: tuple[int, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        validate_choice("modality", self.modality, tuple(UNITS))
+        if self.unit != UNITS[self.modality]:
+            raise DataError(
+                f"`unit` of {self.modality} must be {UNITS[self.modality]}, got {self.unit!r}"
+            )
+        _validate_numbers("values", self.values)
+        _validate_numbers("counts", self.counts)
+        if len(self.values) != len(self.counts):
+            raise DataError(
+                "`values` and `counts` must have the same number of entries, "
+                f"got {len(self.values)} and {len(self.counts)}"
+            )
+        if any(left >= right for left, right in pairwise(self.values)):
+            raise DataError("`values` must be ascending and without repetition")
+
+    @property
+    def count(self) -> int:
+        """Number of samples."""
+        return sum(self.counts)
+
+    def quantiles(self, fractions: Sequence[float]) -> list[int]:
+        """Return, for each fraction, the shortest length that this share of samples fits in."""
+        cumulative = list(accumulate(self.counts))
+        return [self._quantile(fraction, cumulative) for fraction in fractions]
+
+    def _quantile(self, fraction: float, cumulative: Sequence[int]) -> int:
+        if not 0 <= fraction <= 1:
+            raise DataError(f"a quantile must lie between 0 and 1, got {fraction}")
+        needed = fraction * self.count
+        # The tolerance keeps 0.07 * 100 = 7.000000000000001 from asking for an eighth sample.
+        return next(
+            value
+            for value, below in zip(self.values, cumulative, strict=True)
+            if below >= needed - 1e-9 * self.count
+        )
+
+    @classmethod
+    def from_lengths(
+        cls, lengths: Iterable[int], name: str, modality: str, source: str
+    ) -> "LengthDistribution":
+        """Count the lengths of single samples."""
+        validate_choice("modality", modality, tuple(UNITS))
+        counted = sorted(Counter(int(length) for length in lengths).items())
+        if not counted:
+            raise DataError(f"`source` {source} holds no samples")
+        values, counts = zip(*counted, strict=True)
+        return cls(name, modality, UNITS[modality], values, counts, source)
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the distribution, under a temporary name first."""
+        target = Path(path)
+        fields = {
+            "name": self.name,
+            "modality": self.modality,
+            "unit": self.unit,
+            "count": self.count,
+            "values": list(self.values),
+            "counts": list(self.counts),
+            "source": self.source,
+        }
+        try:
+            _write_text(target, json.dumps(fields) + "\n")
+        except OSError as error:
+            raise DataError(f"cannot write lengths to {target}: {error.strerror}") from error
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> "LengthDistribution":
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: the file is missing, is not JSON or does not hold a distribution.
+        """
+        try:
+            fields = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"cannot read lengths from {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise DataError(f"lengths file {path} is not JSON: {error}") from error
+        try:
+            return _from_fields(fields)
+        except DataError as error:
+            raise DataError(f"lengths file {path}: {error}") from error
+
+
+_FIELDS = ("count", "counts", "modality", "name", "source", "unit", "values")
+
+
+def _from_fields(fields: Any) -> LengthDistribution:
+    if not isinstance(fields, dict) or not fields.keys() >= set(_FIELDS):
+        raise DataError(f"expected an object with {', '.join(_FIELDS)}")
+    for name in ("modality", "name", "source", "unit"):
+        if not isinstance(fields[name], str):
+            raise DataError(f"`{name}` must be a string, got {fields[name]!r}")
+    for name in ("counts", "values"):
+        if not isinstance(fields[name], list):
+            raise DataError(f"`{name}` must be a list, got {fields[name]!r}")
+    distribution = LengthDistribution(
+        fields["name"],
+        fields["modality"],
+        fields["unit"],
+        tuple(fields["values"]),
+        tuple(fields["counts"]),
+        fields["source"],
+    )
+    if distribution.count != fields["count"]:
+        raise DataError(
+            f"`count` must be the sum of `counts`, {distribution.count}, got {fields['count']}"
+        )
+    return distribution
+
+
+def _validate_numbers(setting: str, numbers: Sequence[Any]) -> None:
+    if not numbers:
+        raise DataError(f"`{setting}` must not be empty")
+    for number in numbers:
+        if type(number) is not int or number < 1:
+            raise DataError(f"`{setting}` must be positive integers, got {number!r}")
+
+
+def _write_text(target: Path, text: str) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

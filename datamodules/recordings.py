@@ -1,0 +1,188 @@
+"""Finding audio files, reading their lengths from headers, and decoding them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from datamodules.errors import BadSampleError, DataError
+from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from datamodules.real import BadSamples
+
+Entry = TypeVar("Entry")
+LAYOUTS = ("auto", "folder", "librispeech", "manifest")
+SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
+LIBRISPEECH_FILES = "*/*/*/*.flac"  # subset/speaker/chapter/utterance
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An audio file and its length in samples at 16 kHz."""
+
+    path: Path
+    num_samples: int
+
+
+def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[Recording]:
+    """List the recordings of a folder or a manifest, in a fixed order, decoding nothing."""
+    path, layout = _resolve(source, layout)
+    if layout == "manifest":
+        return _readable(_manifest_lines(path), _parse_line, bad_samples)
+    return _readable(list_files(path, layout), _read_header, bad_samples)
+
+
+def list_paths(source: str, layout: str) -> list[Path]:
+    """Return the manifest, if there is one, and all audio files, opening none of them."""
+    path, layout = _resolve(source, layout)
+    if layout != "manifest":
+        return list_files(path, layout)
+    lines = _manifest_lines(path)
+    return [path, *(folder / line.rpartition("\t")[0] for _, _, folder, line in lines)]
+
+
+def _resolve(source: str, layout: str) -> tuple[Path, str]:
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise DataError(f"`source` must be a folder of audio or a manifest, {path} does not exist")
+    if layout == "auto":
+        layout = _recognise_layout(path)
+    if path.is_dir() == (layout == "manifest"):
+        expected = "file" if layout == "manifest" else "folder"
+        raise DataError(f"`source` of layout {layout} must be a {expected}, got {path}")
+    return path, layout
+
+
+def list_files(path: Path, layout: str) -> list[Path]:
+    """Return the audio files under a folder, sorted."""
+    if layout == "librispeech":
+        files = sorted(_librispeech_root(path).glob(LIBRISPEECH_FILES))
+    else:
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if not files:
+        wanted = LIBRISPEECH_FILES if layout == "librispeech" else ", ".join(SUFFIXES)
+        raise DataError(f"`source` {path} holds no audio files ({wanted})")
+    return files
+
+
+def resampled_length(num_samples: int, rate_hz: int) -> int:
+    """Return how many 16 kHz samples `num_samples` samples become."""
+    return -(-num_samples * SAMPLE_RATE_HZ // rate_hz)
+
+
+def decode(recording: Recording, num_samples: int) -> Tensor:
+    """Decode the first `num_samples` 16 kHz samples, mixed to mono, (num_samples,) float32.
+
+    Raises:
+        BadSampleError: the file cannot be decoded, or is not as long as it was listed.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(recording.path) as file:
+            _check_length(recording, file)
+            # A tenth of a second more, so that the resampling filter sees what follows.
+            wanted = -(-num_samples * file.samplerate // SAMPLE_RATE_HZ) + file.samplerate // 10
+            samples = file.read(min(wanted, file.frames), dtype="float32", always_2d=True)
+            rate_hz = file.samplerate
+            complete = len(samples) == min(wanted, file.frames)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(recording.path, error) from error
+    if not complete:
+        raise BadSampleError(f"audio file {recording.path} is damaged: it ends too early")
+    return _resample(torch.from_numpy(samples).mean(1), rate_hz)[:num_samples]
+
+
+def _check_length(recording: Recording, file: Any) -> None:
+    actual = resampled_length(file.frames, file.samplerate)
+    if actual != recording.num_samples:
+        raise BadSampleError(
+            f"audio file {recording.path} must have {recording.num_samples} samples at "
+            f"{SAMPLE_RATE_HZ} Hz, as listed, got {actual}"
+        )
+
+
+def _resample(samples: Tensor, rate_hz: int) -> Tensor:
+    if rate_hz == SAMPLE_RATE_HZ:
+        return samples
+    from torchaudio.functional import resample
+
+    resampled: Tensor = resample(samples, rate_hz, SAMPLE_RATE_HZ)
+    # torchaudio counts in single precision, which is off by some samples for long recordings.
+    missing = resampled_length(len(samples), rate_hz) - len(resampled)
+    return torch.nn.functional.pad(resampled, (0, missing))
+
+
+def _recognise_layout(path: Path) -> str:
+    if not path.is_dir():
+        return "manifest"
+    is_librispeech = next(_librispeech_root(path).glob(LIBRISPEECH_FILES), None) is not None
+    return "librispeech" if is_librispeech else "folder"
+
+
+def _librispeech_root(path: Path) -> Path:
+    return path / "LibriSpeech" if (path / "LibriSpeech").is_dir() else path
+
+
+def _manifest_lines(path: Path) -> list[tuple[Path, int, Path, str]]:
+    """Return manifest, line number, root folder and text of every line after the first."""
+    try:
+        root, *lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"`source` {path} is not a manifest: a text file whose first line is the root folder "
+            "and the others `path<TAB>samples`"
+        ) from error
+    if "\t" in root:
+        raise DataError(f"the first line of manifest {path} must be the root folder, got {root!r}")
+    # A relative root is meant from the manifest, wherever a command is run.
+    folder = path.parent / Path(root.strip()).expanduser()
+    return [(path, number, folder, line) for number, line in enumerate(lines, 2) if line.strip()]
+
+
+def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:
+    manifest, number, folder, line = entry
+    name, _, count = line.rstrip().rpartition("\t")
+    if not name or not (count.isascii() and count.isdigit()):
+        raise BadSampleError(
+            f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line!r}"
+        )
+    return _long_enough(Recording(folder / name, int(count)))
+
+
+def _read_header(path: Path) -> Recording:
+    import soundfile
+
+    try:
+        header = soundfile.info(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from error
+    return _long_enough(Recording(path, resampled_length(header.frames, header.samplerate)))
+
+
+def _long_enough(recording: Recording) -> Recording:
+    if recording.num_samples < FRAME_SAMPLES:
+        raise BadSampleError(
+            f"audio file {recording.path} must have at least {FRAME_SAMPLES} samples at "
+            f"{SAMPLE_RATE_HZ} Hz, one frame, got {recording.num_samples}"
+        )
+    return recording
+
+
+def _unreadable(path: Path, error: Exception) -> BadSampleError:
+    reason = "it does not exist" if not path.exists() else str(error).split(": ")[-1].rstrip(".")
+    return BadSampleError(f"audio file {path} cannot be read: {reason}")
+
+
+def _readable(
+    entries: Iterable[Entry], make: Callable[[Entry], Recording], bad_samples: BadSamples
+) -> list[Recording]:
+    recordings = []
+    for entry in entries:
+        try:
+            recordings.append(make(entry))
+        except BadSampleError as error:
+            bad_samples.handle(error)
+    return recordings

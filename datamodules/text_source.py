@@ -1,0 +1,158 @@
+"""Opening texts and tokenizers, from files or, when a hub name is given, from the hub."""
+
+import csv
+import glob
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from datamodules.errors import DataError
+
+BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".tsv": "csv"}
+
+
+def local_path(name: str) -> Path | None:
+    """Return the path when `name` is a file or folder here, or can only have been meant so."""
+    path = Path(name).expanduser()
+    is_path = name.startswith(("/", ".", "~")) or name.count("/") > 1
+    return path if is_path or path.exists() or path.suffix in BUILDERS else None
+
+
+def load_texts(source: str, text_column: str, split: str, subset: str | None) -> Any:
+    """Load one column of strings as a `datasets.Dataset`.
+
+    A local file is read anew every time, through a cache that lives as long as the reading, and
+    kept in memory; a hub data set uses the usual cache of `datasets`.
+
+    Raises:
+        DataError: no such data, or no such column of strings.
+    """
+    path = local_path(source)
+    if path is None:
+        dataset = _load(source, source, name=subset, split=split)
+    else:
+        dataset = _load_file(path, text_column, split)
+    _check_column(dataset.column_names, text_column, source)
+    kind = getattr(dataset.features[text_column], "dtype", "list")
+    if kind not in ("string", "large_string"):
+        raise DataError(f"`text_column` {text_column} of {source} must hold strings, got {kind}")
+    return dataset.select_columns([text_column])
+
+
+def _load_file(path: Path, text_column: str, split: str) -> Any:
+    if path.suffix not in BUILDERS:
+        raise DataError(
+            f"`source` must be a hub name or a file ending in {', '.join(BUILDERS)}, got {path}"
+        )
+    if not path.is_file():
+        raise DataError(f"`source` file {path} does not exist")
+    if not path.stat().st_size:
+        raise DataError(f"`source` file {path} is empty")
+    options = _csv_options(path, text_column) if BUILDERS[path.suffix] == "csv" else {}
+    with TemporaryDirectory(prefix="tipping-point-") as cache:
+        return _load(
+            str(path),
+            BUILDERS[path.suffix],
+            data_files=glob.escape(str(path.resolve())),
+            split=split,
+            cache_dir=cache,
+            keep_in_memory=True,
+            **options,
+        )
+
+
+def _csv_options(path: Path, text_column: str) -> dict[str, Any]:
+    import datasets
+
+    dialect: dict[str, Any] = {"sep": ","}
+    if path.suffix == ".tsv":  # tabs need no quotes, and texts hold lone ones
+        dialect = {"sep": "\t", "quoting": csv.QUOTE_NONE}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            quoting = dialect.get("quoting", csv.QUOTE_MINIMAL)
+            columns = next(csv.reader(file, delimiter=dialect["sep"], quoting=quoting))
+    except (StopIteration, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"`source` file {path} is not a table of text") from error
+    _check_column(columns, text_column, str(path))
+    # One typed column alone: others may change their type half way, and "NA" is a word.
+    return {
+        **dialect,
+        "usecols": [text_column],
+        "features": datasets.Features({text_column: datasets.Value("string")}),
+        "keep_default_na": False,
+    }
+
+
+def _check_column(columns: list[str], text_column: str, source: str) -> None:
+    if text_column not in columns:
+        raise DataError(
+            f"`text_column` must be a column of {source}, one of {', '.join(sorted(columns))}, "
+            f"got {text_column!r}"
+        )
+
+
+def _load(source: str, builder: str, **options: Any) -> Any:
+    import datasets
+
+    try:
+        with _without_progress_bars():
+            return datasets.load_dataset(builder, **options)
+    except StopIteration as error:
+        raise DataError(f"`source` {source} holds no samples") from error
+    except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
+        reason = str(error.__cause__ or error).strip().split("\n")[0]
+        raise DataError(f"`source` {source} cannot be read: {reason}") from error
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    import datasets
+
+    were_shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if were_shown:
+            datasets.enable_progress_bars()
+
+
+def load_tokenizer(name: str) -> Any:
+    """Load a tokenizer, given a mask and a padding token if it has none.
+
+    Raises:
+        DataError: no such tokenizer.
+    """
+    path = local_path(name)
+    if path is not None and not path.is_dir():
+        raise DataError(f"`tokenizer` must be a hub name or a folder, {path} is not a folder")
+    try:
+        tokenizer = _load_hub_tokenizer(name) if path is None else _load_folder(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise DataError(f"`tokenizer` {name} cannot be loaded: {reason}") from error
+    missing = {
+        kind: token
+        for kind, token in {"mask_token": "[MASK]", "pad_token": "[PAD]"}.items()
+        if getattr(tokenizer, kind) is None
+    }
+    if missing:
+        tokenizer.add_special_tokens(missing)
+    return tokenizer
+
+
+def _load_hub_tokenizer(name: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(name)
+
+
+def _load_folder(path: Path) -> Any:
+    from transformers import AutoTokenizer, BertTokenizer
+
+    is_bare = not any((path / name).exists() for name in ("config.json", "tokenizer_config.json"))
+    if is_bare and (path / "vocab.txt").exists():  # only BERT keeps its vocabulary in this file
+        return BertTokenizer.from_pretrained(path)
+    return AutoTokenizer.from_pretrained(path, local_files_only=True)

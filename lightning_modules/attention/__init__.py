@@ -1,0 +1,88 @@
+"""Local attention: every query sees `attention_window // 2` tokens on each side, and itself."""
+
+import torch
+from torch import Tensor
+
+from lightning_modules.attention.blocked import blocked_attention
+from lightning_modules.attention.masked import masked_attention
+from lightning_modules.window import validate_attention_window
+
+__all__ = ["IMPLEMENTATIONS", "local_attention"]
+
+IMPLEMENTATIONS = {
+    "local_blocked": blocked_attention,
+    "local_masked": masked_attention,
+}
+
+
+def local_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_window: int,
+    key_padding_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    implementation: str = "local_blocked",
+) -> Tensor:
+    """Attend to the `attention_window // 2` tokens on each side of every query, and itself.
+
+    Args:
+        query: (batch, heads, tokens, head_dim).
+        key: Same shape, dtype and device as `query`.
+        value: Same shape, dtype and device as `query`.
+        attention_window: Total width in tokens; positive and even.
+        key_padding_mask: (batch, tokens) bool, True = real token; None = all are real.
+        dropout_p: Probability of dropping an attention weight, applied whenever it is positive.
+        implementation: One of `IMPLEMENTATIONS`; never replaced silently.
+
+    Returns:
+        (batch, heads, tokens, head_dim). Rows of padded queries, and of queries that see only
+        padding, are zero; their gradients are finite.
+
+    Raises:
+        ValueError: An argument is outside what is described here.
+
+    Source: Longformer, Beltagy et al. 2020, section 3.1.
+    """
+    if implementation not in IMPLEMENTATIONS:
+        raise ValueError(
+            f"unknown `implementation` {implementation!r} of local attention; "
+            f"choose one of: {', '.join(sorted(IMPLEMENTATIONS))}"
+        )
+    validate_attention_window(attention_window)
+    _validate_tensors(query, key, value)
+    if not 0.0 <= dropout_p < 1.0:
+        raise ValueError(f"`dropout_p` must be at least 0 and below 1, got {dropout_p}")
+    if key_padding_mask is not None:
+        _validate_padding_mask(key_padding_mask, query)
+    kernel = IMPLEMENTATIONS[implementation]
+    return kernel(query, key, value, attention_window // 2, key_padding_mask, dropout_p)
+
+
+def _validate_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:
+    if query.dim() != 4 or 0 in query.shape:
+        raise ValueError(
+            "`query` must be a non-empty (batch, heads, tokens, head_dim) tensor, "
+            f"got shape {tuple(query.shape)}"
+        )
+    for name, tensor in (("key", key), ("value", value)):
+        expected = (tuple(query.shape), query.dtype, query.device)
+        got = (tuple(tensor.shape), tensor.dtype, tensor.device)
+        if got != expected:
+            raise ValueError(
+                f"`{name}` must have the shape, dtype and device of `query`, "
+                f"expected {expected}, got {got}"
+            )
+
+
+def _validate_padding_mask(key_padding_mask: Tensor, query: Tensor) -> None:
+    expected = (query.shape[0], query.shape[2])
+    if tuple(key_padding_mask.shape) != expected:
+        raise ValueError(
+            f"`key_padding_mask` must have the shape (batch, tokens) = {expected}, "
+            f"got {tuple(key_padding_mask.shape)}"
+        )
+    if key_padding_mask.dtype != torch.bool:
+        raise ValueError(
+            f"`key_padding_mask` must be of dtype torch.bool, got {key_padding_mask.dtype}"
+        )

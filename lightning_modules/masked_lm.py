@@ -1,0 +1,124 @@
+"""What all text variants share: a masked language model built from transformers' classes."""
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from lightning_modules.base import (
+    ENCODER_SIZES,
+    ModelSettings,
+    VariantModule,
+    dropout_fields,
+    mean_cross_entropy,
+)
+from lightning_modules.checkpoints import grow_positions, load_pretrained
+
+PAD_TOKEN_ID = 0
+
+
+class TextModule(VariantModule):
+    """A masked language model; logits are (batch, tokens, vocab_size)."""
+
+    modality = "text"
+    model_class: ClassVar[Any]
+    config_class: ClassVar[Any]
+    published_max_length: ClassVar[int] = 512
+    position_table: ClassVar[str] = "bert.embeddings.position_embeddings.weight"
+
+    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
+        self,
+        size: str = "tiny",
+        implementation: str | None = None,
+        attention_window: int | None = None,
+        max_length: int | None = None,
+        dropout: str = "none",
+        checkpoint: str | None = None,
+        lr: float = 1e-3,
+        vocab_size: int = 30522,
+    ) -> None:
+        """Build the model.
+
+        Args:
+            size: "base" (the published configuration), "small" or "tiny"; a checkpoint has its own.
+            implementation: Attention kernel; None = the variant's default.
+            attention_window: Total width in tokens, even; only for variants that have a window.
+            max_length: Longest input in tokens; None = as published.
+            dropout: "none" or "published".
+            checkpoint: Folder or hub name; None = random weights.
+            lr: Learning rate of AdamW.
+            vocab_size: Number of token ids; a checkpoint has its own.
+        """
+        super().__init__(
+            ModelSettings(
+                size, implementation, attention_window, max_length, dropout, checkpoint, lr
+            )
+        )
+        self.save_hyperparameters()
+        self.vocab_size = vocab_size
+        self.model = self._build_model()
+        self.vocab_size = self.model.config.vocab_size
+        self._prepare_model()
+        self.max_length = max_length or self.published_max_length
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any) -> Tensor:
+        """Compute the logits.
+
+        Args:
+            input_ids: (batch, tokens) int64.
+            attention_mask: (batch, tokens), nonzero = real token; None = all are real.
+
+        Returns:
+            (batch, tokens, vocab_size)
+        """
+        tokens = input_ids.shape[1]
+        if tokens > self.max_length:
+            raise ValueError(f"`max_length` must be at least {tokens}, got {self.max_length}")
+        return self._logits(input_ids, attention_mask)
+
+    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """Average over the tokens to be predicted; the others carry the label -100."""
+        return mean_cross_entropy(logits, batch["labels"])
+
+    def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
+        """See VariantModule."""
+        return (batch_size, length, self.vocab_size)
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits
+
+    def _build_model(self) -> Any:
+        fields = dropout_fields(
+            self.settings.dropout, "hidden_dropout_prob", "attention_probs_dropout_prob"
+        )
+        fields |= self._config_fields()
+        max_length = self.settings.max_length or self.published_max_length
+        if self.settings.checkpoint is not None:
+            model = load_pretrained(self.model_class, self.settings.checkpoint, fields)
+            rows = self._position_field(max_length, model.config.pad_token_id)
+            first = self._first_position(model.config.pad_token_id)
+            return grow_positions(model, rows, self.position_table, first)
+        config = self.config_class(
+            vocab_size=self.vocab_size,
+            pad_token_id=PAD_TOKEN_ID,
+            max_position_embeddings=self._position_field(max_length, PAD_TOKEN_ID),
+            **ENCODER_SIZES[self.settings.size].fields,
+            **fields,
+        )
+        return self.model_class(config)
+
+    def _prepare_model(self) -> None:
+        """Choose the attention kernel of the model just built."""
+        self.model.set_attn_implementation(self.implementation)
+
+    def _config_fields(self) -> dict[str, Any]:
+        """Fields of the configuration that this variant fixes."""
+        return {}
+
+    def _position_field(self, max_length: int, pad_token_id: int) -> int:
+        """Value of `max_position_embeddings` that makes room for `max_length` tokens."""
+        return max_length
+
+    def _first_position(self, pad_token_id: int) -> int:
+        """Row of the position table that the first token takes."""
+        return 0

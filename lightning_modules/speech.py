@@ -1,0 +1,140 @@
+"""Speech variants: HuBERT with full and with local attention, trained by masked prediction."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import HubertConfig, HubertModel
+
+from lightning_modules.attention.interface import localize
+from lightning_modules.base import (
+    ENCODER_SIZES,
+    ModelSettings,
+    VariantModule,
+    dropout_fields,
+    mean_cross_entropy,
+)
+from lightning_modules.checkpoints import load_pretrained
+
+CONV_WIDTHS = {"base": 512, "small": 512, "tiny": 128}
+NUM_CONV_LAYERS = 7
+MASK_TIME_PROB = 0.05  # any positive value makes the model own a mask vector; this is published
+
+
+class SpeechModule(VariantModule):
+    """HuBERT with a linear head; logits are (batch, frames, num_clusters)."""
+
+    modality = "speech"
+
+    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
+        self,
+        size: str = "tiny",
+        implementation: str | None = None,
+        attention_window: int | None = None,
+        max_length: int | None = None,
+        dropout: str = "none",
+        checkpoint: str | None = None,
+        lr: float = 1e-3,
+        num_clusters: int = 100,
+    ) -> None:
+        """Build the model.
+
+        Args:
+            size: "base" (the published configuration), "small" or "tiny"; a checkpoint has its own.
+            implementation: Attention kernel; None = the variant's default.
+            attention_window: Total width in frames, even; only for lhubert.
+            max_length: Longest input in frames; recorded only, convolutional positions need none.
+            dropout: "none" (no dropout, LayerDrop or SpecAugment) or "published".
+            checkpoint: Folder or hub name; None = random weights. The head is always random.
+            lr: Learning rate of AdamW.
+            num_clusters: Number of classes to predict.
+        """
+        super().__init__(
+            ModelSettings(
+                size, implementation, attention_window, max_length, dropout, checkpoint, lr
+            )
+        )
+        self.save_hyperparameters()
+        self.num_clusters = num_clusters
+        self.model = self._build_model()
+        self._prepare_model()
+        self.head = nn.Linear(self.model.config.hidden_size, num_clusters)
+
+    def forward(
+        self,
+        input_values: Tensor,
+        attention_mask: Tensor | None = None,
+        mask_time_indices: Tensor | None = None,
+        **_: Any,
+    ) -> Tensor:
+        """Compute the logits.
+
+        Args:
+            input_values: (batch, samples) at 16 kHz.
+            attention_mask: (batch, samples), nonzero = real sample; None = all are real.
+            mask_time_indices: (batch, frames) bool, True = the model sees its mask vector.
+
+        Returns:
+            (batch, frames, num_clusters)
+        """
+        hidden = self.model(
+            input_values=input_values,
+            attention_mask=attention_mask,
+            mask_time_indices=mask_time_indices,
+        ).last_hidden_state
+        logits: Tensor = self.head(hidden)
+        return logits
+
+    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """Average over the masked frames of the batch."""
+        labels = torch.where(batch["mask_time_indices"], batch["labels"], -100)
+        return mean_cross_entropy(logits, labels)
+
+    def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
+        """See VariantModule."""
+        return (batch_size, length, self.num_clusters)
+
+    def _build_model(self) -> Any:
+        settings = self.settings
+        fields = dropout_fields(
+            settings.dropout,
+            "hidden_dropout",
+            "activation_dropout",
+            "attention_dropout",
+            "feat_proj_dropout",
+            "final_dropout",
+            "layerdrop",
+        )
+        # Without both, `mask_time_indices` is ignored or has no vector to write.
+        fields |= {"mask_time_prob": MASK_TIME_PROB, "apply_spec_augment": True}
+        if settings.checkpoint is not None:
+            model = load_pretrained(HubertModel, settings.checkpoint, fields)
+        else:
+            width = CONV_WIDTHS[settings.size]
+            fields |= {"conv_dim": (width,) * NUM_CONV_LAYERS}
+            model = HubertModel(HubertConfig(**ENCODER_SIZES[settings.size].fields, **fields))
+        if settings.dropout == "none":
+            # Now that the vector exists: no random masks, also where none are handed in.
+            model.config.mask_time_prob = 0.0
+            model.config.mask_feature_prob = 0.0
+        return model
+
+    def _prepare_model(self) -> None:
+        """Choose the attention kernel of the model just built."""
+        self.model.set_attn_implementation(self.implementation)
+
+
+class HubertModule(SpeechModule):
+    """HuBERT, the vanilla variant."""
+
+    variant = "hubert"
+
+
+class LHubertModule(SpeechModule):
+    """L-HuBERT: HuBERT with local attention in every layer."""
+
+    variant = "lhubert"
+
+    def _prepare_model(self) -> None:
+        assert self.attention_window is not None
+        localize(self.model, self.attention_window, self.implementation)

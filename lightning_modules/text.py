@@ -1,0 +1,208 @@
+"""Text variants: masked language models that differ in their self-attention."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BigBirdConfig,
+    BigBirdForMaskedLM,
+    LongformerConfig,
+    LongformerForMaskedLM,
+    NystromformerConfig,
+    NystromformerForMaskedLM,
+)
+from transformers.models.nystromformer.modeling_nystromformer import NystromformerSelfAttention
+
+from lightning_modules.attention.interface import localize
+from lightning_modules.base import round_up
+from lightning_modules.masked_lm import TextModule
+
+
+class BertModule(TextModule):
+    """BERT, the vanilla variant."""
+
+    variant = "bert"
+    model_class = BertForMaskedLM
+    config_class = BertConfig
+
+
+class LocalBertModule(TextModule):
+    """BERT with local attention in every layer."""
+
+    variant = "local_bert"
+    model_class = BertForMaskedLM
+    config_class = BertConfig
+
+    def _prepare_model(self) -> None:
+        assert self.attention_window is not None
+        localize(self.model, self.attention_window, self.implementation)
+
+
+class LongformerModule(TextModule):
+    """Longformer with local attention only; inputs are padded to a multiple of its window.
+
+    `library` is transformers as shipped, which builds a tokens x tokens float mask to read one row
+    of it; `mask_fixed` computes the same outputs from that row alone.
+    """
+
+    variant = "longformer"
+    model_class = LongformerForMaskedLM
+    config_class = LongformerConfig
+    published_max_length = 4096
+    position_table = "longformer.embeddings.position_embeddings.weight"
+
+    def effective_length(self, length: int) -> int:
+        """See VariantModule."""
+        assert self.attention_window is not None
+        return round_up(length, self.attention_window)
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        if self.implementation == "library":
+            return super()._logits(input_ids, attention_mask)
+        backbone = self.model.longformer
+        padding = self.effective_length(input_ids.shape[1]) - input_ids.shape[1]
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        is_padding = functional.pad(attention_mask, (0, padding)) == 0
+        padded_ids = functional.pad(input_ids, (0, padding), value=self.model.config.pad_token_id)
+        hidden = backbone.embeddings(input_ids=padded_ids)
+        # The encoder reads negative as padding, zero as local and positive as global attention.
+        mask = torch.zeros(padded_ids.shape, dtype=hidden.dtype, device=hidden.device)
+        mask = mask.masked_fill(is_padding, torch.finfo(hidden.dtype).min)
+        encoded = backbone.encoder(hidden, attention_mask=mask, padding_len=padding)
+        logits: Tensor = self.model.lm_head(encoded.last_hidden_state)
+        return logits
+
+    def _prepare_model(self) -> None:
+        # No batch asks for global attention, so these would never get a gradient, and a
+        # distributed run stops at parameters that train but never do.
+        for name, parameter in self.model.named_parameters():
+            if "_global." in name:
+                parameter.requires_grad_(False)
+
+    def _config_fields(self) -> dict[str, Any]:
+        assert self.attention_window is not None
+        return {"attention_window": self.attention_window}
+
+    def _position_field(self, max_length: int, pad_token_id: int) -> int:
+        # Real tokens count from pad_token_id + 1; all padding shares the row pad_token_id.
+        return max_length + pad_token_id + 1
+
+    def _first_position(self, pad_token_id: int) -> int:
+        return pad_token_id + 1
+
+    def _why_inactive(self, length: int) -> str | None:
+        layers = self.model.longformer.encoder.layer
+        windows = {2 * layer.attention.self.one_sided_attn_window_size for layer in layers}
+        if windows != {self.attention_window}:
+            return f"expected `attention_window` {self.attention_window}, its layers have {windows}"
+        return None
+
+
+class NystromformerModule(TextModule):
+    """Nystromformer told the length of every input, padded to a multiple of its landmarks."""
+
+    variant = "nystromformer"
+    model_class = NystromformerForMaskedLM
+    config_class = NystromformerConfig
+    published_max_length = 510
+    position_table = "nystromformer.embeddings.position_embeddings.weight"
+
+    def effective_length(self, length: int) -> int:
+        """See VariantModule."""
+        landmarks: int = self.model.config.num_landmarks
+        return round_up(length, landmarks)
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        tokens = input_ids.shape[1]
+        padded = self.effective_length(tokens)
+        for attention in self._self_attentions():
+            attention.seq_len = padded
+        mask = None
+        if padded > tokens or attention_mask is not None:
+            if attention_mask is None:
+                attention_mask = torch.ones_like(input_ids)
+            is_padding = functional.pad(attention_mask, (0, padded - tokens)) == 0
+            # A 2-D mask becomes tokens x tokens, which does not fit the landmark scores.
+            dtype = self.model.dtype
+            mask = torch.zeros(is_padding.shape, dtype=dtype, device=is_padding.device)
+            mask = mask.masked_fill(is_padding, torch.finfo(dtype).min)[:, None, None, :]
+        pad_token_id = self.model.config.pad_token_id
+        padded_ids = functional.pad(input_ids, (0, padded - tokens), value=pad_token_id)
+        return super()._logits(padded_ids, mask)[:, :tokens]
+
+    def _prepare_model(self) -> None:
+        for attention in self._self_attentions():
+            attention.__class__ = _InverseInFloat32
+
+    def _self_attentions(self) -> list[NystromformerSelfAttention]:
+        return [layer.attention.self for layer in self.model.nystromformer.encoder.layer]
+
+    def _config_fields(self) -> dict[str, Any]:
+        # The published values; the length, also 64, would make every layer full attention.
+        max_length = self.settings.max_length or self.published_max_length
+        return {"num_landmarks": 64, "segment_means_seq_len": max(round_up(max_length, 64), 128)}
+
+    def _position_field(self, max_length: int, pad_token_id: int) -> int:
+        return round_up(max_length, 64)
+
+    def _first_position(self, pad_token_id: int) -> int:
+        return 2
+
+    def _why_inactive(self, length: int) -> str | None:
+        for attention in self._self_attentions():
+            if attention.seq_len == attention.num_landmarks:
+                return "with as many landmarks as tokens a layer is full attention"
+        return None
+
+
+class BigBirdModule(TextModule):
+    """BigBird with block-sparse attention: blocks of 64 tokens, 3 random blocks."""
+
+    variant = "bigbird"
+    model_class = BigBirdForMaskedLM
+    config_class = BigBirdConfig
+    published_max_length = 4096
+
+    def effective_length(self, length: int) -> int:
+        """See VariantModule."""
+        block: int = self.model.config.block_size
+        return round_up(length, block)
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        # In another dtype the library multiplies float32 weights with half-precision values.
+        return super()._logits(input_ids, attention_mask.to(self.model.dtype))
+
+    def _prepare_model(self) -> None:
+        # The pooler feeds no output of a masked language model, and the others have none.
+        self.model.bert.pooler = None
+        self.model.bert.activation = None
+
+    def _config_fields(self) -> dict[str, Any]:
+        return {"attention_type": "block_sparse", "block_size": 64, "num_random_blocks": 3}
+
+    def _position_field(self, max_length: int, pad_token_id: int) -> int:
+        return round_up(max_length, 64)
+
+    def _why_inactive(self, length: int) -> str | None:
+        layers = [layer.attention for layer in self.model.bert.encoder.layer]
+        found = {self.model.bert.attention_type, *(layer.attention_type for layer in layers)}
+        found |= {type(layer.self).__name__ for layer in layers}
+        if found != {"block_sparse", "BigBirdBlockSparseAttention"}:
+            return f"after an input that was too short its attention is {sorted(found)}"
+        return None
+
+
+class _InverseInFloat32(NystromformerSelfAttention):
+    """The library's attention, whose pseudo-inverse mixes float32 with the dtype of its input."""
+
+    def iterative_inv(self, mat: Tensor, n_iter: int = 6) -> Tensor:
+        library: Any = super()
+        inverse: Tensor = library.iterative_inv(mat.float(), n_iter)
+        return inverse.to(mat.dtype)

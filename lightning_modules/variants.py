@@ -1,0 +1,183 @@
+"""The only registry of models: which variants exist, and how each is built; free of torch."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lightning_modules.errors import ModelError
+from lightning_modules.window import validate_attention_window
+
+if TYPE_CHECKING:
+    from lightning_modules.base import VariantModule
+
+SIZES = ("base", "small", "tiny")
+DROPOUTS = ("none", "published")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One model of a modality, as far as it can be known without building it."""
+
+    path: str
+    """`module:class`, imported only by `build_module`."""
+    implementations: tuple[str, ...]
+    """Attention kernels that it can run with."""
+    like_for_like: str
+    """The implementation compared with the vanilla one's `eager`."""
+    default: str
+    """The implementation when none is given."""
+    vanilla: bool = False
+    """Whether it is the baseline of its modality."""
+    takes_window: bool = False
+    """Whether `attention_window` is a setting of it."""
+    default_window: int | None = None
+    """The `attention_window` when none is given, in tokens."""
+    minimum_length: int = 1
+    """Shortest value of the modality's axis that it takes on its efficient path."""
+    length_reason: str = ""
+    """Why shorter ones are not taken, in one clause."""
+
+
+VARIANTS: dict[str, dict[str, Variant]] = {
+    "text": {
+        "bert": Variant(
+            path="lightning_modules.text:BertModule",
+            implementations=("eager", "sdpa"),
+            like_for_like="eager",
+            default="sdpa",
+            vanilla=True,
+        ),
+        "longformer": Variant(
+            path="lightning_modules.text:LongformerModule",
+            implementations=("library", "mask_fixed"),
+            like_for_like="library",
+            default="library",
+            takes_window=True,
+            default_window=512,
+        ),
+        "nystromformer": Variant(
+            path="lightning_modules.text:NystromformerModule",
+            implementations=("library",),
+            like_for_like="library",
+            default="library",
+            minimum_length=65,
+            length_reason="with no more tokens than its 64 landmarks it is full attention",
+        ),
+        "bigbird": Variant(
+            path="lightning_modules.text:BigBirdModule",
+            implementations=("library",),
+            like_for_like="library",
+            default="library",
+            minimum_length=705,
+            length_reason="up to 704 tokens it switches itself to full attention",
+        ),
+        "local_bert": Variant(
+            path="lightning_modules.text:LocalBertModule",
+            implementations=("local_masked", "local_blocked"),
+            like_for_like="local_masked",
+            default="local_blocked",
+            takes_window=True,
+            default_window=128,
+        ),
+    },
+    "speech": {
+        "hubert": Variant(
+            path="lightning_modules.speech:HubertModule",
+            implementations=("eager", "sdpa"),
+            like_for_like="eager",
+            default="sdpa",
+            vanilla=True,
+        ),
+        "lhubert": Variant(
+            path="lightning_modules.speech:LHubertModule",
+            implementations=("local_masked", "local_blocked"),
+            like_for_like="local_masked",
+            default="local_blocked",
+            takes_window=True,
+            default_window=100,
+        ),
+    },
+    "vision": {
+        "vit": Variant(
+            path="lightning_modules.vision:VitModule",
+            implementations=("eager", "sdpa"),
+            like_for_like="eager",
+            default="sdpa",
+            vanilla=True,
+            minimum_length=32,
+            length_reason="image sides are multiples of 32 pixels",
+        ),
+        "swin": Variant(
+            path="lightning_modules.vision:SwinModule",
+            implementations=("eager", "sdpa"),
+            like_for_like="eager",
+            default="sdpa",
+            minimum_length=32,
+            length_reason="image sides are multiples of 32 pixels",
+        ),
+    },
+}
+
+
+def vanilla_of(modality: str) -> str:
+    """Name the vanilla variant of a modality."""
+    return next(name for name, variant in _variants_of(modality).items() if variant.vanilla)
+
+
+def find_variant(modality: str, variant: str) -> Variant:
+    """Look a variant up; ModelError lists the choices."""
+    variants = _variants_of(modality)
+    if variant not in variants:
+        raise ModelError(
+            f"unknown `variant` {variant!r} for {modality}; "
+            f"choose one of: {', '.join(sorted(variants))}"
+        )
+    return variants[variant]
+
+
+def validate_settings(
+    modality: str,
+    variant: str,
+    size: str = "tiny",
+    implementation: str | None = None,
+    attention_window: int | None = None,
+    dropout: str = "none",
+) -> None:
+    """Raise ModelError for a setting that the variant does not take; imports no torch."""
+    entry = find_variant(modality, variant)
+    _validate_choice("size", size, SIZES)
+    _validate_choice("dropout", dropout, DROPOUTS)
+    if implementation is not None and implementation not in entry.implementations:
+        raise ModelError(
+            f"unknown `implementation` {implementation!r} for {variant}; "
+            f"choose one of: {', '.join(sorted(entry.implementations))}"
+        )
+    if attention_window is None:
+        return
+    if not entry.takes_window:
+        raise ModelError(
+            f"`attention_window` is not a setting of {variant}, got {attention_window}"
+        )
+    validate_attention_window(attention_window)
+
+
+def build_module(modality: str, variant: str, **settings: Any) -> "VariantModule":
+    """Build the LightningModule of a variant, with the arguments of its class as settings."""
+    entry = find_variant(modality, variant)
+    checked = ("size", "implementation", "attention_window", "dropout")
+    validate_settings(modality, variant, **{k: settings[k] for k in checked if k in settings})
+    module_name, class_name = entry.path.split(":")
+    module: VariantModule = getattr(import_module(module_name), class_name)(**settings)
+    return module
+
+
+def _variants_of(modality: str) -> dict[str, Variant]:
+    _validate_choice("modality", modality, tuple(VARIANTS))
+    return VARIANTS[modality]
+
+
+def _validate_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ModelError(
+            f"unknown `{setting}` {value!r}; choose one of: {', '.join(sorted(choices))}"
+        )

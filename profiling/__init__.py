@@ -1,0 +1,1 @@
+"""Measuring, tipping points, advice and reports."""

@@ -1,0 +1,43 @@
+"""A command line whose errors are one sentence; shared by `profile.py` and `train.py`."""
+
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from jsonargparse import ArgumentParser
+
+
+def one_sentence(message: str, known: Iterable[str] = ()) -> str:
+    """Rewrite a message of jsonargparse: the setting in backticks, expected, got, choices."""
+    text = " ".join(message.split())
+    choices = ", ".join(sorted(set(known)))
+    listed = f"; choose one of: {choices}" if choices else ""
+    if found := re.search(r"Option '([^']+)' is not accepted", text):
+        return f"`{found[1]}` is not a setting{listed}"
+    if found := re.match(r"unrecognized arguments: -*(\S+)", text, re.IGNORECASE):
+        return f"`{found[1].split('=')[0]}` is not a setting{listed}"
+    if found := re.match(r"the following arguments are required: (.+)", text):
+        return f"`{found[1]}` must be given"
+    if found := re.search(r'Parser key "([^"]+)":? ?(.*)', text):
+        return f"`{found[1]}`: {_plain_expectation(found[2])}"
+    return text
+
+
+def _plain_expectation(text: str) -> str:
+    text = re.sub(r"^Does not validate against any of the Union subtypes.*?Errors?: ?-? ?", "", text)
+    text = re.sub(r"typing\.Literal\[([^\]]+)\]", r"one of: \1", text)
+    text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)
+    text = re.sub(r"Expected an? ", "expected ", text)
+    return re.sub(r"\.? Got value: (.*)$", r", got \1", text)
+
+
+class OneSentenceParser(ArgumentParser):
+    """`jsonargparse.ArgumentParser` that answers a mistake in one sentence, exit status 2."""
+
+    known_settings: tuple[str, ...] = ()
+
+    def error(self, message: str, ex: Any = None) -> NoReturn:
+        """Print one sentence to stderr and exit with status 2."""
+        print(f"error: {one_sentence(message, self.known_settings)}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,228 @@
+"""`ProfilingCallback`: what the steps of a Trainer cost, by sequence length."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning import LightningModule, Trainer
+from torch.utils.hooks import RemovableHandle
+
+from profiling.clock import StepClock
+from profiling.memory import PeakMemory
+from profiling.run_directory import write_atomically
+from profiling.samples import Sample, batch_shape, rows_of
+
+
+class ProfilingCallback(lightning.Callback):
+    """Measure forward, backward and optimiser step of `Trainer.fit`, and `Trainer.predict`.
+
+    Add it to any Trainer. It samples: only a measured step is synchronised, so a training run
+    pays under 1 % for it. Measured steps go to the Trainer's loggers as
+    `profiling/<phase>/<metric>` and, by length, as `profiling/<phase>/by_length/<metric>` with
+    the length as the step; at the end the rows, one per phase, batch size and length, go to
+    `output`.
+
+    A step's latency runs from the start of `training_step` (`predict_step`) to the end of the
+    optimiser step, or of the backward pass in a step that only accumulates gradients.
+
+    Args:
+        every_n_steps: Measure one step in so many.
+        num_warmup_steps: Steps at the beginning that are not measured.
+        output: File for the rows, JSON lines; null writes none.
+        shape_of: Gives (batch size, length) of a batch; null knows the usual ones.
+        memory: Peak memory begun before the model was built; null takes the moment of the
+            first batch less the parameters' size.
+    """
+
+    def __init__(
+        self,
+        every_n_steps: int = 50,
+        num_warmup_steps: int = 3,
+        output: str | None = None,
+        shape_of: Callable[[Any], tuple[int, int]] | None = None,
+        memory: PeakMemory | None = None,
+    ) -> None:
+        """Check the settings.
+
+        Raises:
+            ValueError: `every_n_steps` is below 1 or `num_warmup_steps` below 0.
+        """
+        if every_n_steps < 1:
+            raise ValueError(f"`every_n_steps` must be at least 1, got {every_n_steps}")
+        if num_warmup_steps < 0:
+            raise ValueError(f"`num_warmup_steps` must be at least 0, got {num_warmup_steps}")
+        self.every_n_steps = every_n_steps
+        self.num_warmup_steps = num_warmup_steps
+        self.output = Path(output) if output else None
+        self.samples: list[Sample] = []
+        self._shape_of = shape_of or batch_shape
+        self._memory = memory
+        self._clock = StepClock(torch.device("cpu"))
+        self._num_steps = 0
+        self._measuring = False
+        self._hooks: list[RemovableHandle] = []
+
+    # -- the moments of a training step --------------------------------------------------------
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to the step's beginning and to the end of every optimiser's step."""
+        self._begin(pl_module, "training_step")
+        for optimizer in trainer.optimizers:
+            self._hooks.append(optimizer.register_step_post_hook(self._after_optimizer))
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Decide whether this step is measured."""
+        self._decide()
+
+    def on_before_backward(self, *_: Any) -> None:
+        """Mark the end of the forward pass."""
+        self._mark("forward")
+
+    def on_after_backward(self, *_: Any) -> None:
+        """Mark the end of the backward pass."""
+        self._mark("backward")
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Keep what was measured."""
+        self._keep(trainer, "training", batch)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report."""
+        self._end(trainer, pl_module, "training_step")
+
+    # -- the moments of a prediction -----------------------------------------------------------
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to the step's beginning and end."""
+        self._begin(pl_module, "predict_step")
+
+    def on_predict_batch_start(self, *_: Any) -> None:
+        """Decide whether this step is measured."""
+        self._decide()
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep what was measured."""
+        self._keep(trainer, "inference", batch)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report."""
+        self._end(trainer, pl_module, "predict_step")
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the module as it was."""
+        self._unwrap(pl_module)
+
+    # -- measuring -----------------------------------------------------------------------------
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per phase, batch size and length, in the words of a measurement row."""
+        return rows_of(self.samples)
+
+    def _begin(self, pl_module: LightningModule, step: str) -> None:
+        self.samples = []
+        self._num_steps = 0
+        self._clock = StepClock(pl_module.device)
+        if self._memory is None:
+            self._memory = PeakMemory.of_loaded(pl_module)
+        original = getattr(pl_module, step)
+        predicting = step == "predict_step"
+
+        # Lightning's own bookkeeping lies between its hooks and the step: a tenth of a
+        # millisecond, which would be a few per cent of a short one.
+        def timed_step(*args: Any, **kwargs: Any) -> Any:
+            if not self._measuring:
+                return original(*args, **kwargs)
+            if not self._clock.started:
+                self._clock.start()
+            result = original(*args, **kwargs)
+            if predicting:
+                self._clock.stop()
+            return result
+
+        object.__setattr__(pl_module, step, timed_step)
+
+    def _unwrap(self, pl_module: LightningModule) -> None:
+        for step in ("training_step", "predict_step"):
+            pl_module.__dict__.pop(step, None)
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def _decide(self) -> None:
+        counted = self._num_steps - self.num_warmup_steps
+        self._measuring = counted >= 0 and counted % self.every_n_steps == 0
+        self._num_steps += 1
+        if self._measuring:
+            self._clock.reset()
+            assert self._memory is not None
+            self._memory.reset()
+
+    def _mark(self, name: str) -> None:
+        if self._measuring:
+            self._clock.mark(name)
+
+    def _after_optimizer(self, *_: Any) -> None:
+        if self._measuring:
+            self._clock.mark("optimizer")
+            self._clock.stop()
+
+    def _keep(self, trainer: Trainer, phase: str, batch: Any) -> None:
+        if not self._measuring:
+            return
+        self._measuring = False
+        if self._clock.latency_ms is None:  # a step that only accumulates gradients
+            self._clock.stop()
+        assert self._clock.latency_ms is not None
+        assert self._memory is not None
+        batch_size, length = self._shape_of(batch)
+        sample = Sample(
+            phase=phase,
+            batch_size=batch_size,
+            length=length,
+            latency_ms=self._clock.latency_ms,
+            forward_ms=self._clock.between_ms("start", "forward"),
+            backward_ms=self._clock.between_ms("forward", "backward"),
+            optimizer_ms=self._clock.between_ms("backward", "optimizer"),
+            peak_memory_mib=self._memory.read(),
+        )
+        self.samples.append(sample)
+        _log(trainer, f"profiling/{phase}", rows_of([sample])[0], trainer.global_step)
+
+    def _end(self, trainer: Trainer, pl_module: LightningModule, step: str) -> None:
+        self._unwrap(pl_module)
+        rows = self.rows()
+        for row in rows:
+            _log(trainer, f"profiling/{row['phase']}/by_length", row, row["sequence_length"])
+        if self.output and trainer.is_global_zero:
+            self.output.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.output, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _log(trainer: Trainer, prefix: str, row: dict[str, Any], step: int) -> None:
+    numbers = {
+        f"{prefix}/{name}": value
+        for name, value in row.items()
+        if isinstance(value, float)
+    }
+    for logger in trainer.loggers:
+        logger.log_metrics(numbers, step=step)

@@ -1,0 +1,67 @@
+"""What runs in a measuring child: limits first, then the task, and every failure as a result.
+
+Imported by the fork server, which must compute nothing: this module and those it imports only
+define things.
+"""
+
+import ctypes
+import logging
+import signal
+import traceback
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import lightning  # noqa: F401  (preloaded for the children)
+import torchaudio  # noqa: F401
+import torchvision  # noqa: F401
+
+import datamodules.synthetic  # noqa: F401
+import lightning_modules.speech  # noqa: F401
+import lightning_modules.text  # noqa: F401
+import lightning_modules.vision  # noqa: F401
+import profiling.measure  # noqa: F401
+from profiling.children import Outcome
+from profiling.errors import USER_ERRORS
+from profiling.limits import is_out_of_memory
+
+PR_SET_PDEATHSIG = 1
+
+
+def guarded(function: str, task: Any) -> Outcome:
+    """Call the function named "module:name"; an exception becomes an outcome of its kind."""
+    _die_with_the_server()
+    _be_quiet()
+    try:
+        module, name = function.split(":")
+        return Outcome("ok", getattr(import_module(module), name)(task))
+    except USER_ERRORS as mistake:
+        return Outcome("mistake", message=str(mistake))
+    except Exception as problem:
+        if is_out_of_memory(problem):
+            return Outcome("oom", message=_first_line(problem))
+        return Outcome("error", message=_explain(problem))
+
+
+def _die_with_the_server() -> None:
+    # A killed parent closes the server's pipe, the server ends, and the child with it: nobody
+    # goes on computing beside the next sweep. Ctrl-C is the parent's to handle.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _be_quiet() -> None:
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+def _first_line(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
+
+
+def _explain(problem: BaseException) -> str:
+    frames = traceback.extract_tb(problem.__traceback__)[-3:]
+    where = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
+    return f"{_first_line(problem)} (at {where})"

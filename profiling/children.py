@@ -1,0 +1,99 @@
+"""A fresh process per measurement, forked from a server that has the imports; imports no torch."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from dataclasses import dataclass, replace
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any, Literal
+
+# The server imports this and with it torch, lightning and transformers, once (11 s here); it
+# computes nothing and touches no device, so a fork of it is as good as a new interpreter.
+PRELOAD = "profiling.child"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a child ended.
+
+    Args:
+        kind: ok, oom, error (an exception or a crash) or mistake (something a user must change).
+        value: What the child returned.
+        message: What went wrong, for all kinds but ok.
+        preloaded: The child was born with torch imported.
+    """
+
+    kind: Literal["ok", "oom", "error", "mistake"]
+    value: Any = None
+    message: str = ""
+    preloaded: bool = True
+
+
+def start_server() -> ForkServerContext:
+    """Begin importing in the background; the first child waits for it."""
+    root = str(Path(__file__).resolve().parent.parent)
+    # The server is a new interpreter: it finds our packages and the parent's through this alone.
+    inherited = [root, *(path for path in sys.path if path)]
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(inherited)
+    try:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([PRELOAD])
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+    return context
+
+
+def run_in_child(
+    context: ForkServerContext, function: str, task: Any, timeout_s: float | None
+) -> Outcome:
+    """Call the function named "module:name" with `task` in a fresh child, and wait for it asleep.
+
+    A waiting parent that spins takes a core from the child on a CPU, and doubles what it reads.
+    """
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_main, args=(sender, function, task), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        return _await(process, receiver, timeout_s)
+    finally:
+        if process.is_alive():
+            process.kill()
+        process.join()
+        process.close()
+        receiver.close()
+
+
+def _await(process: ForkServerProcess, receiver: Connection, timeout_s: float | None) -> Outcome:
+    if not wait([receiver, process.sentinel], timeout_s):
+        return Outcome("error", message=f"gave up after {timeout_s:g} s (`point_timeout_s`)")
+    try:
+        outcome = receiver.recv()
+    except EOFError:
+        process.join()
+        return Outcome("error", message=_death(process.exitcode))
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def _death(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f"the measuring process was killed by {signal.Signals(-exit_code).name}"
+    return f"the measuring process ended with exit status {exit_code}"
+
+
+def _main(sender: Connection, function: str, task: Any) -> None:
+    preloaded = "torch" in sys.modules
+    from profiling.child import guarded
+
+    sender.send(replace(guarded(function, task), preloaded=preloaded))
+    sender.close()

@@ -1,0 +1,120 @@
+"""Peak memory of a phase: the allocator's on CUDA, private resident pages on a CPU.
+
+On a CPU the resident size also counts pages of libraries, which are read in the first time a
+kernel runs: they are no cost of a model. So only private (anonymous) pages count, and the peak is
+taken after a warm-up at full length, from the high-water mark that the kernel lets a process
+reset through `/proc/self/clear_refs`.
+"""
+
+import ctypes
+from pathlib import Path
+from typing import Self
+
+import torch
+
+MIB = 2**20
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
+LARGE_BLOCK = 16 * 1024
+
+
+def return_freed_pages() -> None:
+    """Make the C library keep no freed memory: neither what it has now nor what is freed later.
+
+    Freed blocks that it keeps are resident but not used: a model that grows into them would look
+    smaller than it is, and one that frees large blocks larger.
+    """
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+    libc.mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
+    libc.malloc_trim(0)
+
+
+def resident_mib() -> float:
+    """Return the private resident memory of this process now, in MiB."""
+    return _read("RssAnon") / 1024
+
+
+def reset_peak() -> None:
+    """Begin a new peak at what is resident now."""
+    CLEAR_REFS.write_text(RESET_PEAK)
+
+
+def peak_mib() -> float:
+    """Return the highest private resident memory since `reset_peak`, in MiB.
+
+    Exact while the pages of libraries do not grow: warm up first.
+    """
+    return (_read("VmHWM") - _read("RssFile") - _read("RssShmem")) / 1024
+
+
+def check_peak(size_mib: int = 48, tolerance: float = 0.05) -> None:
+    """Measure a tensor of known size.
+
+    Raises:
+        RuntimeError: The kernel's peak is off by more than `tolerance`: no memory of this
+            machine can be believed.
+    """
+    torch.ones(size_mib * MIB // 8)  # half the size: reads in the pages of the kernel that fills
+    before = resident_mib()
+    reset_peak()
+    torch.ones(size_mib * MIB // 4)
+    seen = peak_mib() - before
+    if abs(seen - size_mib) > tolerance * size_mib:
+        raise RuntimeError(
+            f"a tensor of {size_mib} MiB was measured as {seen:.1f} MiB: this system's "
+            "peak memory cannot be believed"
+        )
+
+
+def _read(field: str) -> int:
+    for line in STATUS.read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"/proc/self/status has no {field}: peak memory needs Linux")
+
+
+class PeakMemory:
+    """Peak of a stretch of work on one device, above what was there when this was made.
+
+    Make it just before the model is built; then `loaded`, `reset` and `read` in that order.
+    """
+
+    def __init__(self, device: str) -> None:
+        """Remember what is resident before the model."""
+        self.device = device
+        self._before = self._now()
+        self.weights_mib = 0.0
+
+    @classmethod
+    def of_loaded(cls, module: torch.nn.Module) -> Self:
+        """Begin with a model that is already there, taken to be its parameters and buffers."""
+        tensors = [*module.parameters(), *module.buffers()]
+        memory = cls(tensors[0].device.type if tensors else "cpu")
+        memory.weights_mib = sum(t.numel() * t.element_size() for t in tensors) / MIB
+        memory._before = max(0.0, memory._before - memory.weights_mib)
+        return memory
+
+    def loaded(self) -> None:
+        """Remember what the loaded model takes."""
+        self.weights_mib = self._now() - self._before
+
+    def reset(self) -> None:
+        """Begin a new peak."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            reset_peak()
+
+    def read(self) -> float:
+        """Return the peak since `reset` in MiB, weights included, less what was there before."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+            return torch.cuda.max_memory_allocated() / MIB - self._before
+        return peak_mib() - self._before
+
+    def _now(self) -> float:
+        return torch.cuda.memory_allocated() / MIB if self.device == "cuda" else resident_mib()

@@ -1,0 +1,83 @@
+"""Colours and strokes, the same in the page and in the figures; imports no torch."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from profiling.curves import Contender, Curve, Row, family_of
+
+# Okabe and Ito's colours, which stay apart for colour-blind readers; their pale yellow is left out.
+VANILLA_COLOUR = "#3d3d3d"
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b0508a", "#e69f00", "#56b4e9")
+# Stroke and marker of an implementation: plotly's names, then matplotlib's.
+STROKES = (
+    ("solid", "circle", "-", "o"),
+    ("dash", "square", "--", "s"),
+    ("dot", "diamond", ":", "D"),
+    ("dashdot", "triangle-up", "-.", "^"),
+    ("longdash", "triangle-down", (0, (8, 3)), "v"),
+    ("longdashdot", "cross", (0, (8, 3, 2, 3)), "P"),
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one contender is drawn."""
+
+    colour: str
+    dash: str
+    symbol: str
+    figure_dash: str | tuple[int, tuple[int, ...]]
+    figure_marker: str
+
+
+def vanilla_names(tipping_points: Iterable[Row]) -> set[str]:
+    """Return the variants that the others were compared with; a given pair decides nothing."""
+    rows = list(tipping_points)
+    usual = [row for row in rows if row.get("comparison") != "pair"]
+    return {str(row["vanilla"]) for row in usual or rows}
+
+
+def variant_colours(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, str]:
+    """Return a colour per variant: grey for the vanilla ones, else by order in its modality."""
+    colours: dict[str, str] = {}
+    taken: dict[str, int] = {}
+    for curve in curves:
+        name = curve.contender.variant
+        if name in colours:
+            continue
+        if name in vanilla:
+            colours[name] = VANILLA_COLOUR
+            continue
+        index = taken.get(curve.modality, 0)
+        colours[name] = COLOURS[index % len(COLOURS)]
+        taken[curve.modality] = index + 1
+    return colours
+
+
+def contender_styles(curves: Iterable[Curve], vanilla: set[str]) -> dict[Contender, Style]:
+    """Return a style per contender: colour says the variant, stroke the implementation.
+
+    A second window of a variant takes the next stroke that this variant has not used.
+    """
+    curves = list(curves)
+    colours = variant_colours(curves, vanilla)
+    strokes: dict[str, list[Contender]] = {}
+    for curve in curves:
+        used = strokes.setdefault(curve.contender.variant, [])
+        if curve.contender not in used:
+            used.append(curve.contender)
+    return {
+        contender: Style(colours[variant], *STROKES[index % len(STROKES)])
+        for variant, used in strokes.items()
+        for index, contender in enumerate(used)
+    }
+
+
+def row_colour(row: Row, colours: Mapping[str, str]) -> str:
+    """Return the colour of the efficient variant of a tipping point row."""
+    return colours.get(str(row["efficient"]), COLOURS[0])
+
+
+def efficient_family(row: Row) -> str:
+    """Return the name of the efficient side of a tipping point row, with its window."""
+    return family_of(str(row["efficient"]), row.get("attention_window"))

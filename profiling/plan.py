@@ -1,0 +1,194 @@
+"""From settings to the points of a sweep; imports no torch."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from datamodules.geometry import round_up_side
+from lightning_modules.variants import Variant, find_variant
+from profiling.errors import SettingsError
+from profiling.machine import library_versions
+from profiling.settings import SweepSettings, VariantSettings
+
+QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
+# Widths of the text head: the published vocabulary, but for `tiny`, where it would hide all else.
+VOCABULARY = {"base": 30522, "small": 30522, "tiny": 1024}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What all points of a sweep share, and what every one of its rows records."""
+
+    size: str
+    precision: str
+    device: str
+    device_name: str
+    threads: int
+    dropout: str
+    memory_budget_gib: float
+    max_batch_size: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the sweep needs to know about a modality's data before measuring.
+
+    Args:
+        batch_source: "synthetic" or "real".
+        lengths: Values of the axis to measure.
+        module_settings: Arguments for the module, such as `vocab_size`.
+        fingerprint: Changes when the data change.
+        batches: Folder with one file of real batches per length; null makes synthetic ones.
+    """
+
+    batch_source: str
+    lengths: list[int]
+    module_settings: dict[str, int]
+    fingerprint: str = ""
+    batches: str | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One variant, implementation, phase and length under fixed conditions: visited often.
+
+    `length` is the value on the modality's axis; `max_length` the longest of the sweep, to which
+    position tables are grown.
+    """
+
+    modality: str
+    variant: str
+    implementation: str
+    attention_window: int | None
+    checkpoint: str | None
+    phase: str
+    length: int
+    max_length: int
+    batch_source: str
+    fingerprint: str
+    module_settings: dict[str, int]
+    conditions: Conditions
+    metrics: tuple[str, ...]
+    skip_reason: str | None = None
+    batches: str | None = field(default=None, compare=False)
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of the conditions, device and library versions; the identity of a row."""
+        identity = asdict(self)
+        for where_not_what in ("batches", "skip_reason"):
+            identity.pop(where_not_what)
+        identity["versions"] = library_versions()
+        text = json.dumps(identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """Return the point in a few words, for progress and messages."""
+        window = f" w{self.attention_window}" if self.attention_window else ""
+        return f"{self.variant}{window} {self.implementation} {self.phase} {self.length:,}"
+
+
+def make_points(
+    settings: SweepSettings, conditions: Conditions, data: dict[str, DataFacts]
+) -> list[Point]:
+    """Return all points, the variants of one length next to each other so that drift hits all.
+
+    Raises:
+        SettingsError: None of a modality's chosen variants can take one of its lengths.
+    """
+    points = []
+    for modality, facts in data.items():
+        lengths = axis_values(modality, facts.lengths)
+        _check_lengths(settings, modality, lengths)
+        for length in lengths:
+            for phase in settings.phases:
+                for variant, implementation in _kernels(settings, modality):
+                    points.append(
+                        _make_point(
+                            (modality, variant, implementation, phase),
+                            (length, lengths[-1]),
+                            facts,
+                            conditions,
+                            tuple(settings.metrics),
+                        )
+                    )
+    if not points:
+        raise SettingsError("`implementations` leaves nothing to measure")
+    return points
+
+
+def axis_values(modality: str, lengths: list[int]) -> list[int]:
+    """Return sorted lengths without repetition; image sides rounded up to a multiple of 32."""
+    rounded = (round_up_side(value) if modality == "vision" else value for value in lengths)
+    return sorted(set(rounded))
+
+
+def _kernels(settings: SweepSettings, modality: str) -> Iterator[tuple[VariantSettings, str]]:
+    for variant in settings.variants_of(modality):
+        available = find_variant(modality, variant.name).implementations
+        wanted = variant.implementations or settings.implementations or available
+        for implementation in available:
+            if implementation in wanted:
+                yield variant, implementation
+
+
+def _make_point(
+    what: tuple[str, VariantSettings, str, str],
+    lengths: tuple[int, int],
+    facts: DataFacts,
+    conditions: Conditions,
+    metrics: tuple[str, ...],
+) -> Point:
+    modality, variant, implementation, phase = what
+    length, max_length = lengths
+    registered = find_variant(modality, variant.name)
+    return Point(
+        modality=modality,
+        variant=variant.name,
+        implementation=implementation,
+        attention_window=variant.attention_window or registered.default_window,
+        checkpoint=variant.checkpoint,
+        phase=phase,
+        length=length,
+        max_length=max_length,
+        batch_source=facts.batch_source,
+        fingerprint=facts.fingerprint,
+        module_settings=facts.module_settings,
+        conditions=conditions,
+        metrics=metrics,
+        skip_reason=_skip_reason(registered, variant.name, length),
+        batches=facts.batches,
+    )
+
+
+def _skip_reason(registered: Variant, name: str, length: int) -> str | None:
+    if length >= registered.minimum_length:
+        return None
+    return f"{name} takes {registered.minimum_length} and more: {registered.length_reason}"
+
+
+def _check_lengths(settings: SweepSettings, modality: str, lengths: list[int]) -> None:
+    chosen = [find_variant(modality, variant.name) for variant in settings.variants_of(modality)]
+    shortest = min(variant.minimum_length for variant in chosen)
+    if lengths[0] < shortest:
+        setting = "input_sizes" if modality == "vision" else "lengths"
+        raise SettingsError(
+            f"`{setting}` of {modality} must be at least {shortest} for the variants chosen, "
+            f"got {lengths[0]}"
+        )
+
+
+def synthetic_facts(settings: SweepSettings, modality: str) -> DataFacts:
+    """Return the facts of a modality whose batches are made on the spot."""
+    chosen = settings.modalities[modality]
+    lengths = chosen.input_sizes if modality == "vision" else chosen.lengths
+    module_settings = {
+        "text": {"vocab_size": VOCABULARY[settings.size]},
+        "speech": {"num_clusters": 100},
+        "vision": {"num_classes": 10},
+    }
+    return DataFacts("synthetic", list(lengths or ()), module_settings[modality])

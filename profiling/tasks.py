@@ -1,0 +1,44 @@
+"""What a measuring child is asked; imports no torch, for the parent makes these."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from profiling.plan import Point
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: warm-up runs, then at least so many samples and seconds."""
+
+    num_warmup_steps: int
+    min_samples: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """A point and how long to measure it."""
+
+    point: Point
+    effort: Effort
+
+
+@dataclass(frozen=True)
+class DataTask:
+    """A `data` block and what a sweep wants of it.
+
+    Args:
+        modality: The modality it must serve.
+        block: `class_path` and `init_args` of a datamodule.
+        lengths: Values of the axis; None takes quantiles of the data's own lengths.
+        batch_size: Samples to store per length.
+        folder: Where to store the batches.
+        seed: Seed of random masks.
+    """
+
+    modality: str
+    block: dict[str, Any]
+    lengths: list[int] | None
+    batch_size: int
+    folder: str
+    seed: int

@@ -1,0 +1,24 @@
+import pytest
+
+from profiling.arguments import one_sentence
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        (
+            "Parser key \"size\":\n  Expected a typing.Literal['base', 'tiny']. Got value: huge",
+            "`size`: expected one of: 'base', 'tiny', got huge",
+        ),
+        ("Parser key \"n\":\n  Expected a <class 'int'>. Got value: x", "`n`: expected int, got x"),
+        ("unrecognized arguments: --foo x", "`foo` is not a setting; choose one of: bar, size"),
+        ("Option 'lenths' is not accepted", "`lenths` is not a setting; choose one of: bar, size"),
+        ("the following arguments are required: modalities", "`modalities` must be given"),
+        (
+            "Parser key \"config\": File does not exist: 'nope.yaml'",
+            "`config`: File does not exist: 'nope.yaml'",
+        ),
+    ],
+)
+def test_a_parsers_message_becomes_one_sentence(message: str, sentence: str) -> None:
+    assert one_sentence(message, ["size", "bar"]) == sentence

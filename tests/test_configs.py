@@ -1,0 +1,71 @@
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import yaml
+
+from lightning_modules.variants import VARIANTS
+from profiling.cli import build_parser, read_settings
+from profiling.plan import make_points, synthetic_facts
+from tests.sample_points import CONDITIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+SWEEPS = [path for path in CONFIGS if "modalities" in yaml.safe_load(path.read_text())]
+LENGTHS = sorted((ROOT / "configs" / "profile").glob("lengths_*.yaml"))
+TRAINING = sorted((ROOT / "configs" / "train").glob("*.yaml"))
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.stem for path in paths]
+
+
+def test_every_config_is_of_a_kind_that_is_tested_here() -> None:
+    assert {"quickstart", "cpu", "paper"} <= set(names(SWEEPS))
+    assert set(names(TRAINING)) >= set(VARIANTS)
+    assert names(LENGTHS) == [f"lengths_{modality}" for modality in sorted(VARIANTS)]
+    assert set(CONFIGS) == {*SWEEPS, *LENGTHS, *TRAINING}
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=names(SWEEPS))
+def test_a_sweep_config_names_points_of_every_modality_and_variant(path: Path) -> None:
+    parsed = build_parser().parse_args(["sweep", "--config", str(path)])
+    settings = read_settings(parsed.sweep)
+    data = {modality: synthetic_facts(settings, modality) for modality in settings.modalities}
+    points = make_points(settings, CONDITIONS, data)
+    measured = {(p.modality, p.variant) for p in points if not p.skip_reason}
+    everything = {(modality, name) for modality, names in VARIANTS.items() for name in names}
+    assert measured == everything
+
+
+@pytest.mark.parametrize("path", LENGTHS, ids=names(LENGTHS))
+def test_a_lengths_config_builds_its_datamodule(path: Path) -> None:
+    from profiling.prepare import build_data
+
+    parsed = build_parser().parse_args(["lengths", "--config", str(path)])
+    block = parsed.lengths.data
+    assert build_data(block).modality == path.stem.removeprefix("lengths_")
+
+
+@pytest.mark.parametrize("path", TRAINING, ids=names(TRAINING))
+def test_a_training_config_trains_and_measures(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import train
+
+    monkeypatch.chdir(tmp_path)
+    seen: list[lightning.Trainer] = []
+
+    class Cli(train.TrainCLI):
+        def after_fit(self) -> None:
+            seen.append(self.trainer)
+
+    monkeypatch.setattr(train, "TrainCLI", Cli)
+    arguments: list[Any] = ["fit", "--config", str(path), "--trainer.max_steps", "6"]
+    arguments += ["--trainer.enable_progress_bar", "false", "--trainer.limit_val_batches", "1"]
+    assert train.main(arguments) == 0
+    trainer = seen[0]
+    assert trainer.global_step == 6
+    callbacks = [type(callback).__name__ for callback in trainer.callbacks]  # type: ignore[attr-defined]
+    assert "ProfilingCallback" in callbacks

@@ -1,0 +1,99 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_importing_profile_from_the_root_gives_the_standard_library() -> None:
+    code = "import cProfile, profile; assert profile.run.__module__ == 'profile'; cProfile.run('1')"
+    assert run("-c", code).returncode == 0
+
+
+def test_lightning_imports_beside_profile_py() -> None:
+    assert run("-c", "import lightning").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["sweep", "report", "lengths"])
+def test_profile_answers_help_without_torch(command: str) -> None:
+    answer = run("-X", "importtime", "profile.py", command, "--help")
+    assert answer.returncode == 0
+    assert "usage: profile.py" in answer.stdout
+    assert "| torch\n" not in answer.stderr
+
+
+def test_profile_runs_from_another_folder(tmp_path: Path) -> None:
+    assert run(str(ROOT / "profile.py"), "--help", folder=tmp_path).returncode == 0
+
+
+def test_train_answers_help() -> None:
+    answer = run("train.py", "fit", "--help")
+    assert answer.returncode == 0
+    assert "--config" in answer.stdout
+
+
+QUICKSTART = "configs/profile/quickstart.yaml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sweep", "--config", QUICKSTART, "--size", "huge"], ["`size`", "base", "huge"]),
+        (["sweep", "--config", QUICKSTART, "--sise", "tiny"], ["`sise`", "size"]),
+        (["sweep", "--config", QUICKSTART, "--implementations", "[fast]"], ["fast", "eager"]),
+        (["sweep", "--config", QUICKSTART, "--modalities.text.lengths", "[0]"], ["`lengths`", "0"]),
+        (["sweep", "--config", QUICKSTART, "--modalities.text.variants", "[brt]"], ["brt", "bert"]),
+        (
+            [
+                "sweep",
+                "--config",
+                QUICKSTART,
+                "--modalities.text.variants",
+                "[{name: longformer, attention_window: 7}]",
+            ],
+            ["`attention_window`", "even", "7"],
+        ),
+        (["sweep", "--config", "nowhere.yaml"], ["`config`", "nowhere.yaml"]),
+        (["sweep"], ["`modalities`"]),
+        (["sweep", "--config", QUICKSTART, "--shard", "3/2"], ["`shard`", "3/2"]),
+        (["sweep", "--config", QUICKSTART, "--threads", "999"], ["`threads`", "999"]),
+        (["report", "nowhere"], ["nowhere", "measurements.jsonl"]),
+        (["measure"], ["sweep", "report"]),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_without_torch(
+    arguments: list[str], words: list[str], tmp_path: Path
+) -> None:
+    extra = ["--out", str(tmp_path)] if arguments[0] == "sweep" else []
+    answer = run("-X", "importtime", "profile.py", *arguments, *extra)
+    assert answer.returncode == 2, answer.stderr
+    said = [line for line in answer.stderr.splitlines() if not line.startswith("import time:")]
+    assert len(said) == 1
+    for word in words:
+        assert word in said[0]
+    assert "| torch\n" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model.init_args.size", "huge"], ["huge", "tiny"]),
+        (["--model.init_args.sise", "tiny"], ["sise"]),
+        (["--model", "Brt"], ["Brt"]),
+        (["--config", "nowhere.yaml"], ["nowhere.yaml"]),
+    ],
+)
+def test_train_names_a_users_mistake_in_one_sentence(arguments: list[str], words: list[str]) -> None:
+    answer = run("train.py", "fit", "--config", "configs/train/text.yaml", *arguments)
+    assert answer.returncode == 2, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+    for word in words:
+        assert word in answer.stderr

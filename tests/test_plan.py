@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import pytest
+
+from profiling.errors import SettingsError
+from profiling.plan import axis_values
+from tests.sample_points import CONDITIONS, points_of
+
+def test_every_implementation_phase_and_length_is_a_point() -> None:
+    points = points_of("text", [128, 64], ["bert", "longformer"])
+    kernels = {(point.variant, point.implementation) for point in points}
+    assert kernels == {
+        ("bert", "eager"),
+        ("bert", "sdpa"),
+        ("longformer", "library"),
+        ("longformer", "mask_fixed"),
+    }
+    assert len(points) == 4 * 2 * 2
+    assert len({point.key for point in points}) == len(points)
+
+
+def test_variants_of_one_length_and_phase_are_neighbours() -> None:
+    points = points_of("text", [64, 128], ["bert", "longformer"])
+    groups = [(point.length, point.phase) for point in points]
+    assert groups == sorted(groups)
+
+
+def test_position_tables_grow_to_the_longest_length_equally() -> None:
+    assert {point.max_length for point in points_of("text", [64, 900], ["bert", "bigbird"])} == {900}
+
+
+def test_a_length_one_variant_cannot_take_is_skipped_with_the_reason() -> None:
+    points = points_of("text", [128, 1024], ["bert", "bigbird"])
+    skipped = {(point.variant, point.length) for point in points if point.skip_reason}
+    assert skipped == {("bigbird", 128)}
+    assert all("704" in point.skip_reason for point in points if point.skip_reason)
+
+
+def test_a_length_none_of_the_variants_can_take_is_the_users_error() -> None:
+    with pytest.raises(SettingsError, match="`lengths` of text must be at least 65 .* got 32"):
+        points_of("text", [32, 900], ["bigbird", "nystromformer"])
+
+
+def test_image_sides_are_rounded_up_to_a_multiple_of_32_and_not_repeated() -> None:
+    assert axis_values("vision", [224, 200, 33]) == [64, 224]
+    assert axis_values("text", [200, 33, 200]) == [33, 200]
+
+
+def test_the_key_changes_with_every_condition_and_not_with_the_place_of_the_batches() -> None:
+    point = points_of("text", [64], ["longformer"])[0]
+    keys = {point.key, replace(point, length=65).key, replace(point, fingerprint="x").key}
+    keys.add(replace(point, attention_window=64).key)
+    keys.add(replace(point, conditions=replace(CONDITIONS, threads=1)).key)
+    keys.add(replace(point, conditions=replace(CONDITIONS, device_name="another")).key)
+    assert len(keys) == 6
+    assert replace(point, batches="elsewhere").key == point.key
+
+
+def test_the_key_changes_with_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = points_of("text", [64], ["bert"])[0]
+    before = point.key
+    again = replace(point)
+    monkeypatch.setattr("profiling.plan.library_versions", lambda: {"torch": "9.9"})
+    assert again.key != before
