@@ -1,7 +1,7 @@
 """Lengths of tokenised texts, kept between processes: counting tokens can take minutes.
 
-A sweep asks for them in every one of its processes. Files are named by a fingerprint of the text
-and the tokenizer; the folder is `$XDG_CACHE_HOME/tipping-point` and may be deleted at any time.
+Sweeps, their continuations and trainings all need them. Files are named by a fingerprint of the
+text and the tokenizer; the folder is `$XDG_CACHE_HOME/tipping-point`, which may be deleted.
 """
 
 import contextlib

@@ -87,10 +87,9 @@ class LengthDistribution:
         values, counts = zip(*counted, strict=True)
         return cls(name, modality, UNITS[modality], values, counts, source)
 
-    def to_json(self, path: str | Path) -> None:
-        """Write the distribution, under a temporary name first."""
-        target = Path(path)
-        fields = {
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields of `lengths.json`."""
+        return {
             "name": self.name,
             "modality": self.modality,
             "unit": self.unit,
@@ -99,8 +98,12 @@ class LengthDistribution:
             "counts": list(self.counts),
             "source": self.source,
         }
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the distribution, under a temporary name first."""
+        target = Path(path)
         try:
-            _write_text(target, json.dumps(fields) + "\n")
+            _write_text(target, json.dumps(self.to_dict()) + "\n")
         except OSError as error:
             raise DataError(f"cannot write lengths to {target}: {error.strerror}") from error
 

@@ -143,11 +143,10 @@ class SyntheticText(SyntheticData):
         self.vocab_size = vocab_size
         self.mask_fraction = mask_fraction
         self.mask_token_id = vocab_size - 1
-        self.pad_token_id = 0
 
     def facts(self) -> dict[str, int]:
-        """Return `vocab_size` and `pad_token_id`."""
-        return {"vocab_size": self.vocab_size, "pad_token_id": self.pad_token_id}
+        """Return `vocab_size`."""
+        return {"vocab_size": self.vocab_size}
 
     def make_batch(self, length: int, batch_size: int, generator: Generator) -> Batch:
         """Make `input_ids` and `labels`, (B, T)."""

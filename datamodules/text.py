@@ -176,8 +176,8 @@ class TextData(RealData):
         return int(self.tokenizer.pad_token_id)
 
     def facts(self) -> dict[str, int]:
-        """Return `vocab_size` and `pad_token_id`."""
-        return {"vocab_size": self.vocab_size, "pad_token_id": self.pad_token_id}
+        """Return `vocab_size`."""
+        return {"vocab_size": self.vocab_size}
 
     def fingerprint(self) -> str:
         """Return a text that changes with the settings, the file and the tokenizer's files."""

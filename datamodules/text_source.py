@@ -97,7 +97,7 @@ def _load(source: str, builder: str, **options: Any) -> Any:
     import datasets
 
     try:
-        with _without_progress_bars():
+        with _quietly():
             return datasets.load_dataset(builder, **options)
     except StopIteration as error:
         raise DataError(f"`source` {source} holds no samples") from error
@@ -107,14 +107,18 @@ def _load(source: str, builder: str, **options: Any) -> Any:
 
 
 @contextmanager
-def _without_progress_bars() -> Iterator[None]:
+def _quietly() -> Iterator[None]:
+    """Show no progress bars, and report no use of `datasets`: it does so for local files too."""
     import datasets
 
     were_shown = datasets.is_progress_bar_enabled()
+    reported = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS
     datasets.disable_progress_bars()
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     try:
         yield
     finally:
+        datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = reported
         if were_shown:
             datasets.enable_progress_bars()
 

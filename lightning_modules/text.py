@@ -15,6 +15,7 @@ from transformers import (
     NystromformerConfig,
     NystromformerForMaskedLM,
 )
+from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention
 from transformers.models.nystromformer.modeling_nystromformer import NystromformerSelfAttention
 
 from lightning_modules.attention.interface import localize
@@ -173,16 +174,12 @@ class BigBirdModule(TextModule):
         block: int = self.model.config.block_size
         return round_up(length, block)
 
-    def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
-        # In another dtype the library multiplies float32 weights with half-precision values.
-        return super()._logits(input_ids, attention_mask.to(self.model.dtype))
-
     def _prepare_model(self) -> None:
         # The pooler feeds no output of a masked language model, and the others have none.
         self.model.bert.pooler = None
         self.model.bert.activation = None
+        for layer in self.model.bert.encoder.layer:
+            layer.attention.self.__class__ = _BlockSparseInOneDtype
 
     def _config_fields(self) -> dict[str, Any]:
         return {"attention_type": "block_sparse", "block_size": 64, "num_random_blocks": 3}
@@ -192,11 +189,30 @@ class BigBirdModule(TextModule):
 
     def _why_inactive(self, length: int) -> str | None:
         layers = [layer.attention for layer in self.model.bert.encoder.layer]
-        found = {self.model.bert.attention_type, *(layer.attention_type for layer in layers)}
-        found |= {type(layer.self).__name__ for layer in layers}
-        if found != {"block_sparse", "BigBirdBlockSparseAttention"}:
-            return f"after an input that was too short its attention is {sorted(found)}"
+        types = {self.model.bert.attention_type, *(layer.attention_type for layer in layers)}
+        is_sparse = all(isinstance(layer.self, BigBirdBlockSparseAttention) for layer in layers)
+        if types != {"block_sparse"} or not is_sparse:
+            return f"after an input that was too short its attention is {sorted(types)}"
         return None
+
+
+class _BlockSparseInOneDtype(BigBirdBlockSparseAttention):
+    """The library's attention, which fails when its masks or autocast bring in a second dtype."""
+
+    def bigbird_block_sparse_attention(
+        self,
+        query_layer: Tensor,
+        key_layer: Tensor,
+        value_layer: Tensor,
+        *rest: Any,
+        **named: Any,
+    ) -> Any:
+        rest = tuple(x.to(query_layer.dtype) if isinstance(x, Tensor) else x for x in rest)
+        library: Any = super()
+        with torch.autocast(query_layer.device.type, enabled=False):
+            return library.bigbird_block_sparse_attention(
+                query_layer, key_layer, value_layer, *rest, **named
+            )
 
 
 class _InverseInFloat32(NystromformerSelfAttention):

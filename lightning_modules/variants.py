@@ -156,7 +156,7 @@ def validate_settings(
         return
     if not entry.takes_window:
         raise ModelError(
-            f"`attention_window` is not a setting of {variant}, got {attention_window}"
+            f"`attention_window` must be left out for {variant}, got {attention_window}"
         )
     validate_attention_window(attention_window)
 

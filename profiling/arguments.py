@@ -25,7 +25,9 @@ def one_sentence(message: str, known: Iterable[str] = ()) -> str:
 
 
 def _plain_expectation(text: str) -> str:
-    text = re.sub(r"^Does not validate against any of the Union subtypes.*?Errors?: ?-? ?", "", text)
+    text = re.sub(
+        r"^Does not validate against any of the Union subtypes.*?Errors?: ?-? ?", "", text
+    )
     text = re.sub(r"typing\.Literal\[([^\]]+)\]", r"one of: \1", text)
     text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)
     text = re.sub(r"Expected an? ", "expected ", text)

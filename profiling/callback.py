@@ -219,10 +219,6 @@ class ProfilingCallback(lightning.Callback):
 
 
 def _log(trainer: Trainer, prefix: str, row: dict[str, Any], step: int) -> None:
-    numbers = {
-        f"{prefix}/{name}": value
-        for name, value in row.items()
-        if isinstance(value, float)
-    }
+    numbers = {f"{prefix}/{name}": value for name, value in row.items() if isinstance(value, float)}
     for logger in trainer.loggers:
         logger.log_metrics(numbers, step=step)

@@ -87,8 +87,10 @@ def _decided_by_memory(row: Row, items: list[Row], unit: str) -> Iterator[Trace]
             "x": [item["length"] for item in items],
             "y": [1] * len(items),
             "marker": _marks(items) | {"size": 12},
-            "customdata": [item["outcome"] for item in items],
-            "hovertemplate": f"%{{customdata}} at %{{x:,}} {unit}: one ran out of memory",
+            "customdata": [
+                [item["outcome"], escape(str(item.get("reason") or ""))] for item in items
+            ],
+            "hovertemplate": f"%{{customdata[0]}} at %{{x:,}} {unit}<br>%{{customdata[1]}}",
         }
 
 

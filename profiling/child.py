@@ -18,8 +18,8 @@ import torchaudio  # noqa: F401
 import torchvision  # noqa: F401
 
 import datamodules.synthetic  # noqa: F401
-import lightning_modules.speech  # noqa: F401
-import lightning_modules.text  # noqa: F401
+import lightning_modules.speech
+import lightning_modules.text
 import lightning_modules.vision  # noqa: F401
 import profiling.measure  # noqa: F401
 from profiling.children import Outcome

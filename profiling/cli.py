@@ -137,9 +137,7 @@ def answer(directory: Path, rebuild: bool) -> None:
 def read_settings(arguments: Any) -> SweepSettings:
     """Build the settings from what was parsed; they check themselves."""
     fields = {name: _plain(arguments[name]) for name in SweepSettings.__dataclass_fields__}
-    modalities = {
-        name: ModalitySettings(**values) for name, values in fields["modalities"].items()
-    }
+    modalities = {name: ModalitySettings(**values) for name, values in fields["modalities"].items()}
     return SweepSettings(**(fields | {"modalities": modalities}))
 
 

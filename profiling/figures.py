@@ -27,7 +27,7 @@ RESOLUTION = 100
 MARGINS = {"left": 0.05, "right": 0.985, "top": 0.89, "bottom": 0.17, "wspace": 0.16, "hspace": 0.2}
 PREFERRED_COMPARISON = "best_vs_best"
 # Names come from outside: a dollar sign in one must not start a formula.
-LOOK: dict[str, Any] = {
+LOOK: Any = {
     "text.parse_math": False,
     "font.size": 9,
     "axes.spines.top": False,
@@ -43,7 +43,7 @@ LOOK: dict[str, Any] = {
 def draw_figures(curves: Iterable[Curve], tipping_points: Iterable[Row]) -> dict[str, bytes]:
     """Return a PNG per modality, phase and setting, by file name without its ending."""
     # Imported here: everything else in a report works without waiting for matplotlib.
-    import matplotlib as mpl
+    from matplotlib import rc_context
 
     curves, tipping_points = list(curves), list(tipping_points)
     vanilla = vanilla_names(tipping_points)
@@ -54,7 +54,7 @@ def draw_figures(curves: Iterable[Curve], tipping_points: Iterable[Row]) -> dict
         groups.setdefault((curve.modality, curve.phase, curve.setting), []).append(curve)
     settings = {setting for _, _, setting in groups}
     pictures: dict[str, bytes] = {}
-    with mpl.rc_context(LOOK):
+    with rc_context(LOOK):
         for (modality, phase, setting), members in groups.items():
             rows = select_rows(tipping_points, modality, phase, setting)
             name = _file_name(modality, phase, setting.describe(settings), pictures)
@@ -92,7 +92,7 @@ def _picture(
 
     figure = Figure(figsize=(13, 6.4), dpi=RESOLUTION)
     figure.subplots_adjust(**MARGINS)
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)
     panels = figure.subplots(2, len(JUDGED), sharex=True, height_ratios=(3, 2), squeeze=False)
     unit = UNITS.get(curves[0].modality, "")
     for column, (metric, name) in enumerate(JUDGED.items()):
@@ -108,7 +108,7 @@ def _picture(
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     _add_legend(figure, panels[0][0])
     buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
@@ -133,8 +133,15 @@ def _draw_measured(
             label=curve.contender.label,
         )
         for point in curve.out_of_memory(metric):
-            place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-            axes.plot(point.length, 0.98, "x", color=style.colour, markeredgewidth=2, **place)
+            axes.plot(
+                point.length,
+                0.98,
+                "x",
+                color=style.colour,
+                markeredgewidth=2,
+                transform=axes.get_xaxis_transform(),
+                clip_on=False,
+            )
 
 
 def _bars(curve: Curve, metric: str) -> list[list[float]]:

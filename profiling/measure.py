@@ -161,7 +161,11 @@ class AttentionKernels(TorchDispatchMode):
         self._seen: set[str] = set()
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         name = func.overloadpacket.__name__
         if "scaled_dot_product" in name or "flex_attention" in name:
@@ -277,7 +281,7 @@ def _build(point: Point) -> VariantModule:
     settings: dict[str, Any] = dict(point.module_settings)
     if point.attention_window is not None:
         settings["attention_window"] = point.attention_window
-    module = build_module(
+    return build_module(
         point.modality,
         point.variant,
         size=point.conditions.size,
@@ -287,7 +291,6 @@ def _build(point: Point) -> VariantModule:
         checkpoint=point.checkpoint,
         **settings,
     )
-    return module
 
 
 def _try_batch(
@@ -308,7 +311,9 @@ def _try_batch(
 def _batch(point: Point, batch_size: int) -> Batch:
     if point.batches is None:
         return _synthetic(point).batch_at(point.length, batch_size, seed=point.conditions.seed)
-    stored = torch.load(Path(point.batches) / f"{point.modality}-{point.length}.pt", weights_only=True)
+    stored = torch.load(
+        Path(point.batches) / f"{point.modality}-{point.length}.pt", weights_only=True
+    )
     batch = {name: values[:batch_size] for name, values in stored.items()}
     # The stored batch is a large one: its first samples may need no padding at all.
     if "attention_mask" in batch and bool(batch["attention_mask"].all()):

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
 
 from datamodules.geometry import round_up_side
 from lightning_modules.variants import Variant, find_variant

@@ -57,7 +57,9 @@ def _parse(line: str, path: Path, number: int) -> Row:
         row = json.loads(line)
         _ = row["key"], row["visit"], row["status"]
     except (ValueError, KeyError, TypeError) as problem:
-        raise SettingsError(f"`{path}` line {number} must be a measurement, got {line[:60]!r}") from problem
+        raise SettingsError(
+            f"`{path}` line {number} must be a measurement, got {line[:60]!r}"
+        ) from problem
     return dict(row)
 
 
@@ -90,7 +92,9 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = (path / "lock").open("w")
         except OSError as problem:
-            raise SettingsError(f"`out` must be a folder to write to, got {path}: {problem}") from problem
+            raise SettingsError(
+                f"`out` must be a folder to write to, got {path}: {problem}"
+            ) from problem
         self._take_lock()
         if fresh:
             self._forget()

@@ -56,7 +56,8 @@ class Schedule:
 
     def seconds_left(self, rows: list[Row]) -> float | None:
         """Return the expected seconds of measuring from here, None before anything is known."""
-        seconds = {row["key"]: row["seconds"] for row in rows if row["key"] in self._keys}
+        mine = [row for row in rows if row["key"] in self._keys]
+        seconds: dict[str, float] = {row["key"]: row["seconds"] for row in mine}
         if not seconds:
             return None
         typical = fmean(seconds.values())
@@ -73,12 +74,12 @@ class Schedule:
         )
         if self.time_budget_s is None:
             return first + later
-        spent = sum(row["seconds"] for row in rows if row["key"] in self._keys)
+        spent = sum(float(row["seconds"]) for row in mine)
         return first + max(0.0, min(later, self.time_budget_s - spent - first))
 
     def _begins(self, number: int, rows: list[Row]) -> bool:
         if number == 0 or self.time_budget_s is None:
             return True
         before = [row for row in rows if row["visit"] < number and row["key"] in self._keys]
-        spent = sum(row["seconds"] for row in before)
+        spent = sum(float(row["seconds"]) for row in before)
         return spent + spent / number <= self.time_budget_s

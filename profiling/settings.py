@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lightning_modules.variants import SIZES, VARIANTS, find_variant
+from profiling.comparisons import parse_pair
 from profiling.errors import SettingsError
 
 Phase = Literal["inference", "training"]
@@ -108,6 +109,8 @@ class SweepSettings:
         for modality, settings in self.modalities.items():
             _check_modality(modality, settings)
         _check_implementations(self)
+        for pair in self.pairs:
+            _check_pair(pair)
 
     def variants_of(self, modality: str) -> list[VariantSettings]:
         """Return the checked `variants` of one modality, all of them when none is named."""
@@ -163,7 +166,9 @@ def _check_modality(modality: str, settings: ModalitySettings) -> None:
         raise SettingsError(
             f"`modalities` has no {modality!r}; choose one of: {', '.join(sorted(VARIANTS))}"
         )
-    right, wrong = ("input_sizes", "lengths") if modality == "vision" else ("lengths", "input_sizes")
+    right, wrong = (
+        ("input_sizes", "lengths") if modality == "vision" else ("lengths", "input_sizes")
+    )
     if getattr(settings, wrong) is not None:
         raise SettingsError(f"`{wrong}` is not a setting of {modality}; use `{right}`")
     lengths = getattr(settings, right)
@@ -187,6 +192,22 @@ def _check_implementations(settings: SweepSettings) -> None:
             raise SettingsError(
                 f"`implementations` has no {name!r}; choose one of: {', '.join(sorted(known))}"
             )
+
+
+def _check_pair(pair: str) -> None:
+    kernels = {
+        (name, implementation): modality
+        for modality, variants in VARIANTS.items()
+        for name, variant in variants.items()
+        for implementation in variant.implementations
+    }
+    sides = parse_pair(pair)
+    for side in sides:
+        if side not in kernels:
+            known = ", ".join(sorted(":".join(kernel) for kernel in kernels))
+            raise SettingsError(f"`pairs` has no {':'.join(side)!r}; choose one of: {known}")
+    if kernels[sides[0]] != kernels[sides[1]]:
+        raise SettingsError(f"`pairs` must stay within one modality, got {pair!r}")
 
 
 assert SIZES == ("base", "small", "tiny")  # the Literal of `size` above repeats them for --help

@@ -97,7 +97,7 @@ class Sweep:
             raise SettingsError(
                 f"`threads` must be at most {available_threads()} on this machine, got {threads}"
             )
-        device = {"name": cpu_name(), "memory_gib": default_budget_gib()}
+        device: dict[str, Any] = {"name": cpu_name(), "memory_gib": default_budget_gib()}
         if settings.device == "cuda":
             device = self._ask("profiling.measure:describe_cuda", None)
         return Conditions(
@@ -186,19 +186,23 @@ def _row_of(visit: Visit) -> Row:
     is_vision = point.modality == "vision"
     samples = samples_for_frames(point.length) if point.modality == "speech" else None
     conditions = asdict(point.conditions)
-    return UNKNOWN | conditions | {
-        "key": point.key,
-        "visit": visit.number,
-        "modality": point.modality,
-        "variant": point.variant,
-        "implementation": point.implementation,
-        "attention_window": point.attention_window,
-        "checkpoint": point.checkpoint,
-        "phase": point.phase,
-        "batch_source": point.batch_source,
-        "batch_size": 1,
-        "sequence_length": None if is_vision else point.length,
-        "input_size": point.length if is_vision else samples,
-        "max_length": point.max_length,
-        "status": "ok",
-    }
+    return (
+        UNKNOWN
+        | conditions
+        | {
+            "key": point.key,
+            "visit": visit.number,
+            "modality": point.modality,
+            "variant": point.variant,
+            "implementation": point.implementation,
+            "attention_window": point.attention_window,
+            "checkpoint": point.checkpoint,
+            "phase": point.phase,
+            "batch_source": point.batch_source,
+            "batch_size": 1,
+            "sequence_length": None if is_vision else point.length,
+            "input_size": point.length if is_vision else samples,
+            "max_length": point.max_length,
+            "status": "ok",
+        }
+    )

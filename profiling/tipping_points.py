@@ -47,6 +47,12 @@ FIELDS = (
     "vanilla_at_longest",
     "efficient_at_longest",
     "saving_at_longest",
+    "threads",
+    "batch_source",
+    "dropout",
+    "checkpoint",
+    "memory_budget_gib",
+    "max_batch_size",
     "lengths",
 )
 

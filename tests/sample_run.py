@@ -2,12 +2,12 @@
 
 import random
 import tempfile
-from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from profiling.report import build_report
+from profiling.tipping_points import find_tipping_points
 
 Row = dict[str, Any]
 
@@ -42,19 +42,6 @@ COSTS: dict[str, dict[tuple[str, str, int | None], tuple[float, float, float]]] 
     },
 }
 VANILLA = {"text": "bert", "speech": "hubert", "vision": "vit"}
-LIKE_FOR_LIKE = {
-    "longformer": "library",
-    "nystromformer": "library",
-    "bigbird": "library",
-    "local_bert": "local_masked",
-    "lhubert": "local_masked",
-    "swin": "eager",
-}
-COLUMNS = {
-    "latency": "latency_ms",
-    "throughput": "throughput_samples_per_s",
-    "memory": "peak_memory_mib",
-}
 SHARED = {
     "batch_source": "synthetic",
     "device": "cpu",
@@ -112,19 +99,8 @@ def sample_manifest() -> Row:
 
 
 def sample_tipping_points(rows: list[Row] | None = None) -> list[Row]:
-    """Return what a tipping point search says about the sample rows."""
-    rows = sample_rows() if rows is None else rows
-    modalities = {row["modality"] for row in rows}
-    return [
-        _tipping_point(rows, modality, efficient, comparison, phase, metric)
-        for modality, contenders in COSTS.items()
-        if modality in modalities
-        for efficient in dict.fromkeys((name, window) for name, _, window in contenders)
-        if efficient[0] != VANILLA[modality]
-        for comparison in ("like_for_like", "best_vs_best")
-        for phase in ("inference", "training")
-        for metric in COLUMNS
-    ]
+    """Return what the tipping point search says about the rows, by default the sample rows."""
+    return find_tipping_points(sample_rows() if rows is None else rows)
 
 
 def _row(
@@ -207,101 +183,4 @@ def _distribution(name: str, modality: str, unit: str, lengths: list[int]) -> Ro
         "values": values,
         "counts": counts,
         "source": "made up for the tests",
-    }
-
-
-def _best(rows: list[Row], keep: Callable[[Row], bool], metric: str) -> tuple[float | None, bool]:
-    """Return the best value and whether memory was what prevented one."""
-    found = [row for row in rows if keep(row)]
-    values = [row[COLUMNS[metric]] for row in found if row["status"] == "ok"]
-    if not values:
-        return None, any(row["status"] == "oom" for row in found)
-    return (max(values) if metric == "throughput" else min(values)), False
-
-
-def _compare(
-    rows: list[Row], modality: str, efficient: tuple[str, int | None], comparison: str, metric: str
-) -> Iterator[Row]:
-    like_for_like = comparison == "like_for_like"
-    axis = "input_size" if modality == "vision" else "sequence_length"
-    vanilla_kernel = "eager" if like_for_like else None
-    efficient_kernel = LIKE_FOR_LIKE[efficient[0]] if like_for_like else None
-
-    def side(variant: str, kernel: str | None, length: int) -> tuple[float | None, bool]:
-        return _best(
-            rows,
-            lambda row: (
-                row[axis] == length
-                and row["variant"] == variant
-                and kernel in (None, row["implementation"])
-            ),
-            metric,
-        )
-
-    for length in LENGTHS[modality]:
-        ours, our_oom = side(efficient[0], efficient_kernel, length)
-        theirs, their_oom = side(VANILLA[modality], vanilla_kernel, length)
-        item: Row = {"length": length, "ratio": None, "ci_low": None, "ci_high": None}
-        if ours is None or theirs is None:
-            outcome = "win" if their_oom and not our_oom else "missing"
-            yield item | {"outcome": "win" if outcome == "win" and ours else "missing"}
-            continue
-        ratio = theirs / ours if metric == "throughput" else ours / theirs
-        low, high = ratio * 0.96, ratio * 1.04
-        outcome = "win" if high < 1 else "lose" if low > 1 else "tie"
-        yield item | {"outcome": outcome, "ratio": ratio, "ci_low": low, "ci_high": high}
-
-
-def _tipping_point(
-    rows: list[Row],
-    modality: str,
-    efficient: tuple[str, int | None],
-    comparison: str,
-    phase: str,
-    metric: str,
-) -> Row:
-    like_for_like = comparison == "like_for_like"
-    chosen = [row for row in rows if row["modality"] == modality and row["phase"] == phase]
-    lengths = list(_compare(chosen, modality, efficient, comparison, metric))
-    return {
-        "modality": modality,
-        "axis": "input_size" if modality == "vision" else "sequence_length",
-        "size": SHARED["size"],
-        "precision": SHARED["precision"],
-        "device": SHARED["device"],
-        "device_name": SHARED["device_name"],
-        "attention_window": efficient[1],
-        "phase": phase,
-        "metric": metric,
-        "vanilla": VANILLA[modality],
-        "vanilla_implementation": "eager" if like_for_like else None,
-        "efficient": efficient[0],
-        "efficient_implementation": LIKE_FOR_LIKE[efficient[0]] if like_for_like else None,
-        "comparison": comparison,
-        "interval_from": "visits",
-        "lengths": lengths,
-        "longest_measured": LENGTHS[modality][-1],
-        **_verdict([item for item in lengths if item["outcome"] != "missing"]),
-    }
-
-
-def _verdict(lengths: list[Row]) -> Row:
-    wins = [item["outcome"] == "win" for item in lengths]
-    nothing = {"tipping_point": None, "ci_low": None, "ci_high": None, "length_before": None}
-    if all(wins):
-        return nothing | {"verdict": "always", "tipping_point": lengths[0]["length"]}
-    if lengths[-1]["outcome"] == "tie":
-        return nothing | {"verdict": "undecided"}
-    if not wins[-1]:
-        return nothing | {"verdict": "wins_only_below" if any(wins) else "never_in_range"}
-    last = max(index for index, won in enumerate(wins) if not won)
-    below, above = lengths[last]["length"], lengths[last + 1]["length"]
-    middle = (below * above) ** 0.5
-    changes = sum(before != after for before, after in zip(wins, wins[1:], strict=False))
-    return {
-        "verdict": "crosses" if changes == 1 else "several",
-        "tipping_point": round(middle),
-        "ci_low": round(middle * 0.85),
-        "ci_high": round(middle * 1.15),
-        "length_before": below,
     }

@@ -134,7 +134,8 @@ def test_training_gives_the_same_weights_with_and_without_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "name"), [({"every_n_steps": 0}, "every_n_steps"), ({"num_warmup_steps": -1}, "num_")]
+    ("settings", "name"),
+    [({"every_n_steps": 0}, "every_n_steps"), ({"num_warmup_steps": -1}, "num_")],
 )
 def test_impossible_settings_are_refused(settings: dict[str, int], name: str) -> None:
     with pytest.raises(ValueError, match=name):

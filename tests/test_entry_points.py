@@ -9,7 +9,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
 
 
 def test_importing_profile_from_the_root_gives_the_standard_library() -> None:
@@ -90,7 +92,9 @@ def test_a_users_mistake_is_one_sentence_without_torch(
         (["--config", "nowhere.yaml"], ["nowhere.yaml"]),
     ],
 )
-def test_train_names_a_users_mistake_in_one_sentence(arguments: list[str], words: list[str]) -> None:
+def test_train_names_a_users_mistake_in_one_sentence(
+    arguments: list[str], words: list[str]
+) -> None:
     answer = run("train.py", "fit", "--config", "configs/train/text.yaml", *arguments)
     assert answer.returncode == 2, answer.stderr
     assert "Traceback" not in answer.stderr

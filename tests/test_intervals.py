@@ -15,7 +15,7 @@ from profiling.intervals import (
 NOISE = 0.05
 
 
-def simulated_coverage(num_visits: int, noise: list[float], num_curves: int = 400) -> float:
+def simulated_coverage(num_visits: int, noise: list[float], num_curves: int = 300) -> float:
     """Return how often the interval of a length contains the truth, over many curves."""
     generator = np.random.default_rng(5)
     inside = []

@@ -6,6 +6,7 @@ from profiling.errors import SettingsError
 from profiling.plan import axis_values
 from tests.sample_points import CONDITIONS, points_of
 
+
 def test_every_implementation_phase_and_length_is_a_point() -> None:
     points = points_of("text", [128, 64], ["bert", "longformer"])
     kernels = {(point.variant, point.implementation) for point in points}
@@ -26,7 +27,9 @@ def test_variants_of_one_length_and_phase_are_neighbours() -> None:
 
 
 def test_position_tables_grow_to_the_longest_length_equally() -> None:
-    assert {point.max_length for point in points_of("text", [64, 900], ["bert", "bigbird"])} == {900}
+    assert {point.max_length for point in points_of("text", [64, 900], ["bert", "bigbird"])} == {
+        900
+    }
 
 
 def test_a_length_one_variant_cannot_take_is_skipped_with_the_reason() -> None:

@@ -32,7 +32,9 @@ def test_every_variant_has_its_line() -> None:
 
 
 def test_every_file_it_names_exists() -> None:
-    named = re.findall(r"`((?:configs|lightning_modules|datamodules|profiling|benchmarks|tests)/[\w./*]+)`", README)
+    named = re.findall(
+        r"`((?:configs|lightning_modules|datamodules|profiling|benchmarks|tests)/[\w./*]+)`", README
+    )
     assert named
     for name in named:
         assert list(ROOT.glob(name.rstrip("/"))), name

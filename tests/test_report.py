@@ -145,7 +145,7 @@ def test_a_length_that_only_one_side_can_do_is_marked_without_a_ratio() -> None:
     ]
     assert marks
     assert all(trace["x"] == [4096] for trace in marks)
-    assert all(trace["customdata"] == ["win"] for trace in marks)
+    assert all(trace["customdata"] == [["win", "bert runs out of memory"]] for trace in marks)
 
 
 def test_a_point_is_the_median_of_its_visits_with_their_whole_spread() -> None:

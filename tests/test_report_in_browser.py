@@ -7,7 +7,7 @@ import pytest
 
 from profiling.curves import build_curves
 from profiling.palette import contender_styles
-from tests.sample_run import COSTS, VANILLA, sample_report, sample_rows
+from tests.sample_run import COSTS, VANILLA, sample_report, sample_rows, sample_tipping_points
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -32,6 +32,24 @@ def open_page(page: Path, profile: Path) -> tuple[str, list[str]]:
     command = [str(BROWSER), *QUIET, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def labels_in(section: str) -> set[str]:
+    texts = re.findall(r'<g class="textpoint".*?</g>', section, re.DOTALL)
+    return {re.sub(r"<[^>]*>|\s", "", text) for text in texts} - {"oom", ""}
+
+
+def drawn_rows(comparison: str) -> list[dict]:
+    return [
+        row
+        for row in sample_tipping_points()
+        if (row["modality"], row["comparison"]) == ("text", comparison)
+        and row["verdict"] in {"crosses", "several"}
+    ]
+
+
+def label(row: dict) -> str:
+    return f"{row['tipping_point']:,.0f}"
 
 
 @pytest.fixture(scope="module")
@@ -95,5 +113,5 @@ def test_buttons_hide_curves_and_the_selector_changes_the_comparison(
     vanilla = rgb("#3d3d3d")
     dark = [sum(vanilla in curve for curve in curves_in(part)) for part in (first, second)]
     assert dark == [12, 6]  # eager and sdpa in six charts, then eager alone
-    # Like for like, local_bert is slower than bert in inference: one tipping point less.
-    assert second.count('class="textpoint"') < first.count('class="textpoint"')
+    for part, comparison in ((first, "best_vs_best"), (second, "like_for_like")):
+        assert labels_in(part) == {label(row) for row in drawn_rows(comparison)}

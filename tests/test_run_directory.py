@@ -46,7 +46,9 @@ def test_a_retried_visit_counts_once_with_its_last_row(tmp_path: Path) -> None:
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    (tmp_path / ROWS).write_text(json.dumps(_row("a")) + "\nnot json\n" + json.dumps(_row("b")) + "\n")
+    (tmp_path / ROWS).write_text(
+        json.dumps(_row("a")) + "\nnot json\n" + json.dumps(_row("b")) + "\n"
+    )
     with pytest.raises(SettingsError, match="line 2"):
         read_rows(tmp_path)
 

@@ -5,7 +5,9 @@ from profiling.schedule import Schedule
 from tests.sample_points import points_of
 
 
-def _run(schedule: Schedule, rows: list[dict[str, Any]], seconds: float = 1.0, most: int = 10**6) -> list[str]:
+def _run(
+    schedule: Schedule, rows: list[dict[str, Any]], seconds: float = 1.0, most: int = 10**6
+) -> list[str]:
     order = []
     for visit in schedule.missing(rows):
         if len(order) == most:
@@ -22,7 +24,9 @@ def _row(point: Point, number: int, seconds: float) -> dict[str, Any]:
 def test_rounds_alternate_their_direction() -> None:
     points = points_of("text", [64], ["bert"])
     order = _run(Schedule(points, visits=2, time_budget_s=None), [])
-    assert [line[2:] for line in order[len(points) :]] == [line[2:] for line in order[: len(points)]][::-1]
+    assert [line[2:] for line in order[len(points) :]] == [
+        line[2:] for line in order[: len(points)]
+    ][::-1]
 
 
 def test_an_interrupted_sweep_measures_what_is_missing_once() -> None:

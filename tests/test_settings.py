@@ -24,9 +24,14 @@ def _settings(**changes: Any) -> SweepSettings:
         ({"visits": 0}, ["`visits`", "0"]),
         ({"memory_budget_gib": -1.0}, ["`memory_budget_gib`", "-1"]),
         ({"phases": []}, ["`phases`"]),
+        ({"pairs": ["bert against longformer"]}, ["`pairs`", "bert against"]),
+        ({"pairs": ["bert:sdpa,longformer:fast"]}, ["longformer:fast", "longformer:library"]),
+        ({"pairs": ["bert:sdpa,swin:sdpa"]}, ["one modality"]),
     ],
 )
-def test_a_wrong_setting_is_named_in_one_sentence(changes: dict[str, Any], words: list[str]) -> None:
+def test_a_wrong_setting_is_named_in_one_sentence(
+    changes: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(USER_ERRORS) as caught:
         _settings(**changes)
     message = str(caught.value)

@@ -78,7 +78,7 @@ def test_lengths_tell_the_length_of_the_loaders(data, length):
 
 
 def test_facts_are_also_attributes():
-    assert SyntheticText(vocab_size=90).facts() == {"vocab_size": 90, "pad_token_id": 0}
+    assert SyntheticText(vocab_size=90).facts() == {"vocab_size": 90}
     assert SyntheticSpeech(num_clusters=6).num_clusters == 6
     assert SyntheticVision(num_classes=7).facts() == {"num_classes": 7}
 

@@ -120,6 +120,22 @@ def test_reading_leaves_nothing_behind_but_the_lengths_in_the_cache(
     assert TextData(source, tokenizer).lengths().values == values
 
 
+@pytest.mark.parametrize("has_config", [False, True])
+def test_local_files_ask_nothing_of_the_network(tmp_path, tokenizer, monkeypatch, has_config):
+    asked = []
+
+    def refuse(host, *_, **__):
+        asked.append(host)
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    if has_config:
+        config = '{"tokenizer_class": "BertTokenizer"}'
+        (Path(tokenizer) / "tokenizer_config.json").write_text(config)
+    TextData(write_jsonl(tmp_path / "a.jsonl", make_texts([3, 5])), tokenizer).batch_at(5, 1)
+    assert asked == []
+
+
 def test_max_length_cuts_samples_and_lengths(tmp_path, tokenizer):
     source = write_jsonl(tmp_path / "a.jsonl", make_texts([3, 50]))
     data = TextData(source, tokenizer, max_length=16)
@@ -167,7 +183,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(tmp_path, tokenizer):
 
 def test_facts_come_from_the_tokenizer(tmp_path, tokenizer):
     data = TextData("never-opened.jsonl", tokenizer)
-    assert data.facts() == {"vocab_size": 45, "pad_token_id": PAD}
+    assert data.facts() == {"vocab_size": 45}
     assert (data.vocab_size, data.pad_token_id) == (45, PAD)
 
 

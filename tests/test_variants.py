@@ -103,7 +103,7 @@ FIRST_ATTENTION = {
     "BertSelfAttention",
     "LongformerSelfAttention",
     "_InverseInFloat32",
-    "BigBirdBlockSparseAttention",
+    "_BlockSparseInOneDtype",
     "HubertAttention",
     "ViTAttention",
     "ViTSelfAttention",
