@@ -16,7 +16,7 @@ from lightning_modules.base import (
 )
 from lightning_modules.checkpoints import load_pretrained
 
-CONV_WIDTHS = {"base": 512, "small": 512, "tiny": 128}
+CONV_WIDTHS = {"base": 512, "small": 512, "tiny": 64}
 NUM_CONV_LAYERS = 7
 MASK_TIME_PROB = 0.05  # any positive value makes the model own a mask vector; this is published
 

@@ -162,7 +162,11 @@ class NystromformerModule(TextModule):
 
 
 class BigBirdModule(TextModule):
-    """BigBird with block-sparse attention: blocks of 64 tokens, 3 random blocks."""
+    """BigBird with block-sparse attention: blocks of 64 tokens, 3 random blocks.
+
+    The library also fills a (batch, heads, tokens, tokens) tensor with its attention weights in
+    every layer, asked for or not, so that its memory is quadratic all the same.
+    """
 
     variant = "bigbird"
     model_class = BigBirdForMaskedLM

@@ -50,7 +50,7 @@ def peak_mib() -> float:
     return (_read("VmHWM") - _read("RssFile") - _read("RssShmem")) / 1024
 
 
-def check_peak(size_mib: int = 48, tolerance: float = 0.05) -> None:
+def check_peak(size_mib: int = 24, tolerance: float = 0.05) -> None:
     """Measure a tensor of known size.
 
     Raises:

@@ -17,11 +17,9 @@ from profiling.schedule import Schedule, Visit
 from profiling.settings import SweepSettings
 from profiling.tasks import DataTask, Effort, Task
 
-CHILD_FUNCTIONS = {
-    "latency": "profiling.measure:measure_latency",
-    "throughput": "profiling.measure:measure_throughput",
-    "memory": "profiling.measure:measure_memory",
-}
+SPEED, MEMORY = "profiling.measure:measure_speed", "profiling.measure:measure_memory"
+# Memory hardly varies between visits: two show that it does not.
+MEMORY_VISITS = 2
 # What only a child can say of a point; null until it has.
 UNKNOWN: Row = dict.fromkeys(
     (
@@ -69,7 +67,7 @@ class Sweep:
         with Progress() as progress:
             for visit in schedule.missing(self.run.rows):
                 if not measured:
-                    self._write_manifest()
+                    self._begin()
                 done, left = schedule.num_done(self.run.rows), schedule.seconds_left(self.run.rows)
                 progress.begin(visit.point.describe(), done, schedule.num_visits, left)
                 row = self._measure(visit)
@@ -152,10 +150,10 @@ class Sweep:
             return row | {"status": "skipped", "error": visit.point.skip_reason, "seconds": 0.0}
         began = time.monotonic()
         task = Task(visit.point, self._effort())
-        for metric in visit.point.metrics:
-            outcome = self._child(CHILD_FUNCTIONS[metric], task)
+        for function in _functions_of(visit):
+            outcome = self._child(function, task)
             if outcome.kind != "ok":
-                row |= {"status": outcome.kind, "error": f"{metric}: {outcome.message}"}
+                row |= {"status": outcome.kind, "error": outcome.message}
                 break
             row |= outcome.value
         if row["throughput_samples_per_s"] is not None:
@@ -170,7 +168,8 @@ class Sweep:
             seconds=self.settings.seconds_per_measurement,
         )
 
-    def _write_manifest(self) -> None:
+    def _begin(self) -> None:
+        self._ask("os:getpid", None)  # the imports are over when this returns: no visit pays
         manifest = {
             "config": asdict(self.settings),
             "seed": self.settings.seed,
@@ -179,6 +178,15 @@ class Sweep:
             "length_distributions": self.distributions,
         }
         self.run.write_manifest(manifest)
+
+
+def _functions_of(visit: Visit) -> list[str]:
+    """Return what to do in children of their own: memory is never measured beside speed."""
+    metrics = visit.point.metrics
+    speed = [SPEED] if {"latency", "throughput"} & set(metrics) else []
+    often_enough = speed and visit.number >= MEMORY_VISITS
+    memory = [MEMORY] if "memory" in metrics and not often_enough else []
+    return speed + memory
 
 
 def _row_of(visit: Visit) -> Row:

@@ -2,7 +2,6 @@ import os
 import signal
 import time
 from multiprocessing.context import ForkServerContext
-from typing import Any
 
 import psutil
 import pytest
@@ -13,7 +12,7 @@ from profiling.children import run_in_child, start_server
 from profiling.limits import limit_memory, set_threads
 
 
-def return_process_id(_: Any) -> int:
+def return_process_id() -> int:
     return os.getpid()
 
 
@@ -22,15 +21,15 @@ def allocate(mib: int) -> int:
     return torch.ones(mib * 2**20 // 4).numel()
 
 
-def make_a_mistake(_: Any) -> None:
+def make_a_mistake() -> None:
     raise DataError("`source` is empty")
 
 
-def have_a_bug(_: Any) -> None:
+def have_a_bug() -> None:
     raise KeyError("bug")
 
 
-def crash(_: Any) -> None:
+def crash() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

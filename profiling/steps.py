@@ -1,0 +1,148 @@
+"""Run a point's phase again and again through the Trainer, and keep what each step cost."""
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning import Trainer
+from torch.utils.data import DataLoader, IterableDataset
+
+from datamodules.base import ModalityData
+from datamodules.synthetic import SyntheticSpeech, SyntheticText, SyntheticVision
+from lightning_modules.base import VariantModule
+from lightning_modules.variants import build_module
+from profiling.active_path import Batch
+from profiling.callback import ProfilingCallback
+from profiling.limits import limit_memory, set_threads
+from profiling.memory import PeakMemory
+from profiling.plan import Point
+from profiling.samples import Sample
+from profiling.tasks import Effort
+
+
+def run_steps(
+    module: VariantModule,
+    point: Point,
+    batch: Batch,
+    effort: Effort,
+    checks: Sequence[lightning.Callback] = (),
+    memory: PeakMemory | None = None,
+) -> list[Sample]:
+    """Run predictions or training steps on one batch; return the measured ones.
+
+    `checks` are further callbacks, called before the one that measures.
+    """
+    profiler = ProfilingCallback(1, effort.num_warmup_steps, memory=memory)
+    loader = DataLoader(_Repeated(batch, _Enough(profiler, effort)), batch_size=None)
+    trainer = Trainer(
+        accelerator="gpu" if point.conditions.device == "cuda" else "cpu",
+        devices=1,
+        precision=point.conditions.precision,  # type: ignore[arg-type]
+        max_epochs=1,
+        logger=False,
+        callbacks=[*checks, profiler],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    if point.phase == "inference":
+        trainer.predict(module, loader, return_predictions=False)
+    else:
+        module.train()
+        trainer.fit(module, loader)
+    return profiler.samples
+
+
+def prepare_process(point: Point) -> None:
+    """Give this process the point's threads, memory and seed."""
+    set_threads(point.conditions.threads)
+    limit_memory(point.conditions.memory_budget_gib, point.conditions.device)
+    torch.manual_seed(point.conditions.seed)
+
+
+def facts_of(module: VariantModule, point: Point) -> dict[str, Any]:
+    """Return the fields of a row that only a built model knows."""
+    return {
+        "sequence_length": module.sequence_length(point.length),
+        "effective_sequence_length": module.effective_length(point.length),
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+    }
+
+
+def build_point(point: Point) -> VariantModule:
+    """Build the point's model, fresh."""
+    settings: dict[str, Any] = dict(point.module_settings)
+    if point.attention_window is not None:
+        settings["attention_window"] = point.attention_window
+    return build_module(
+        point.modality,
+        point.variant,
+        size=point.conditions.size,
+        implementation=point.implementation,
+        max_length=point.length if point.modality == "vision" else point.max_length,
+        dropout=point.conditions.dropout,
+        checkpoint=point.checkpoint,
+        **settings,
+    )
+
+
+def batch_of(point: Point, batch_size: int) -> Batch:
+    """Return a batch at the point's length: stored real samples, or synthetic ones."""
+    if point.batches is None:
+        return _synthetic(point).batch_at(point.length, batch_size, seed=point.conditions.seed)
+    stored = torch.load(
+        Path(point.batches) / f"{point.modality}-{point.length}.pt", weights_only=True
+    )
+    batch = {name: values[:batch_size] for name, values in stored.items()}
+    # The stored batch is a large one: its first samples may need no padding at all.
+    if "attention_mask" in batch and bool(batch["attention_mask"].all()):
+        del batch["attention_mask"]
+    return batch
+
+
+def _synthetic(point: Point) -> ModalityData:
+    makers: dict[str, type[ModalityData]] = {
+        "text": SyntheticText,
+        "speech": SyntheticSpeech,
+        "vision": SyntheticVision,
+    }
+    return makers[point.modality](**point.module_settings)
+
+
+class _Repeated(IterableDataset[Batch]):
+    """One batch, until `enough` says so."""
+
+    def __init__(self, batch: Batch, enough: Callable[[], bool]) -> None:
+        """Ask `enough` before each repetition."""
+        self._batch = batch
+        self._enough = enough
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batch again and again."""
+        while not self._enough():
+            yield self._batch
+
+
+class _Enough:
+    """Whether the step that is under way will be the last that is needed.
+
+    Lightning fetches one batch ahead, so the question comes one step early: counting the step
+    under way saves a whole one, which at long lengths is most of the time.
+    """
+
+    def __init__(self, profiler: ProfilingCallback, effort: Effort) -> None:
+        self._profiler = profiler
+        self._effort = effort
+        self._fetched = 0
+
+    def __call__(self) -> bool:
+        samples = self._profiler.samples
+        soon = self._fetched - self._effort.num_warmup_steps
+        self._fetched += 1
+        if soon < self._effort.min_samples:
+            return False
+        mean_s = statistics.fmean(s.latency_ms for s in samples) / 1e3 if samples else 0.0
+        return soon * mean_s >= self._effort.seconds or not samples
