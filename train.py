@@ -1,7 +1,11 @@
 """Train a variant: `python train.py fit --config configs/train/text.yaml`."""
 
+import os
 import sys
 from typing import Any, NoReturn
+
+# Lightning calls names of jsonargparse that will change; nothing that a user could act on.
+os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
@@ -54,10 +58,20 @@ def main(arguments: list[str] | None = None) -> int:
             save_config_kwargs={"overwrite": True},
             args=arguments,
         )
-    except USER_ERRORS as mistake:
+    except ValueError as problem:
+        mistake = _mistake_in(problem)
+        if mistake is None:
+            raise
         print(f"error: {mistake}", file=sys.stderr)
         return 2
     return 0
+
+
+def _mistake_in(problem: BaseException | None) -> BaseException | None:
+    """Find what the user caused: jsonargparse wraps what a class says of its arguments."""
+    while problem is not None and not isinstance(problem, USER_ERRORS):
+        problem = problem.__cause__ or problem.__context__
+    return problem
 
 
 if __name__ == "__main__":

@@ -13,15 +13,23 @@ def one_sentence(message: str, known: Iterable[str] = ()) -> str:
     text = " ".join(message.split())
     choices = ", ".join(sorted(set(known)))
     listed = f"; choose one of: {choices}" if choices else ""
+    if found := re.search(r"Problem with given class_path '([^']+)': (.*)", text):
+        reason = re.split(r" - [Ee]xpected | Given value type:", found[2])[0]
+        return reason if reason.startswith("`") else _of_class(found[1], reason, known)
     if found := re.search(r"Option '([^']+)' is not accepted", text):
         return f"`{found[1]}` is not a setting{listed}"
     if found := re.match(r"unrecognized arguments: -*(\S+)", text, re.IGNORECASE):
         return f"`{found[1].split('=')[0]}` is not a setting{listed}"
     if found := re.match(r"the following arguments are required: (.+)", text):
-        return f"`{found[1]}` must be given"
+        return f"`{found[1].rsplit('.', 1)[-1]}` must be given"
     if found := re.search(r'Parser key "([^"]+)":? ?(.*)', text):
         return f"`{found[1]}`: {_plain_expectation(found[2])}"
     return text
+
+
+def _of_class(class_path: str, reason: str, known: Iterable[str]) -> str:
+    inner = one_sentence(reason, known)
+    return inner if inner != reason else f"`class_path` {class_path}: {reason}"
 
 
 def _plain_expectation(text: str) -> str:
@@ -31,7 +39,8 @@ def _plain_expectation(text: str) -> str:
     text = re.sub(r"typing\.Literal\[([^\]]+)\]", r"one of: \1", text)
     text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)
     text = re.sub(r"Expected an? ", "expected ", text)
-    return re.sub(r"\.? Got value: (.*)$", r", got \1", text)
+    text = re.sub(r" - expected NoneType", " or null", text)
+    return re.sub(r"\.? (?:Given value type: \S+ Given|Got) value: (.*)$", r", got \1", text)
 
 
 class OneSentenceParser(ArgumentParser):

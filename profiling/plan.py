@@ -120,6 +120,13 @@ def make_points(
     return points
 
 
+def shard_of(points: list[Point], part: int, parts: int) -> list[Point]:
+    """Return one part of a plan in whole groups: what is compared is measured on one machine."""
+    groups = list(dict.fromkeys((p.modality, p.length, p.phase) for p in points))
+    mine = set(groups[part - 1 :: parts])
+    return [p for p in points if (p.modality, p.length, p.phase) in mine]
+
+
 def axis_values(modality: str, lengths: list[int]) -> list[int]:
     """Return sorted lengths without repetition; image sides rounded up to a multiple of 32."""
     rounded = (round_up_side(value) if modality == "vision" else value for value in lengths)

@@ -23,11 +23,11 @@ def build_data(block: dict[str, Any]) -> ModalityData:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(ModalityData, "data", required=True)
     try:
-        built = parser.instantiate_classes(parser.parse_object({"data": block})).data
+        built = parser.instantiate(parser.parse_object({"data": block})).data
     except DataError:
         raise
     except Exception as problem:
-        raise DataError(f"`data`: {one_sentence(str(problem))}") from problem
+        raise DataError(one_sentence(str(problem))) from problem
     assert isinstance(built, ModalityData)
     return built
 

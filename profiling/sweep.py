@@ -10,7 +10,7 @@ from datamodules.geometry import samples_for_frames
 from profiling.children import Outcome, run_in_child, start_server
 from profiling.errors import SettingsError
 from profiling.machine import available_threads, cpu_name, default_budget_gib, describe_machine
-from profiling.plan import Conditions, DataFacts, Point, make_points, synthetic_facts
+from profiling.plan import Conditions, DataFacts, Point, make_points, shard_of, synthetic_facts
 from profiling.progress import Progress
 from profiling.run_directory import Row, RunDirectory
 from profiling.schedule import Schedule, Visit
@@ -81,12 +81,7 @@ class Sweep:
     def _points(self) -> list[Point]:
         conditions = self._conditions()
         data = {modality: self._facts(modality) for modality in self.settings.modalities}
-        points = make_points(self.settings, conditions, data)
-        part, parts = self.shard
-        # Whole groups, so that what is compared is measured on one machine.
-        groups = list(dict.fromkeys((p.modality, p.length, p.phase) for p in points))
-        mine = set(groups[part - 1 :: parts])
-        return [p for p in points if (p.modality, p.length, p.phase) in mine]
+        return shard_of(make_points(self.settings, conditions, data), *self.shard)
 
     def _conditions(self) -> Conditions:
         settings = self.settings

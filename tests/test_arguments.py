@@ -11,9 +11,26 @@ from profiling.arguments import one_sentence
             "`size`: expected one of: 'base', 'tiny', got huge",
         ),
         ("Parser key \"n\":\n  Expected a <class 'int'>. Got value: x", "`n`: expected int, got x"),
+        (
+            'Parser key "budget":\n  Does not validate against any of the Union subtypes\n'
+            "  Errors:\n    - Expected a <class 'float'>\n    - Expected a <class 'NoneType'>\n"
+            "  Given value type: <class 'str'>\n  Given value: lots",
+            "`budget`: expected float or null, got lots",
+        ),
+        ("the following arguments are required: sweep.modalities", "`modalities` must be given"),
         ("unrecognized arguments: --foo x", "`foo` is not a setting; choose one of: bar, size"),
         ("Option 'lenths' is not accepted", "`lenths` is not a setting; choose one of: bar, size"),
         ("the following arguments are required: modalities", "`modalities` must be given"),
+        (
+            "Parser key \"data\": - Problem with given class_path 'a.B': Option 'sorce' is not "
+            "accepted - expected NoneType Given value type: dict",
+            "`sorce` is not a setting; choose one of: bar, size",
+        ),
+        (
+            "Parser key \"data\": - Problem with given class_path 'a.B': module 'a' has no "
+            "attribute 'B' - expected NoneType Given value type: dict",
+            "`class_path` a.B: module 'a' has no attribute 'B'",
+        ),
         (
             "Parser key \"config\": File does not exist: 'nope.yaml'",
             "`config`: File does not exist: 'nope.yaml'",

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from profiling.errors import SettingsError
-from profiling.plan import axis_values
+from profiling.plan import axis_values, shard_of
 from tests.sample_points import CONDITIONS, points_of
 
 
@@ -65,3 +65,12 @@ def test_the_key_changes_with_a_library(monkeypatch: pytest.MonkeyPatch) -> None
     again = replace(point)
     monkeypatch.setattr("profiling.plan.library_versions", lambda: {"torch": "9.9"})
     assert again.key != before
+
+
+def test_shards_split_the_plan_and_never_what_is_compared() -> None:
+    points = points_of("text", [64, 128, 256], ["bert", "longformer"])
+    parts = [shard_of(points, part, 4) for part in (1, 2, 3, 4)]
+    assert sorted(p.key for part in parts for p in part) == sorted(p.key for p in points)
+    for part in parts:
+        groups = {(p.length, p.phase) for p in part}
+        assert all(sum((p.length, p.phase) == group for p in part) == 4 for group in groups)
