@@ -24,7 +24,9 @@ test: .venv/ready ## Run the tests.
 
 test-versions: .venv/ready ## Run the tests on the oldest and newest supported transformers.
 	for version in $(TRANSFORMERS); do \
-		rm -rf .venv-versions && cp -r .venv .venv-versions && \
+		$(BIN)/uv venv --quiet --clear .venv-versions && \
+		$(BIN)/uv pip sync --quiet --require-hashes requirements.lock \
+			--python .venv-versions/bin/python && \
 		$(BIN)/uv pip install --quiet --python .venv-versions/bin/python transformers==$$version && \
 		.venv-versions/bin/python -m pytest -q || exit 1; \
 	done

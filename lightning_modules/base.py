@@ -46,6 +46,7 @@ class EncoderSize:
 ENCODER_SIZES = {
     "base": EncoderSize(12, 768, 12),
     "small": EncoderSize(4, 512, 8),
+    "wide": EncoderSize(2, 768, 12),
     "tiny": EncoderSize(2, 128, 2),
 }
 

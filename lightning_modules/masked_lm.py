@@ -39,7 +39,7 @@ class TextModule(VariantModule):
         """Build the model.
 
         Args:
-            size: "base" (the published configuration), "small" or "tiny"; a checkpoint has its own.
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
             implementation: Attention kernel; None = the variant's default.
             attention_window: Total width in tokens, even; only for variants that have a window.
             max_length: Longest input in tokens; None = as published.

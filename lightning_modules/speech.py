@@ -16,7 +16,7 @@ from lightning_modules.base import (
 )
 from lightning_modules.checkpoints import load_pretrained
 
-CONV_WIDTHS = {"base": 512, "small": 512, "tiny": 64}
+CONV_WIDTHS = {"base": 512, "small": 512, "wide": 512, "tiny": 64}
 NUM_CONV_LAYERS = 7
 MASK_TIME_PROB = 0.05  # any positive value makes the model own a mask vector; this is published
 
@@ -40,7 +40,7 @@ class SpeechModule(VariantModule):
         """Build the model.
 
         Args:
-            size: "base" (the published configuration), "small" or "tiny"; a checkpoint has its own.
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
             implementation: Attention kernel; None = the variant's default.
             attention_window: Total width in frames, even; only for lhubert.
             max_length: Longest input in frames; recorded only, convolutional positions need none.

@@ -10,7 +10,9 @@ from lightning_modules.window import validate_attention_window
 if TYPE_CHECKING:
     from lightning_modules.base import VariantModule
 
-SIZES = ("base", "small", "tiny")
+# base: the published configuration; wide: its widths with fewer layers, for CPUs: what all layers
+# share moves no tipping point, so their number hardly does; small and tiny: narrower as well.
+SIZES = ("base", "wide", "small", "tiny")
 DROPOUTS = ("none", "published")
 
 

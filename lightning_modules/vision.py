@@ -27,11 +27,14 @@ PUBLISHED_SIDE = 224
 VIT_SIZES: dict[str, dict[str, Any]] = {
     "base": {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12},
     "small": {"num_hidden_layers": 12, "hidden_size": 384, "num_attention_heads": 6},
+    "wide": {"num_hidden_layers": 4, "hidden_size": 768, "num_attention_heads": 12},
     "tiny": {"num_hidden_layers": 2, "hidden_size": 128, "num_attention_heads": 2},
 }
 SWIN_SIZES: dict[str, dict[str, Any]] = {
     "base": {"embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32]},
     "small": {"embed_dim": 96, "depths": [2, 2, 6, 2], "num_heads": [3, 6, 12, 24]},
+    # As ViT: a third of the layers; most of them in the third stage, as published.
+    "wide": {"embed_dim": 128, "depths": [1, 1, 5, 1], "num_heads": [4, 8, 16, 32]},
     "tiny": {"embed_dim": 32, "depths": [1, 1, 2, 1], "num_heads": [1, 2, 4, 8]},
 }
 
@@ -55,7 +58,7 @@ class VisionModule(VariantModule):
         """Build the model.
 
         Args:
-            size: "base" (the published configuration), "small" or "tiny"; a checkpoint has its own.
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
             implementation: Attention kernel; None = the variant's default.
             attention_window: No setting of these variants; must stay None.
             max_length: Pixels per side that the position table is made for; None = 224.

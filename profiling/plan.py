@@ -13,8 +13,9 @@ from profiling.machine import library_versions
 from profiling.settings import SweepSettings, VariantSettings
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
-# Widths of the text head: the published vocabulary, but for `tiny`, where it would hide all else.
-VOCABULARY = {"base": 30522, "small": 30522, "tiny": 1024}
+# Widths of the text head: the published vocabulary where there are layers enough beside it; the
+# head is the same for all variants, and of two layers it would hide what differs.
+VOCABULARY = {"base": 30522, "wide": 4096, "small": 30522, "tiny": 1024}
 
 
 @dataclass(frozen=True)

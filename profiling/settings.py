@@ -56,7 +56,7 @@ class SweepSettings:
         implementations: Attention kernels to measure; null takes all that run here.
         phases: inference (forward) and training (forward, backward, optimiser step).
         metrics: What to measure: latency, throughput, memory.
-        size: base (the published widths), small or tiny.
+        size: base (as published), wide (its widths, fewer layers), small or tiny.
         precision: Lightning's name of the number format.
         device: cpu or cuda.
         dropout: none, or the published rates.
@@ -79,7 +79,7 @@ class SweepSettings:
     implementations: list[str] | None = None
     phases: list[Phase] = field(default_factory=lambda: ["inference", "training"])
     metrics: list[Metric] = field(default_factory=lambda: ["latency", "throughput", "memory"])
-    size: Literal["base", "small", "tiny"] = "tiny"
+    size: Literal["base", "wide", "small", "tiny"] = "tiny"
     precision: Precision = "32-true"
     device: Literal["cpu", "cuda"] = "cpu"
     dropout: Literal["none", "published"] = "none"
@@ -210,4 +210,9 @@ def _check_pair(pair: str) -> None:
         raise SettingsError(f"`pairs` must stay within one modality, got {pair!r}")
 
 
-assert SIZES == ("base", "small", "tiny")  # the Literal of `size` above repeats them for --help
+assert SIZES == (
+    "base",
+    "wide",
+    "small",
+    "tiny",
+)  # the Literal of `size` above repeats them for --help

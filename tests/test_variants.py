@@ -466,7 +466,7 @@ def test_base_is_the_published_configuration(modality, variant, facts, parameter
         (("txt", "bert"), {}, "unknown `modality` 'txt'; choose one of: speech, text, vision"),
         (("speech", "bert"), {}, "unknown `variant` 'bert' for speech; .* hubert, lhubert"),
         (("text", "bert"), {"implementation": "flash"}, "choose one of: eager, sdpa"),
-        (("text", "bert"), {"size": "huge"}, "unknown `size` 'huge'; .* base, small, tiny"),
+        (("text", "bert"), {"size": "huge"}, "unknown `size` 'huge'; .* base, small, tiny, wide"),
         (("text", "bert"), {"dropout": "some"}, "unknown `dropout` 'some'; .* none, published"),
         (("text", "bert"), {"attention_window": 8}, "`attention_window` must be left out for bert"),
         (("text", "longformer"), {"attention_window": 7}, "positive even number .* got 7"),

@@ -1,0 +1,127 @@
+"""Does the measuring disturb what it measures? `python benchmarks/measuring.py`.
+
+Two questions, each answered by a ratio over interleaved blocks in one process: what Lightning's
+loop and the callback add to a step as the sweep reports it, against a bare loop around the same
+model (target: within 3 %); and what the callback at its default settings adds to a training run
+(target: under 1 %).
+"""
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import lightning
+import torch
+from torch.utils.data import DataLoader
+
+from lightning_modules.base import VariantModule
+from profiling.callback import ProfilingCallback
+from profiling.machine import available_threads, cpu_name, library_versions
+from profiling.plan import Conditions, DataFacts, Point, make_points
+from profiling.settings import ModalitySettings, SweepSettings
+from profiling.steps import Batch, batch_of, build_point, run_steps
+from profiling.tasks import Effort
+
+NUM_BLOCKS = 12
+NUM_STEPS, NUM_WARMUP_STEPS = 20, 3
+LENGTHS = {"text": [256, 1024], "vision": [224]}
+Ratio = tuple[float, float, float]
+
+
+def make_cases() -> list[Point]:
+    """Return vanilla points of the smallest size, where any addition weighs most."""
+    modalities = {
+        "text": ModalitySettings(variants=["bert"], lengths=LENGTHS["text"]),
+        "vision": ModalitySettings(variants=["vit"], input_sizes=LENGTHS["vision"]),
+    }
+    settings = SweepSettings(modalities=modalities, implementations=["sdpa"])
+    threads = available_threads()
+    conditions = Conditions("tiny", "32-true", "cpu", cpu_name(), threads, "none", 8.0, 1, 0)
+    facts = {
+        "text": DataFacts("synthetic", LENGTHS["text"], {"vocab_size": 1024}),
+        "vision": DataFacts("synthetic", LENGTHS["vision"], {"num_classes": 10}),
+    }
+    return make_points(settings, conditions, facts)
+
+
+def bare_steps(module: VariantModule, batch: Batch, phase: str) -> float:
+    """Return the median seconds of a step in a loop that does nothing else."""
+    times = []
+    optimizer = module.configure_optimizers()
+    module.train(phase == "training")
+    for _ in range(NUM_STEPS + NUM_WARMUP_STEPS):
+        begin = time.perf_counter()
+        if phase == "inference":
+            with torch.inference_mode():
+                module.predict_step(batch, 0)
+        else:
+            module.loss(module(**batch), batch).backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times[NUM_WARMUP_STEPS:])
+
+
+def measure_ratio(first: Callable[[], float], second: Callable[[], float]) -> Ratio:
+    """Return median and quartiles of first / second over blocks, after one of each."""
+    first(), second()
+    ratios = []
+    for block in range(NUM_BLOCKS):
+        order = (first, second) if block % 2 == 0 else (second, first)
+        values = {measure: measure() for measure in order}
+        ratios.append(values[first] / values[second])
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return middle, low, high
+
+
+def sweep_against_bare(point: Point) -> Ratio:
+    """Compare the latency that a sweep reports with a bare loop around the same model."""
+    module, batch = build_point(point), batch_of(point, 1)
+
+    def swept() -> float:
+        samples = run_steps(module, point, batch, Effort(NUM_WARMUP_STEPS, NUM_STEPS, 0.0))
+        return statistics.median(sample.latency_ms for sample in samples) / 1e3
+
+    return measure_ratio(swept, lambda: bare_steps(module, batch, point.phase))
+
+
+def with_callback_against_without(point: Point) -> Ratio:
+    """Compare training runs of 150 steps with the callback at its defaults and without it."""
+    module = build_point(point)
+    loader = DataLoader([batch_of(point, 2)] * 150, batch_size=None)  # type: ignore[arg-type]
+
+    def fit(callbacks: list[lightning.Callback]) -> float:
+        trainer = lightning.Trainer(
+            accelerator="cpu",
+            max_epochs=1,
+            logger=False,
+            callbacks=callbacks,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        begin = time.perf_counter()
+        trainer.fit(module, loader)
+        return time.perf_counter() - begin
+
+    return measure_ratio(lambda: fit([ProfilingCallback()]), lambda: fit([]))
+
+
+def main() -> None:
+    """Print the table of `benchmarks/README.md`."""
+    warnings.filterwarnings("ignore")
+    print(f"{cpu_name()}, {available_threads()} threads, {datetime.now(UTC):%Y-%m-%d}")
+    print(", ".join(f"{name} {version}" for name, version in library_versions().items()))
+    cases = make_cases()
+    for point in cases:
+        middle, low, high = sweep_against_bare(point)
+        print(f"| {point.describe()} | {middle:.3f} | {low:.3f} to {high:.3f} |", flush=True)
+    training = next(point for point in cases if point.phase == "training")
+    middle, low, high = with_callback_against_without(training)
+    print(f"| training with / without the callback | {middle:.4f} | {low:.4f} to {high:.4f} |")
+
+
+if __name__ == "__main__":
+    main()
