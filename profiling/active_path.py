@@ -50,7 +50,8 @@ class ActivePathCheck(lightning.Callback):
         with leave, torch.set_grad_enabled(training), context, seen:
             shape = tuple(module(**trainer.strategy.batch_to_device(self.batch)).shape)
         module.train(was_training)
-        expected = module.expected_output_shape(self.point.length, shape[0])
+        batch_size = len(next(iter(self.batch.values())))
+        expected = module.expected_output_shape(self.point.length, batch_size)
         if shape != tuple(expected):
             raise RuntimeError(f"the output must have shape {tuple(expected)}, got {shape}")
         self.kernel = seen.names()

@@ -11,7 +11,7 @@ from lightning import LightningModule, Trainer
 from torch.utils.hooks import RemovableHandle
 
 from profiling.clock import StepClock
-from profiling.memory import PeakMemory
+from profiling.memory import PeakMemory, supports_peak
 from profiling.run_directory import write_atomically
 from profiling.samples import Sample, batch_shape, rows_of
 
@@ -34,7 +34,7 @@ class ProfilingCallback(lightning.Callback):
         output: File for the rows, JSON lines; null writes none.
         shape_of: Gives (batch size, length) of a batch; null knows the usual ones.
         memory: Peak memory begun before the model was built; null takes the moment of the
-            first batch less the parameters' size.
+            first batch less the parameters' size, and no peak where the system has none.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class ProfilingCallback(lightning.Callback):
         self.samples = []
         self._num_steps = 0
         self._clock = StepClock(pl_module.device)
-        if self._memory is None:
+        if self._memory is None and supports_peak(pl_module.device.type):
             self._memory = PeakMemory.of_loaded(pl_module)
         original = getattr(pl_module, step)
         predicting = step == "predict_step"
@@ -174,8 +174,8 @@ class ProfilingCallback(lightning.Callback):
         self._num_steps += 1
         if self._measuring:
             self._clock.reset()
-            assert self._memory is not None
-            self._memory.reset()
+            if self._memory is not None:
+                self._memory.reset()
 
     def _mark(self, name: str) -> None:
         if self._measuring:
@@ -193,7 +193,6 @@ class ProfilingCallback(lightning.Callback):
         if self._clock.latency_ms is None:  # a step that only accumulates gradients
             self._clock.stop()
         assert self._clock.latency_ms is not None
-        assert self._memory is not None
         batch_size, length = self._shape_of(batch)
         sample = Sample(
             phase=phase,
@@ -203,7 +202,7 @@ class ProfilingCallback(lightning.Callback):
             forward_ms=self._clock.between_ms("start", "forward"),
             backward_ms=self._clock.between_ms("forward", "backward"),
             optimizer_ms=self._clock.between_ms("backward", "optimizer"),
-            peak_memory_mib=self._memory.read(),
+            peak_memory_mib=None if self._memory is None else self._memory.read(),
         )
         self.samples.append(sample)
         _log(trainer, f"profiling/{phase}", rows_of([sample])[0], trainer.global_step)

@@ -1,4 +1,4 @@
-"""The only place that reads a clock: durations of one step and of its parts."""
+"""Durations of one step and of its parts: every number of a row comes from here."""
 
 import time
 

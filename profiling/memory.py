@@ -7,6 +7,7 @@ reset through `/proc/self/clear_refs`.
 """
 
 import ctypes
+import os
 from pathlib import Path
 from typing import Self
 
@@ -74,6 +75,11 @@ def _read(field: str) -> int:
         if line.startswith(f"{field}:"):
             return int(line.split()[1])
     raise RuntimeError(f"/proc/self/status has no {field}: peak memory needs Linux")
+
+
+def supports_peak(device: str) -> bool:
+    """Tell whether peak memory can be read here: CUDA, or a Linux that lets it be reset."""
+    return device == "cuda" or (STATUS.exists() and os.access(CLEAR_REFS, os.W_OK))
 
 
 class PeakMemory:

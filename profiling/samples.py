@@ -78,5 +78,6 @@ def _row(phase: str, batch_size: int, length: int, samples: list[Sample]) -> dic
     seconds = row["latency_ms"] / 1e3
     row["throughput_samples_per_s"] = batch_size / seconds
     row["throughput_tokens_per_s"] = batch_size * length / seconds
-    row["peak_memory_mib"] = max(sample.peak_memory_mib or 0.0 for sample in samples)
+    peaks = [s.peak_memory_mib for s in samples if s.peak_memory_mib is not None]
+    row["peak_memory_mib"] = max(peaks, default=None)
     return row

@@ -1,6 +1,7 @@
 """Run a point's phase again and again through the Trainer, and keep what each step cost."""
 
 import statistics
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,12 +138,15 @@ class _Enough:
         self._profiler = profiler
         self._effort = effort
         self._fetched = 0
+        self._last_call = time.perf_counter()
 
     def __call__(self) -> bool:
         samples = self._profiler.samples
         soon = self._fetched - self._effort.num_warmup_steps
         self._fetched += 1
+        since_last_s = time.perf_counter() - self._last_call  # a step, if only of the warm-up
+        self._last_call += since_last_s
         if soon < self._effort.min_samples:
             return False
-        mean_s = statistics.fmean(s.latency_ms for s in samples) / 1e3 if samples else 0.0
-        return soon * mean_s >= self._effort.seconds or not samples
+        known = [sample.latency_ms / 1e3 for sample in samples]
+        return soon * statistics.fmean(known or [since_last_s]) >= self._effort.seconds

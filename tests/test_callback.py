@@ -79,6 +79,14 @@ def test_predictions_are_measured_without_training_parts() -> None:
     assert all(row["backward_ms"] is None for row in callback.rows())
 
 
+def test_a_system_without_peak_memory_still_gets_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiling.callback.supports_peak", lambda device: False)
+    callback = ProfilingCallback(every_n_steps=1, num_warmup_steps=0)
+    _trainer(callback).fit(Tiny(), _loader((2, 5), (2, 5)))
+    assert callback.rows()[0]["peak_memory_mib"] is None
+    assert callback.rows()[0]["latency_ms"] > 0
+
+
 def test_it_samples_after_the_warm_up() -> None:
     callback = ProfilingCallback(every_n_steps=3, num_warmup_steps=2)
     _trainer(callback).fit(Tiny(), _loader(*[(2, 5)] * 10))
