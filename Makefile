@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 FRESH ?=
+ARGS ?=
 TRANSFORMERS ?= 5.17.0 5.23.0
 
 .PHONY: help profile test test-versions lint format lock clean
@@ -16,8 +17,8 @@ help: ## Show the targets.
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	touch $@
 
-profile: .venv/ready ## Measure the quickstart on this CPU (3 minutes); FRESH=1 measures anew.
-	$(BIN)/python profile.py sweep --config configs/profile/quickstart.yaml $(if $(FRESH),--fresh true)
+profile: .venv/ready ## Measure the quickstart on this CPU (3 minutes); FRESH=1 measures anew, ARGS adds settings.
+	$(BIN)/python profile.py sweep --config configs/profile/quickstart.yaml $(if $(FRESH),--fresh true) $(ARGS)
 
 test: .venv/ready ## Run the tests.
 	$(BIN)/python -m pytest -q

@@ -40,8 +40,8 @@ def make_cases() -> list[Point]:
     threads = available_threads()
     conditions = Conditions("tiny", "32-true", "cpu", cpu_name(), threads, "none", 8.0, 1, 0)
     facts = {
-        "text": DataFacts("synthetic", LENGTHS["text"], {"vocab_size": 1024}),
-        "vision": DataFacts("synthetic", LENGTHS["vision"], {"num_classes": 10}),
+        "text": DataFacts("synthetic", LENGTHS["text"], 1024),
+        "vision": DataFacts("synthetic", LENGTHS["vision"], 10),
     }
     return make_points(settings, conditions, facts)
 

@@ -44,9 +44,10 @@ class ModalityData(LightningDataModule, ABC):
             seed: Chooses what is random: synthetic samples, masked positions.
         """
 
+    @property
     @abstractmethod
-    def facts(self) -> dict[str, int]:
-        """Return what a model must know of the data, as its constructor's arguments."""
+    def num_classes(self) -> int:
+        """What a model's head tells apart: token ids, clusters of frames, classes of images."""
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -123,7 +123,7 @@ class SpeechData(RealData):
         on_bad_sample: `stop` at a damaged file or manifest line, or `skip` and count it.
         batch_size: Recordings per batch of a loader.
         max_seconds: Longest part of a recording that is used, from its beginning; None uses all.
-        num_levels: Levels of loudness and of brightness; `num_clusters` is its square.
+        num_levels: Levels of loudness and of brightness; `num_classes` is its square.
         num_workers: Processes of a loader; 0 loads in the main one.
         seed: Chooses the order in training and the masks in validation.
     """
@@ -153,13 +153,9 @@ class SpeechData(RealData):
         self.num_levels = num_levels
 
     @property
-    def num_clusters(self) -> int:
+    def num_classes(self) -> int:
         """Number of different labels."""
         return self.num_levels**2
-
-    def facts(self) -> dict[str, int]:
-        """Return `num_clusters`."""
-        return {"num_clusters": self.num_clusters}
 
     def fingerprint(self) -> str:
         """Return a text that changes with the settings and with any of the files."""

@@ -50,15 +50,23 @@ class SyntheticData(ModalityData):
 
     batch_source = "synthetic"
 
-    def __init__(self, axis_length: int, batch_size: int, num_batches: int, seed: int) -> None:
+    def __init__(
+        self, axis_length: int, num_classes: int, batch_size: int, num_batches: int, seed: int
+    ) -> None:
         super().__init__()
         validate_minimum("batch_size", batch_size, 1)
         validate_minimum("num_batches", num_batches, 1)
         validate_minimum("seed", seed, 0)
         self.axis_length = axis_length
+        self._num_classes = num_classes
         self.batch_size = batch_size
         self.num_batches = num_batches
         self.seed = seed
+
+    @property
+    def num_classes(self) -> int:
+        """What a model's head tells apart."""
+        return self._num_classes
 
     @abstractmethod
     def make_batch(self, length: int, batch_size: int, generator: Generator) -> Batch:
@@ -84,9 +92,16 @@ class SyntheticData(ModalityData):
 
     def fingerprint(self) -> str:
         """Return a text that changes with any setting."""
-        settings = ("axis_length", "batch_size", "num_batches", "seed", "mask_fraction")
-        values = {name: getattr(self, name, None) for name in settings}
-        return fingerprint_of({"class": type(self).__name__, **values, **self.facts()})
+        names = (
+            "axis_length",
+            "num_classes",
+            "batch_size",
+            "num_batches",
+            "seed",
+            "mask_fraction",
+        )
+        settings = {name: getattr(self, name, None) for name in names}
+        return fingerprint_of({"class": type(self).__name__, **settings})
 
     def _loader(self, stream: int, num_batches: int) -> DataLoader[Batch]:
         return DataLoader(SyntheticBatches(self, stream, num_batches), batch_size=None)
@@ -118,7 +133,7 @@ class SyntheticText(SyntheticData):
         sequence_length: Tokens per sequence.
         batch_size: Sequences per batch.
         num_batches: Batches per training epoch; a tenth as many for validation.
-        vocab_size: Tokens of the vocabulary, at least 10.
+        num_classes: Tokens of the vocabulary, at least 10.
         mask_fraction: Share of the tokens to predict.
         seed: Same seed, same data.
     """
@@ -132,25 +147,20 @@ class SyntheticText(SyntheticData):
         sequence_length: int = 128,
         batch_size: int = 8,
         num_batches: int = 50,
-        vocab_size: int = 1024,
+        num_classes: int = 1024,
         mask_fraction: float = 0.15,
         seed: int = 0,
     ) -> None:
         validate_minimum("sequence_length", sequence_length, 1)
-        validate_minimum("vocab_size", vocab_size, 2 + 2 * self.tokens_per_topic)
+        validate_minimum("num_classes", num_classes, 2 + 2 * self.tokens_per_topic)
         validate_fraction("mask_fraction", mask_fraction)
-        super().__init__(sequence_length, batch_size, num_batches, seed)
-        self.vocab_size = vocab_size
+        super().__init__(sequence_length, num_classes, batch_size, num_batches, seed)
         self.mask_fraction = mask_fraction
-        self.mask_token_id = vocab_size - 1
-
-    def facts(self) -> dict[str, int]:
-        """Return `vocab_size`."""
-        return {"vocab_size": self.vocab_size}
+        self.mask_token_id = num_classes - 1
 
     def make_batch(self, length: int, batch_size: int, generator: Generator) -> Batch:
         """Make `input_ids` and `labels`, (B, T)."""
-        num_topics = min(self.max_topics, (self.vocab_size - 2) // self.tokens_per_topic)
+        num_topics = min(self.max_topics, (self.num_classes - 2) // self.tokens_per_topic)
         shape = (batch_size, length)
         topic = torch.randint(num_topics, (batch_size, 1), generator=generator)
         token = torch.randint(self.tokens_per_topic, shape, generator=generator)
@@ -170,35 +180,30 @@ class SyntheticSpeech(SyntheticData):
         sequence_length: Frames per sample, 20 ms each (99 frames are 31,760 samples).
         batch_size: Samples per batch.
         num_batches: Batches per training epoch; a tenth as many for validation.
-        num_clusters: Different tones, 2 to 5,000.
+        num_classes: Different tones, 2 to 5,000.
         seed: Same seed, same data.
     """
 
     modality = "speech"
     mask_probability = 0.5
     shortest_tone, longest_tone = 20, 30  # frames
-    max_clusters = 5000
+    max_tones = 5000
 
     def __init__(
         self,
         sequence_length: int = 99,
         batch_size: int = 4,
         num_batches: int = 50,
-        num_clusters: int = 8,
+        num_classes: int = 8,
         seed: int = 0,
     ) -> None:
         validate_minimum("sequence_length", sequence_length, 1)
-        validate_minimum("num_clusters", num_clusters, 2)
-        if num_clusters > self.max_clusters:
+        validate_minimum("num_classes", num_classes, 2)
+        if num_classes > self.max_tones:
             raise DataError(
-                f"`num_clusters` must be at most {self.max_clusters}, got {num_clusters}"
+                f"`num_classes` must be at most {self.max_tones}, got {num_classes}"
             )
-        super().__init__(sequence_length, batch_size, num_batches, seed)
-        self.num_clusters = num_clusters
-
-    def facts(self) -> dict[str, int]:
-        """Return `num_clusters`."""
-        return {"num_clusters": self.num_clusters}
+        super().__init__(sequence_length, num_classes, batch_size, num_batches, seed)
 
     def make_batch(self, length: int, batch_size: int, generator: Generator) -> Batch:
         """Make `input_values` (B, samples), `mask_time_indices` and `labels` (B, T)."""
@@ -213,7 +218,7 @@ class SyntheticSpeech(SyntheticData):
     def _draw_tones(self, length: int, batch_size: int, generator: Generator) -> torch.Tensor:
         num_tones = length // self.shortest_tone + 1
         shape = (batch_size, num_tones)
-        tones = torch.randint(self.num_clusters, shape, generator=generator)
+        tones = torch.randint(self.num_classes, shape, generator=generator)
         lasting = torch.randint(
             self.shortest_tone, self.longest_tone + 1, shape, generator=generator
         )
@@ -230,9 +235,9 @@ class SyntheticSpeech(SyntheticData):
         return samples.add_(torch.randn(samples.shape, generator=generator), alpha=0.01)
 
     def _one_hop_of_each_tone(self) -> torch.Tensor:
-        """Two sines per tone, whole periods in one hop, below 8 kHz, (num_clusters, 320)."""
-        cluster = torch.arange(self.num_clusters)
-        spread = max(1, 64 // self.num_clusters)
+        """Two sines per tone, whole periods in one hop, below 8 kHz, (num_classes, 320)."""
+        cluster = torch.arange(self.num_classes)
+        spread = max(1, 64 // self.num_classes)
         low = 4 + cluster % 64 * spread  # periods in one hop, 50 Hz each
         high = 72 + cluster // 64
         time = 2 * math.pi * torch.arange(HOP_SAMPLES) / HOP_SAMPLES
@@ -263,12 +268,7 @@ class SyntheticVision(SyntheticData):
     ) -> None:
         validate_minimum("input_size", input_size, 1)
         validate_minimum("num_classes", num_classes, 2)
-        super().__init__(round_up_side(input_size), batch_size, num_batches, seed)
-        self.num_classes = num_classes
-
-    def facts(self) -> dict[str, int]:
-        """Return `num_classes`."""
-        return {"num_classes": self.num_classes}
+        super().__init__(round_up_side(input_size), num_classes, batch_size, num_batches, seed)
 
     def make_batch(self, length: int, batch_size: int, generator: Generator) -> Batch:
         """Make `pixel_values` (B, 3, S, S) and `labels` (B,)."""

@@ -166,7 +166,7 @@ class TextData(RealData):
         return load_texts(self.source, self.text_column, self.split, self.subset)
 
     @property
-    def vocab_size(self) -> int:
+    def num_classes(self) -> int:
         """Number of embeddings that the tokenizer's ids need."""
         return vocab_size_of(self.tokenizer)
 
@@ -174,10 +174,6 @@ class TextData(RealData):
     def pad_token_id(self) -> int:
         """Token that fills up short texts."""
         return int(self.tokenizer.pad_token_id)
-
-    def facts(self) -> dict[str, int]:
-        """Return `vocab_size`."""
-        return {"vocab_size": self.vocab_size}
 
     def fingerprint(self) -> str:
         """Return a text that changes with the settings, the file and the tokenizer's files."""

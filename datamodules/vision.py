@@ -133,10 +133,6 @@ class ImageData(RealData):
         """Number of sub-folders with images; lists the folder."""
         return len(set(list_classes(self.source, list_images(self.source))))
 
-    def facts(self) -> dict[str, int]:
-        """Return `num_classes`."""
-        return {"num_classes": self.num_classes}
-
     def fingerprint(self) -> str:
         """Return a text that changes with the settings and with any of the files."""
         stamps = [stamp_file(file) for file in list_images(self.source)]

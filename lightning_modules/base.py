@@ -141,7 +141,7 @@ class VariantModule(lightning.LightningModule):
     def _logged_loss(self, name: str, batch: dict[str, Tensor]) -> Tensor:
         logits = self(**batch)
         loss = self.loss(logits, batch)
-        self.log(name, loss, batch_size=len(logits))
+        self.log(name, loss, batch_size=len(logits), prog_bar=True)
         return loss
 
 

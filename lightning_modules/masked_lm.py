@@ -17,7 +17,7 @@ PAD_TOKEN_ID = 0
 
 
 class TextModule(VariantModule):
-    """A masked language model; logits are (batch, tokens, vocab_size)."""
+    """A masked language model; logits are (batch, tokens, num_classes)."""
 
     modality = "text"
     model_class: ClassVar[Any]
@@ -34,7 +34,7 @@ class TextModule(VariantModule):
         dropout: str = "none",
         checkpoint: str | None = None,
         lr: float = 1e-3,
-        vocab_size: int = 30522,
+        num_classes: int = 30522,
     ) -> None:
         """Build the model.
 
@@ -46,7 +46,7 @@ class TextModule(VariantModule):
             dropout: "none" or "published".
             checkpoint: Folder or hub name; None = random weights.
             lr: Learning rate of AdamW.
-            vocab_size: Number of token ids; a checkpoint has its own.
+            num_classes: Number of token ids; a checkpoint has its own.
         """
         super().__init__(
             ModelSettings(
@@ -54,9 +54,9 @@ class TextModule(VariantModule):
             )
         )
         self.save_hyperparameters()
-        self.vocab_size = vocab_size
+        self.num_classes = num_classes
         self.model = self._build_model()
-        self.vocab_size = self.model.config.vocab_size
+        self.num_classes = self.model.config.vocab_size
         self._prepare_model()
         self.max_length = max_length or self.published_max_length
 
@@ -68,7 +68,7 @@ class TextModule(VariantModule):
             attention_mask: (batch, tokens), nonzero = real token; None = all are real.
 
         Returns:
-            (batch, tokens, vocab_size)
+            (batch, tokens, num_classes)
         """
         tokens = input_ids.shape[1]
         if tokens > self.max_length:
@@ -81,7 +81,7 @@ class TextModule(VariantModule):
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """See VariantModule."""
-        return (batch_size, length, self.vocab_size)
+        return (batch_size, length, self.num_classes)
 
     def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
@@ -99,7 +99,7 @@ class TextModule(VariantModule):
             first = self._first_position(model.config.pad_token_id)
             return grow_positions(model, rows, self.position_table, first)
         config = self.config_class(
-            vocab_size=self.vocab_size,
+            vocab_size=self.num_classes,
             pad_token_id=PAD_TOKEN_ID,
             max_position_embeddings=self._position_field(max_length, PAD_TOKEN_ID),
             **ENCODER_SIZES[self.settings.size].fields,

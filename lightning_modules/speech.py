@@ -22,7 +22,7 @@ MASK_TIME_PROB = 0.05  # any positive value makes the model own a mask vector; t
 
 
 class SpeechModule(VariantModule):
-    """HuBERT with a linear head; logits are (batch, frames, num_clusters)."""
+    """HuBERT with a linear head; logits are (batch, frames, num_classes)."""
 
     modality = "speech"
 
@@ -35,7 +35,7 @@ class SpeechModule(VariantModule):
         dropout: str = "none",
         checkpoint: str | None = None,
         lr: float = 1e-3,
-        num_clusters: int = 100,
+        num_classes: int = 100,
     ) -> None:
         """Build the model.
 
@@ -47,7 +47,7 @@ class SpeechModule(VariantModule):
             dropout: "none" (no dropout, LayerDrop or SpecAugment) or "published".
             checkpoint: Folder or hub name; None = random weights. The head is always random.
             lr: Learning rate of AdamW.
-            num_clusters: Number of classes to predict.
+            num_classes: Number of clusters to predict.
         """
         super().__init__(
             ModelSettings(
@@ -55,10 +55,10 @@ class SpeechModule(VariantModule):
             )
         )
         self.save_hyperparameters()
-        self.num_clusters = num_clusters
+        self.num_classes = num_classes
         self.model = self._build_model()
         self._prepare_model()
-        self.head = nn.Linear(self.model.config.hidden_size, num_clusters)
+        self.head = nn.Linear(self.model.config.hidden_size, num_classes)
 
     def forward(
         self,
@@ -75,7 +75,7 @@ class SpeechModule(VariantModule):
             mask_time_indices: (batch, frames) bool, True = the model sees its mask vector.
 
         Returns:
-            (batch, frames, num_clusters)
+            (batch, frames, num_classes)
         """
         hidden = self.model(
             input_values=input_values,
@@ -92,7 +92,7 @@ class SpeechModule(VariantModule):
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """See VariantModule."""
-        return (batch_size, length, self.num_clusters)
+        return (batch_size, length, self.num_classes)
 
     def _build_model(self) -> Any:
         settings = self.settings

@@ -22,6 +22,8 @@ def one_sentence(message: str, known: Iterable[str] = ()) -> str:
         return f"`{found[1].split('=')[0]}` is not a setting{listed}"
     if found := re.match(r"the following arguments are required: (.+)", text):
         return f"`{found[1].rsplit('.', 1)[-1]}` must be given"
+    if found := re.search(r'Parser key "([^"]+)".* Expected a dot import path string: (\S+)', text):
+        return f"`{found[1]}` must be the path of a class, as in module.Class, got {found[2]!r}"
     if found := re.search(r'Parser key "([^"]+)":? ?(.*)', text):
         return f"`{found[1]}`: {_plain_expectation(found[2])}"
     return text

@@ -21,6 +21,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 # Heights of the panels in pixels: measured curves, ratios, lengths of real data; then the gaps.
 HEIGHTS = {"measured": 300, "ratio": 190, "lengths": 80}
 GAP, TOP, BOTTOM = 40, 32, 46
+ROOM = 1.5
 
 
 def build_chart(chart: ChartInput) -> dict[str, Any]:
@@ -84,8 +85,9 @@ def _length_axis(chart: ChartInput, anchor: str) -> dict[str, Any]:
 
 def _powers_outside(measured: list[int], low: float, high: float) -> list[int]:
     """Return powers of two where the data's lengths reach beyond what was measured."""
-    powers = [2**exponent for exponent in range(24)]
-    outside = (power for power in powers if not min(measured) <= power <= max(measured))
+    shortest, longest = min(measured), max(measured)
+    # With room between: a label must not push that of a measured length aside.
+    outside = (2**n for n in range(24) if 2**n * ROOM < shortest or 2**n > longest * ROOM)
     return [power for power in outside if low <= power <= high]
 
 

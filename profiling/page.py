@@ -104,13 +104,14 @@ def render_page(material: Material) -> str:
 def _facts(manifest: Row) -> list[str]:
     """Return date and commit, when the manifest has them, for the line under the title."""
     places = [manifest, manifest.get("machine")]
-    found = [
-        str(place[name])
+    found = {
+        name: str(place[name])
         for name in ("date", "commit")
         for place in places
         if isinstance(place, Mapping) and place.get(name)
-    ]
-    return list(dict.fromkeys(found))
+    }
+    words = {"date": found.get("date", "")[:10], "commit": f"commit {found.get('commit', '')}"}
+    return [words[name] for name in found]
 
 
 def _parts(material: Material, charts: list[dict[str, Any]]) -> list[ModalityPart]:

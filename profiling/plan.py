@@ -40,14 +40,14 @@ class DataFacts:
     Args:
         batch_source: "synthetic" or "real".
         lengths: Values of the axis to measure.
-        module_settings: Arguments for the module, such as `vocab_size`.
+        num_classes: What the head tells apart.
         fingerprint: Changes when the data change.
         batches: Folder with one file of real batches per length; null makes synthetic ones.
     """
 
     batch_source: str
     lengths: list[int]
-    module_settings: dict[str, int]
+    num_classes: int
     fingerprint: str = ""
     batches: str | None = None
 
@@ -70,7 +70,7 @@ class Point:
     max_length: int
     batch_source: str
     fingerprint: str
-    module_settings: dict[str, int]
+    num_classes: int
     conditions: Conditions
     metrics: tuple[str, ...]
     skip_reason: str | None = None
@@ -164,7 +164,7 @@ def _make_point(
         max_length=max_length,
         batch_source=facts.batch_source,
         fingerprint=facts.fingerprint,
-        module_settings=facts.module_settings,
+        num_classes=facts.num_classes,
         conditions=conditions,
         metrics=metrics,
         skip_reason=_skip_reason(registered, variant.name, length),
@@ -193,9 +193,5 @@ def synthetic_facts(settings: SweepSettings, modality: str) -> DataFacts:
     """Return the facts of a modality whose batches are made on the spot."""
     chosen = settings.modalities[modality]
     lengths = chosen.input_sizes if modality == "vision" else chosen.lengths
-    module_settings = {
-        "text": {"vocab_size": VOCABULARY[settings.size]},
-        "speech": {"num_clusters": 100},
-        "vision": {"num_classes": 10},
-    }
-    return DataFacts("synthetic", list(lengths or ()), module_settings[modality])
+    num_classes = {"text": VOCABULARY[settings.size], "speech": 100, "vision": 10}[modality]
+    return DataFacts("synthetic", list(lengths or ()), num_classes)

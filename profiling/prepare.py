@@ -56,7 +56,7 @@ def prepare_data(task: DataTask) -> dict[str, Any]:
     return {
         "batch_source": data.batch_source,
         "lengths": lengths,
-        "module_settings": data.facts(),
+        "num_classes": data.num_classes,
         "fingerprint": data.fingerprint(),
         "batches": task.folder,
         "distribution": distribution.to_dict(),

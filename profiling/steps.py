@@ -75,18 +75,16 @@ def facts_of(module: VariantModule, point: Point) -> dict[str, Any]:
 
 def build_point(point: Point) -> VariantModule:
     """Build the point's model, fresh."""
-    settings: dict[str, Any] = dict(point.module_settings)
-    if point.attention_window is not None:
-        settings["attention_window"] = point.attention_window
     return build_module(
         point.modality,
         point.variant,
         size=point.conditions.size,
         implementation=point.implementation,
+        attention_window=point.attention_window,
         max_length=point.length if point.modality == "vision" else point.max_length,
         dropout=point.conditions.dropout,
         checkpoint=point.checkpoint,
-        **settings,
+        num_classes=point.num_classes,
     )
 
 
@@ -105,12 +103,12 @@ def batch_of(point: Point, batch_size: int) -> Batch:
 
 
 def _synthetic(point: Point) -> ModalityData:
-    makers: dict[str, type[ModalityData]] = {
+    makers: dict[str, Callable[..., ModalityData]] = {
         "text": SyntheticText,
         "speech": SyntheticSpeech,
         "vision": SyntheticVision,
     }
-    return makers[point.modality](**point.module_settings)
+    return makers[point.modality](num_classes=point.num_classes)
 
 
 class _Repeated(IterableDataset[Batch]):

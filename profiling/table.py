@@ -123,6 +123,8 @@ def print_tipping_points(tipping_points: Iterable[Row], console: Console) -> Non
     """Print one table per modality and phase, and how to read them."""
     sections = build_sections(tipping_points)
     for section in sections:
+        # Not a title of the table, which would wrap at the table's width.
+        console.print(Text(section.title, style="bold"))
         console.print(_rich_table(section), "")
     if not sections:
         console.print("No tipping points: nothing was measured for two variants of a modality.")
@@ -206,13 +208,7 @@ def _any_marked(sections: Iterable[Section]) -> bool:
 
 
 def _rich_table(section: Section) -> Table:
-    table = Table(
-        title=Text(section.title, style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        padding=(0, 2, 0, 0),
-    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
     for name in ("efficient variant", *JUDGED):
         table.add_column(name, no_wrap=name in JUDGED)
     previous = None

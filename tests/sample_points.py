@@ -23,4 +23,4 @@ def points_of(modality: str, lengths: list[int], variants: list[object]) -> list
     else:
         chosen.lengths = lengths
     settings = SweepSettings(modalities={modality: chosen})
-    return make_points(settings, CONDITIONS, {modality: DataFacts("synthetic", lengths, {})})
+    return make_points(settings, CONDITIONS, {modality: DataFacts("synthetic", lengths, 10)})

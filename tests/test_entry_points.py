@@ -82,32 +82,3 @@ def test_a_users_mistake_is_one_sentence_without_torch(
         assert word in said[0]
     assert "| torch\n" not in answer.stderr
 
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--model.init_args.size", "huge"], ["huge", "tiny"]),
-        (["--model.init_args.sise", "tiny"], ["sise"]),
-        (["--model", "Brt"], ["Brt"]),
-        (["--config", "nowhere.yaml"], ["nowhere.yaml"]),
-    ],
-)
-def test_train_names_a_users_mistake_in_one_sentence(
-    arguments: list[str],
-    words: list[str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    import train
-
-    monkeypatch.setattr("sys.argv", ["train.py"])
-    monkeypatch.chdir(ROOT)
-    try:
-        status: object = train.main(["fit", "--config", "configs/train/text.yaml", *arguments])
-    except SystemExit as ended:
-        status = ended.code
-    assert status == 2
-    said = [line for line in capsys.readouterr().err.splitlines() if "Seed set" not in line]
-    assert len(said) == 1, said
-    for word in words:
-        assert word in said[0]

@@ -53,7 +53,6 @@ def test_pixels_lie_between_minus_one_and_one_and_sub_folders_are_classes(folder
     batch = data.batch_at(64, 1)
     assert batch["labels"].tolist() == [1]
     assert batch["pixel_values"].mean((0, 2, 3)).tolist() == [-1.0, 1.0, -1.0]
-    assert data.facts() == {"num_classes": 2}
     assert data.num_classes == 2
 
 

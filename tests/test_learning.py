@@ -52,8 +52,8 @@ def _vision(generator):
 
 # The loss of guessing is that of the best answer without looking at the input.
 RECIPES = {
-    "text": (_text, {"vocab_size": 14, "max_length": 24}, math.log(12)),
-    "speech": (_speech, {"num_clusters": 4}, math.log(4)),
+    "text": (_text, {"num_classes": 14, "max_length": 24}, math.log(12)),
+    "speech": (_speech, {"num_classes": 4}, math.log(4)),
     "vision": (_vision, {"num_classes": 2, "max_length": 32, "lr": 3e-4}, math.log(2)),
 }
 NUM_STEPS, BATCH_SIZE = 32, 8

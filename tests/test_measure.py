@@ -17,7 +17,7 @@ from tests.sample_points import points_of
 def make_point(variant: str, implementation: str, phase: str, length: int) -> Point:
     points = points_of("text", [length], [{"name": variant, "implementations": [implementation]}])
     point = next(point for point in points if point.phase == phase)
-    return replace(point, module_settings={"vocab_size": 130})
+    return replace(point, num_classes=130)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_exactly_as_many_steps_run_as_are_asked_for(phase: str, warm_up: int, sa
             return super().forward(**batch)
 
     measured = run_steps(
-        Counting(vocab_size=130, max_length=12),
+        Counting(num_classes=130, max_length=12),
         point,
         batch_of(point, 2),
         Effort(warm_up, samples, 0),
@@ -67,7 +67,7 @@ def test_an_output_of_another_batch_size_is_an_error() -> None:
 
     point = make_point("bert", "sdpa", "inference", 12)
     batch = batch_of(point, 1)
-    module = Doubling(vocab_size=130, max_length=12)
+    module = Doubling(num_classes=130, max_length=12)
     with pytest.raises(RuntimeError, match=r"must have shape \(1, 12, 130\), got \(2, 12, 130\)"):
         run_steps(module, point, batch, Effort(1, 1, 0), [ActivePathCheck(point, batch)])
 

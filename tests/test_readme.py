@@ -1,5 +1,6 @@
-"""The commands of the README: those that measure for long are replaced by their smallest form."""
+"""The commands of the README, each executed; what measures for long is given its smallest form."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -13,11 +14,123 @@ from lightning_modules.variants import VARIANTS
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
-    line
+    shlex.split(line.split("#")[0])
     for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
     if line and not line.startswith("#")
 ]
+BRIEF_SWEEP = [
+    "--size=tiny",
+    "--device=cpu",
+    "--visits=1",
+    "--min_samples=1",
+    "--seconds_per_measurement=0.01",
+    "--metrics=[latency]",
+    "--phases=[inference]",
+    "--modalities.text.lengths=[710]",  # bigbird takes 705 and more
+    "--modalities.speech.lengths=[20]",
+    "--modalities.vision.input_sizes=[64]",
+]
+BRIEF_TRAINING = ["--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
+
+
+def execute(*words: str) -> str:
+    done = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def commands(*beginning: str) -> list[list[str]]:
+    """Return those commands of the README that begin with these words."""
+    return [words for words in COMMANDS if words[: len(beginning)] == list(beginning)]
+
+
+def python(words: list[str], *more: str) -> str:
+    return execute(sys.executable, *words[1:], *more)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the run directory that later commands of the README look at."""
+    out = tmp_path_factory.mktemp("readme") / "run"
+    config = "configs/profile/quickstart.yaml"
+    execute(sys.executable, "profile.py", "sweep", f"--config={config}", f"--out={out}", *BRIEF_SWEEP)
+    return out
+
+
+def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
+    kinds = [
+        commands("make"),
+        commands("python", "profile.py", "sweep"),
+        commands("python", "profile.py", "lengths"),
+        commands("python", "profile.py", "report"),
+        commands("python", "train.py", "fit"),
+        commands("tensorboard"),
+    ]
+    assert all(kinds)
+    assert sorted(sum(kinds, [])) == sorted(COMMANDS)
+
+
+@pytest.mark.skipif(not (ROOT / ".venv/ready").exists(), reason="`make` has not set up .venv")
+def test_make_profile_measures_and_says_where_to_look(tmp_path: Path) -> None:
+    assert ["make", "profile"] in COMMANDS
+    said = execute("make", "profile", "ARGS=" + " ".join([f"--out={tmp_path}/run", *BRIEF_SWEEP]))
+    assert "beats hubert" in said
+    assert "report.html" in said
+
+
+@pytest.mark.parametrize("words", commands("make"), ids=" ".join)
+def test_a_target_exists(words: list[str]) -> None:
+    execute(words[0], "-n", *words[1:])
+
+
+@pytest.mark.parametrize("words", commands("python", "profile.py", "sweep"), ids=" ".join)
+def test_a_sweep_ends_with_the_tipping_points(words: list[str], tmp_path: Path) -> None:
+    assert "beats vit" in python(words, f"--out={tmp_path}/run", *BRIEF_SWEEP)
+    assert (tmp_path / "run/report.html").exists()
+
+
+@pytest.mark.parametrize("words", commands("python", "profile.py", "lengths"), ids=" ".join)
+def test_lengths_of_a_local_file_are_written(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "vocab").mkdir()
+    (tmp_path / "vocab/vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nfilm\n")
+    (tmp_path / "texts.jsonl").write_text('{"text": "good film"}\n{"text": "film"}\n')
+    out = tmp_path / "lengths.json"
+    data = [f"--data.init_args.source={tmp_path}/texts.jsonl"]
+    data += [f"--data.init_args.tokenizer={tmp_path}/vocab", f"--out={out}"]
+    python(words, *data)
+    found = json.loads(out.read_text())
+    assert (found["values"], found["counts"], found["unit"]) == ([3, 4], [1, 1], "tokens")
+
+
+@pytest.mark.parametrize("words", commands("python", "profile.py", "report"), ids=" ".join)
+def test_a_report_is_rebuilt(words: list[str], run: Path) -> None:
+    before = (run / "report.html").stat().st_mtime_ns
+    python([*words[:3], str(run)])
+    assert (run / "report.html").stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize("words", commands("tensorboard"), ids=" ".join)
+def test_tensorboard_finds_the_run(words: list[str], run: Path) -> None:
+    folder = run / Path(words[2]).name
+    executable = Path(sys.executable).with_name("tensorboard")
+    said = execute(str(executable), words[1], str(folder), "--inspect")
+    assert "text/inference/latency_ms" in said
+
+
+@pytest.mark.parametrize("words", commands("python", "train.py"), ids=" ".join)
+def test_training_starts(words: list[str], tmp_path: Path) -> None:
+    python(words, f"--trainer.logger.init_args.save_dir={tmp_path}", *BRIEF_TRAINING)
+    assert list(tmp_path.rglob("*step=2.ckpt"))
+
+
+def test_the_callback_of_the_example_can_be_made_as_shown() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert type(names["trainer"]).__name__ == "Trainer"
 
 
 def test_the_first_command_stands_in_the_first_20_lines() -> None:
@@ -38,21 +151,3 @@ def test_every_file_it_names_exists() -> None:
     assert named
     for name in named:
         assert list(ROOT.glob(name.rstrip("/"))), name
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_is_one_that_exists(command: str) -> None:
-    words = shlex.split(command.split("#")[0])
-    if words[0] == "make":
-        answer = subprocess.run(
-            ["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert answer.returncode == 0, answer.stderr
-    elif words[0] == "python":
-        help_of = [sys.executable, words[1], words[2], "--help"]
-        answer = subprocess.run(help_of, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert answer.returncode == 0, answer.stderr
-        for option in (word for word in words if word.startswith("--")):
-            assert option.split(".")[0].split("=")[0] in answer.stdout, option
-    else:
-        assert words[0] in ("tensorboard", "git", "cd")

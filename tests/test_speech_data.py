@@ -152,7 +152,7 @@ def test_loaders_pad_to_the_longest_and_never_mask_padding(tmp_path):
     assert all(
         torch.equal(val[0][name], next(iter(data.val_dataloader()))[name]) for name in val[0]
     )
-    assert data.facts() == {"num_clusters": 9}
+    assert data.num_classes == 9
 
 
 def test_max_seconds_uses_the_beginning(tmp_path):

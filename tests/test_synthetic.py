@@ -15,7 +15,7 @@ def batches_equal(one, other):
 
 @pytest.mark.parametrize("length", [1, 2, 33, 1000])
 def test_text_has_exactly_the_asked_length(length):
-    batch = SyntheticText(vocab_size=50).batch_at(length, 3)
+    batch = SyntheticText(num_classes=50).batch_at(length, 3)
     assert batch.keys() == {"input_ids", "labels"}
     assert batch["input_ids"].shape == batch["labels"].shape == (3, length)
     assert batch["input_ids"].dtype == batch["labels"].dtype == torch.int64
@@ -24,7 +24,7 @@ def test_text_has_exactly_the_asked_length(length):
 
 @pytest.mark.parametrize("length", [1, 2, 33, 1000])
 def test_speech_has_exactly_the_asked_frames(length):
-    batch = SyntheticSpeech(num_clusters=5).batch_at(length, 3)
+    batch = SyntheticSpeech(num_classes=5).batch_at(length, 3)
     assert batch.keys() == {"input_values", "mask_time_indices", "labels"}
     assert batch["input_values"].shape == (3, samples_for_frames(length))
     assert batch["input_values"].dtype == torch.float32
@@ -78,13 +78,13 @@ def test_lengths_tell_the_length_of_the_loaders(data, length):
 
 
 def test_facts_are_also_attributes():
-    assert SyntheticText(vocab_size=90).facts() == {"vocab_size": 90}
-    assert SyntheticSpeech(num_clusters=6).num_clusters == 6
-    assert SyntheticVision(num_classes=7).facts() == {"num_classes": 7}
+    assert SyntheticText(num_classes=90).num_classes == 90
+    assert SyntheticSpeech(num_classes=6).num_classes == 6
+    assert SyntheticVision(num_classes=7).num_classes == 7
 
 
 def test_text_keeps_the_mask_and_padding_out_of_its_content():
-    data = SyntheticText(vocab_size=10)
+    data = SyntheticText(num_classes=10)
     batch = data.batch_at(500, 8)
     chosen = batch["labels"] != -100
     assert bool((batch["input_ids"][chosen] == 9).any())
@@ -94,7 +94,7 @@ def test_text_keeps_the_mask_and_padding_out_of_its_content():
 
 
 def test_the_visible_tokens_tell_the_hidden_ones():
-    data = SyntheticText(vocab_size=100)
+    data = SyntheticText(num_classes=100)
 
     def count_tokens(seed):
         batch = data.batch_at(60, 128, seed=seed)
@@ -112,7 +112,7 @@ def test_the_visible_tokens_tell_the_hidden_ones():
 
 
 def test_the_frames_around_a_mask_tell_the_hidden_ones():
-    batch = SyntheticSpeech(num_clusters=8).batch_at(400, 8)
+    batch = SyntheticSpeech(num_classes=8).batch_at(400, 8)
     position = torch.arange(400)
     hits = []
     for labels, mask in zip(batch["labels"], batch["mask_time_indices"], strict=True):
@@ -122,9 +122,9 @@ def test_the_frames_around_a_mask_tell_the_hidden_ones():
     assert torch.cat(hits).mean() > 0.6  # chance: 1 of 8
 
 
-@pytest.mark.parametrize("num_clusters", [2, 8, 130])
-def test_the_sound_of_a_frame_tells_its_label(num_clusters):
-    data = SyntheticSpeech(num_clusters=num_clusters)
+@pytest.mark.parametrize("num_classes", [2, 8, 130])
+def test_the_sound_of_a_frame_tells_its_label(num_classes):
+    data = SyntheticSpeech(num_classes=num_classes)
 
     def describe_frames(seed):
         batch = data.batch_at(600, 4, seed=seed)
@@ -155,11 +155,11 @@ def test_the_stripes_tell_the_class():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: SyntheticText(vocab_size=9), "`vocab_size` must be at least 10, got 9"),
+        (lambda: SyntheticText(num_classes=9), "`num_classes` must be at least 10, got 9"),
         (lambda: SyntheticText(sequence_length=0), "`sequence_length` must be at least 1"),
         (lambda: SyntheticText(mask_fraction=1.0), "`mask_fraction` must lie between 0 and 1"),
-        (lambda: SyntheticSpeech(num_clusters=1), "`num_clusters` must be at least 2"),
-        (lambda: SyntheticSpeech(num_clusters=9000), "`num_clusters` must be at most 5000"),
+        (lambda: SyntheticSpeech(num_classes=1), "`num_classes` must be at least 2"),
+        (lambda: SyntheticSpeech(num_classes=9000), "`num_classes` must be at most 5000"),
         (lambda: SyntheticVision(num_classes=1), "`num_classes` must be at least 2"),
         (lambda: SyntheticVision(batch_size=0), "`batch_size` must be at least 1"),
         (lambda: SyntheticVision(seed=-1), "`seed` must be at least 0"),

@@ -183,8 +183,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(tmp_path, tokenizer):
 
 def test_facts_come_from_the_tokenizer(tmp_path, tokenizer):
     data = TextData("never-opened.jsonl", tokenizer)
-    assert data.facts() == {"vocab_size": 45}
-    assert (data.vocab_size, data.pad_token_id) == (45, PAD)
+    assert (data.num_classes, data.pad_token_id) == (45, PAD)
 
 
 def test_a_tokenizer_without_mask_and_padding_gets_them(tmp_path):
@@ -199,7 +198,7 @@ def test_a_tokenizer_without_mask_and_padding_gets_them(tmp_path):
     )
     source = write_jsonl(tmp_path / "a.jsonl", [*make_texts([30, 4]), ""])
     data = TextData(source, str(tmp_path / "plain"), batch_size=2)
-    assert data.vocab_size == 43
+    assert data.num_classes == 43
     assert data.lengths().values == (4, 30)
     assert data.num_skipped == 1
     batch = data.batch_at(33, 1)
@@ -263,5 +262,5 @@ def test_real_reviews_are_read_with_the_real_tokenizer():
         str(SHARED / "text/sst2/dev.tsv"), str(SHARED / "tokenizers/bert-base-uncased"), "sentence"
     )
     assert data.lengths().count == 872
-    assert data.vocab_size == 30522
+    assert data.num_classes == 30522
     assert data.batch_at(32, 4)["input_ids"].shape == (4, 32)

@@ -12,7 +12,7 @@ from lightning_modules.attention.interface import find_windows
 from lightning_modules.errors import ModelError
 from lightning_modules.variants import VARIANTS, build_module, find_variant, vanilla_of
 
-FACTS = {"text": {"vocab_size": 40}, "speech": {"num_clusters": 7}, "vision": {"num_classes": 3}}
+NUM_CLASSES = {"text": 40, "speech": 7, "vision": 3}
 WINDOW = 16
 VARIANT_CASES = [(modality, name) for modality in VARIANTS for name in VARIANTS[modality]]
 CASES = [
@@ -29,7 +29,7 @@ def _build(modality, variant, **settings):
     if entry.takes_window:
         settings.setdefault("attention_window", WINDOW)
     settings.setdefault("max_length", 800 if variant == "bigbird" else 160)
-    return build_module(modality, variant, **FACTS[modality], **settings)
+    return build_module(modality, variant, num_classes=NUM_CLASSES[modality], **settings)
 
 
 def _batch(modality, length, batch_size=2):
@@ -449,7 +449,7 @@ def test_checkpoint_of_another_architecture_is_refused(tmp_path):
     ("modality", "variant", "facts", "parameters"),
     [
         ("text", "bert", {}, 109_514_298),
-        ("speech", "hubert", {"num_clusters": 100}, 94_371_712 + 76_900),
+        ("speech", "hubert", {"num_classes": 100}, 94_371_712 + 76_900),
         ("vision", "vit", {"num_classes": 1000}, 86_567_656),
         ("vision", "swin", {"num_classes": 1000}, 87_768_224),
     ],
