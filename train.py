@@ -1,5 +1,6 @@
 """Train a variant: `python train.py fit --config configs/train/text.yaml`."""
 
+import inspect
 import logging
 import os
 import sys
@@ -8,17 +9,31 @@ import zipfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Lightning calls names of jsonargparse and torch that will change; nothing a user could act on.
+# Lightning calls names of jsonargparse that will change; nothing that a user could act on.
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
 
+from lightning import Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from datamodules.base import ModalityData
 from lightning_modules.base import VariantModule
+from lightning_modules.variants import VARIANTS
 from profiling.arguments import one_sentence
-from profiling.errors import USER_ERRORS, SettingsError
+from profiling.errors import SettingsError, find_mistake
 
+MODELS = [
+    variant.path.replace(":", ".") for group in VARIANTS.values() for variant in group.values()
+]
+DATA = [
+    "datamodules.speech.SpeechData",
+    "datamodules.synthetic.SyntheticSpeech",
+    "datamodules.synthetic.SyntheticText",
+    "datamodules.synthetic.SyntheticVision",
+    "datamodules.text.TextData",
+    "datamodules.vision.ImageData",
+]
+CLASSES = {"model": MODELS, "data": DATA}
 # What Lightning itself understands in place of a file.
 CHECKPOINT_WORDS = ("best", "hpc", "last")
 
@@ -28,7 +43,13 @@ class TrainParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Any = None) -> NoReturn:
         """Print one sentence to stderr and exit with status 2."""
-        print(f"error: {one_sentence(message)}", file=sys.stderr)
+        sentence = one_sentence(
+            message, known_settings(VariantModule) | known_settings(ModalityData)
+        )
+        for setting, choices in CLASSES.items():
+            if sentence.startswith(f"`{setting}` must be the path of a class"):
+                sentence += f"; choose one of: {', '.join(sorted(choices))}"
+        print(f"error: {sentence}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -44,19 +65,51 @@ class TrainCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, then look at the checkpoint before Lightning reads settings out of it."""
         super().parse_arguments(parser, args)
-        validate_checkpoint(self.config[self.config.subcommand].get("ckpt_path"))
+        chosen = self.config[self.config.subcommand]
+        validate_checkpoint(chosen.get("ckpt_path"))
+        if chosen.get("return_predictions", False) is None:  # Lightning keeps all in memory then
+            chosen["return_predictions"] = False
 
-    def after_instantiate_classes(self) -> None:
-        """Compare model and data.
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Build the Trainer; what it says of its settings is one sentence.
 
         Raises:
-            SettingsError: They are of different modalities.
+            SettingsError: A setting of it is wrong.
+        """
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, MisconfigurationException) as problem:
+            raise SettingsError(
+                find_mistake(problem) or str(problem).split(". ")[0].splitlines()[0]
+            ) from problem
+
+    def after_instantiate_classes(self) -> None:
+        """Compare model and data before anything is trained.
+
+        Raises:
+            SettingsError: They are of different modalities, or texts are too long for the model.
         """
         if self.model.modality != self.datamodule.modality:
             raise SettingsError(
                 f"`data` must be {self.model.modality} for {self.model.variant}, "
                 f"got {self.datamodule.modality}"
             )
+        if self.model.modality == "text":
+            longest = self.datamodule.lengths().values[-1]
+            if longest > self.model.max_length:
+                raise SettingsError(
+                    f"`model.init_args.max_length` must be at least {longest}, the longest text of "
+                    f"`data` (which `data.init_args.max_length` cuts), got {self.model.max_length}"
+                )
+
+
+def known_settings(base: type) -> set[str]:
+    """Return what the classes derived from `base`, as far as they are imported, can be given."""
+    found: set[str] = set()
+    derived: type
+    for derived in base.__subclasses__():
+        found |= set(inspect.signature(derived).parameters) | known_settings(derived)
+    return found
 
 
 def validate_checkpoint(ckpt_path: str | None) -> None:
@@ -81,6 +134,8 @@ def validate_checkpoint(ckpt_path: str | None) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand of LightningCLI; return the exit status."""
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
+    # The same as above, of torch.
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     try:
         TrainCLI(
             VariantModule,
@@ -92,20 +147,17 @@ def main(arguments: list[str] | None = None) -> int:
             save_config_kwargs={"overwrite": True},
             args=arguments,
         )
-    except ValueError as problem:
-        mistake = _mistake_in(problem)
+    except KeyboardInterrupt:
+        return 130
+    except (OSError, ValueError) as problem:
+        mistake = find_mistake(problem)
+        if isinstance(problem, OSError) and problem.filename is not None:
+            mistake = f"`{problem.filename}` cannot be used: {problem.strerror}"
         if mistake is None:
             raise
         print(f"error: {mistake}", file=sys.stderr)
         return 2
     return 0
-
-
-def _mistake_in(problem: BaseException | None) -> BaseException | None:
-    """Find what the user caused: jsonargparse wraps what a class says of its arguments."""
-    while problem is not None and not isinstance(problem, USER_ERRORS):
-        problem = problem.__cause__ or problem.__context__
-    return problem
 
 
 if __name__ == "__main__":

@@ -26,6 +26,11 @@ class ModalityData(LightningDataModule, ABC):
     batch_source: str
 
     @property
+    def skipped(self) -> list[str]:
+        """What was left out so far, by this process, because it is damaged or empty."""
+        return []
+
+    @property
     def unit(self) -> str:
         """Unit of a length: `tokens`, `frames` or `pixels` per side."""
         return UNITS[self.modality]

@@ -1,6 +1,7 @@
 """Which samples make a batch, and how samples of different lengths become one tensor."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,11 +29,25 @@ def hold_out(count: int, fraction: float) -> tuple[list[int], list[int]]:
     return sorted(order[:-held_out].tolist()), sorted(order[-held_out:].tolist())
 
 
-class LengthBucketSampler(Sampler[int]):
+@dataclass(frozen=True)
+class Draw:
+    """A sample of an epoch: where it stands, and which epoch it is, for masks of its own."""
+
+    position: int
+    epoch: int
+
+
+class LengthBucketSampler(Sampler[Draw]):
     """Shuffles samples so that those of one batch have similar lengths.
 
     A sampler, not a batch sampler, because Lightning can replace it under DDP; the order depends
     on the seed and the epoch alone, which Lightning sets.
+
+    Args:
+        lengths: Of all samples.
+        batch_size: Samples per batch of all processes together: Lightning deals out one sample to
+            each in turn, so that each gets its share of the same bucket.
+        seed: Chooses the order.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
@@ -48,7 +63,7 @@ class LengthBucketSampler(Sampler[int]):
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Draw]:
         random = np.random.default_rng([self.seed, self.epoch])
         order = random.permutation(len(self.lengths))
         pool = self.batch_size * POOL_BATCHES
@@ -61,7 +76,7 @@ class LengthBucketSampler(Sampler[int]):
             ]
         # Only the last batch can be short, and must stay last for the others to keep together.
         for number in [*random.permutation(len(batches) - 1).tolist(), len(batches) - 1]:
-            yield from batches[number]
+            yield from (Draw(position, self.epoch) for position in batches[number])
 
 
 def pad_stack(rows: Sequence[Tensor], length: int, value: float) -> Tensor:

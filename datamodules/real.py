@@ -2,19 +2,22 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from torch import Generator
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.base import Batch, ModalityData, generator_for
-from datamodules.batching import LengthBucketSampler, hold_out, order_by_nearness
+from datamodules.batching import Draw, LengthBucketSampler, hold_out, order_by_nearness
 from datamodules.errors import BadSampleError, DataError, validate_choice, validate_minimum
 from datamodules.lengths import LengthDistribution
 
 HELD_OUT_FRACTION = 0.05
+# Streams of random numbers: masks of an epoch, and those of repetitions in a batch of `batch_at`.
+MASKS, REPETITIONS = range(2)
 
 
 class BadSamples:
@@ -32,7 +35,7 @@ class BadSamples:
     def handle(self, error: BadSampleError) -> None:
         """Raise the error, or note it once and say so."""
         if self.policy == "stop":
-            raise error
+            raise BadSampleError(f"{error}; `on_bad_sample: skip` leaves it out") from error
         if str(error) not in self.skipped:
             self.skipped.append(str(error))
             warnings.warn(f"skipped: {error}", stacklevel=2)
@@ -67,21 +70,42 @@ class SampleReader(ABC):
         """Make a batch, padded to `length` or to the longest sample."""
 
 
-class SampleSet(Dataset[Batch]):
-    """Some samples of a reader; a damaged one that may be skipped is replaced by the next."""
+class SampleSet(Dataset[Batch | None]):
+    """Some samples of a reader; a damaged one that may be skipped is None.
 
-    def __init__(self, reader: SampleReader, indices: Sequence[int], seed: int | None) -> None:
+    Masks depend on the seed, the epoch and the sample alone, so that two models, two numbers of
+    loader processes and a run that was resumed see the same data.
+    """
+
+    def __init__(self, reader: SampleReader, indices: Sequence[int], seed: int) -> None:
         self.reader = reader
         self.indices = indices
-        self.seed = seed  # None: other masks every time
+        self.seed = seed
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, position: int) -> Batch:
-        count = len(self.indices)
-        candidates = (self.indices[(position + step) % count] for step in range(count))
-        return _read_readable(self.reader, candidates, 1, seed=self.seed)[0]
+    def __getitem__(self, drawn: int | Draw) -> Batch | None:
+        draw = drawn if isinstance(drawn, Draw) else Draw(drawn, 0)
+        index = self.indices[draw.position]
+        try:
+            return self.reader.read(
+                index, generator=generator_for(self.seed, index, MASKS, draw.epoch)
+            )
+        except BadSampleError as error:
+            self.reader.bad_samples.handle(error)
+            return None
+
+    def collate(self, samples: list[Batch | None]) -> Batch:
+        """Make a batch of those that could be read.
+
+        Raises:
+            DataError: None could.
+        """
+        readable = [sample for sample in samples if sample is not None]
+        if not readable:
+            raise DataError(f"all {len(samples)} samples of a batch of `source` are damaged")
+        return self.reader.collate(readable)
 
 
 class RealData(ModalityData):
@@ -112,9 +136,9 @@ class RealData(ModalityData):
         return reader
 
     @property
-    def num_skipped(self) -> int:
-        """Samples that this process left out so far because they are damaged or empty."""
-        return len(self.reader.bad_samples.skipped)
+    def skipped(self) -> list[str]:
+        """See ModalityData."""
+        return self.reader.bad_samples.skipped
 
     def lengths(self) -> LengthDistribution:
         """Return the lengths of all samples on the modality's axis."""
@@ -131,10 +155,10 @@ class RealData(ModalityData):
         validate_minimum("length", length, 1)
         validate_minimum("batch_size", batch_size, 1)
         order = order_by_nearness(self.reader.lengths, length)
-        samples = _read_readable(self.reader, order, batch_size, length, seed)
+        samples = self._read_nearest(order, batch_size, length, seed)
         return self.reader.collate(samples, length)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Return all samples but the held-out ones, shuffled, similar lengths together."""
         indices, _ = hold_out(len(self.reader.lengths), HELD_OUT_FRACTION)
         if not indices:
@@ -143,60 +167,54 @@ class RealData(ModalityData):
                 "validation, got 1"
             )
         lengths = [self.reader.lengths[index] for index in indices]
-        sampler = LengthBucketSampler(lengths, self.batch_size, self.seed)
-        return self._loader(SampleSet(self.reader, indices, seed=None), sampler)
+        num_processes = self.trainer.world_size if self.trainer else 1
+        sampler = LengthBucketSampler(lengths, self.batch_size * num_processes, self.seed)
+        return self._loader(SampleSet(self.reader, indices, self.seed), sampler)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Any]:
         """Return the held-out samples, always the same ones with the same masks."""
         _, indices = hold_out(len(self.reader.lengths), HELD_OUT_FRACTION)
         return self._loader(SampleSet(self.reader, indices, self.seed))
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Any]:
         """Return the held-out samples: `source` is one split of a data set."""
         return self.val_dataloader()
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> DataLoader[Any]:
         """Return all samples, in their order."""
         return self._loader(SampleSet(self.reader, range(len(self.reader.lengths)), self.seed))
 
     def _loader(
         self, samples: SampleSet, sampler: LengthBucketSampler | None = None
-    ) -> DataLoader[Batch]:
+    ) -> DataLoader[Any]:
         return DataLoader(
             samples,
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=self.reader.collate,
+            collate_fn=samples.collate,
         )
 
+    def _read_nearest(
+        self, order: Sequence[int], count: int, length: int, seed: int
+    ) -> list[Batch]:
+        """Read the first `count` samples that can be read, over and over when there are fewer."""
+        samples: list[Batch] = []
+        readable: list[int] = []
+        for index in order:
+            try:
+                samples.append(self._read(index, length, seed))
+                readable.append(index)
+            except BadSampleError as error:
+                self.reader.bad_samples.handle(error)
+            if len(samples) == count:
+                return samples
+        if not samples:
+            raise DataError(f"`source` {self.source} holds no samples that can be read")
+        for position in range(len(samples), count):
+            again, place = divmod(position, len(readable))
+            samples.append(self._read(readable[place], length, seed, again))
+        return samples
 
-def _read_readable(
-    reader: SampleReader,
-    candidates: Iterable[int],
-    count: int,
-    length: int | None = None,
-    seed: int | None = None,
-) -> list[Batch]:
-    """Read the first `count` candidates that can be read, over and over when there are fewer."""
-    samples: list[Batch] = []
-    readable: list[int] = []
-    for index in candidates:
-        try:
-            samples.append(reader.read(index, length, _mask_generator(seed, index, 0)))
-            readable.append(index)
-        except BadSampleError as error:
-            reader.bad_samples.handle(error)
-        if len(samples) == count:
-            return samples
-    if not samples:
-        raise DataError("none of the samples can be read")
-    for position in range(len(samples), count):
-        again, index = divmod(position, len(readable))
-        generator = _mask_generator(seed, readable[index], again)
-        samples.append(reader.read(readable[index], length, generator))
-    return samples
-
-
-def _mask_generator(seed: int | None, index: int, again: int) -> Generator | None:
-    return None if seed is None else generator_for(seed, index, again)
+    def _read(self, index: int, length: int, seed: int, again: int = 0) -> Batch:
+        return self.reader.read(index, length, generator_for(seed, index, REPETITIONS, again))

@@ -1,21 +1,25 @@
 """Finding audio files, reading their lengths from headers, and decoding them."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from datamodules.errors import BadSampleError, DataError
+from datamodules.files import find_files, resolve_source
 from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from datamodules.real import BadSamples
 
 Entry = TypeVar("Entry")
 LAYOUTS = ("auto", "folder", "librispeech", "manifest")
 SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
-LIBRISPEECH_FILES = "*/*/*/*.flac"  # subset/speaker/chapter/utterance
+# speaker-chapter-utterance, wherever in the tree of subset/speaker/chapter `source` begins
+LIBRISPEECH_NAME = re.compile(r"\d+-\d+-\d+\.flac")
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,11 @@ def list_paths(source: str, layout: str) -> list[Path]:
 
 
 def _resolve(source: str, layout: str) -> tuple[Path, str]:
-    path = Path(source).expanduser()
+    path = resolve_source(source)
     if not path.exists():
         raise DataError(f"`source` must be a folder of audio or a manifest, {path} does not exist")
     if layout == "auto":
-        layout = _recognise_layout(path)
+        layout = "folder" if path.is_dir() else "manifest"
     if path.is_dir() == (layout == "manifest"):
         expected = "file" if layout == "manifest" else "folder"
         raise DataError(f"`source` of layout {layout} must be a {expected}, got {path}")
@@ -57,13 +61,14 @@ def _resolve(source: str, layout: str) -> tuple[Path, str]:
 
 def list_files(path: Path, layout: str) -> list[Path]:
     """Return the audio files under a folder, sorted."""
-    if layout == "librispeech":
-        files = sorted(_librispeech_root(path).glob(LIBRISPEECH_FILES))
-    else:
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if layout != "librispeech":
+        return find_files(path, SUFFIXES)
+    files = [file for file in find_files(path, (".flac",)) if LIBRISPEECH_NAME.fullmatch(file.name)]
     if not files:
-        wanted = LIBRISPEECH_FILES if layout == "librispeech" else ", ".join(SUFFIXES)
-        raise DataError(f"`source` {path} holds no audio files ({wanted})")
+        raise DataError(
+            f"`source` {path} holds no files named speaker-chapter-utterance.flac, as `layout` "
+            "librispeech wants"
+        )
     return files
 
 
@@ -92,6 +97,8 @@ def decode(recording: Recording, num_samples: int) -> Tensor:
         raise _unreadable(recording.path, error) from error
     if not complete:
         raise BadSampleError(f"audio file {recording.path} is damaged: it ends too early")
+    if not np.isfinite(samples).all():
+        raise BadSampleError(f"audio file {recording.path} is damaged: it holds NaN or infinity")
     return _resample(torch.from_numpy(samples).mean(1), rate_hz)[:num_samples]
 
 
@@ -115,21 +122,10 @@ def _resample(samples: Tensor, rate_hz: int) -> Tensor:
     return torch.nn.functional.pad(resampled, (0, missing))
 
 
-def _recognise_layout(path: Path) -> str:
-    if not path.is_dir():
-        return "manifest"
-    is_librispeech = next(_librispeech_root(path).glob(LIBRISPEECH_FILES), None) is not None
-    return "librispeech" if is_librispeech else "folder"
-
-
-def _librispeech_root(path: Path) -> Path:
-    return path / "LibriSpeech" if (path / "LibriSpeech").is_dir() else path
-
-
 def _manifest_lines(path: Path) -> list[tuple[Path, int, Path, str]]:
     """Return manifest, line number, root folder and text of every line after the first."""
     try:
-        root, *lines = path.read_text(encoding="utf-8").splitlines()
+        root, *lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise DataError(
             f"`source` {path} is not a manifest: a text file whose first line is the root folder "
@@ -147,7 +143,7 @@ def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:
     name, _, count = line.rstrip().rpartition("\t")
     if not name or not (count.isascii() and count.isdigit()):
         raise BadSampleError(
-            f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line!r}"
+            f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line[:80]!r}"
         )
     return _long_enough(Recording(folder / name, int(count)))
 
@@ -157,9 +153,26 @@ def _read_header(path: Path) -> Recording:
 
     try:
         header = soundfile.info(path)
+        promised, size = _promised_bytes(path), path.stat().st_size
     except (soundfile.SoundFileError, OSError) as error:
         raise _unreadable(path, error) from error
+    if size < promised:
+        raise BadSampleError(f"audio file {path} is damaged: it has {size} bytes of {promised}")
     return _long_enough(Recording(path, resampled_length(header.frames, header.samplerate)))
+
+
+def _promised_bytes(path: Path) -> int:
+    """Return where the samples of a wav file must end; the library reads what there is of them."""
+    with path.open("rb") as file:
+        if file.read(12)[:4] != b"RIFF":
+            return 0
+        while header := file.read(8):
+            length = int.from_bytes(header[4:], "little")
+            if header[:4] == b"data":
+                # Programs that write to a pipe do not know the length, and put a huge one.
+                return file.tell() + length if length < 0x7FFFFFFF else 0
+            file.seek(length + length % 2, 1)
+    return 0
 
 
 def _long_enough(recording: Recording) -> Recording:

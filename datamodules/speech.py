@@ -116,10 +116,10 @@ class SpeechData(RealData):
     twenty is held out for validation. The labels are those of `label_frames`.
 
     Args:
-        source: Folder of a LibriSpeech tree (`[LibriSpeech/]subset/speaker/chapter/*.flac`), folder
-            with wav, flac, ogg or mp3 files at any depth, or manifest (first line the root folder,
-            the others `path<TAB>samples`, samples at 16 kHz).
-        layout: What `source` is; `auto` looks.
+        source: Folder with wav, flac, ogg or mp3 files at any depth, such as a LibriSpeech tree, or
+            manifest (first line the root folder, the others `path<TAB>samples`, samples at 16 kHz).
+        layout: What `source` is; `auto` takes a folder with all that is in it, or a manifest,
+            `librispeech` only files named speaker-chapter-utterance.flac.
         on_bad_sample: `stop` at a damaged file or manifest line, or `skip` and count it.
         batch_size: Recordings per batch of a loader.
         max_seconds: Longest part of a recording that is used, from its beginning; None uses all.

@@ -200,9 +200,7 @@ class SyntheticSpeech(SyntheticData):
         validate_minimum("sequence_length", sequence_length, 1)
         validate_minimum("num_classes", num_classes, 2)
         if num_classes > self.max_tones:
-            raise DataError(
-                f"`num_classes` must be at most {self.max_tones}, got {num_classes}"
-            )
+            raise DataError(f"`num_classes` must be at most {self.max_tones}, got {num_classes}")
         super().__init__(sequence_length, num_classes, batch_size, num_batches, seed)
 
     def make_batch(self, length: int, batch_size: int, generator: Generator) -> Batch:

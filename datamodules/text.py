@@ -64,7 +64,7 @@ class TextReader(SampleReader):
         limit = min((n for n in (length, self.max_length) if n is not None), default=None)
         if limit is not None and limit <= self.num_special_tokens:
             raise DataError(
-                f"a length must exceed the tokenizer's {self.num_special_tokens} special tokens, "
+                f"`lengths` must exceed the tokenizer's {self.num_special_tokens} special tokens, "
                 f"got {limit}"
             )
         encoded = self.tokenizer(
@@ -101,7 +101,7 @@ def count_tokens(texts: Any, tokenizer: Any) -> Lengths:
     for start in range(0, len(texts), TEXTS_AT_A_TIME):
         end = min(start + TEXTS_AT_A_TIME, len(texts))
         encoded = tokenizer(
-            list(texts[start:end]),
+            [text or "" for text in texts[start:end]],  # null is empty
             return_attention_mask=False,
             return_token_type_ids=False,
             verbose=False,
@@ -194,6 +194,9 @@ class TextData(RealData):
 
     def open_reader(self) -> TextReader:
         """Load the texts and count their tokens, unless they have been counted before."""
+        shortest = self.tokenizer.num_special_tokens_to_add() + 1
+        if self.max_length is not None:
+            validate_minimum("max_length", self.max_length, shortest)
         column = self.texts[self.text_column]
         lengths = cached_lengths(self._lengths_key(), lambda: count_tokens(column, self.tokenizer))
         return TextReader(column, self.tokenizer, lengths, self.max_length, self.mask_fraction)

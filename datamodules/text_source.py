@@ -17,7 +17,10 @@ def local_path(name: str) -> Path | None:
     """Return the path when `name` is a file or folder here, or can only have been meant so."""
     path = Path(name).expanduser()
     is_path = name.startswith(("/", ".", "~")) or name.count("/") > 1
-    return path if is_path or path.exists() or path.suffix in BUILDERS else None
+    # A hub name may have a slash too, but no folder here is called like its owner.
+    is_near = "/" in name and path.parent.is_dir()
+    is_file = path.suffix.lower() in (*BUILDERS, ".txt")
+    return path if is_path or is_near or is_file or path.exists() else None
 
 
 def load_texts(source: str, text_column: str, split: str, subset: str | None) -> Any:
@@ -42,7 +45,8 @@ def load_texts(source: str, text_column: str, split: str, subset: str | None) ->
 
 
 def _load_file(path: Path, text_column: str, split: str) -> Any:
-    if path.suffix not in BUILDERS:
+    builder = BUILDERS.get(path.suffix.lower())
+    if builder is None:
         raise DataError(
             f"`source` must be a hub name or a file ending in {', '.join(BUILDERS)}, got {path}"
         )
@@ -50,11 +54,11 @@ def _load_file(path: Path, text_column: str, split: str) -> Any:
         raise DataError(f"`source` file {path} does not exist")
     if not path.stat().st_size:
         raise DataError(f"`source` file {path} is empty")
-    options = _csv_options(path, text_column) if BUILDERS[path.suffix] == "csv" else {}
+    options = _csv_options(path, text_column) if builder == "csv" else {}
     with TemporaryDirectory(prefix="tipping-point-") as cache:
         return _load(
             str(path),
-            BUILDERS[path.suffix],
+            builder,
             data_files=glob.escape(str(path.resolve())),
             split=split,
             cache_dir=cache,
@@ -67,22 +71,38 @@ def _csv_options(path: Path, text_column: str) -> dict[str, Any]:
     import datasets
 
     dialect: dict[str, Any] = {"sep": ","}
-    if path.suffix == ".tsv":  # tabs need no quotes, and texts hold lone ones
+    if path.suffix.lower() == ".tsv":  # tabs need no quotes, and texts hold lone ones
         dialect = {"sep": "\t", "quoting": csv.QUOTE_NONE}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            quoting = dialect.get("quoting", csv.QUOTE_MINIMAL)
-            columns = next(csv.reader(file, delimiter=dialect["sep"], quoting=quoting))
-    except (StopIteration, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"`source` file {path} is not a table of text") from error
-    _check_column(columns, text_column, str(path))
+    _check_column(_check_table(path, dialect), text_column, str(path))
     # One typed column alone: others may change their type half way, and "NA" is a word.
     return {
         **dialect,
         "usecols": [text_column],
+        "index_col": False,  # or one field too many in every row would move them all by one
         "features": datasets.Features({text_column: datasets.Value("string")}),
         "keep_default_na": False,
     }
+
+
+def _check_table(path: Path, dialect: dict[str, Any]) -> list[str]:
+    """Return the names of the columns; refuse a row with more fields than names.
+
+    The reader would drop what is too much, and with it the end of a text that holds a comma.
+    """
+    quoting = dialect.get("quoting", csv.QUOTE_MINIMAL)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=dialect["sep"], quoting=quoting)
+            columns = next(rows)
+            for row in rows:
+                if any(row[len(columns) :]):
+                    raise DataError(
+                        f"`source` file {path} must have {len(columns)} fields in line "
+                        f"{rows.line_num}, as in its first line, got {len(row)}"
+                    )
+    except (StopIteration, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"`source` file {path} is not a table of text") from error
+    return columns
 
 
 def _check_column(columns: list[str], text_column: str, source: str) -> None:
@@ -134,8 +154,9 @@ def load_tokenizer(name: str) -> Any:
         raise DataError(f"`tokenizer` must be a hub name or a folder, {path} is not a folder")
     try:
         tokenizer = _load_hub_tokenizer(name) if path is None else _load_folder(path)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0]
+        tokenizer("a")  # some that load cannot be used, and only say so here
+    except Exception as error:  # the library has no class of its own for damaged files
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise DataError(f"`tokenizer` {name} cannot be loaded: {reason}") from error
     missing = {
         kind: token

@@ -2,35 +2,37 @@
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Generator
+from torch.utils.data import DataLoader
 
 from datamodules.base import Batch
 from datamodules.errors import BadSampleError, DataError, validate_minimum
+from datamodules.files import find_files, resolve_source
 from datamodules.fingerprints import fingerprint_of, stamp_file
 from datamodules.geometry import round_up_side
 from datamodules.real import BadSamples, RealData, SampleReader
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
 def list_images(source: str) -> list[Path]:
     """Return the image files under a folder, sorted."""
-    folder = Path(source).expanduser()
+    folder = resolve_source(source)
     if not folder.is_dir():
         raise DataError(f"`source` must be a folder of images, {folder} is not a folder")
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    if not files:
-        raise DataError(f"`source` {folder} holds no images ({', '.join(SUFFIXES)})")
-    return files
+    return find_files(folder, SUFFIXES)
 
 
 def list_classes(source: str, files: list[Path]) -> list[str]:
     """Return each file's class: the sub-folder of `source` it lies in, or nothing."""
-    parts = [file.relative_to(Path(source).expanduser()).parts for file in files]
+    parts = [file.relative_to(resolve_source(source)).parts for file in files]
     return [names[0] if len(names) > 1 else "" for names in parts]
 
 
@@ -88,12 +90,27 @@ def _decode(path: Path, side: int) -> torch.Tensor:
 
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = _to_rgb(ImageOps.exif_transpose(image))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadSampleError(f"image file {path} is damaged: {error}") from error
     resized = upright.resize((side, side), Image.Resampling.BILINEAR)
     pixels = torch.from_numpy(np.asarray(resized, dtype=np.float32))
     return (pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
+
+
+def _to_rgb(image: "Image.Image") -> "Image.Image":
+    """Return 8-bit colours: deep greys scaled, not clipped, and what is transparent white."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits, in a type of 16 or of 32
+        deep = np.asarray(image, dtype=np.int64).clip(0, 65535)
+        return Image.fromarray((deep // 257).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("its values are floating-point numbers, whose white is not known")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
 
 
 class ImageData(RealData):
@@ -137,6 +154,18 @@ class ImageData(RealData):
         """Return a text that changes with the settings and with any of the files."""
         stamps = [stamp_file(file) for file in list_images(self.source)]
         return fingerprint_of({"source": self.source, "input_size": self.input_size}, stamps)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """See RealData.
+
+        Raises:
+            DataError: There is one class alone, of which nothing can be learnt.
+        """
+        if self.num_classes < 2:
+            raise DataError(
+                f"`source` {self.source} must have at least 2 sub-folders, the classes, to train"
+            )
+        return super().train_dataloader()
 
     def open_reader(self) -> ImageReader:
         """List the images and read their headers."""

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import lightning
 import torch
+from lightning.pytorch.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 
 from lightning_modules.attention.interface import find_implementations, find_windows
@@ -96,9 +97,32 @@ class VariantModule(lightning.LightningModule):
         return logits
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Build a fused AdamW over the parameters that train."""
+        """Build an AdamW over the parameters that train, fused where Lightning allows it."""
         parameters = [p for p in self.parameters() if p.requires_grad]
-        return torch.optim.AdamW(parameters, lr=self.settings.lr, fused=True)
+        trainer = self._trainer
+        # Lightning refuses to clip what a fused optimiser would itself unscale.
+        clips_scaled = (
+            trainer is not None
+            and bool(trainer.gradient_clip_val)
+            and isinstance(trainer.precision_plugin, MixedPrecision)
+        )
+        return torch.optim.AdamW(parameters, lr=self.settings.lr, fused=not clips_scaled)
+
+    @property
+    def size(self) -> str:
+        """Name of the model's size; that of a checkpoint is found by its depth and width."""
+        if self.settings.checkpoint is None:
+            return self.settings.size
+        names = [name for name, fields in self.sizes().items() if self._has(fields)]
+        return names[0] if names else "custom"
+
+    def sizes(self) -> dict[str, dict[str, Any]]:
+        """Return the fields of a transformers configuration that make each named size."""
+        return {name: size.fields for name, size in ENCODER_SIZES.items()}
+
+    def _has(self, fields: dict[str, Any]) -> bool:
+        values = {name: getattr(self.model.config, name) for name in fields}
+        return fields == {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     def sequence_length(self, length: int) -> int:
         """Convert a value of the modality's axis to tokens entering the first layer."""

@@ -1,22 +1,35 @@
 """Pre-trained weights: loading them safely, and growing their position tables."""
 
 import copy
+import pickle
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoConfig
 
 from lightning_modules.errors import ModelError
 
+# What loading weights raises: no such file, cut short, no archive, other shapes.
+LOADING_ERRORS = (OSError, SafetensorError, pickle.UnpicklingError, EOFError, ValueError)
+
 
 def load_pretrained(
-    model_class: Any, checkpoint: str, fields: dict[str, Any], **options: Any
+    model_class: Any, checkpoint: str, fields: dict[str, Any], optional: tuple[str, ...] = ()
 ) -> Any:
     """Load a folder or hub name in float32, with some fields of its configuration replaced.
 
+    Args:
+        model_class: Class of transformers to build.
+        checkpoint: Folder or hub name.
+        fields: Fields of the configuration that are not the checkpoint's.
+        optional: Weights of the backbone that may be missing. A head, where `model_class` has one,
+            always may, or be of another shape: it is random then.
+
     Raises:
-        ModelError: There is no such checkpoint, or it is of another architecture.
+        ModelError: There is no such checkpoint, it is damaged, of another architecture, or lacks
+            weights of the backbone.
     """
     try:
         config = AutoConfig.from_pretrained(checkpoint)
@@ -33,13 +46,41 @@ def load_pretrained(
     for name, value in fields.items():
         setattr(config, name, value)
     try:
-        model = model_class.from_pretrained(
-            checkpoint, config=config, dtype=torch.float32, weights_only=True, **options
+        model, report = model_class.from_pretrained(
+            checkpoint,
+            config=config,
+            dtype=torch.float32,
+            weights_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
-    except OSError as error:
-        raise ModelError(f"`checkpoint` {checkpoint!r} holds no weights that load") from error
+    except LOADING_ERRORS as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"`checkpoint` {checkpoint!r} holds no weights that load: {reason}") from (
+            error
+        )
+    _check_loaded(model, checkpoint, report, optional)
     # Loaded models come in evaluation mode, and Lightning's Trainer keeps the mode it is given.
     return model.train()
+
+
+def _check_loaded(
+    model: Any, checkpoint: str, report: dict[str, Any], optional: tuple[str, ...]
+) -> None:
+    """Refuse a model of which a part stayed random without anybody asking for it."""
+    prefix = f"{model.base_model_prefix}."
+    has_head = hasattr(model, model.base_model_prefix)
+    mismatched = {entry[0] for entry in report["mismatched_keys"]}
+    lacking = sorted(
+        name
+        for name in {*report["missing_keys"], *mismatched} - set(optional)
+        if name.startswith(prefix) or not has_head
+    )
+    if lacking:
+        raise ModelError(
+            f"`checkpoint` {checkpoint!r} must have all weights of the model, {len(lacking)} are "
+            f"missing or of another shape, such as {lacking[0]}"
+        )
 
 
 def grow_positions(

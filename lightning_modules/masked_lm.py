@@ -42,7 +42,7 @@ class TextModule(VariantModule):
             size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
             implementation: Attention kernel; None = the variant's default.
             attention_window: Total width in tokens, even; only for variants that have a window.
-            max_length: Longest input in tokens; None = as published.
+            max_length: Longest input in tokens; None = as published, or as the checkpoint has it.
             dropout: "none" or "published".
             checkpoint: Folder or hub name; None = random weights.
             lr: Learning rate of AdamW.
@@ -55,10 +55,10 @@ class TextModule(VariantModule):
         )
         self.save_hyperparameters()
         self.num_classes = num_classes
+        self.max_length = max_length or self.published_max_length
         self.model = self._build_model()
         self.num_classes = self.model.config.vocab_size
         self._prepare_model()
-        self.max_length = max_length or self.published_max_length
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any) -> Tensor:
         """Compute the logits.
@@ -92,20 +92,27 @@ class TextModule(VariantModule):
             self.settings.dropout, "hidden_dropout_prob", "attention_probs_dropout_prob"
         )
         fields |= self._config_fields()
-        max_length = self.settings.max_length or self.published_max_length
         if self.settings.checkpoint is not None:
-            model = load_pretrained(self.model_class, self.settings.checkpoint, fields)
-            rows = self._position_field(max_length, model.config.pad_token_id)
-            first = self._first_position(model.config.pad_token_id)
-            return grow_positions(model, rows, self.position_table, first)
+            return self._load(fields)
         config = self.config_class(
             vocab_size=self.num_classes,
             pad_token_id=PAD_TOKEN_ID,
-            max_position_embeddings=self._position_field(max_length, PAD_TOKEN_ID),
+            max_position_embeddings=self._position_field(self.max_length, PAD_TOKEN_ID),
             **ENCODER_SIZES[self.settings.size].fields,
             **fields,
         )
         return self.model_class(config)
+
+    def _load(self, fields: dict[str, Any]) -> Any:
+        assert self.settings.checkpoint is not None
+        model = load_pretrained(self.model_class, self.settings.checkpoint, fields)
+        pad_token_id = model.config.pad_token_id
+        if self.settings.max_length is None:
+            unused = self._position_field(64, pad_token_id) - 64
+            self.max_length = model.config.max_position_embeddings - unused
+        rows = self._position_field(self.max_length, pad_token_id)
+        first = self._first_position(pad_token_id)
+        return grow_positions(model, rows, self.position_table, first)
 
     def _prepare_model(self) -> None:
         """Choose the attention kernel of the model just built."""

@@ -18,7 +18,9 @@ from lightning_modules.checkpoints import load_pretrained
 
 CONV_WIDTHS = {"base": 512, "small": 512, "wide": 512, "tiny": 64}
 NUM_CONV_LAYERS = 7
-MASK_TIME_PROB = 0.05  # any positive value makes the model own a mask vector; this is published
+# Any value above zero makes the model own a mask vector, save it and load it; this is published.
+MASK_TIME_PROB = 0.05
+MASK_VECTOR = "masked_spec_embed"
 
 
 class SpeechModule(VariantModule):
@@ -77,6 +79,12 @@ class SpeechModule(VariantModule):
         Returns:
             (batch, frames, num_classes)
         """
+        if mask_time_indices is None and self.training and self.settings.dropout == "none":
+            # Otherwise the library draws masks of its own: SpecAugment.
+            frames = self.model._get_feat_extract_output_lengths(input_values.shape[1])
+            mask_time_indices = input_values.new_zeros(
+                (len(input_values), int(frames)), dtype=torch.bool
+            )
         hidden = self.model(
             input_values=input_values,
             attention_mask=attention_mask,
@@ -105,19 +113,13 @@ class SpeechModule(VariantModule):
             "final_dropout",
             "layerdrop",
         )
+        fields |= dropout_fields(settings.dropout, "mask_feature_prob")
         # Without both, `mask_time_indices` is ignored or has no vector to write.
         fields |= {"mask_time_prob": MASK_TIME_PROB, "apply_spec_augment": True}
         if settings.checkpoint is not None:
-            model = load_pretrained(HubertModel, settings.checkpoint, fields)
-        else:
-            width = CONV_WIDTHS[settings.size]
-            fields |= {"conv_dim": (width,) * NUM_CONV_LAYERS}
-            model = HubertModel(HubertConfig(**ENCODER_SIZES[settings.size].fields, **fields))
-        if settings.dropout == "none":
-            # Now that the vector exists: no random masks, also where none are handed in.
-            model.config.mask_time_prob = 0.0
-            model.config.mask_feature_prob = 0.0
-        return model
+            return load_pretrained(HubertModel, settings.checkpoint, fields, (MASK_VECTOR,))
+        fields |= {"conv_dim": (CONV_WIDTHS[settings.size],) * NUM_CONV_LAYERS}
+        return HubertModel(HubertConfig(**ENCODER_SIZES[settings.size].fields, **fields))
 
     def _prepare_model(self) -> None:
         """Choose the attention kernel of the model just built."""

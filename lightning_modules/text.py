@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -21,6 +22,10 @@ from transformers.models.nystromformer.modeling_nystromformer import Nystromform
 from lightning_modules.attention.interface import localize
 from lightning_modules.base import round_up
 from lightning_modules.masked_lm import TextModule
+
+# The same function as `gelu_new`, which two of these models are published with and the library
+# computes in seven steps: they would decide what is meant to be a comparison of attentions.
+FUSED_GELU_NEW = "gelu_pytorch_tanh"
 
 
 class BertModule(TextModule):
@@ -55,6 +60,7 @@ class LongformerModule(TextModule):
     config_class = LongformerConfig
     published_max_length = 4096
     position_table = "longformer.embeddings.position_embeddings.weight"
+    _mask_excess = 1
 
     def effective_length(self, length: int) -> int:
         """See VariantModule."""
@@ -84,6 +90,12 @@ class LongformerModule(TextModule):
         for name, parameter in self.model.named_parameters():
             if "_global." in name:
                 parameter.requires_grad_(False)
+        self.model.longformer.encoder.register_forward_pre_hook(self._weigh_mask, with_kwargs=True)
+
+    def _weigh_mask(self, encoder: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Remember how often the mask fits into its memory: it may be one row of a square."""
+        mask = named["attention_mask"]
+        self._mask_excess = mask.untyped_storage().nbytes() // (mask.element_size() * mask.numel())
 
     def _config_fields(self) -> dict[str, Any]:
         assert self.attention_window is not None
@@ -101,6 +113,8 @@ class LongformerModule(TextModule):
         windows = {2 * layer.attention.self.one_sided_attn_window_size for layer in layers}
         if windows != {self.attention_window}:
             return f"expected `attention_window` {self.attention_window}, its layers have {windows}"
+        if self.implementation == "mask_fixed" and self._mask_excess > 1:
+            return f"its mask took {self._mask_excess} times the memory of one value per token"
         return None
 
 
@@ -114,9 +128,9 @@ class NystromformerModule(TextModule):
     position_table = "nystromformer.embeddings.position_embeddings.weight"
 
     def effective_length(self, length: int) -> int:
-        """See VariantModule."""
+        """See VariantModule; with no more tokens than landmarks it would be full attention."""
         landmarks: int = self.model.config.num_landmarks
-        return round_up(length, landmarks)
+        return max(round_up(length, landmarks), 2 * landmarks)
 
     def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         tokens = input_ids.shape[1]
@@ -144,12 +158,15 @@ class NystromformerModule(TextModule):
         return [layer.attention.self for layer in self.model.nystromformer.encoder.layer]
 
     def _config_fields(self) -> dict[str, Any]:
-        # The published values; the length, also 64, would make every layer full attention.
-        max_length = self.settings.max_length or self.published_max_length
-        return {"num_landmarks": 64, "segment_means_seq_len": max(round_up(max_length, 64), 128)}
+        # The published landmarks; the length, also 64 by default, would make it full attention.
+        return {
+            "num_landmarks": 64,
+            "segment_means_seq_len": max(round_up(self.max_length, 64), 128),
+            "hidden_act": FUSED_GELU_NEW,
+        }
 
     def _position_field(self, max_length: int, pad_token_id: int) -> int:
-        return round_up(max_length, 64)
+        return max(round_up(max_length, 64), 128)
 
     def _first_position(self, pad_token_id: int) -> int:
         return 2
@@ -165,7 +182,8 @@ class BigBirdModule(TextModule):
     """BigBird with block-sparse attention: blocks of 64 tokens, 3 random blocks.
 
     The library also fills a (batch, heads, tokens, tokens) tensor with its attention weights in
-    every layer, asked for or not, so that its memory is quadratic all the same.
+    every layer, asked for or not, so that its memory is quadratic all the same. In evaluation its
+    random blocks are all block 0; in training they are drawn on the CPU in every forward.
     """
 
     variant = "bigbird"
@@ -174,9 +192,22 @@ class BigBirdModule(TextModule):
     published_max_length = 4096
 
     def effective_length(self, length: int) -> int:
-        """See VariantModule."""
-        block: int = self.model.config.block_size
-        return round_up(length, block)
+        """See VariantModule; a shorter input would switch the model to full attention for ever."""
+        config = self.model.config
+        shortest: int = (5 + 2 * config.num_random_blocks + 1) * config.block_size
+        return max(round_up(length, config.block_size), shortest)
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        tokens = input_ids.shape[1]
+        padding = self.effective_length(tokens) - tokens
+        if padding:
+            if attention_mask is None:
+                attention_mask = torch.ones_like(input_ids)
+            attention_mask = functional.pad(attention_mask, (0, padding))
+            input_ids = functional.pad(
+                input_ids, (0, padding), value=self.model.config.pad_token_id
+            )
+        return super()._logits(input_ids, attention_mask)[:, :tokens]
 
     def _prepare_model(self) -> None:
         # The pooler feeds no output of a masked language model, and the others have none.
@@ -184,12 +215,20 @@ class BigBirdModule(TextModule):
         self.model.bert.activation = None
         for layer in self.model.bert.encoder.layer:
             layer.attention.self.__class__ = _BlockSparseInOneDtype
+            # In training at 1024, 3072 and 4096 tokens the library draws blocks for this length,
+            # whatever that of the input: the published one, not that of a grown position table.
+            layer.attention.self.max_seqlen = self.published_max_length
 
     def _config_fields(self) -> dict[str, Any]:
-        return {"attention_type": "block_sparse", "block_size": 64, "num_random_blocks": 3}
+        return {
+            "attention_type": "block_sparse",
+            "block_size": 64,
+            "num_random_blocks": 3,
+            "hidden_act": FUSED_GELU_NEW,
+        }
 
     def _position_field(self, max_length: int, pad_token_id: int) -> int:
-        return round_up(max_length, 64)
+        return max(round_up(max_length, 64), 768)
 
     def _why_inactive(self, length: int) -> str | None:
         layers = [layer.attention for layer in self.model.bert.encoder.layer]
@@ -213,10 +252,14 @@ class _BlockSparseInOneDtype(BigBirdBlockSparseAttention):
     ) -> Any:
         rest = tuple(x.to(query_layer.dtype) if isinstance(x, Tensor) else x for x in rest)
         library: Any = super()
-        with torch.autocast(query_layer.device.type, enabled=False):
-            return library.bigbird_block_sparse_attention(
-                query_layer, key_layer, value_layer, *rest, **named
-            )
+        chance = np.random.get_state()  # the library seeds it anew in every layer
+        try:
+            with torch.autocast(query_layer.device.type, enabled=False):
+                return library.bigbird_block_sparse_attention(
+                    query_layer, key_layer, value_layer, *rest, **named
+                )
+        finally:
+            np.random.set_state(chance)
 
 
 class _InverseInFloat32(NystromformerSelfAttention):
@@ -224,5 +267,6 @@ class _InverseInFloat32(NystromformerSelfAttention):
 
     def iterative_inv(self, mat: Tensor, n_iter: int = 6) -> Tensor:
         library: Any = super()
-        inverse: Tensor = library.iterative_inv(mat.float(), n_iter)
+        with torch.autocast(mat.device.type, enabled=False):
+            inverse: Tensor = library.iterative_inv(mat.float(), n_iter)
         return inverse.to(mat.dtype)

@@ -48,7 +48,9 @@ class ActivePathCheck(lightning.Callback):
         leave = torch.inference_mode(False)
         context = trainer.precision_plugin.forward_context()
         with leave, torch.set_grad_enabled(training), context, seen:
-            shape = tuple(module(**trainer.strategy.batch_to_device(self.batch)).shape)
+            # As Lightning's loops do: on the device, and in the dtype of the weights.
+            batch = trainer.precision_plugin.convert_input(self.batch)
+            shape = tuple(module(**trainer.strategy.batch_to_device(batch)).shape)
         module.train(was_training)
         batch_size = len(next(iter(self.batch.values())))
         expected = module.expected_output_shape(self.point.length, batch_size)

@@ -1,5 +1,6 @@
 """A command line whose errors are one sentence; shared by `profile.py` and `train.py`."""
 
+import inspect
 import re
 import sys
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ def one_sentence(message: str, known: Iterable[str] = ()) -> str:
     listed = f"; choose one of: {choices}" if choices else ""
     if found := re.search(r"Problem with given class_path '([^']+)': (.*)", text):
         reason = re.split(r" - [Ee]xpected | Given value type:", found[2])[0]
-        return reason if reason.startswith("`") else _of_class(found[1], reason, known)
+        return reason if reason.startswith("`") else _of_class(found[1], reason)
     if found := re.search(r"Option '([^']+)' is not accepted", text):
         return f"`{found[1]}` is not a setting{listed}"
     if found := re.match(r"unrecognized arguments: -*(\S+)", text, re.IGNORECASE):
@@ -29,9 +30,16 @@ def one_sentence(message: str, known: Iterable[str] = ()) -> str:
     return text
 
 
-def _of_class(class_path: str, reason: str, known: Iterable[str]) -> str:
-    inner = one_sentence(reason, known)
+def _of_class(class_path: str, reason: str) -> str:
+    inner = one_sentence(reason, _settings_of(class_path))
     return inner if inner != reason else f"`class_path` {class_path}: {reason}"
+
+
+def _settings_of(class_path: str) -> list[str]:
+    """Return the names that a class takes; the parser has imported it already."""
+    module, _, name = class_path.rpartition(".")
+    found = getattr(sys.modules.get(module), name, None)
+    return [] if found is None else list(inspect.signature(found).parameters)
 
 
 def _plain_expectation(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from profiling.chart_traces import Trace, comparison_choice
 from profiling.curves import Row, finite
-from profiling.palette import efficient_family, row_colour
+from profiling.palette import Style, efficient_family, row_style
 
 # Purple and green stay apart for colour-blind readers, and the shapes do without colour.
 OUTCOMES = {
@@ -17,14 +17,14 @@ OUTCOMES = {
 BAND_OPACITY = 0.14
 
 
-def ratio_traces(rows: Iterable[Row], colours: Mapping[str, str], unit: str) -> list[Trace]:
+def ratio_traces(rows: Iterable[Row], families: Mapping[str, Style], unit: str) -> list[Trace]:
     """Return line, interval band and outcome marks of every comparison."""
     traces: list[Trace] = []
     for row in rows:
         items = [item for item in row.get("lengths") or () if item.get("outcome") in OUTCOMES]
-        colour = row_colour(row, colours)
-        traces += _band(row, [item for item in items if _has_interval(item)], colour)
-        traces += _line(row, [item for item in items if _positive(item, "ratio")], colour, unit)
+        style = row_style(row, families)
+        traces += _band(row, [item for item in items if _has_interval(item)], style.colour)
+        traces += _line(row, [item for item in items if _positive(item, "ratio")], style, unit)
         decided = [item for item in items if not _positive(item, "ratio")]
         traces += _decided_by_memory(row, decided, unit)
     return traces
@@ -64,14 +64,14 @@ def _band(row: Row, items: list[Row], colour: str) -> Iterator[Trace]:
     }
 
 
-def _line(row: Row, items: list[Row], colour: str, unit: str) -> Iterator[Trace]:
+def _line(row: Row, items: list[Row], style: Style, unit: str) -> Iterator[Trace]:
     if not items:
         return
     yield _shared(row) | {
         "mode": "lines+markers",
         "x": [item["length"] for item in items],
         "y": [item["ratio"] for item in items],
-        "line": {"color": colour, "width": 1.8},
+        "line": {"color": style.colour, "dash": style.dash, "width": 1.8},
         "marker": _marks(items),
         "customdata": [[item["outcome"], _interval(item)] for item in items],
         "hovertemplate": f"%{{y:.3f}} of vanilla at %{{x:,}} {unit}"

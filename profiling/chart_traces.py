@@ -8,7 +8,7 @@ from typing import Any
 
 from profiling.curves import METRICS, UNITS, Contender, Curve, Row, finite
 from profiling.length_shares import length_quantiles, share_beyond
-from profiling.palette import Style, efficient_family, row_colour
+from profiling.palette import Style, efficient_family, row_style
 from profiling.table import describe_comparison, describe_verdict
 
 Trace = dict[str, Any]
@@ -28,7 +28,7 @@ class ChartInput:
     tipping_points: Sequence[Row]
     distributions: Sequence[Row]
     styles: Mapping[Contender, Style]
-    colours: Mapping[str, str]
+    families: Mapping[str, Style]
 
     @property
     def unit(self) -> str:
@@ -131,7 +131,7 @@ def tipping_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[
     for row in _crossing_rows(chart):
         choice = comparison_choice(row)
         index = placed[choice] = placed.get(choice, -1) + 1
-        colour = row_colour(row, chart.colours)
+        colour = row_style(row, chart.families).colour
         place = finite(row["tipping_point"]) or 1.0
         family = efficient_family(row)
         # One rung per variant, so that the labels of close tipping points do not collide.

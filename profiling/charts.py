@@ -30,7 +30,7 @@ def build_chart(chart: ChartInput) -> dict[str, Any]:
     data = [trace for curve in chart.curves for trace in curve_traces(chart, curve)]
     data += oom_traces(chart, ceiling)
     data += tipping_traces(chart, floor, ceiling)
-    ratios = ratio_traces(chart.tipping_points, chart.colours, chart.unit)
+    ratios = ratio_traces(chart.tipping_points, chart.families, chart.unit)
     data += ratios
     data += list(length_traces(chart))
     panels = ["measured"] + ["ratio"] * bool(ratios) + ["lengths"] * bool(chart.distributions)

@@ -10,6 +10,7 @@ import logging
 import signal
 import traceback
 import warnings
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -35,14 +36,22 @@ gc.collect()
 gc.freeze()
 
 
-def guarded(function: str, task: Any) -> Outcome:
-    """Call the function named "module:name"; an exception becomes an outcome of its kind."""
+def guarded(function: str, task: Any, send: Callable[[dict[str, Any]], None]) -> Outcome:
+    """Call the function named "module:name"; an exception becomes an outcome of its kind.
+
+    Parts of a result that the function yields are sent as they come.
+    """
     _die_with_the_server()
     _be_quiet()
     try:
         module, name = function.split(":")
         arguments = () if task is None else (task,)
-        return Outcome("ok", getattr(import_module(module), name)(*arguments))
+        result = getattr(import_module(module), name)(*arguments)
+        if not isinstance(result, Iterator):
+            return Outcome("ok", result)
+        for part in result:
+            send(part)
+        return Outcome("ok")
     except USER_ERRORS as mistake:
         return Outcome("mistake", message=str(mistake))
     except Exception as problem:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -14,6 +15,7 @@ from typing import Any, Literal
 # The server imports this and with it torch, lightning and transformers, once (11 s here); it
 # computes nothing and touches no device, so a fork of it is as good as a new interpreter.
 PRELOAD = "profiling.child"
+GRACE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Outcome:
 
     Args:
         kind: ok, oom, error (an exception or a crash) or mistake (something a user must change).
-        value: What the child returned.
+        value: What the child returned, or what it had yielded by the time it ended.
         message: What went wrong, for all kinds but ok.
         preloaded: The child was born with torch imported.
     """
@@ -57,14 +59,17 @@ def run_in_child(
 ) -> Outcome:
     """Call the function named "module:name" with `task` in a fresh child, and wait for it asleep.
 
-    A waiting parent that spins takes a core from the child on a CPU, and doubles what it reads.
+    A waiting parent that spins takes a core from the child on a CPU, and doubles what it reads. A
+    function may yield parts of a map: those are kept also when it fails or takes too long.
     """
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_main, args=(sender, function, task), daemon=True)
     process.start()
     sender.close()
     try:
-        return _await(process, receiver, timeout_s)
+        outcome = _await(process, receiver, timeout_s)
+        process.join(GRACE_S)  # what libraries registered with the system is taken back at the end
+        return outcome
     finally:
         if process.is_alive():
             process.kill()
@@ -74,15 +79,21 @@ def run_in_child(
 
 
 def _await(process: ForkServerProcess, receiver: Connection, timeout_s: float | None) -> Outcome:
-    if not wait([receiver, process.sentinel], timeout_s):
-        return Outcome("error", message=f"gave up after {timeout_s:g} s (`point_timeout_s`)")
-    try:
-        outcome = receiver.recv()
-    except EOFError:
-        process.join()
-        return Outcome("error", message=_death(process.exitcode))
-    assert isinstance(outcome, Outcome)
-    return outcome
+    parts: dict[str, Any] = {}
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not wait([receiver, process.sentinel], left):
+            message = f"gave up after {timeout_s:g} s (`point_timeout_s`)"
+            return Outcome("error", parts, message)
+        try:
+            received = receiver.recv()
+        except EOFError:
+            process.join()
+            return Outcome("error", parts, _death(process.exitcode))
+        if isinstance(received, Outcome):
+            return replace(received, value=parts) if received.value is None else received
+        parts |= received
 
 
 def _death(exit_code: int | None) -> str:
@@ -95,5 +106,5 @@ def _main(sender: Connection, function: str, task: Any) -> None:
     preloaded = "torch" in sys.modules
     from profiling.child import guarded
 
-    sender.send(replace(guarded(function, task), preloaded=preloaded))
+    sender.send(replace(guarded(function, task, sender.send), preloaded=preloaded))
     sender.close()

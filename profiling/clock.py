@@ -50,6 +50,13 @@ class StepClock:
         self._synchronise()
         self.latency_ms = (time.perf_counter() - self._start) * 1e3
 
+    def stop_at(self, name: str) -> None:
+        """End the step where it passed this mark, or now if it did not."""
+        self._synchronise()
+        self.latency_ms = self.between_ms("start", name)
+        if self.latency_ms is None:
+            self.stop()
+
     def between_ms(self, first: str, last: str) -> float | None:
         """Return the milliseconds between two marks, None when one was not reached."""
         begin, end = self._marks.get(first), self._marks.get(last)

@@ -1,14 +1,14 @@
-"""Which rows may be compared, and what each side costs at each length; imports no torch."""
+"""Which rows may be compared with which; imports no torch."""
 
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lightning_modules.variants import VARIANTS, vanilla_of
-from profiling.curves import JUDGED, Contender, Row, axis_of, finite, rank
+from profiling.curves import Contender, Row, axis_of, finite, rank
 from profiling.errors import SettingsError
+from profiling.sides import Points, Side, best_sides
 
 # Rows that differ in one of these never meet: not in one curve, not in one comparison.
 CONDITIONS = (
@@ -21,14 +21,9 @@ CONDITIONS = (
     "threads",
     "batch_source",
     "dropout",
-    "checkpoint",
     "memory_budget_gib",
     "max_batch_size",
 )
-HIGHER_IS_BETTER = ("throughput",)
-MEMORY_RESOLUTION_MIB = 1.0
-
-Points = dict[int, list[Row]]  # the visits by length
 
 
 @dataclass(frozen=True)
@@ -40,36 +35,22 @@ class ModalityFacts:
 
 
 @dataclass(frozen=True)
-class Side:
-    """What one side of a comparison costs at one length.
+class Model:
+    """A variant with its window and weights: what its implementations share."""
 
-    Args:
-        status: ok, oom, skipped or missing (failed, not measured or without this metric).
-        implementation: The one that ran.
-        costs: By visit; lower is better, so seconds per sample instead of a throughput.
-        samples: The raw latencies behind them, by visit; other metrics have none.
-    """
-
-    status: str
-    implementation: str = ""
-    costs: Mapping[int, float] = field(default_factory=dict)
-    samples: Mapping[int, Sequence[float]] = field(default_factory=dict)
-
-    @property
-    def mean_log_cost(self) -> float:
-        """The mean over the visits."""
-        return math.fsum(map(math.log, self.costs.values())) / len(self.costs)
+    variant: str
+    attention_window: int | None = None
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two variants under the same conditions, each with one or more implementations."""
+    """Two models under the same conditions, each with one or more implementations."""
 
     kind: str
     conditions: Mapping[str, Any]
-    vanilla: str
-    efficient: str
-    attention_window: int | None
+    vanilla: Model
+    efficient: Model
     vanilla_points: Mapping[str, Points]
     efficient_points: Mapping[str, Points]
 
@@ -146,18 +127,20 @@ def _group(rows: Iterable[Row]) -> dict[tuple[Any, ...], dict[Contender, Points]
 
 def _with_vanilla(
     conditions: Mapping[str, Any], kernels: Kernels, facts: ModalityFacts
-) -> Iterable[Comparison]:
-    theirs = _select(kernels, facts.vanilla, None)
-    for variant, window in _variants(kernels):
-        if variant == facts.vanilla or not theirs:
+) -> Iterator[Comparison]:
+    models = _models(kernels)
+    for efficient in models:
+        if efficient.variant == facts.vanilla:
             continue
-        ours = _select(kernels, variant, window)
-        names = (conditions, facts.vanilla, variant, window)
-        alike = facts.like_for_like.get(variant, "")
-        if "eager" in theirs and alike in ours:
-            sides = ({"eager": theirs["eager"]}, {alike: ours[alike]})
-            yield Comparison("like_for_like", *names, *sides)
-        yield Comparison("best_vs_best", *names, theirs, ours)
+        for vanilla in models:
+            if vanilla.variant != facts.vanilla:
+                continue
+            theirs, ours = _select(kernels, vanilla), _select(kernels, efficient)
+            alike = facts.like_for_like.get(efficient.variant, "")
+            if "eager" in theirs and alike in ours:
+                sides = ({"eager": theirs["eager"]}, {alike: ours[alike]})
+                yield Comparison("like_for_like", conditions, vanilla, efficient, *sides)
+            yield Comparison("best_vs_best", conditions, vanilla, efficient, theirs, ours)
 
 
 def _given_pair(
@@ -165,111 +148,30 @@ def _given_pair(
     kernels: Kernels,
     vanilla: tuple[str, str],
     efficient: tuple[str, str],
-) -> Iterable[Comparison]:
-    for their_variant, their_window in _variants(kernels):
-        for our_variant, our_window in _variants(kernels):
-            if (their_variant, our_variant) != (vanilla[0], efficient[0]):
+) -> Iterator[Comparison]:
+    for their_model in _models(kernels):
+        for our_model in _models(kernels):
+            if (their_model.variant, our_model.variant) != (vanilla[0], efficient[0]):
                 continue
-            if their_window and our_window and their_window != our_window:
+            # Two kernels of one variant answer which is faster at the same window.
+            windows = {their_model.attention_window, our_model.attention_window}
+            if vanilla[0] == efficient[0] and len(windows) > 1:
                 continue
-            theirs = _select(kernels, their_variant, their_window).get(vanilla[1])
-            ours = _select(kernels, our_variant, our_window).get(efficient[1])
+            theirs = _select(kernels, their_model).get(vanilla[1])
+            ours = _select(kernels, our_model).get(efficient[1])
             if theirs and ours:
-                names = (vanilla[0], efficient[0], our_window or their_window)
                 sides = ({vanilla[1]: theirs}, {efficient[1]: ours})
-                yield Comparison("pair", conditions, *names, *sides)
+                yield Comparison("pair", conditions, their_model, our_model, *sides)
 
 
-def _variants(kernels: Kernels) -> list[tuple[str, int | None]]:
-    found = {(kernel.variant, kernel.attention_window) for kernel in kernels}
-    return sorted(found, key=lambda names: (names[0], names[1] or 0))
+def _models(kernels: Kernels) -> list[Model]:
+    found = {Model(k.variant, k.attention_window, k.checkpoint) for k in kernels}
+    return sorted(found, key=lambda m: (m.variant, m.attention_window or 0, m.checkpoint or ""))
 
 
-def _select(kernels: Kernels, variant: str, window: int | None) -> dict[str, Points]:
+def _select(kernels: Kernels, model: Model) -> dict[str, Points]:
     return {
         kernel.implementation: points
         for kernel, points in sorted(kernels.items(), key=lambda item: item[0].implementation)
-        if (kernel.variant, kernel.attention_window) == (variant, window)
+        if Model(kernel.variant, kernel.attention_window, kernel.checkpoint) == model
     }
-
-
-def best_sides(
-    points: Mapping[str, Points], lengths: Sequence[int], metric: str
-) -> dict[int, Side]:
-    """Return the best implementation at each length; with a single one, that one.
-
-    The best of several noisy values flatters, so what a visit counts for is the value of the
-    implementation that the *other* visits find best. An implementation that works at some length
-    and has no answer at another leaves the best unknown there.
-    """
-    sides = {
-        name: {length: read_side(name, by.get(length, []), metric) for length in lengths}
-        for name, by in points.items()
-    }
-    working = {
-        name: by
-        for name, by in sides.items()
-        if any(side.status in ("ok", "oom") for side in by.values())
-    }
-    return {length: _best([by[length] for by in working.values()]) for length in lengths}
-
-
-def read_side(implementation: str, visits: Sequence[Row], metric: str) -> Side:
-    """Return what one implementation costs at one length, from its visits.
-
-    Rows measured under an older key (other library versions, say) than the last one do not count.
-    """
-    visits = [row for row in visits if row.get("key") == visits[-1].get("key")]
-    statuses = [row["status"] for row in visits]
-    num_ok, num_oom = statuses.count("ok"), statuses.count("oom")
-    if num_oom and num_oom >= num_ok:
-        return Side("oom", implementation)
-    costs = {
-        row["visit"]: cost
-        for row in visits
-        if row["status"] == "ok" and (cost := _cost(row, metric)) is not None
-    }
-    if not costs:
-        return Side("skipped" if "skipped" in statuses else "missing", implementation)
-    samples: dict[int, Sequence[float]] = {}
-    if metric == "latency":
-        samples = {row["visit"]: row.get("latency_ms_samples") or () for row in visits}
-    return Side("ok", implementation, costs, samples)
-
-
-def _cost(row: Row, metric: str) -> float | None:
-    value = finite(row.get(JUDGED[metric]))
-    if value is None:
-        return None
-    if metric == "memory":
-        return max(value, MEMORY_RESOLUTION_MIB)
-    if value <= 0:
-        return None
-    return 1 / value if metric in HIGHER_IS_BETTER else value
-
-
-def _best(sides: Sequence[Side]) -> Side:
-    if not sides or any(side.status == "missing" for side in sides):
-        return Side("missing")
-    able = [side for side in sides if side.status == "ok"]
-    if not able:
-        return next((side for side in sides if side.status == "oom"), sides[0])
-    overall = min(able, key=lambda side: side.mean_log_cost)
-    if len(able) == 1:
-        return overall
-    visits = sorted({visit for side in able for visit in side.costs})
-    chosen = {visit: _best_by_others(able, visit) for visit in visits}
-    return Side(
-        "ok",
-        overall.implementation,
-        {visit: side.costs[visit] for visit, side in chosen.items()},
-        {visit: side.samples.get(visit, ()) for visit, side in chosen.items()},
-    )
-
-
-def _best_by_others(sides: Sequence[Side], visit: int) -> Side:
-    def judged_by_others(side: Side) -> float:
-        others = {number: cost for number, cost in side.costs.items() if number != visit}
-        return Side("ok", costs=others or side.costs).mean_log_cost
-
-    return min((side for side in sides if visit in side.costs), key=judged_by_others)

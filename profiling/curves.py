@@ -92,13 +92,12 @@ class Contender:
     @property
     def family(self) -> str:
         """Return what all implementations of the same mathematics share."""
-        return family_of(self.variant, self.attention_window)
+        return family_of(self.variant, self.attention_window, self.checkpoint)
 
     @property
     def label(self) -> str:
         """Return the name that a reader sees."""
-        weights = f" ({PurePath(self.checkpoint).name})" if self.checkpoint else ""
-        return f"{self.family} {self.implementation}{weights}"
+        return f"{self.family} {self.implementation}"
 
     @property
     def folder(self) -> str:
@@ -155,9 +154,11 @@ class Curve:
         ]
 
 
-def family_of(variant: str, attention_window: int | None) -> str:
-    """Return the name of a variant, with its window when it has one."""
-    return f"{variant} w{attention_window}" if attention_window else variant
+def family_of(variant: str, attention_window: int | None, checkpoint: str | None = None) -> str:
+    """Return the name of a variant, with its window and its weights when it has them."""
+    window = f" w{attention_window}" if attention_window else ""
+    weights = f" ({PurePath(checkpoint).name})" if checkpoint else ""
+    return f"{variant}{window}{weights}"
 
 
 def axis_of(modality: str) -> str:
@@ -226,12 +227,12 @@ def _contender(row: Row) -> Contender:
 
 
 def _point(length: int, visits: list[Row]) -> CurvePoint:
-    # Rows of an older key (other library versions, say) than the last one do not count.
+    # Rows of an older key (another effort, say) than the last one do not count.
     visits = [row for row in visits if row.get("key") == visits[-1].get("key")]
     status = _status([str(row.get("status")) for row in visits])
     reasons = [str(row["error"]) for row in visits if row.get("error")]
-    good = [row for row in visits if row.get("status") == status == "ok"]
-    spreads = {name: _spread(name, good) for name in METRICS}
+    # A row counts for what it has, also when another metric of it failed.
+    spreads = {name: _spread(name, visits) for name in METRICS}
     values = {name: spread for name, spread in spreads.items() if spread is not None}
     return CurvePoint(length, status, values, reasons[0] if reasons else "")
 
@@ -244,8 +245,9 @@ def _status(statuses: list[str]) -> str:
     return "ok" if num_ok else "skipped" if "skipped" in statuses else "error"
 
 
-def _spread(metric: str, good: list[Row]) -> Spread | None:
-    values = [value for row in good if (value := finite(row.get(metric))) is not None]
+def _spread(metric: str, visits: list[Row]) -> Spread | None:
+    good = [row for row in visits if finite(row.get(metric)) is not None]
+    values = [float(row[metric]) for row in good]
     if not values:
         return None
     if len(values) > 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from profiling.comparisons import MEMORY_RESOLUTION_MIB, Comparison, Side
+from profiling.comparisons import Comparison
 from profiling.intervals import (
     Array,
     block_log_ratios,
@@ -14,6 +14,7 @@ from profiling.intervals import (
     interval_ends,
     paired_log_ratios,
 )
+from profiling.sides import MEMORY_RESOLUTION_MIB, Side
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Judged:
         outcomes: The entries of `lengths` in a tipping point row.
         log_ratios: One per outcome, infinite where one side is infeasible.
         deviations: (resamples, outcomes), what the log ratios may be off by; zero where unknown.
-        interval_from: visits, blocks (of one visit), or null when noise is unknown.
+        interval_from: visits, blocks (of one visit), resolution (of memory, with one visit), or
+            null when noise is unknown.
     """
 
     outcomes: list[dict[str, Any]]
@@ -73,6 +75,8 @@ def _is_decidable(duel: Duel) -> bool:
 def judge(comparison: Comparison, duels: Sequence[Duel], metric: str) -> Judged:
     """Return the outcome of every duel, by the noise of them all."""
     noise, interval_from = _noise(duels)
+    if interval_from is None and metric == "memory":
+        interval_from = "resolution"
     deviations = draw_deviations(noise)
     outcomes = [
         _outcome(comparison, duel, ends, metric)
@@ -103,10 +107,18 @@ def _outcome(comparison: Comparison, duel: Duel, ends: Array, metric: str) -> di
     item: dict[str, Any] = {"length": duel.length}
     item |= dict.fromkeys(("outcome", "ratio", "ci_low", "ci_high"))
     if duel.vanilla.status == "oom":
-        return item | {"outcome": "win", "reason": f"{comparison.vanilla} runs out of memory"}
+        return item | {
+            "outcome": "win",
+            "reason": f"{comparison.vanilla.variant} runs out of memory",
+        }
     if duel.efficient.status == "oom":
-        return item | {"outcome": "lose", "reason": f"{comparison.efficient} runs out of memory"}
+        return item | {
+            "outcome": "lose",
+            "reason": f"{comparison.efficient.variant} runs out of memory",
+        }
     item["ratio"] = float(np.exp(duel.log_ratio))
+    if not np.isfinite(ends).all() and metric == "memory":
+        ends = np.zeros(2)
     if not np.isfinite(ends).all():
         return item | {"outcome": "tie", "reason": "one visit gives too little to know its noise"}
     resolution = _resolution(duel, metric)

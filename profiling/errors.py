@@ -1,5 +1,7 @@
 """What a user can cause: one class to raise it, one tuple to catch it."""
 
+import re
+
 from datamodules.errors import DataError
 from lightning_modules.errors import ModelError
 
@@ -9,3 +11,17 @@ class SettingsError(ValueError):
 
 
 USER_ERRORS = (SettingsError, DataError, ModelError)
+
+
+def find_mistake(problem: BaseException | None) -> str | None:
+    """Return what the user caused, in one sentence; None when the problem is none of theirs.
+
+    jsonargparse wraps what a class says of its arguments, and loader processes put a traceback
+    around what a reader says of a sample.
+    """
+    while problem is not None and not isinstance(problem, USER_ERRORS):
+        problem = problem.__cause__ or problem.__context__
+    if problem is None:
+        return None
+    lines = str(problem).strip().splitlines()
+    return re.sub(r"^[\w.]+Error: ", "", lines[-1]) if len(lines) > 1 else str(problem)

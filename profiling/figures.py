@@ -16,7 +16,14 @@ from profiling.curves import (
     safe_name,
     spaced_lengths,
 )
-from profiling.palette import Style, contender_styles, row_colour, vanilla_names, variant_colours
+from profiling.palette import (
+    Style,
+    contender_styles,
+    efficient_family,
+    family_styles,
+    row_style,
+    vanilla_names,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +55,7 @@ def draw_figures(curves: Iterable[Curve], tipping_points: Iterable[Row]) -> dict
     curves, tipping_points = list(curves), list(tipping_points)
     vanilla = vanilla_names(tipping_points)
     styles = contender_styles(curves, vanilla)
-    colours = variant_colours(curves, vanilla)
+    families = family_styles(curves, vanilla)
     groups: dict[tuple[str, str, Setting], list[Curve]] = {}
     for curve in curves:
         groups.setdefault((curve.modality, curve.phase, curve.setting), []).append(curve)
@@ -59,7 +66,7 @@ def draw_figures(curves: Iterable[Curve], tipping_points: Iterable[Row]) -> dict
             rows = select_rows(tipping_points, modality, phase, setting)
             name = _file_name(modality, phase, setting.describe(settings), pictures)
             title = f"{modality}, {phase} ({setting.describe()})"
-            pictures[name] = _picture(title, members, styles, rows, colours)
+            pictures[name] = _picture(title, members, styles, rows, families)
     return pictures
 
 
@@ -85,7 +92,7 @@ def _picture(
     curves: list[Curve],
     styles: Mapping[Contender, Style],
     rows: list[Row],
-    colours: Mapping[str, str],
+    families: Mapping[str, Style],
 ) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -99,8 +106,8 @@ def _picture(
         _draw_measured(panels[0][column], curves, styles, name)
         panels[0][column].set_title(f"{metric}, {METRICS[name]}")
         chosen = [row for row in rows if row["metric"] == metric]
-        _draw_ratio(panels[1][column], chosen, colours)
-        panels[1][column].set_title(f"{COSTS[metric]} relative to vanilla")
+        comparison = _draw_ratio(panels[1][column], chosen, families)
+        panels[1][column].set_title(f"{COSTS[metric]} relative to vanilla, {comparison}")
         panels[1][column].set_xlabel(unit)
         _plain_numbers(panels[0][column])
         _plain_numbers(panels[1][column])
@@ -151,17 +158,26 @@ def _bars(curve: Curve, metric: str) -> list[list[float]]:
     return [below, above]
 
 
-def _draw_ratio(axes: "Axes", rows: list[Row], colours: Mapping[str, str]) -> None:
+def _draw_ratio(axes: "Axes", rows: list[Row], families: Mapping[str, Style]) -> str:
+    """Draw one kind of comparison and return which."""
     axes.set_yscale("log")
     axes.grid(True)
     axes.axhline(1, color="#3d3d3d", linewidth=1)
     kinds = {row["comparison"] for row in rows}
     shown = PREFERRED_COMPARISON if PREFERRED_COMPARISON in kinds else next(iter(kinds), None)
     for row in (row for row in rows if row["comparison"] == shown):
-        colour = row_colour(row, colours)
+        style = row_style(row, families)
+        colour = style.colour
         items = [item for item in row.get("lengths") or () if item.get("ratio")]
-        lengths = [item["length"] for item in items]
-        axes.plot(lengths, [item["ratio"] for item in items], "o-", color=colour, markersize=4)
+        axes.plot(
+            [item["length"] for item in items],
+            [item["ratio"] for item in items],
+            color=colour,
+            linestyle=style.figure_dash,
+            marker=style.figure_marker,
+            markersize=4,
+            label=efficient_family(row),
+        )
         banded = [item for item in items if item.get("ci_low") and item.get("ci_high")]
         axes.fill_between(
             [item["length"] for item in banded],
@@ -173,6 +189,9 @@ def _draw_ratio(axes: "Axes", rows: list[Row], colours: Mapping[str, str]) -> No
         )
         if row.get("tipping_point") and row.get("verdict") != "always":
             axes.axvline(row["tipping_point"], color=colour, linestyle=":", linewidth=1.2)
+    if len(axes.get_legend_handles_labels()[1]) > 1:
+        axes.legend(fontsize=7, loc="best")
+    return str(shown or "nothing to compare").replace("_", " ")
 
 
 def _plain_numbers(axes: "Axes") -> None:

@@ -1,5 +1,7 @@
 """What a measuring process may use: memory and threads."""
 
+import ctypes
+import errno
 import gc
 import os
 import resource
@@ -7,13 +9,24 @@ from pathlib import Path
 
 import torch
 
+# What torch, its kernel libraries and the system say; their errors are plain RuntimeErrors.
+OOM_SIGNS = (
+    "ALLOC_FAILED",
+    "Cannot allocate memory",
+    "bad_alloc",
+    "can't allocate memory",
+    "could not create a memory",
+    "out of memory",
+)
+
 
 def is_out_of_memory(problem: BaseException) -> bool:
     """Tell whether an exception means that memory ran out, on a CPU or a CUDA device."""
     if isinstance(problem, (MemoryError, torch.OutOfMemoryError)):
         return True
-    signs = ("can't allocate memory", "out of memory", "bad_alloc", "could not create a memory")
-    return isinstance(problem, RuntimeError) and any(sign in str(problem) for sign in signs)
+    if isinstance(problem, OSError):
+        return problem.errno == errno.ENOMEM
+    return isinstance(problem, RuntimeError) and any(sign in str(problem) for sign in OOM_SIGNS)
 
 
 def limit_memory(budget_gib: float, device: str) -> None:
@@ -40,7 +53,12 @@ def set_threads(threads: int) -> None:
 
 
 def forget(device: str) -> None:
-    """Give back the memory of what is no longer referenced."""
+    """Give back the memory of what is no longer referenced.
+
+    On a CPU the C library keeps what was freed, in pieces, and the limit counts it.
+    """
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
+    else:
+        ctypes.CDLL(None).malloc_trim(0)

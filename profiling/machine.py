@@ -28,8 +28,17 @@ def cpu_name() -> str:
 
 
 def available_threads() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Return the number of cores that this process, in its container, may use."""
+    cores = len(os.sched_getaffinity(0))
+    quota, _, period = _container_limit("cpu.max").partition(" ")
+    return max(1, min(cores, int(quota) // int(period))) if quota.isdigit() else cores
+
+
+def memory_gib() -> float:
+    """Return the memory of the machine, or of the container, in GiB."""
+    limit = _container_limit("memory.max")
+    total = psutil.virtual_memory().total
+    return float(min(total, int(limit)) if limit.isdigit() else total) / 2**30
 
 
 def default_budget_gib() -> float:
@@ -38,14 +47,23 @@ def default_budget_gib() -> float:
     Of all memory, not of what is free: the budget is a condition of every row, and the same
     machine should always come to the same one.
     """
-    gib = psutil.virtual_memory().total * 0.8 / 2**30
+    gib = memory_gib() * 0.8
     return float(int(gib)) if gib >= 2 else round(gib, 1)
 
 
+def _container_limit(name: str) -> str:
+    """Return a limit of this process's control group (version 2), empty where there is none."""
+    try:
+        group = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2]
+        return Path(f"/sys/fs/cgroup{group}", name).read_text().strip()
+    except OSError:
+        return ""
+
+
 @cache
-def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that can change a number, read without importing."""
-    return {name: metadata.version(name) for name in LIBRARIES}
+def library_versions() -> str:
+    """Return the libraries that can change a number with their versions, without importing."""
+    return ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
 
 
 def describe_machine() -> dict[str, Any]:
@@ -55,7 +73,7 @@ def describe_machine() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu_name(),
         "cores": available_threads(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "memory_gib": round(memory_gib(), 1),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": library_versions(),

@@ -1,92 +1,46 @@
-"""Measure one point in this process: the tasks of a measuring child."""
+"""Measure one point in this process: the tasks of a measuring child, yielding parts of a row."""
 
-import statistics
-from dataclasses import replace
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from lightning_modules.errors import ModelError
 from profiling.active_path import ActivePathCheck
-from profiling.limits import forget, is_out_of_memory
-from profiling.memory import PeakMemory, check_peak, return_freed_pages
+from profiling.batch_search import search_batch
+from profiling.memory import PeakMemory, check_peak, return_freed_pages, supports_peak
 from profiling.plan import Point
-from profiling.samples import Sample, summarise
+from profiling.samples import summarise
 from profiling.steps import batch_of, build_point, facts_of, prepare_process, run_steps
-from profiling.tasks import Effort, Task
+from profiling.tasks import Effort
 
-# A search for the best batch may take so many times the seconds of one measurement.
-SEARCH_FACTOR = 10
+Part = dict[str, Any]
 
 
-def measure_speed(task: Task) -> dict[str, Any]:
-    """Return a row's latency at batch size 1 and, if asked for, its throughput."""
-    point = task.point
+def measure_speed(point: Point) -> Iterator[Part]:
+    """Yield a row's facts, its latency at batch size 1 and, if asked for, its throughput."""
     prepare_process(point)
     module = build_point(point)
+    yield facts_of(module, point) | {"cores": sorted(os.sched_getaffinity(0))}
     batch = batch_of(point, 1)
     check = ActivePathCheck(point, batch)
-    samples = run_steps(module, point, batch, task.effort, [check])
-    latencies = [sample.latency_ms for sample in samples]
-    row = facts_of(module, point) | {"attention_kernel": check.kernel}
-    row |= summarise("latency_ms", latencies)
+    samples = run_steps(module, point, batch, point.effort, [check])
+    latency = summarise("latency_ms", [sample.latency_ms for sample in samples])
+    yield latency | {"attention_kernel": check.kernel}
     if "throughput" in point.metrics:
-        del module, check
-        row |= _search_batch(point, task.effort, 1e3 / row["latency_ms"])
-    return row
+        del module, check, batch
+        yield search_batch(point, point.effort, 1e3 / latency["latency_ms"])
 
 
-def _search_batch(point: Point, effort: Effort, rate_at_1: float) -> dict[str, Any]:
-    """Return throughput fields: the best of batches 1, 2, 4, ... in budget, measured again.
+def measure_memory(point: Point) -> Iterator[Part]:
+    """Yield memory fields at batch size 1: of one step after a warm-up at full length.
 
-    The search ends at the memory budget, at `max_batch_size`, or when it has taken too long;
-    `largest_batch_limited_by` tells which. The winner is measured again because the best of noisy
-    values flatters.
+    They stay null on a system that lets no process reset its peak.
     """
-    rates = {1: rate_at_1}
-    short = Effort(1, 1, effort.seconds / 4)
-    limited_by, seconds, batch_size = "cap", 0.0, 2
-    while batch_size <= point.conditions.max_batch_size:
-        if seconds > SEARCH_FACTOR * effort.seconds:
-            limited_by = "time"
-            break
-        samples = _try_batch(point, batch_size, short)
-        if samples is None:
-            limited_by = "memory"
-            break
-        rates[batch_size] = batch_size / _median_s(samples)
-        seconds += sum(sample.latency_ms for sample in samples) / 1e3
-        batch_size *= 2
-    best = max(rates, key=lambda size: rates[size])
-    samples = _try_batch(point, best, replace(effort, min_samples=max(1, effort.min_samples // 2)))
-    if samples is None:
-        raise torch.OutOfMemoryError(f"batch size {best} fitted once and no longer does")
-    return {
-        "throughput_samples_per_s": best / _median_s(samples),
-        "throughput_batch_size": best,
-        "largest_batch_size": max(rates),
-        "largest_batch_limited_by": limited_by,
-    }
-
-
-def _try_batch(point: Point, batch_size: int, effort: Effort) -> list[Sample] | None:
-    forget(point.conditions.device)
-    try:
-        return run_steps(build_point(point), point, batch_of(point, batch_size), effort)
-    except Exception as problem:
-        if not is_out_of_memory(problem):
-            raise
-    return None
-
-
-def _median_s(samples: list[Sample]) -> float:
-    return statistics.median(sample.latency_ms for sample in samples) / 1e3
-
-
-def measure_memory(task: Task) -> dict[str, Any]:
-    """Return memory fields at batch size 1: one step after a warm-up at full length."""
-    point = task.point
     device = point.conditions.device
+    if not supports_peak(device):
+        return
     prepare_process(point)
     batch = batch_of(point, 1)
     if device == "cpu":
@@ -94,14 +48,11 @@ def measure_memory(task: Task) -> dict[str, Any]:
         return_freed_pages()
     memory = PeakMemory(device)
     module = build_point(point)
-    if device == "cuda":
-        module.to(device)
-    memory.loaded()
-    check = ActivePathCheck(point, batch)
-    samples = run_steps(module, point, batch, Effort(1, 1, 0.0), [check], memory)
+    yield facts_of(module, point)
+    checks = [memory.when_loaded(), ActivePathCheck(point, batch)]
+    samples = run_steps(module, point, batch, Effort(1, 1, 0.0), checks, memory)
     peak = max(sample.peak_memory_mib or 0.0 for sample in samples)
-    above = {"memory_above_weights_mib": peak - memory.weights_mib}
-    return facts_of(module, point) | {"peak_memory_mib": peak} | above
+    yield {"peak_memory_mib": peak, "memory_above_weights_mib": peak - memory.weights_mib}
 
 
 def describe_cuda() -> dict[str, Any]:

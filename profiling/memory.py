@@ -9,8 +9,9 @@ reset through `/proc/self/clear_refs`.
 import ctypes
 import os
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+import lightning
 import torch
 
 MIB = 2**20
@@ -85,7 +86,8 @@ def supports_peak(device: str) -> bool:
 class PeakMemory:
     """Peak of a stretch of work on one device, above what was there when this was made.
 
-    Make it just before the model is built; then `loaded`, `reset` and `read` in that order.
+    Make it just before the model is built; then `loaded` (or a Trainer with `when_loaded`),
+    `reset` and `read` in that order.
     """
 
     def __init__(self, device: str) -> None:
@@ -107,6 +109,13 @@ class PeakMemory:
         """Remember what the loaded model takes."""
         self.weights_mib = self._now() - self._before
 
+    def when_loaded(self) -> lightning.Callback:
+        """Return a callback that calls `loaded` once a Trainer has moved and converted the model.
+
+        That is later than building it: `precision` may have halved the weights since.
+        """
+        return _WhenLoaded(self)
+
     def reset(self) -> None:
         """Begin a new peak."""
         if self.device == "cuda":
@@ -124,3 +133,14 @@ class PeakMemory:
 
     def _now(self) -> float:
         return torch.cuda.memory_allocated() / MIB if self.device == "cuda" else resident_mib()
+
+
+class _WhenLoaded(lightning.Callback):
+    def __init__(self, memory: PeakMemory) -> None:
+        self._memory = memory
+
+    def on_train_start(self, *_: Any) -> None:
+        self._memory.loaded()
+
+    def on_predict_start(self, *_: Any) -> None:
+        self._memory.loaded()

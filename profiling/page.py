@@ -18,6 +18,7 @@ from profiling.palette import (
     Style,
     contender_styles,
     efficient_family,
+    family_styles,
     vanilla_names,
     variant_colours,
 )
@@ -137,7 +138,7 @@ def _part(
     ]
     vanilla = vanilla_names(material.tipping_points)
     styles = contender_styles(curves, vanilla)
-    colours = variant_colours(curves, vanilla)
+    families = family_styles(curves, vanilla)
     distributions = _distributions(material.manifest, modality)
     places = []
     phases = [phase for phase in PHASES if any(curve.phase == phase for curve in curves)]
@@ -153,7 +154,7 @@ def _part(
                 ],
                 distributions=distributions,
                 styles=styles,
-                colours=colours,
+                families=families,
             )
             places.append((judged, phase, len(charts)))
             charts.append(build_chart(chart))

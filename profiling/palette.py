@@ -73,11 +73,36 @@ def contender_styles(curves: Iterable[Curve], vanilla: set[str]) -> dict[Contend
     }
 
 
-def row_colour(row: Row, colours: Mapping[str, str]) -> str:
-    """Return the colour of the efficient variant of a tipping point row."""
-    return colours.get(str(row["efficient"]), COLOURS[0])
+def family_styles(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, Style]:
+    """Return a style per family, for what stands for all its implementations together.
+
+    Colour says the variant, stroke its window: the first one is solid.
+    """
+    curves = list(curves)
+    colours = variant_colours(curves, vanilla)
+    families: dict[str, list[str]] = {}
+    for curve in curves:
+        known = families.setdefault(curve.contender.variant, [])
+        if curve.contender.family not in known:
+            known.append(curve.contender.family)
+    return {
+        family: Style(colours[variant], *STROKES[index % len(STROKES)])
+        for variant, known in families.items()
+        for index, family in enumerate(known)
+    }
+
+
+def row_style(row: Row, families: Mapping[str, Style]) -> Style:
+    """Return the style of the efficient side of a tipping point row."""
+    return families.get(efficient_family(row), Style(COLOURS[0], *STROKES[0]))
 
 
 def efficient_family(row: Row) -> str:
     """Return the name of the efficient side of a tipping point row, with its window."""
-    return family_of(str(row["efficient"]), row.get("attention_window"))
+    return family_of(str(row["efficient"]), row.get("attention_window"), row.get("checkpoint"))
+
+
+def vanilla_family(row: Row) -> str:
+    """Return the name of the vanilla side of a tipping point row, the same way."""
+    window, checkpoint = row.get("vanilla_attention_window"), row.get("vanilla_checkpoint")
+    return family_of(str(row["vanilla"]), window, checkpoint)

@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from datamodules.geometry import round_up_side
 from lightning_modules.variants import Variant, find_variant
 from profiling.errors import SettingsError
 from profiling.machine import library_versions
 from profiling.settings import SweepSettings, VariantSettings
+from profiling.tasks import Effort
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
 # Widths of the text head: the published vocabulary where there are layers enough beside it; the
@@ -56,8 +57,8 @@ class DataFacts:
 class Point:
     """One variant, implementation, phase and length under fixed conditions: visited often.
 
-    `length` is the value on the modality's axis; `max_length` the longest of the sweep, to which
-    position tables are grown.
+    `length` is the value on the modality's axis; `max_length` the one that position tables are made
+    for: in text the longest of the sweep, equally for all variants, elsewhere `length`.
     """
 
     modality: str
@@ -72,13 +73,14 @@ class Point:
     fingerprint: str
     num_classes: int
     conditions: Conditions
+    effort: Effort
     metrics: tuple[str, ...]
     skip_reason: str | None = None
     batches: str | None = field(default=None, compare=False)
 
     @cached_property
     def key(self) -> str:
-        """Hash of the conditions, device and library versions; the identity of a row."""
+        """Hash of the conditions, effort, device and library versions; the identity of a row."""
         identity = asdict(self)
         for where_not_what in ("batches", "skip_reason"):
             identity.pop(where_not_what)
@@ -104,21 +106,16 @@ def make_points(
     for modality, facts in data.items():
         lengths = axis_values(modality, facts.lengths)
         _check_lengths(settings, modality, lengths)
+        make = partial(_make_point, settings, conditions, facts)
         for length in lengths:
+            max_length = lengths[-1] if modality == "text" else length
             for phase in settings.phases:
-                for variant, implementation in _kernels(settings, modality):
-                    points.append(
-                        _make_point(
-                            (modality, variant, implementation, phase),
-                            (length, lengths[-1]),
-                            facts,
-                            conditions,
-                            tuple(settings.metrics),
-                        )
-                    )
+                for kernel in _kernels(settings, modality):
+                    points.append(make((modality, phase), kernel, (length, max_length)))
     if not points:
         raise SettingsError("`implementations` leaves nothing to measure")
-    return points
+    # A variant may be named twice, its default window given once and once left out.
+    return list({point.key: point for point in points}.values())
 
 
 def shard_of(points: list[Point], part: int, parts: int) -> list[Point]:
@@ -144,13 +141,15 @@ def _kernels(settings: SweepSettings, modality: str) -> Iterator[tuple[VariantSe
 
 
 def _make_point(
-    what: tuple[str, VariantSettings, str, str],
-    lengths: tuple[int, int],
-    facts: DataFacts,
+    settings: SweepSettings,
     conditions: Conditions,
-    metrics: tuple[str, ...],
+    facts: DataFacts,
+    where: tuple[str, str],
+    kernel: tuple[VariantSettings, str],
+    lengths: tuple[int, int],
 ) -> Point:
-    modality, variant, implementation, phase = what
+    modality, phase = where
+    variant, implementation = kernel
     length, max_length = lengths
     registered = find_variant(modality, variant.name)
     return Point(
@@ -166,7 +165,10 @@ def _make_point(
         fingerprint=facts.fingerprint,
         num_classes=facts.num_classes,
         conditions=conditions,
-        metrics=metrics,
+        effort=Effort(
+            settings.num_warmup_steps, settings.min_samples, settings.seconds_per_measurement
+        ),
+        metrics=tuple(sorted(settings.metrics)),
         skip_reason=_skip_reason(registered, variant.name, length),
         batches=facts.batches,
     )

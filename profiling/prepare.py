@@ -4,14 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser
 
 from datamodules.base import ModalityData
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from profiling.arguments import one_sentence
+from profiling.errors import find_mistake
 from profiling.plan import QUANTILES, axis_values
 from profiling.tasks import DataTask
+
+# Hours of audio, hundreds of times: a larger batch repeats samples instead of filling the disk.
+MOST_STORED_MIB = 256
 
 
 def build_data(block: dict[str, Any]) -> ModalityData:
@@ -24,17 +28,29 @@ def build_data(block: dict[str, Any]) -> ModalityData:
     parser.add_subclass_arguments(ModalityData, "data", required=True)
     try:
         built = parser.instantiate(parser.parse_object({"data": block})).data
-    except DataError:
-        raise
-    except Exception as problem:
-        raise DataError(one_sentence(str(problem))) from problem
+    except (ArgumentError, ValueError) as problem:
+        mistake = find_mistake(problem)
+        if mistake is None and isinstance(problem, ArgumentError):
+            mistake = one_sentence(str(problem))
+        if mistake is None:
+            raise
+        raise DataError(mistake) from problem
     assert isinstance(built, ModalityData)
     return built
 
 
-def read_lengths(block: dict[str, Any]) -> LengthDistribution:
-    """Return the length distribution of the data of a block."""
-    return build_data(block).lengths()
+def read_lengths(block: dict[str, Any]) -> tuple[LengthDistribution, list[str]]:
+    """Return the length distribution of the data of a block, and which samples were left out."""
+    data = build_data(block)
+    return data.lengths(), data.skipped
+
+
+def _storable_batch(data: ModalityData, length: int, task: DataTask) -> dict[str, torch.Tensor]:
+    """Return a batch of the size asked for, or as large a one as may be stored."""
+    first = data.batch_at(length, 1, seed=task.seed)
+    sample_bytes = sum(values.numel() * values.element_size() for values in first.values())
+    most = max(1, MOST_STORED_MIB * 2**20 // sample_bytes)
+    return data.batch_at(length, min(task.batch_size, most), seed=task.seed)
 
 
 def prepare_data(task: DataTask) -> dict[str, Any]:
@@ -51,8 +67,11 @@ def prepare_data(task: DataTask) -> dict[str, Any]:
     folder = Path(task.folder)
     folder.mkdir(parents=True, exist_ok=True)
     for length in lengths:
-        batch = data.batch_at(length, task.batch_size, seed=task.seed)
-        torch.save(batch, folder / f"{task.modality}-{length}.pt")
+        batch = _storable_batch(data, length, task)
+        path = folder / f"{task.modality}-{length}.pt"
+        temporary = path.with_suffix(".partial")
+        torch.save(batch, temporary)
+        temporary.replace(path)
     return {
         "batch_source": data.batch_source,
         "lengths": lengths,
@@ -60,4 +79,5 @@ def prepare_data(task: DataTask) -> dict[str, Any]:
         "fingerprint": data.fingerprint(),
         "batches": task.folder,
         "distribution": distribution.to_dict(),
+        "skipped": data.skipped,
     }

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -65,6 +66,12 @@ class Progress:
         """Show what went wrong, at once; a number can wait for the report."""
         if row["status"] == "error":
             self._console.print(f"error: {what}: {row['error']}", markup=False, highlight=False)
+
+
+def warn_of_skipped(skipped: Sequence[str]) -> None:
+    """Say how many samples of a data set were left out, and the first of them."""
+    if skipped:
+        print(f"skipped {len(skipped):,} samples, the first: {skipped[0]}", file=sys.stderr)
 
 
 def _duration(seconds: float) -> str:

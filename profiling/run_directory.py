@@ -12,6 +12,8 @@ from profiling.errors import SettingsError
 Row = dict[str, Any]
 ROWS = "measurements.jsonl"
 MANIFEST = "manifest.json"
+# What names a row; whatever else it lacks only leaves a gap.
+NAMES = ("key", "status", "modality", "variant", "implementation", "phase")
 # All that a sweep writes: `fresh` removes these and nothing else, whatever folder `out` names.
 OURS = (
     ROWS,
@@ -33,7 +35,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def read_rows(directory: Path) -> list[Row]:
-    """Return the last row of every (key, visit); a torn last line is dropped.
+    """Return the last row of every (key, visit), oldest first; a torn last line is dropped.
 
     Raises:
         SettingsError: There are no measurements, or one line is damaged.
@@ -48,6 +50,7 @@ def read_rows(directory: Path) -> list[Row]:
     rows: dict[tuple[str, int], Row] = {}
     for number, line in enumerate(text.split("\n")[:-1], start=1):
         row = _parse(line, path, number)
+        rows.pop((row["key"], row["visit"]), None)  # the last place counts too, not the first
         rows[row["key"], row["visit"]] = row
     return list(rows.values())
 
@@ -55,7 +58,10 @@ def read_rows(directory: Path) -> list[Row]:
 def _parse(line: str, path: Path, number: int) -> Row:
     try:
         row = json.loads(line)
-        _ = row["key"], row["visit"], row["status"]
+        if not (
+            isinstance(row["visit"], int) and all(isinstance(row[name], str) for name in NAMES)
+        ):
+            raise TypeError(f"{', '.join(NAMES)} must be texts and visit a number")
     except (ValueError, KeyError, TypeError) as problem:
         raise SettingsError(
             f"`{path}` line {number} must be a measurement, got {line[:60]!r}"

@@ -4,20 +4,33 @@ import statistics
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from datamodules.geometry import frames_for_samples
 
 
+class BatchShape(NamedTuple):
+    """How large a batch is, in the words of a measurement row.
+
+    Args:
+        batch_size: Samples.
+        sequence_length: Tokens or frames; None for images.
+        input_size: Pixels per side; None for text and speech.
+    """
+
+    batch_size: int
+    sequence_length: int | None = None
+    input_size: int | None = None
+
+
 @dataclass(frozen=True)
 class Sample:
-    """One measured step."""
+    """One measured step; `optimizer_ms` is None when it only accumulated gradients."""
 
     phase: str
-    batch_size: int
-    length: int
+    shape: BatchShape
     latency_ms: float
     forward_ms: float | None
     backward_ms: float | None
@@ -25,23 +38,27 @@ class Sample:
     peak_memory_mib: float | None
 
 
-def batch_shape(batch: Any) -> tuple[int, int]:
-    """Return (batch size, length) of a batch, the length in tokens, frames or pixels per side.
+def batch_shape(batch: Any) -> BatchShape:
+    """Return the shape of a batch of the usual kinds.
+
+    Maps are read by the names of transformers; of tuples and lists the first tensor counts, four
+    dimensions of which are images.
 
     Raises:
         TypeError: The batch is of an unknown kind; give the callback a `shape_of`.
     """
     if isinstance(batch, Mapping):
         if "input_ids" in batch:
-            return batch["input_ids"].shape[0], batch["input_ids"].shape[1]
+            return BatchShape(*batch["input_ids"].shape[:2])
         if "input_values" in batch:
             values = batch["input_values"]
-            return values.shape[0], frames_for_samples(values.shape[-1])
-        if "pixel_values" in batch:
-            return batch["pixel_values"].shape[0], batch["pixel_values"].shape[-1]
+            return BatchShape(values.shape[0], frames_for_samples(values.shape[-1]))
+        batch = batch.get("pixel_values")
     first = batch[0] if isinstance(batch, (list, tuple)) else batch
+    if isinstance(first, torch.Tensor) and first.ndim == 4:
+        return BatchShape(first.shape[0], input_size=first.shape[-1])
     if isinstance(first, torch.Tensor) and first.ndim >= 2:
-        return first.shape[0], first.shape[1]
+        return BatchShape(first.shape[0], first.shape[1])
     raise TypeError(f"`shape_of` must be given for batches of type {type(batch).__name__}")
 
 
@@ -61,23 +78,27 @@ def summarise(name: str, values: list[float]) -> dict[str, Any]:
 
 
 def rows_of(samples: list[Sample]) -> list[dict[str, Any]]:
-    """Return one row per phase, batch size and length, in the words of a measurement row."""
-    groups: dict[tuple[str, int, int], list[Sample]] = defaultdict(list)
+    """Return a row per phase and batch shape, in the words of a measurement row.
+
+    Steps with and without an optimiser step cost different things and make different rows.
+    """
+    groups: dict[tuple[str, BatchShape, bool], list[Sample]] = defaultdict(list)
     for sample in samples:
-        groups[sample.phase, sample.batch_size, sample.length].append(sample)
-    return [_row(*key, group) for key, group in sorted(groups.items())]
+        groups[sample.phase, sample.shape, sample.optimizer_ms is not None].append(sample)
+    ordered = sorted(groups, key=lambda key: (key[0], [n or 0 for n in key[1]], key[2]))
+    return [_row(phase, shape, groups[phase, shape, stepped]) for phase, shape, stepped in ordered]
 
 
-def _row(phase: str, batch_size: int, length: int, samples: list[Sample]) -> dict[str, Any]:
-    row: dict[str, Any] = {"phase": phase, "batch_size": batch_size, "sequence_length": length}
+def _row(phase: str, shape: BatchShape, samples: list[Sample]) -> dict[str, Any]:
+    row: dict[str, Any] = {"phase": phase, **shape._asdict()}
     row |= summarise("latency_ms", [sample.latency_ms for sample in samples])
     for part in ("forward_ms", "backward_ms", "optimizer_ms"):
         values = [getattr(sample, part) for sample in samples]
         known = [value for value in values if value is not None]
         row[part] = statistics.median(known) if known else None
-    seconds = row["latency_ms"] / 1e3
-    row["throughput_samples_per_s"] = batch_size / seconds
-    row["throughput_tokens_per_s"] = batch_size * length / seconds
+    rate = shape.batch_size / row["latency_ms"] * 1e3
+    row["throughput_samples_per_s"] = rate
+    row["throughput_tokens_per_s"] = shape.sequence_length and rate * shape.sequence_length
     peaks = [s.peak_memory_mib for s in samples if s.peak_memory_mib is not None]
     row["peak_memory_mib"] = max(peaks, default=None)
     return row

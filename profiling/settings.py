@@ -12,6 +12,19 @@ Metric = Literal["latency", "throughput", "memory"]
 Precision = Literal["32-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed"]
 
 
+POSITIVE = (
+    "max_batch_size",
+    "memory_budget_gib",
+    "min_samples",
+    "num_warmup_steps",
+    "point_timeout_s",
+    "seconds_per_measurement",
+    "threads",
+    "time_budget_s",
+    "visits",
+)
+
+
 @dataclass(frozen=True)
 class VariantSettings:
     """One line of `variants`: a name, or a map with the fields below.
@@ -99,10 +112,9 @@ class SweepSettings:
         """Check what the types cannot say."""
         if not self.modalities:
             raise SettingsError("`modalities` must name at least one modality, got none")
-        for name in ("visits", "min_samples", "max_batch_size", "threads", "num_warmup_steps"):
-            _check_positive(name, getattr(self, name))
-        for name in ("memory_budget_gib", "seconds_per_measurement", "point_timeout_s"):
-            _check_positive(name, getattr(self, name))
+        _check_numbers(self)
+        if self.device == "cpu" and self.precision == "16-mixed":
+            raise SettingsError("`precision` 16-mixed needs `device` cuda; on a cpu use bf16-mixed")
         for name in ("phases", "metrics"):
             if not getattr(self, name):
                 raise SettingsError(f"`{name}` must name at least one, got none")
@@ -156,9 +168,13 @@ def _check_window(name: str, window: Any, takes_window: bool) -> None:
         )
 
 
-def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and value <= 0:
-        raise SettingsError(f"`{name}` must be above zero, got {value}")
+def _check_numbers(settings: SweepSettings) -> None:
+    for name in POSITIVE:
+        value = getattr(settings, name)
+        if value is not None and value <= 0:
+            raise SettingsError(f"`{name}` must be above zero, got {value}")
+    if settings.seed < 0:
+        raise SettingsError(f"`seed` must not be negative, got {settings.seed}")
 
 
 def _check_modality(modality: str, settings: ModalitySettings) -> None:

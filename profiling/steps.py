@@ -1,5 +1,6 @@
 """Run a point's phase again and again through the Trainer, and keep what each step cost."""
 
+import mmap
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ import lightning
 import torch
 from lightning import Trainer
 from torch.utils.data import DataLoader, IterableDataset
+from transformers import AutoConfig
 
 from datamodules.base import ModalityData
 from datamodules.synthetic import SyntheticSpeech, SyntheticText, SyntheticVision
@@ -67,6 +69,7 @@ def prepare_process(point: Point) -> None:
 def facts_of(module: VariantModule, point: Point) -> dict[str, Any]:
     """Return the fields of a row that only a built model knows."""
     return {
+        "size": module.size,
         "sequence_length": module.sequence_length(point.length),
         "effective_sequence_length": module.effective_length(point.length),
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
@@ -81,7 +84,7 @@ def build_point(point: Point) -> VariantModule:
         size=point.conditions.size,
         implementation=point.implementation,
         attention_window=point.attention_window,
-        max_length=point.length if point.modality == "vision" else point.max_length,
+        max_length=point.max_length,
         dropout=point.conditions.dropout,
         checkpoint=point.checkpoint,
         num_classes=point.num_classes,
@@ -92,10 +95,13 @@ def batch_of(point: Point, batch_size: int) -> Batch:
     """Return a batch at the point's length: stored real samples, or synthetic ones."""
     if point.batches is None:
         return _synthetic(point).batch_at(point.length, batch_size, seed=point.conditions.seed)
-    stored = torch.load(
-        Path(point.batches) / f"{point.modality}-{point.length}.pt", weights_only=True
-    )
-    batch = {name: values[:batch_size] for name, values in stored.items()}
+    path = Path(point.batches) / f"{point.modality}-{point.length}.pt"
+    # Mapped and shared: what is not taken must not count against the memory budget.
+    with torch.serialization.set_default_mmap_options(mmap.MAP_SHARED):
+        stored = torch.load(path, weights_only=True, mmap=True)
+    batch = {
+        name: values[torch.arange(batch_size) % len(values)] for name, values in stored.items()
+    }
     # The stored batch is a large one: its first samples may need no padding at all.
     if "attention_mask" in batch and bool(batch["attention_mask"].all()):
         del batch["attention_mask"]
@@ -108,7 +114,10 @@ def _synthetic(point: Point) -> ModalityData:
         "speech": SyntheticSpeech,
         "vision": SyntheticVision,
     }
-    return makers[point.modality](num_classes=point.num_classes)
+    num_classes = point.num_classes
+    if point.modality == "text" and point.checkpoint is not None:
+        num_classes = AutoConfig.from_pretrained(point.checkpoint).vocab_size
+    return makers[point.modality](num_classes=num_classes)
 
 
 class _Repeated(IterableDataset[Batch]):
@@ -147,4 +156,6 @@ class _Enough:
         if soon < self._effort.min_samples:
             return False
         known = [sample.latency_ms / 1e3 for sample in samples]
-        return soon * statistics.fmean(known or [since_last_s]) >= self._effort.seconds
+        return (
+            soon * statistics.fmean(known or [since_last_s]) >= self._effort.seconds_per_measurement
+        )

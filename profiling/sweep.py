@@ -1,47 +1,33 @@
 """Measure every point of a sweep, each visit in fresh children; imports no torch."""
 
+import json
 import time
 from dataclasses import asdict
 from functools import cached_property
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-from datamodules.geometry import samples_for_frames
 from profiling.children import Outcome, run_in_child, start_server
+from profiling.current import state_of
 from profiling.errors import SettingsError
-from profiling.machine import available_threads, cpu_name, default_budget_gib, describe_machine
+from profiling.machine import (
+    available_threads,
+    cpu_name,
+    default_budget_gib,
+    describe_machine,
+    memory_gib,
+)
 from profiling.plan import Conditions, DataFacts, Point, make_points, shard_of, synthetic_facts
-from profiling.progress import Progress
-from profiling.run_directory import Row, RunDirectory
+from profiling.progress import Progress, warn_of_skipped
+from profiling.row import row_of
+from profiling.run_directory import Row, RunDirectory, read_manifest
 from profiling.schedule import Schedule, Visit
 from profiling.settings import SweepSettings
-from profiling.tasks import DataTask, Effort, Task
+from profiling.tasks import DataTask
 
 SPEED, MEMORY = "profiling.measure:measure_speed", "profiling.measure:measure_memory"
 # Memory hardly varies between visits: two show that it does not.
 MEMORY_VISITS = 2
-# What only a child can say of a point; null until it has.
-UNKNOWN: Row = dict.fromkeys(
-    (
-        "error",
-        "effective_sequence_length",
-        "latency_ms",
-        "latency_ms_p10",
-        "latency_ms_p90",
-        "latency_ms_samples",
-        "throughput_samples_per_s",
-        "throughput_tokens_per_s",
-        "throughput_batch_size",
-        "largest_batch_size",
-        "largest_batch_limited_by",
-        "peak_memory_mib",
-        "memory_above_weights_mib",
-        "parameters",
-        "attention_kernel",
-        "flops",
-        "components",
-    )
-)
 
 
 class Sweep:
@@ -56,25 +42,26 @@ class Sweep:
         self.shard = shard
         self.distributions: list[Row] = []
 
-    def measure(self) -> int:
-        """Fill the holes of the run directory; return how many visits were measured.
+    def measure(self) -> bool:
+        """Fill the holes of the run directory; return whether anything in it has changed.
 
         Raises:
             SettingsError: A setting that only a child can check is wrong.
         """
-        schedule = Schedule(self._points(), self.settings.visits, self.settings.time_budget_s)
-        measured = 0
+        points = self._points()
+        schedule = Schedule(points, self.settings.visits, self.settings.time_budget_s)
+        changed = self._write_manifest(points)
+        measured = False
         with Progress() as progress:
             for visit in schedule.missing(self.run.rows):
                 if not measured:
-                    self._begin()
+                    measured = self._begin()
                 done, left = schedule.num_done(self.run.rows), schedule.seconds_left(self.run.rows)
                 progress.begin(visit.point.describe(), done, schedule.num_visits, left)
                 row = self._measure(visit)
                 self.run.append(row)
                 progress.report(visit.point.describe(), row)
-                measured += 1
-        return measured
+        return changed or measured
 
     # -- what to measure -----------------------------------------------------------------------
 
@@ -93,6 +80,11 @@ class Sweep:
         device: dict[str, Any] = {"name": cpu_name(), "memory_gib": default_budget_gib()}
         if settings.device == "cuda":
             device = self._ask("profiling.measure:describe_cuda", None)
+        if settings.device == "cpu" and (settings.memory_budget_gib or 0) > memory_gib():
+            raise SettingsError(
+                f"`memory_budget_gib` must be at most {memory_gib():.1f} on this machine, "
+                f"got {settings.memory_budget_gib}"
+            )
         return Conditions(
             size=settings.size,
             precision=settings.precision,
@@ -118,7 +110,9 @@ class Sweep:
             seed=self.settings.seed,
         )
         facts = self._ask("profiling.prepare:prepare_data", task)
-        self.distributions.append(facts.pop("distribution"))
+        skipped = facts.pop("skipped")
+        warn_of_skipped(skipped)
+        self.distributions.append(facts.pop("distribution") | {"skipped": len(skipped)})
         return DataFacts(**facts)
 
     # -- measuring -----------------------------------------------------------------------------
@@ -127,52 +121,57 @@ class Sweep:
     def _context(self) -> ForkServerContext:
         return start_server()
 
-    def _child(self, function: str, task: Any) -> Outcome:
-        outcome = run_in_child(self._context, function, task, self.settings.point_timeout_s)
+    def _child(self, function: str, task: Any, timeout_s: float | None) -> Outcome:
+        outcome = run_in_child(self._context, function, task, timeout_s)
         if outcome.kind == "mistake":
             raise SettingsError(outcome.message)
         return outcome
 
     def _ask(self, function: str, task: Any) -> Any:
-        outcome = self._child(function, task)
+        """Call a function that measures nothing, however long it takes."""
+        outcome = self._child(function, task, None)
         if outcome.kind != "ok":
             raise RuntimeError(outcome.message)
         return outcome.value
 
     def _measure(self, visit: Visit) -> Row:
-        row = _row_of(visit)
+        row = row_of(visit)
         if visit.point.skip_reason:
             return row | {"status": "skipped", "error": visit.point.skip_reason, "seconds": 0.0}
         began = time.monotonic()
-        task = Task(visit.point, self._effort())
         for function in _functions_of(visit):
-            outcome = self._child(function, task)
+            outcome = self._child(function, visit.point, self.settings.point_timeout_s)
+            row |= outcome.value
             if outcome.kind != "ok":
                 row |= {"status": outcome.kind, "error": outcome.message}
                 break
-            row |= outcome.value
         if row["throughput_samples_per_s"] is not None:
             tokens = row["sequence_length"]
             row["throughput_tokens_per_s"] = row["throughput_samples_per_s"] * tokens
         return row | {"seconds": round(time.monotonic() - began, 3)}
 
-    def _effort(self) -> Effort:
-        return Effort(
-            num_warmup_steps=self.settings.num_warmup_steps,
-            min_samples=self.settings.min_samples,
-            seconds=self.settings.seconds_per_measurement,
-        )
+    def _begin(self) -> bool:
+        """Get ready for the first visit: let the imports end, so that no visit pays for them."""
+        self._ask("os:getpid", None)
+        manifest = read_manifest(self.run.path)
+        earlier = [*manifest.get("earlier", []), manifest.get("machine")]
+        machines = {"machine": describe_machine(), "earlier": [m for m in earlier if m]}
+        self.run.write_manifest(manifest | machines)
+        return True
 
-    def _begin(self) -> None:
-        self._ask("os:getpid", None)  # the imports are over when this returns: no visit pays
-        manifest = {
+    def _write_manifest(self, points: list[Point]) -> bool:
+        """Say what the rows are to be read with; return whether that is new."""
+        before = read_manifest(self.run.path)
+        states = {point.modality: state_of(row_of(Visit(point, 0))) for point in points}
+        manifest = before | {
             "config": asdict(self.settings),
             "seed": self.settings.seed,
             "shard": list(self.shard),
-            "machine": describe_machine(),
+            "states": {modality: list(state) for modality, state in states.items()},
             "length_distributions": self.distributions,
         }
         self.run.write_manifest(manifest)
+        return json.dumps(manifest) != json.dumps(before)
 
 
 def _functions_of(visit: Visit) -> list[str]:
@@ -182,30 +181,3 @@ def _functions_of(visit: Visit) -> list[str]:
     often_enough = speed and visit.number >= MEMORY_VISITS
     memory = [MEMORY] if "memory" in metrics and not often_enough else []
     return speed + memory
-
-
-def _row_of(visit: Visit) -> Row:
-    point = visit.point
-    is_vision = point.modality == "vision"
-    samples = samples_for_frames(point.length) if point.modality == "speech" else None
-    conditions = asdict(point.conditions)
-    return (
-        UNKNOWN
-        | conditions
-        | {
-            "key": point.key,
-            "visit": visit.number,
-            "modality": point.modality,
-            "variant": point.variant,
-            "implementation": point.implementation,
-            "attention_window": point.attention_window,
-            "checkpoint": point.checkpoint,
-            "phase": point.phase,
-            "batch_source": point.batch_source,
-            "batch_size": 1,
-            "sequence_length": None if is_vision else point.length,
-            "input_size": point.length if is_vision else samples,
-            "max_length": point.max_length,
-            "status": "ok",
-        }
-    )

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from profiling.curves import JUDGED, UNITS, Row, Setting, finite, rank
-from profiling.palette import efficient_family, vanilla_names
+from profiling.palette import efficient_family, vanilla_family, vanilla_names
 
 LEGEND = "A number is the length from which it wins, at every longer one too [its 95 % interval]."
 KERNELS = (
@@ -39,7 +39,7 @@ VERDICTS = {
         "At the longest length the two cannot be told apart within the noise.",
     ),
 }
-ONE_VISIT = "* interval from within one visit: noise between visits is not in it"
+ONE_VISIT = "* from a single visit: the noise between visits is not in it"
 NOT_MEASURED = "not measured"
 COLUMN_NAMES = ("efficient variant", "compared by", *JUDGED)
 CELL_STYLES = {"crosses": "green", "several": "green", "always": "bold green"}
@@ -91,7 +91,8 @@ def describe_verdict(row: Row) -> Cell:
         "never_in_range": f"never up to {_number(row.get('longest_measured'))}",
         "wins_only_below": _only_below(row),
     }
-    mark = "*" if row.get("interval_from") == "blocks" and verdict in {"crosses", "several"} else ""
+    one_visit = row.get("interval_from") in ("blocks", "resolution")
+    mark = "*" if one_visit and verdict != "undecided" else ""
     return Cell(words.get(verdict, verdict.replace("_", " ")) + mark, verdict)
 
 
@@ -102,9 +103,12 @@ def describe_comparison(row: Row) -> str:
     """
     kind = str(row.get("comparison"))
     ours, theirs = row.get("efficient_implementation"), row.get("vanilla_implementation")
+    vanilla = vanilla_family(row)
     if kind == "pair":
-        return f"{ours} vs {row.get('vanilla')} {theirs}"
-    return f"{ours} vs {theirs}" if kind == "like_for_like" else kind.replace("_", " ")
+        return f"{ours} vs {vanilla} {theirs}"
+    # The vanilla variant stands above the table; its weights, when they are somebody's, do not.
+    weights = f" of {vanilla}" if row.get("vanilla_checkpoint") else ""
+    return (f"{ours} vs {theirs}" if kind == "like_for_like" else "best vs best") + weights
 
 
 def build_sections(tipping_points: Iterable[Row]) -> list[Section]:

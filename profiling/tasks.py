@@ -3,24 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from profiling.plan import Point
-
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: warm-up runs, then at least so many samples and seconds."""
+    """How long to measure: warm-up steps, then at least so many samples and seconds."""
 
     num_warmup_steps: int
     min_samples: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Task:
-    """A point and how long to measure it."""
-
-    point: Point
-    effort: Effort
+    seconds_per_measurement: float
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from profiling.comparisons import (
-    HIGHER_IS_BETTER,
     Comparison,
     ModalityFacts,
-    Side,
     find_comparisons,
     registry_facts,
 )
@@ -21,6 +19,7 @@ from profiling.curves import JUDGED, Row, axis_of
 from profiling.duels import Duel, Judged, find_duels, judge
 from profiling.intervals import TAIL, Array, quantiles
 from profiling.run_directory import write_atomically
+from profiling.sides import HIGHER_IS_BETTER, Side
 
 FIELDS = (
     "modality",
@@ -34,8 +33,11 @@ FIELDS = (
     "metric",
     "vanilla",
     "vanilla_implementation",
+    "vanilla_attention_window",
+    "vanilla_checkpoint",
     "efficient",
     "efficient_implementation",
+    "checkpoint",
     "comparison",
     "verdict",
     "tipping_point",
@@ -50,7 +52,6 @@ FIELDS = (
     "threads",
     "batch_source",
     "dropout",
-    "checkpoint",
     "memory_budget_gib",
     "max_batch_size",
     "lengths",
@@ -70,7 +71,7 @@ def find_tipping_points(
 
     Args:
         rows: Measurement rows, in any order but for the keys: where a point was measured under
-            several keys (other library versions, say), the last row's key counts.
+            several keys (another effort, say), the last row's key counts.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed", vanilla first.
         facts: What the registry says of a modality.
 
@@ -138,11 +139,14 @@ def _tipping_point(comparison: Comparison, metric: str) -> dict[str, Any] | None
     row = {
         **comparison.conditions,
         "axis": axis_of(comparison.conditions["modality"]),
-        "attention_window": comparison.attention_window,
+        "attention_window": comparison.efficient.attention_window,
+        "vanilla_attention_window": comparison.vanilla.attention_window,
+        "checkpoint": comparison.efficient.checkpoint,
+        "vanilla_checkpoint": comparison.vanilla.checkpoint,
         "metric": metric,
-        "vanilla": comparison.vanilla,
+        "vanilla": comparison.vanilla.variant,
         "vanilla_implementation": _names(duel.vanilla for duel in duels),
-        "efficient": comparison.efficient,
+        "efficient": comparison.efficient.variant,
         "efficient_implementation": _names(duel.efficient for duel in duels),
         "comparison": comparison.kind,
         "longest_measured": duels[-1].length,
@@ -190,8 +194,8 @@ def _crossing(judged: Judged, start: int) -> tuple[float, float]:
     log_ratios = judged.log_ratios[between]
     if not np.isfinite(log_ratios).all():
         return float(lengths[start]), float(lengths[start - 1])
-    if log_ratios[0] < 0:  # a tie that may be a win: only the next length is known to be one
-        return float(lengths[start]), float(lengths[start])
+    if log_ratios[0] < 0:  # a tie that leans to a win: every length beyond it is one
+        return float(lengths[start - 1]), float(lengths[start - 1])
     value = float(last_crossing(lengths[between], log_ratios[None])[0])
     return value, value
 

@@ -93,11 +93,81 @@ def test_it_samples_after_the_warm_up() -> None:
     assert len(callback.samples) == 3  # steps 2, 5 and 8
 
 
-def test_steps_that_only_accumulate_gradients_have_no_optimizer_time() -> None:
+def test_steps_that_only_accumulate_gradients_make_a_row_of_their_own() -> None:
     callback = ProfilingCallback(every_n_steps=1, num_warmup_steps=0)
     _trainer(callback, accumulate_grad_batches=2).fit(Tiny(), _loader(*[(2, 5)] * 4))
     has_step = [sample.optimizer_ms is not None for sample in callback.samples]
     assert has_step == [False, True, False, True]
+    accumulating, stepping = callback.rows()
+    assert accumulating["optimizer_ms"] is None
+    assert stepping["optimizer_ms"] > 0
+    for sample in callback.samples:  # without the time between the step and Lightning's next hook
+        known = [sample.forward_ms, sample.backward_ms, sample.optimizer_ms or 0.0]
+        assert sample.latency_ms == pytest.approx(sum(known), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("accumulated", "batches", "measured"),
+    # Optimiser steps 1 and 4 of those that end at batches 3, 6, 9, 12 or, cut short, 5, 6.
+    [(3, 14, [3, 4, 5, 12, 13]), (5, 6, [5])],
+)
+def test_whole_accumulations_are_measured_or_none_of_them(
+    accumulated: int, batches: int, measured: list[int]
+) -> None:
+    callback = ProfilingCallback(every_n_steps=3, num_warmup_steps=1)
+    loader = _loader(*[(1, 2 + number) for number in range(batches)])
+    _trainer(callback, accumulate_grad_batches=accumulated).fit(Tiny(), loader)
+    assert [sample.shape.sequence_length - 2 for sample in callback.samples] == measured
+
+
+def test_training_and_predicting_with_one_callback_keeps_both(tmp_path: Path) -> None:
+    callback = ProfilingCallback(1, 0, output=str(tmp_path / "rows.jsonl"))
+    trainer = _trainer(callback)
+    trainer.fit(Tiny(), _loader((2, 5)))
+    trainer.predict(Tiny(), _loader((2, 6)))
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    found = {(row["phase"], row["sequence_length"]) for row in rows}
+    assert found == {("training", 5), ("inference", 6)}
+
+
+def test_a_run_that_is_broken_off_still_reports(tmp_path: Path) -> None:
+    class Stopped(Tiny):
+        def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 2:
+                raise RuntimeError("stop")
+
+    callback = ProfilingCallback(1, 0, output=str(tmp_path / "rows.jsonl"))
+    with pytest.raises(RuntimeError, match="stop"):
+        _trainer(callback).fit(Stopped(), _loader(*[(2, 5)] * 4))
+    (row,) = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert len(row["latency_ms_samples"]) >= 2
+
+
+def test_a_step_that_somebody_put_on_the_module_is_used_and_left_there() -> None:
+    module, calls = Tiny(), []
+
+    def compiled(batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        calls.append(batch_idx)
+        return Tiny.training_step(module, batch, batch_idx)
+
+    object.__setattr__(module, "training_step", compiled)
+    _trainer(ProfilingCallback(1, 0)).fit(module, _loader((2, 5), (2, 5)))
+    assert calls == [0, 1]
+    assert vars(module)["training_step"] is compiled
+
+
+def test_images_have_an_input_size_and_no_tokens() -> None:
+    class Pixels(Tiny):
+        def predict_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+            return batch[0].mean()
+
+    callback = ProfilingCallback(1, 0)
+    images = torch.zeros(2, 3, 32, 48), torch.zeros(2)
+    _trainer(callback).predict(Pixels(), DataLoader([images], batch_size=None))  # type: ignore[arg-type]
+    (row,) = callback.rows()
+    assert (row["batch_size"], row["sequence_length"], row["input_size"]) == (2, None, 48)
+    assert row["throughput_tokens_per_s"] is None
+    assert row["throughput_samples_per_s"] > 0
 
 
 def test_throughput_is_size_over_latency() -> None:
@@ -153,11 +223,12 @@ def test_impossible_settings_are_refused(settings: dict[str, int], name: str) ->
 @pytest.mark.parametrize(
     ("batch", "shape"),
     [
-        ({"input_ids": torch.zeros(2, 5)}, (2, 5)),
-        ({"input_values": torch.zeros(3, 400 + 320 * 6)}, (3, 7)),
-        ({"pixel_values": torch.zeros(4, 3, 64, 96)}, (4, 96)),
-        ((torch.zeros(5, 8), torch.zeros(5)), (5, 8)),
-        (torch.zeros(6, 9, 2), (6, 9)),
+        ({"input_ids": torch.zeros(2, 5)}, (2, 5, None)),
+        ({"input_values": torch.zeros(3, 400 + 320 * 6)}, (3, 7, None)),
+        ({"pixel_values": torch.zeros(4, 3, 64, 96)}, (4, None, 96)),
+        ((torch.zeros(4, 3, 64, 96), torch.zeros(4)), (4, None, 96)),
+        ((torch.zeros(5, 8), torch.zeros(5)), (5, 8, None)),
+        (torch.zeros(6, 9, 2), (6, 9, None)),
     ],
 )
 def test_the_length_of_usual_batches_is_known(batch: Any, shape: tuple[int, int]) -> None:

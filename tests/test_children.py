@@ -1,6 +1,7 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 
 import psutil
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
-from profiling.children import run_in_child, start_server
+from profiling.children import run_in_child
 from profiling.limits import limit_memory, set_threads
 
 
@@ -37,14 +38,22 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def yield_parts(last: str) -> Iterator[dict[str, int]]:
+    yield {"a": 1}
+    yield {"b": 2}
+    if last == "fail":
+        raise RuntimeError("later")
+    if last == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if last == "sleep":
+        time.sleep(60)
+    if last == "oom":
+        raise MemoryError
+
+
 def use_threads(threads: int) -> tuple[int, int]:
     set_threads(threads)
     return torch.get_num_threads(), len(os.sched_getaffinity(0))
-
-
-@pytest.fixture(scope="module")
-def server() -> ForkServerContext:
-    return start_server()
 
 
 def test_a_child_is_fresh_and_already_holds_torch(server: ForkServerContext) -> None:
@@ -80,6 +89,17 @@ def test_a_child_that_takes_too_long_is_ended(server: ForkServerContext) -> None
     outcome = run_in_child(server, f"{__name__}:sleep", 60, 1.0)
     assert outcome.kind == "error"
     assert "gave up after 1 s" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [("end", "ok"), ("fail", "error"), ("crash", "error"), ("sleep", "error"), ("oom", "oom")],
+)
+def test_parts_that_were_yielded_are_kept_however_it_ends(
+    server: ForkServerContext, last: str, kind: str
+) -> None:
+    outcome = run_in_child(server, f"{__name__}:yield_parts", last, 2.0)
+    assert (outcome.kind, outcome.value) == (kind, {"a": 1, "b": 2})
 
 
 def test_the_waiting_parent_sleeps(server: ForkServerContext) -> None:

@@ -81,4 +81,3 @@ def test_a_users_mistake_is_one_sentence_without_torch(
     for word in words:
         assert word in said[0]
     assert "| torch\n" not in answer.stderr
-

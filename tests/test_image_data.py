@@ -109,7 +109,7 @@ def test_a_file_that_is_no_image_stops_or_is_skipped_and_counted(folder):
     data = ImageData(str(folder), on_bad_sample="skip")
     with pytest.warns(UserWarning, match=f"skipped: .*{bad}"):
         assert data.lengths().count == 2
-    assert data.num_skipped == 1
+    assert len(data.skipped) == 1
 
 
 def test_an_image_damaged_after_its_header_is_replaced_by_the_next_nearest(folder):
@@ -128,15 +128,50 @@ def test_when_nothing_can_be_read_the_run_stops(tmp_path):
     data = ImageData(str(tmp_path), on_bad_sample="skip")
     with (
         pytest.warns(UserWarning, match="skipped"),
-        pytest.raises(DataError, match="none of the samples"),
+        pytest.raises(DataError, match="holds no samples that can be read"),
     ):
         data.batch_at(32, 1)
+
+
+def test_deep_greys_are_scaled_and_transparency_is_white(tmp_path):
+    ramp = (np.arange(64 * 64, dtype=np.uint16) * 16).reshape(64, 64)
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+    pixels = ImageData(str(tmp_path)).batch_at(64, 1)["pixel_values"]
+    assert pixels.mean() == pytest.approx(0.0, abs=0.05)
+    assert (pixels.min(), pixels.max()) == pytest.approx((-1.0, 1.0), abs=0.05)
+    Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(tmp_path / "a.png")
+    assert ImageData(str(tmp_path)).batch_at(64, 1)["pixel_values"].min() == 1.0
+
+
+def test_floating_point_images_are_refused_by_name(tmp_path):
+    Image.fromarray(np.ones((64, 64), dtype=np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(BadSampleError, match=r"a.tiff is damaged: .* whose white is not known"):
+        ImageData(str(tmp_path)).batch_at(64, 1)
+
+
+def test_links_are_followed_and_hidden_files_are_not(tmp_path, folder):
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all/linked").symlink_to(folder, target_is_directory=True)
+    (tmp_path / "all/linked/round").symlink_to(tmp_path / "all", target_is_directory=True)
+    (folder / "cats/._a.png").write_bytes(b"what another system keeps beside a.png")
+    (folder / "dogs.png").mkdir(exist_ok=True)
+    assert (
+        ImageData(str(tmp_path / "all")).lengths().count == ImageData(str(folder)).lengths().count
+    )
+
+
+def test_one_class_alone_cannot_be_trained_on(tmp_path):
+    for number in range(3):
+        write_image(tmp_path / f"{number}.jpg", 64, 64)
+    with pytest.raises(DataError, match="at least 2 sub-folders"):
+        ImageData(str(tmp_path)).train_dataloader()
 
 
 def test_wrong_sources_and_settings_are_named(tmp_path):
     for build, message in [
         (lambda: ImageData(str(tmp_path / "absent")).lengths(), "must be a folder of images"),
-        (lambda: ImageData(str(tmp_path)).lengths(), "holds no images"),
+        (lambda: ImageData(str(tmp_path)).lengths(), "holds no files ending in .bmp"),
+        (lambda: ImageData(" ").lengths(), "`source` must be a path, got an empty one"),
         (lambda: ImageData("x", input_size=0), "`input_size` must be at least 1, got 0"),
         (lambda: ImageData("x", num_workers=-1), "`num_workers` must be at least 0, got -1"),
     ]:

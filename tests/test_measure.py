@@ -1,5 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +10,13 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from lightning_modules.text import BertModule
 from profiling.active_path import ActivePathCheck, AttentionKernels
+from profiling.children import run_in_child
+from profiling.limits import is_out_of_memory
+from profiling.measure import measure_memory
 from profiling.plan import Point
 from profiling.steps import batch_of, build_point, run_steps
 from profiling.tasks import Effort
-from tests.sample_points import points_of
+from tests.sample_points import CONDITIONS, points_of
 
 
 def make_point(variant: str, implementation: str, phase: str, length: int) -> Point:
@@ -48,9 +53,7 @@ def test_exactly_as_many_steps_run_as_are_asked_for(phase: str, warm_up: int, sa
     )
     assert len(measured) == samples
     assert len(calls) == warm_up + samples
-    assert {(sample.phase, sample.batch_size, sample.length) for sample in measured} == {
-        (phase, 2, 12)
-    }
+    assert {(sample.phase, *sample.shape) for sample in measured} == {(phase, 2, 12, None)}
 
 
 def test_short_steps_are_repeated_until_the_seconds_are_over() -> None:
@@ -93,3 +96,79 @@ def test_the_kernel_of_torchs_attention_is_seen() -> None:
     with torch.no_grad(), AttentionKernels() as seen:
         torch.softmax(query @ query.transpose(-1, -2), -1) @ query
     assert seen.names() is None
+
+
+PRECISIONS = ["32-true", "bf16-true", "bf16-mixed", "16-true"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    ("modality", "length", "variants"),
+    [
+        ("text", 140, ["bert", "longformer", "nystromformer", "local_bert"]),
+        ("speech", 31, ["hubert", "lhubert"]),
+        ("vision", 64, ["vit", "swin"]),
+    ],
+)
+def test_every_variant_is_measured_in_every_precision(
+    server: ForkServerContext,
+    modality: str,
+    length: int,
+    variants: list[object],
+    precision: str,
+) -> None:
+    conditions = replace(CONDITIONS, precision=precision, max_batch_size=1)
+    for point in points_of(modality, [length], variants):
+        brief = replace(point, conditions=conditions, effort=Effort(1, 1, 0), metrics=("latency",))
+        outcome = run_in_child(server, "profiling.measure:measure_speed", brief, 100)
+        assert outcome.kind == "ok", f"{point.describe()}: {outcome.message}"
+        assert outcome.value["latency_ms"] > 0
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-true"])
+def test_memory_above_the_weights_is_above_those_of_the_precision(
+    server: ForkServerContext, precision: str
+) -> None:
+    point = make_point("bert", "sdpa", "inference", 128)
+    point = replace(point, conditions=replace(CONDITIONS, precision=precision, size="small"))
+    row = run_in_child(server, "profiling.measure:measure_memory", point, 100).value
+    bits = 32 if precision == "32-true" else 16
+    weights_mib = row["parameters"] * bits / 8 / 2**20
+    assert row["memory_above_weights_mib"] > 0
+    measured = row["peak_memory_mib"] - row["memory_above_weights_mib"]
+    assert measured == pytest.approx(weights_mib, rel=0.15)
+
+
+def test_a_system_without_peak_memory_leaves_it_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiling.measure.supports_peak", lambda device: False)
+    assert list(measure_memory(make_point("bert", "sdpa", "inference", 12))) == []
+
+
+def test_a_stored_batch_is_cut_or_repeated_and_does_not_count_against_the_budget(
+    tmp_path: Path,
+) -> None:
+    ids = torch.arange(3 * 5).reshape(3, 5)
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    torch.save({"input_ids": ids, "attention_mask": mask}, tmp_path / "text-5.pt")
+    point = replace(make_point("bert", "sdpa", "inference", 5), batches=str(tmp_path))
+    assert torch.equal(batch_of(point, 2)["input_ids"], ids[:2])
+    assert torch.equal(batch_of(point, 5)["input_ids"], ids[[0, 1, 2, 0, 1]])
+    assert "attention_mask" not in batch_of(point, 1)  # its only sample needs no padding
+    assert "attention_mask" in batch_of(point, 2)
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), True),
+        (RuntimeError("unable to mmap 9 bytes from file <x>: Cannot allocate memory (12)"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (OSError(2, "No such file"), False),
+        (RuntimeError("shape mismatch"), False),
+    ],
+)
+def test_what_means_that_memory_ran_out(problem: Exception, expected: bool) -> None:
+    assert is_out_of_memory(problem) is expected

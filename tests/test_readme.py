@@ -35,9 +35,7 @@ BRIEF_TRAINING = ["--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
 
 
 def execute(*words: str) -> str:
-    done = subprocess.run(
-        words, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False
-    )
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -56,7 +54,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the run directory that later commands of the README look at."""
     out = tmp_path_factory.mktemp("readme") / "run"
     config = "configs/profile/quickstart.yaml"
-    execute(sys.executable, "profile.py", "sweep", f"--config={config}", f"--out={out}", *BRIEF_SWEEP)
+    execute(
+        sys.executable, "profile.py", "sweep", f"--config={config}", f"--out={out}", *BRIEF_SWEEP
+    )
     return out
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from profiling.chart_traces import ChartInput
 from profiling.charts import build_chart
-from profiling.curves import build_curves
+from profiling.curves import METRICS, build_curves
 from profiling.length_shares import length_quantiles, share_beyond
 from profiling.page import Material, render_page
 from profiling.page_tables import find_noise, find_problems
-from profiling.palette import contender_styles, variant_colours
+from profiling.palette import contender_styles, family_styles
 from profiling.report import build_report
 from tests.sample_run import (
     sample_manifest,
@@ -182,9 +182,19 @@ def test_a_single_visit_shows_its_own_percentiles_and_no_noise_between_visits() 
 )
 def test_visits_that_ended_differently_give_one_status(statuses: list[str], status: str) -> None:
     row = next(row for row in small_rows() if row["status"] == "ok")
-    (curve,) = build_curves([row | {"status": name} for name in statuses])
+    failed = dict.fromkeys(METRICS)
+    rows = [row | ({} if name == "ok" else failed) | {"status": name} for name in statuses]
+    (curve,) = build_curves(rows)
     assert curve.points[0].status == status
-    assert bool(curve.points[0].values) == (status == "ok")
+    assert bool(curve.points[0].values) == ("ok" in statuses)
+
+
+def test_a_point_keeps_what_it_has_when_another_metric_ran_out_of_memory() -> None:
+    row = next(row for row in small_rows() if row["status"] == "ok")
+    (curve,) = build_curves([row | {"status": "oom", "peak_memory_mib": None}])
+    assert curve.measured("latency_ms") == list(curve.points)
+    assert curve.out_of_memory("latency_ms") == []
+    assert curve.out_of_memory("peak_memory_mib") == list(curve.points)
 
 
 def test_rows_under_an_older_key_do_not_count() -> None:
@@ -232,11 +242,12 @@ def test_the_share_beyond_a_length_counts_samples_at_least_that_long() -> None:
 
 
 def test_a_chart_needs_neither_tipping_points_nor_values() -> None:
-    rows = [row | {"status": "error", "error": "broken"} for row in small_rows()]
-    curves = [curve for curve in build_curves(rows) if curve.phase == "inference"]
-    styles, colours = contender_styles(curves, set()), variant_colours(curves, set())
+    broken = {"status": "error", "error": "broken", **dict.fromkeys(METRICS)}
+    curves = build_curves([row | broken for row in small_rows()])
+    curves = [curve for curve in curves if curve.phase == "inference"]
+    styles, families = contender_styles(curves, set()), family_styles(curves, set())
     metric = "latency_ms"
-    chart = build_chart(ChartInput("vision", "latency", metric, curves, [], [], styles, colours))
+    chart = build_chart(ChartInput("vision", "latency", metric, curves, [], [], styles, families))
     assert chart["data"] == []
     assert json.dumps(chart, allow_nan=False)
 

@@ -8,7 +8,8 @@ from profiling.run_directory import ROWS, RunDirectory, read_manifest, read_rows
 
 
 def _row(key: str, visit: int = 0, status: str = "ok") -> dict[str, object]:
-    return {"key": key, "visit": visit, "status": status}
+    names = {"modality": "text", "variant": "bert", "implementation": "sdpa", "phase": "training"}
+    return {"key": key, "visit": visit, "status": status, **names}
 
 
 def test_rows_survive_closing_and_opening(tmp_path: Path) -> None:
@@ -43,6 +44,23 @@ def test_a_retried_visit_counts_once_with_its_last_row(tmp_path: Path) -> None:
         run.append(_row("a", status="ok"))
         assert [row["status"] for row in run.rows] == ["ok"]
     assert [row["status"] for row in read_rows(tmp_path)] == ["ok"]
+
+
+def test_a_retried_visit_takes_its_last_place(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path) as run:
+        for key, status in (("a", "error"), ("b", "ok"), ("a", "ok")):
+            run.append(_row(key, status=status))
+        assert run.rows == read_rows(tmp_path)
+    assert [row["key"] for row in read_rows(tmp_path)] == ["b", "a"]
+
+
+@pytest.mark.parametrize("lacking", ["key", "visit", "status", "modality", "variant", "phase"])
+def test_a_row_without_a_name_is_damaged(tmp_path: Path, lacking: str) -> None:
+    row = _row("a")
+    del row[lacking]
+    (tmp_path / ROWS).write_text(json.dumps(row) + "\n")
+    with pytest.raises(SettingsError, match="line 1 must be a measurement"):
+        read_rows(tmp_path)
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:

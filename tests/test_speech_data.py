@@ -39,15 +39,15 @@ def test_a_folder_gives_lengths_in_frames_whatever_the_rate(folder):
     assert (distribution.modality, distribution.unit) == ("speech", "frames")
 
 
-@pytest.mark.parametrize("at_root", ["", "LibriSpeech"])
-def test_a_librispeech_tree_is_recognised(tmp_path, at_root):
-    tree = tmp_path / at_root
-    write_audio(tree / "dev-clean/84/121123/84-121123-0000.flac", 8_000)
-    write_audio(tree / "dev-clean/85/7/85-7-0001.flac", 16_000)
-    write_audio(tmp_path / "other.wav", 12_000)
-    assert SpeechData(str(tmp_path)).lengths().values == (24, 49)
-    assert SpeechData(str(tmp_path), layout="librispeech").lengths().values == (24, 49)
-    assert SpeechData(str(tmp_path), layout="folder").lengths().values == (24, 37, 49)
+@pytest.mark.parametrize("source", [".", "LibriSpeech", "LibriSpeech/dev-clean"])
+def test_a_librispeech_tree_is_read_from_any_of_its_levels(tmp_path, source):
+    tree = tmp_path / "LibriSpeech/dev-clean"
+    write_audio(tree / "84/121123/84-121123-0000.flac", 8_000)
+    write_audio(tree / "85/7/85-7-0001.flac", 16_000)
+    write_audio(tree / "other.wav", 12_000)
+    folder = str(tmp_path / source)
+    assert SpeechData(folder, layout="librispeech").lengths().values == (24, 49)
+    assert SpeechData(folder).lengths().values == (24, 37, 49)
 
 
 def test_a_manifest_gives_its_lengths_without_touching_a_file(tmp_path):
@@ -185,7 +185,7 @@ def test_a_bad_file_stops_or_is_skipped_and_counted_from_its_header(folder, dama
     data = SpeechData(str(folder), on_bad_sample="skip")
     with pytest.warns(UserWarning, match=f"skipped: .*{bad}"):
         assert data.lengths().count == 2
-    assert data.num_skipped == 1
+    assert len(data.skipped) == 1
 
 
 def test_a_file_damaged_after_its_header_stops_or_is_replaced_by_the_next_nearest(folder):
@@ -198,9 +198,49 @@ def test_a_file_damaged_after_its_header_stops_or_is_replaced_by_the_next_neares
     skipping = SpeechData(str(folder), on_bad_sample="skip", batch_size=3)
     with pytest.warns(UserWarning, match="skipped"):
         assert skipping.batch_at(49, 3)["labels"].shape == (3, 49)
-    assert skipping.num_skipped == 1
+    assert len(skipping.skipped) == 1
     (batch,) = skipping.predict_dataloader()
-    assert len(batch["labels"]) == 3
+    assert len(batch["labels"]) == 2  # left out, and no other one in its place
+
+
+def test_a_batch_of_damaged_files_alone_is_named(folder):
+    damage_middle(folder / "deep/er/b.flac")
+    data = SpeechData(str(folder), on_bad_sample="skip", batch_size=1)
+    with (
+        pytest.warns(UserWarning, match="skipped"),
+        pytest.raises(DataError, match="all 1 samples of a batch"),
+    ):
+        list(data.predict_dataloader())
+
+
+def test_stopping_says_how_to_go_on(folder):
+    (folder / "deep/er/b.flac").write_bytes(b"this is text")
+    with pytest.raises(BadSampleError, match=r"`on_bad_sample: skip` leaves it out$"):
+        SpeechData(str(folder)).lengths()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_waveform_with_a_number_that_is_none_is_damaged(tmp_path, value):
+    samples = np.zeros(16_000, dtype=np.float32)
+    samples[9_000] = value
+    soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
+    with pytest.raises(BadSampleError, match="a.wav is damaged: it holds NaN or infinity"):
+        SpeechData(str(tmp_path)).batch_at(49, 1)
+
+
+def test_a_wav_file_that_was_cut_short_is_damaged(tmp_path):
+    path = tmp_path / "a.wav"
+    write_audio(path, 16_000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadSampleError, match=f"has {len(whole) // 2} bytes of {len(whole)}"):
+        SpeechData(str(tmp_path)).lengths()
+
+
+def test_a_manifest_may_begin_with_a_byte_order_mark(tmp_path):
+    write_audio(tmp_path / "a.wav", 16_000)
+    (tmp_path / "m.tsv").write_text("\ufeff.\na.wav\t16000\n", encoding="utf-8")
+    assert SpeechData(str(tmp_path / "m.tsv")).batch_at(49, 1)["input_values"].any()
 
 
 def test_a_file_shorter_than_listed_is_named(tmp_path):
@@ -239,11 +279,14 @@ def test_wrong_sources_and_settings_are_named(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     for build, message in [
         (lambda: SpeechData(str(tmp_path / "absent")).lengths(), "absent does not exist"),
-        (lambda: SpeechData(str(tmp_path / "empty")).lengths(), "holds no audio files"),
+        (lambda: SpeechData(str(tmp_path / "empty")).lengths(), "holds no files ending in .flac"),
         (lambda: SpeechData(str(manifest)).lengths(), "holds no samples that can be used"),
         (lambda: SpeechData(str(manifest), layout="folder").lengths(), "must be a folder"),
         (lambda: SpeechData(str(folder), layout="manifest").lengths(), "must be a file"),
-        (lambda: SpeechData(str(folder), layout="librispeech").lengths(), "holds no audio"),
+        (
+            lambda: SpeechData(str(folder), layout="librispeech").lengths(),
+            "speaker-chapter-utterance",
+        ),
         (lambda: SpeechData("x", layout="tar"), "auto, folder, librispeech, manifest, got 'tar'"),
         (lambda: SpeechData("x", on_bad_sample="cry"), "one of skip, stop, got 'cry'"),
         (lambda: SpeechData("x", max_seconds=0.01), "`max_seconds` must be at least 0.025"),

@@ -95,8 +95,22 @@ def test_the_table_fits_100_columns_with_every_answer_on_one_line() -> None:
 
 
 def test_the_note_about_single_visits_appears_only_when_it_is_needed() -> None:
-    assert "within one visit" not in tipping_points_as_text([CROSSES])
-    assert "within one visit" in tipping_points_as_text([CROSSES | {"interval_from": "blocks"}])
+    assert "single visit" not in tipping_points_as_text([CROSSES])
+    for where in ("blocks", "resolution"):
+        assert "single visit" in tipping_points_as_text([CROSSES | {"interval_from": where}])
+
+
+@pytest.mark.parametrize("verdict", ["crosses", "always", "never_in_range", "wins_only_below"])
+def test_every_verdict_from_a_single_visit_is_marked(verdict: str) -> None:
+    row = CROSSES | {"verdict": verdict, "interval_from": "blocks"}
+    assert describe_verdict(row).text.endswith("*")
+
+
+def test_weights_are_named_where_there_are_some() -> None:
+    text = tipping_points_as_text([CROSSES | {"checkpoint": "my/model-a"}, CROSSES])
+    assert "(model-a)" in text
+    both = CROSSES | {"vanilla_checkpoint": "my/plain-b"}
+    assert "of bert (plain-b)" in tipping_points_as_text([both])
 
 
 def test_no_tipping_points_is_said() -> None:

@@ -1,12 +1,14 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from datamodules.errors import DataError
 from datamodules.text import TextData
+from datamodules.text_source import load_tokenizer
 
 WORDS = [f"word{number}" for number in range(40)]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -158,15 +160,43 @@ def test_loaders_pad_to_the_longest_and_hold_one_text_in_twenty_out(tmp_path, to
     assert sum(widths) * 4 < 1.25 * (sum(counts) + 2 * 40)  # similar lengths lie together
 
 
-def test_masks_are_random_in_training_and_fixed_in_validation(tmp_path, tokenizer):
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_masks_depend_on_seed_epoch_and_sample_alone(tmp_path, tokenizer, num_workers):
     source = write_jsonl(tmp_path / "a.jsonl", make_texts([30] * 20))
-    data = TextData(source, tokenizer, batch_size=30)
+    data = TextData(source, tokenizer, batch_size=30, num_workers=num_workers)
+    expected = TextData(source, tokenizer, batch_size=30)
 
-    def labels_of(loader):
+    def labels_of(data, epoch):
+        torch.rand(epoch + num_workers)  # what a model does with torch's own chance
+        loader = data.train_dataloader()
+        loader.sampler.set_epoch(epoch)
         return next(iter(loader))["labels"].sort(0).values
 
-    assert not torch.equal(labels_of(data.train_dataloader()), labels_of(data.train_dataloader()))
-    assert torch.equal(labels_of(data.val_dataloader()), labels_of(data.val_dataloader()))
+    assert torch.equal(labels_of(data, 0), labels_of(expected, 0))
+    assert torch.equal(labels_of(data, 1), labels_of(expected, 1))
+    assert not torch.equal(labels_of(data, 0), labels_of(data, 1))
+    first, again = (next(iter(data.val_dataloader()))["labels"] for _ in range(2))
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("num_processes", [1, 2, 4])
+def test_processes_share_the_buckets_of_lengths(tmp_path, tokenizer, num_processes):
+    from lightning.fabric.utilities.distributed import DistributedSamplerWrapper
+
+    source = write_jsonl(tmp_path / "a.jsonl", make_texts([1 + 7 * n % 101 for n in range(400)]))
+    data = TextData(source, tokenizer, batch_size=8)
+    data.trainer = SimpleNamespace(world_size=num_processes)
+    loader = data.train_dataloader()
+    padding = []
+    for rank in range(num_processes):
+        mine = DistributedSamplerWrapper(
+            loader.sampler, num_replicas=num_processes, rank=rank, shuffle=False
+        )
+        lengths = [data.reader.lengths[loader.dataset.indices[draw.position]] for draw in mine]
+        for start in range(0, len(lengths), 8):
+            batch = lengths[start : start + 8]
+            padding.append(1 - sum(batch) / (max(batch) * len(batch)))
+    assert sum(padding) / len(padding) < 0.15
 
 
 def test_the_order_depends_on_seed_and_epoch_alone(tmp_path, tokenizer):
@@ -178,7 +208,58 @@ def test_the_order_depends_on_seed_and_epoch_alone(tmp_path, tokenizer):
         orders.append(list(sampler))
     assert orders[0] == orders[1]
     assert orders[0] != orders[2] != orders[3] != orders[0]
-    assert sorted(orders[2]) == sorted(orders[3]) == list(range(28))
+    for order in orders:
+        assert sorted(draw.position for draw in order) == list(range(28))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv", "text,label\nmore words,1,\nfour of them here,2,\n", [4, 6]),
+        ("a.tsv", "label\ttext\n1\tmore words\t\n2\tfour of them here\t\n", [4, 6]),
+    ],
+)
+def test_an_empty_field_at_the_end_of_every_line_moves_no_column(
+    tmp_path, tokenizer, name, content, expected
+):
+    (tmp_path / name).write_text(content)
+    assert sorted(TextData(str(tmp_path / name), tokenizer).reader.lengths) == expected
+
+
+def test_a_line_with_too_many_fields_is_named(tmp_path, tokenizer):
+    (tmp_path / "a.csv").write_text("text,label\nfine,1\nwords, more words,2\n")
+    with pytest.raises(DataError, match="must have 2 fields in line 3, .* got 3"):
+        TextData(str(tmp_path / "a.csv"), tokenizer).lengths()
+
+
+def test_null_is_an_empty_text(tmp_path, tokenizer):
+    (tmp_path / "a.jsonl").write_text('{"text": "more words"}\n{"text": null}\n')
+    data = TextData(str(tmp_path / "a.jsonl"), tokenizer)
+    assert (data.lengths().count, data.skipped) == (1, ["text 1 is empty"])
+
+
+@pytest.mark.parametrize("vocabulary", [b"", b"\xff\xfe\x00", b"only\nwords\n"])
+def test_a_tokenizer_that_cannot_be_used_is_one_sentence(tmp_path, vocabulary):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/vocab.txt").write_bytes(vocabulary)
+    with pytest.raises(DataError, match="`tokenizer` .*broken cannot be loaded: .") as caught:
+        load_tokenizer(str(tmp_path / "broken"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_folder_beside_others_is_not_looked_for_on_a_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tokenizers").mkdir()
+    with pytest.raises(DataError, match="tokenizers/bert is not a folder"):
+        load_tokenizer("tokenizers/bert")
+
+
+def test_a_limit_below_the_special_tokens_is_refused_before_anything_is_counted(
+    tmp_path, tokenizer
+):
+    source = write_jsonl(tmp_path / "a.jsonl", make_texts([30]))
+    with pytest.raises(DataError, match="`max_length` must be at least 3, got 2"):
+        TextData(source, tokenizer, max_length=2).lengths()
 
 
 def test_facts_come_from_the_tokenizer(tmp_path, tokenizer):
@@ -200,7 +281,7 @@ def test_a_tokenizer_without_mask_and_padding_gets_them(tmp_path):
     data = TextData(source, str(tmp_path / "plain"), batch_size=2)
     assert data.num_classes == 43
     assert data.lengths().values == (4, 30)
-    assert data.num_skipped == 1
+    assert len(data.skipped) == 1
     batch = data.batch_at(33, 1)
     assert batch["input_ids"][0, 30:].tolist() == [data.pad_token_id] * 3
     assert int(batch["input_ids"].max()) < 43

@@ -66,11 +66,16 @@ def test_a_tie_with_an_unfavourable_ratio_is_interpolated() -> None:
     assert 256 < row["tipping_point"] < 270
 
 
-def test_after_a_tie_with_a_favourable_ratio_the_first_win_is_the_value() -> None:
+def test_a_tie_that_leans_to_a_win_is_the_value_as_every_longer_length_is_one() -> None:
     row = judge(1.5, 0.995, 0.7)
     assert outcomes(row) == ["lose", "tie", "win"]
-    assert (row["tipping_point"], row["length_before"]) == (512, 256)
-    assert row["ci_low"] < 260
+    assert (row["tipping_point"], row["length_before"]) == (256, 256)
+    assert row["ci_low"] < 256 < row["ci_high"]
+
+
+def test_the_value_hardly_moves_when_a_tie_changes_its_side() -> None:
+    below, above = judge(1.5, 0.9999, 0.7), judge(1.5, 1.0001, 0.7)
+    assert below["tipping_point"] == pytest.approx(above["tipping_point"], rel=0.01)
 
 
 def test_where_vanilla_stops_fitting_the_interval_reaches_down_to_the_length_before() -> None:

@@ -1,0 +1,51 @@
+"""Settings of a `data` block on the command line of `profile.py`; imports no torch.
+
+A block is a plain map there, since only a child knows its class: jsonargparse cannot look inside.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from profiling.errors import SettingsError
+
+# --data.init_args.source, --modalities.text.data.class_path; `init_args` may be left out.
+OPTION = re.compile(r"--(?:modalities\.(\w+)\.)?data\.(?:init_args\.)?(\w+)(?:=(.*))?", re.DOTALL)
+
+Overrides = list[tuple[str | None, str, Any]]
+"""Modality, if one was named, setting and value."""
+
+
+def split_data_settings(arguments: Sequence[str]) -> tuple[list[str], Overrides]:
+    """Take the settings of data blocks out of a command line.
+
+    Returns:
+        The other arguments, and what was taken out.
+
+    Raises:
+        SettingsError: A setting has no value.
+    """
+    others: list[str] = []
+    taken: Overrides = []
+    left = iter(arguments)
+    for argument in left:
+        found = OPTION.fullmatch(argument)
+        if found is None:
+            others.append(argument)
+            continue
+        modality, name, text = found.groups()
+        value = text if text is not None else next(left, None)
+        if value is None:
+            raise SettingsError(f"`{argument.removeprefix('--')}` must be given a value")
+        taken.append((modality, name, yaml.safe_load(value)))
+    return others, taken
+
+
+def set_in_block(block: dict[str, Any] | None, name: str, value: Any) -> dict[str, Any]:
+    """Return a data block with one setting changed."""
+    block = dict(block or {})
+    if name == "class_path":
+        return block | {name: value}
+    return block | {"init_args": (block.get("init_args") or {}) | {name: value}}
