@@ -78,8 +78,8 @@ def _check_loaded(
     )
     if lacking:
         raise ModelError(
-            f"`checkpoint` {checkpoint!r} must have all weights of the model, {len(lacking)} are "
-            f"missing or of another shape, such as {lacking[0]}"
+            f"`checkpoint` {checkpoint!r} must have all weights of the model, it lacks "
+            f"{len(lacking)} or has them in another shape, such as {lacking[0]}"
         )
 
 

@@ -24,6 +24,7 @@ class TextModule(VariantModule):
     config_class: ClassVar[Any]
     published_max_length: ClassVar[int] = 512
     position_table: ClassVar[str] = "bert.embeddings.position_embeddings.weight"
+    unused_weights: ClassVar[tuple[str, ...]] = ()
 
     def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
         self,
@@ -105,7 +106,9 @@ class TextModule(VariantModule):
 
     def _load(self, fields: dict[str, Any]) -> Any:
         assert self.settings.checkpoint is not None
-        model = load_pretrained(self.model_class, self.settings.checkpoint, fields)
+        model = load_pretrained(
+            self.model_class, self.settings.checkpoint, fields, self.unused_weights
+        )
         pad_token_id = model.config.pad_token_id
         if self.settings.max_length is None:
             unused = self._position_field(64, pad_token_id) - 64

@@ -190,6 +190,7 @@ class BigBirdModule(TextModule):
     model_class = BigBirdForMaskedLM
     config_class = BigBirdConfig
     published_max_length = 4096
+    unused_weights = ("bert.pooler.weight", "bert.pooler.bias")
 
     def effective_length(self, length: int) -> int:
         """See VariantModule; a shorter input would switch the model to full attention for ever."""
