@@ -12,7 +12,7 @@ from profiling.tasks import Effort
 
 # The search may take so many times the seconds of one measurement; batch 2 is always tried.
 SEARCH_FACTOR = 10
-TRIAL_STEPS = 3  # of a trial: the forward that checks the path, a warm-up, one that counts
+TRIAL_STEPS = 2  # of a trial, its warm-up included
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,12 @@ def search_batch(point: Point, effort: Effort, rate_at_1: float) -> dict[str, An
 
     The search ends at the memory budget, at `max_batch_size`, or where the next trial would take
     too long; `largest_batch_limited_by` tells which. The winner is measured again, with the full
-    effort, because the best of noisy values flatters.
+    effort, because the best of noisy values flatters; later visits measure it alone.
     """
+    if point.best_batch_size is not None:
+        trial = _try_batch(point, point.best_batch_size, effort, checked=True)
+        if trial is not None:
+            return _fields(trial)
     rates = {1: rate_at_1}
     brief = Effort(1, 1, effort.seconds_per_measurement / 4)
     seconds_left = SEARCH_FACTOR * effort.seconds_per_measurement
@@ -61,24 +65,31 @@ def search_batch(point: Point, effort: Effort, rate_at_1: float) -> dict[str, An
 def _measure_best(point: Point, rates: dict[int, float], effort: Effort) -> dict[str, Any]:
     """Measure the fastest batch size again, or the next one where that no longer fits."""
     for best in sorted(rates, key=lambda size: rates[size], reverse=True):
-        trial = _try_batch(point, best, effort)
+        trial = _try_batch(point, best, effort, checked=True)
         if trial is not None:
-            return {
-                "throughput_samples_per_s": trial.rate,
-                "throughput_batch_size": best,
-                "throughput_latency_ms_samples": trial.latencies_ms,
-                "throughput_attention_kernel": trial.kernel,
-            }
+            return _fields(trial)
     raise MemoryError(f"batch sizes {sorted(rates)} fitted once and no longer do")
 
 
-def _try_batch(point: Point, batch_size: int, effort: Effort) -> Trial | None:
-    """Measure a fresh model; None when memory ran out."""
+def _fields(trial: Trial) -> dict[str, Any]:
+    return {
+        "throughput_samples_per_s": trial.rate,
+        "throughput_batch_size": trial.batch_size,
+        "throughput_latency_ms_samples": trial.latencies_ms,
+        "throughput_attention_kernel": trial.kernel,
+    }
+
+
+def _try_batch(
+    point: Point, batch_size: int, effort: Effort, checked: bool = False
+) -> Trial | None:
+    """Measure a fresh model, its path `checked` or not; None when memory ran out."""
     forget(point.conditions.device)
     try:
         batch = batch_of(point, batch_size)
         check = ActivePathCheck(point, batch)
-        samples = run_steps(build_point(point), point, batch, effort, [check])
+        checks = [check] if checked else []
+        samples = run_steps(build_point(point), point, batch, effort, checks)
     except Exception as problem:
         if not is_out_of_memory(problem):
             raise

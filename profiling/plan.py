@@ -58,7 +58,8 @@ class Point:
     """One variant, implementation, phase and length under fixed conditions: visited often.
 
     `length` is the value on the modality's axis; `max_length` the one that position tables are made
-    for: in text the longest of the sweep, equally for all variants, elsewhere `length`.
+    for: in text the longest of the sweep, equally for all variants, elsewhere `length`. What an
+    earlier visit found to be the best batch size is no condition, nor is where batches are stored.
     """
 
     modality: str
@@ -77,13 +78,14 @@ class Point:
     metrics: tuple[str, ...]
     skip_reason: str | None = None
     batches: str | None = field(default=None, compare=False)
+    best_batch_size: int | None = field(default=None, compare=False)
 
     @cached_property
     def key(self) -> str:
         """Hash of the conditions, effort, device and library versions; the identity of a row."""
         identity = asdict(self)
-        for where_not_what in ("batches", "skip_reason"):
-            identity.pop(where_not_what)
+        for helper in ("batches", "best_batch_size", "skip_reason"):
+            identity.pop(helper)
         identity["versions"] = library_versions()
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

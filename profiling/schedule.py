@@ -20,9 +20,9 @@ class Schedule:
     """The visits of a sweep, round by round, seen through the rows that are already there.
 
     A round visits every point once, in turns forwards and backwards so that drift cancels. With a
-    time budget a further round begins only if it should end within the budget; the seconds that
-    decide are those stored in the rows of the rounds before, so the same command run again comes
-    to the same end.
+    time budget the first round is always whole; later ones end at the first visit that should not
+    fit. What decides is the seconds stored in the rows, so the same command run again comes to
+    the same end.
     """
 
     def __init__(self, points: list[Point], visits: int, time_budget_s: float | None) -> None:
@@ -35,14 +35,15 @@ class Schedule:
     def missing(self, rows: list[Row]) -> Iterator[Visit]:
         """Yield the visits that have no row yet, or one that says error; `rows` may grow."""
         for number in range(self.visits):
-            if not self._begins(number, rows):
-                return
             statuses = {row["key"]: row["status"] for row in rows if row["visit"] == number}
             for point in self.points if number % 2 == 0 else reversed(self.points):
                 if number and point.skip_reason:
                     continue
-                if statuses.get(point.key, "error") == "error":
-                    yield Visit(point, number)
+                if statuses.get(point.key, "error") != "error":
+                    continue
+                if number and not self._fits(point, rows):
+                    return
+                yield Visit(point, number)
 
     def num_done(self, rows: list[Row]) -> int:
         """Return how many of the planned visits have a row."""
@@ -77,9 +78,9 @@ class Schedule:
         spent = sum(float(row["seconds"]) for row in mine)
         return first + max(0.0, min(later, self.time_budget_s - spent - first))
 
-    def _begins(self, number: int, rows: list[Row]) -> bool:
-        if number == 0 or self.time_budget_s is None:
+    def _fits(self, point: Point, rows: list[Row]) -> bool:
+        if self.time_budget_s is None:
             return True
-        before = [row for row in rows if row["visit"] < number and row["key"] in self._keys]
-        spent = sum(float(row["seconds"]) for row in before)
-        return spent + spent / number <= self.time_budget_s
+        spent = sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)
+        last = [float(row["seconds"]) for row in rows if row["key"] == point.key][-1:]
+        return spent + sum(last) <= self.time_budget_s

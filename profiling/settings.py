@@ -78,8 +78,8 @@ class SweepSettings:
         threads: CPU threads of a measurement; null takes all cores.
         seed: Seed of weights and synthetic batches.
         visits: How often each point is measured, in separate processes.
-        time_budget_s: Seconds of measuring after which no further round of visits is begun; the
-            first round always ends. Null takes exactly `visits` rounds.
+        time_budget_s: Seconds of measuring that visits after the first of each point may not
+            exceed in all. Null makes exactly `visits` of each.
         seconds_per_measurement: Seconds of timed runs per point and visit.
         min_samples: Timed runs per point and visit, however long they take.
         num_warmup_steps: Untimed runs before them.

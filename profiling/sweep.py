@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -139,8 +139,10 @@ class Sweep:
         if visit.point.skip_reason:
             return row | {"status": "skipped", "error": visit.point.skip_reason, "seconds": 0.0}
         began = time.monotonic()
+        row |= self._searched_before(visit.point)
+        point = replace(visit.point, best_batch_size=row["throughput_batch_size"])
         for function in _functions_of(visit):
-            outcome = self._child(function, visit.point, self.settings.point_timeout_s)
+            outcome = self._child(function, point, self.settings.point_timeout_s)
             row |= outcome.value
             if outcome.kind != "ok":
                 row |= {"status": outcome.kind, "error": outcome.message}
@@ -149,6 +151,14 @@ class Sweep:
             tokens = row["sequence_length"]
             row["throughput_tokens_per_s"] = row["throughput_samples_per_s"] * tokens
         return row | {"seconds": round(time.monotonic() - began, 3)}
+
+    def _searched_before(self, point: Point) -> Row:
+        """Return what an earlier visit found of batch sizes; the next one need not search."""
+        names = ("throughput_batch_size", "largest_batch_size", "largest_batch_limited_by")
+        for row in self.run.rows:
+            if row["key"] == point.key and row.get("throughput_samples_per_s") is not None:
+                return {name: row[name] for name in names}
+        return {}
 
     def _begin(self) -> bool:
         """Get ready for the first visit: let the imports end, so that no visit pays for them."""

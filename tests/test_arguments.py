@@ -24,7 +24,7 @@ from profiling.arguments import one_sentence
         (
             "Parser key \"data\": - Problem with given class_path 'a.B': Option 'sorce' is not "
             "accepted - expected NoneType Given value type: dict",
-            "`sorce` is not a setting; choose one of: bar, size",
+            "`sorce` is not a setting",
         ),
         (
             "Parser key \"data\": - Problem with given class_path 'a.B': module 'a' has no "
@@ -39,3 +39,18 @@ from profiling.arguments import one_sentence
 )
 def test_a_parsers_message_becomes_one_sentence(message: str, sentence: str) -> None:
     assert one_sentence(message, ["size", "bar"]) == sentence
+
+
+def test_an_unknown_setting_of_a_class_lists_what_the_class_takes() -> None:
+    from datamodules.vision import ImageData
+
+    path = f"{ImageData.__module__}.{ImageData.__qualname__}"
+    message = f"Problem with given class_path '{path}': Option 'sorce' is not accepted"
+    sentence = one_sentence(message, ["bar"])
+    assert sentence.startswith("`sorce` is not a setting; choose one of: batch_size, input_size")
+
+
+def test_what_is_no_class_path_is_named() -> None:
+    message = 'Parser key "data":\n  Errors:\n    - Expected a dot import path string: Foo\n'
+    expected = "`data` must be the path of a class, as in module.Class, got 'Foo'"
+    assert one_sentence(message) == expected

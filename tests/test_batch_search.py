@@ -1,6 +1,7 @@
 """The search for the best batch size, on hand-written rates and on a real model."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,12 @@ class Machine:
     def __init__(self, step_ms: dict[int, float], fits: int = 10**6) -> None:
         self.step_ms = step_ms
         self.fits = fits
-        self.tried: list[tuple[int, Effort]] = []
+        self.tried: list[tuple[int, Effort, bool]] = []
 
-    def __call__(self, point: Point, batch_size: int, effort: Effort) -> Trial | None:
-        self.tried.append((batch_size, effort))
+    def __call__(
+        self, point: Point, batch_size: int, effort: Effort, checked: bool = False
+    ) -> Trial | None:
+        self.tried.append((batch_size, effort, checked))
         if batch_size > self.fits:
             return None
         return Trial(batch_size, [self.step_ms[batch_size]] * effort.min_samples, "kernel")
@@ -49,8 +52,8 @@ def test_the_best_batch_is_measured_again_with_the_full_effort(
     assert found["throughput_latency_ms_samples"] == [20.0] * 3
     assert found["throughput_attention_kernel"] == "kernel"
     assert (found["largest_batch_size"], found["largest_batch_limited_by"]) == (8, "cap")
-    assert [size for size, _ in machine.tried] == [2, 4, 8, 4]
-    assert machine.tried[-1][1] == EFFORT
+    assert [size for size, *_ in machine.tried] == [2, 4, 8, 4]
+    assert machine.tried[-1][1:] == (EFFORT, True)
 
 
 def test_memory_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,14 +74,34 @@ def test_a_winner_that_no_longer_fits_gives_way_to_the_next(
 ) -> None:
     machine = Machine({1: 10.0, 2: 15.0, 4: 20.0})
 
-    def forgetful(point: Point, batch_size: int, effort: Effort) -> Trial | None:
+    def forgetful(*arguments: Any, **named: Any) -> Trial | None:
         machine.fits = 2 if len(machine.tried) == 2 else machine.fits
-        return machine(point, batch_size, effort)
+        return machine(*arguments, **named)
 
     monkeypatch.setattr(batch_search, "_try_batch", forgetful)
     found = search_batch(point_up_to(4), EFFORT, 100.0)
     assert found["throughput_batch_size"] == 2
     assert found["largest_batch_size"] == 4
+
+
+def test_a_later_visit_measures_the_batch_size_that_is_known_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine({4: 20.0})
+    monkeypatch.setattr(batch_search, "_try_batch", machine)
+    found = search_batch(replace(point_up_to(8), best_batch_size=4), EFFORT, 100.0)
+    assert machine.tried == [(4, EFFORT, True)]
+    assert found["throughput_samples_per_s"] == pytest.approx(4 / 0.020)
+    assert "largest_batch_size" not in found  # the earlier visit has it
+
+
+def test_a_known_batch_size_that_no_longer_fits_is_searched_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine({1: 10.0, 2: 15.0}, fits=2)
+    monkeypatch.setattr(batch_search, "_try_batch", machine)
+    found = search_batch(replace(point_up_to(8), best_batch_size=4), EFFORT, 100.0)
+    assert (found["throughput_batch_size"], found["largest_batch_limited_by"]) == (2, "memory")
 
 
 def test_a_real_model_is_searched_with_its_path_checked() -> None:

@@ -66,7 +66,10 @@ QUICKSTART = "configs/profile/quickstart.yaml"
         (["sweep"], ["`modalities`"]),
         (["sweep", "--config", QUICKSTART, "--shard", "3/2"], ["`shard`", "3/2"]),
         (["sweep", "--config", QUICKSTART, "--threads", "999"], ["`threads`", "999"]),
+        (["sweep", "--config", QUICKSTART, "--memory_budget_gib", "9e9"], ["`memory_budget_gib`"]),
         (["report", "nowhere"], ["nowhere", "measurements.jsonl"]),
+        (["lengths"], ["`data`"]),
+        (["lengths", "--sorce", "x"], ["`sorce`", "data", "out"]),
         (["measure"], ["sweep", "report"]),
     ],
 )

@@ -56,7 +56,7 @@ def test_the_key_changes_with_every_condition_and_not_with_the_place_of_the_batc
     keys.add(replace(point, conditions=replace(CONDITIONS, threads=1)).key)
     keys.add(replace(point, conditions=replace(CONDITIONS, device_name="another")).key)
     assert len(keys) == 6
-    assert replace(point, batches="elsewhere").key == point.key
+    assert replace(point, batches="elsewhere", best_batch_size=8).key == point.key
 
 
 def test_the_key_changes_with_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +65,23 @@ def test_the_key_changes_with_a_library(monkeypatch: pytest.MonkeyPatch) -> None
     again = replace(point)
     monkeypatch.setattr("profiling.plan.library_versions", lambda: "torch 9.9")
     assert again.key != before
+
+
+def test_the_key_changes_with_the_effort_and_not_with_the_order_of_metrics() -> None:
+    point = points_of("text", [64], ["bert"])[0]
+    assert replace(point, effort=replace(point.effort, min_samples=9)).key != point.key
+    assert point.metrics == ("latency", "memory", "throughput")
+
+
+def test_a_longer_length_leaves_the_other_points_as_they_are_where_no_table_grows() -> None:
+    for modality, variants in (("speech", ["hubert"]), ("vision", ["vit"])):
+        before = {p.key for p in points_of(modality, [64, 96], variants)}
+        assert before <= {p.key for p in points_of(modality, [64, 96, 160], variants)}
+
+
+def test_a_variant_named_twice_is_measured_once() -> None:
+    twice = [{"name": "lhubert", "attention_window": 100}, "lhubert"]  # 100 is its default
+    assert len(points_of("speech", [64], twice)) == len(points_of("speech", [64], ["lhubert"]))
 
 
 def test_shards_split_the_plan_and_never_what_is_compared() -> None:

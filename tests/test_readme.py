@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import train
 from lightning_modules.variants import VARIANTS
+from tests.sample_sweeps import command
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -45,8 +47,17 @@ def commands(*beginning: str) -> list[list[str]]:
     return [words for words in COMMANDS if words[: len(beginning)] == list(beginning)]
 
 
-def python(words: list[str], *more: str) -> str:
-    return execute(sys.executable, *words[1:], *more)
+def profile(words: list[str], *more: str) -> str:
+    """Run a command of `profile.py` in this process, which has the imports already."""
+    assert words[:2] == ["python", "profile.py"]
+    status, said, complained = command(*words[2:], *more)
+    assert status == 0, complained
+    return said
+
+
+@pytest.fixture(autouse=True)
+def _in_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +65,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the run directory that later commands of the README look at."""
     out = tmp_path_factory.mktemp("readme") / "run"
     config = "configs/profile/quickstart.yaml"
-    execute(
-        sys.executable, "profile.py", "sweep", f"--config={config}", f"--out={out}", *BRIEF_SWEEP
-    )
+    profile(["python", "profile.py", "sweep", f"--config={config}"], f"--out={out}", *BRIEF_SWEEP)
     return out
 
 
@@ -88,7 +97,7 @@ def test_a_target_exists(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", commands("python", "profile.py", "sweep"), ids=" ".join)
 def test_a_sweep_ends_with_the_tipping_points(words: list[str], tmp_path: Path) -> None:
-    assert "beats vit" in python(words, f"--out={tmp_path}/run", *BRIEF_SWEEP)
+    assert "beats vit" in profile(words, f"--out={tmp_path}/run", *BRIEF_SWEEP)
     assert (tmp_path / "run/report.html").exists()
 
 
@@ -100,7 +109,7 @@ def test_lengths_of_a_local_file_are_written(words: list[str], tmp_path: Path) -
     out = tmp_path / "lengths.json"
     data = [f"--data.init_args.source={tmp_path}/texts.jsonl"]
     data += [f"--data.init_args.tokenizer={tmp_path}/vocab", f"--out={out}"]
-    python(words, *data)
+    profile(words, *data)
     found = json.loads(out.read_text())
     assert (found["values"], found["counts"], found["unit"]) == ([3, 4], [1, 1], "tokens")
 
@@ -108,7 +117,7 @@ def test_lengths_of_a_local_file_are_written(words: list[str], tmp_path: Path) -
 @pytest.mark.parametrize("words", commands("python", "profile.py", "report"), ids=" ".join)
 def test_a_report_is_rebuilt(words: list[str], run: Path) -> None:
     before = (run / "report.html").stat().st_mtime_ns
-    python([*words[:3], str(run)])
+    profile([*words[:3], str(run)])
     assert (run / "report.html").stat().st_mtime_ns > before
 
 
@@ -121,8 +130,10 @@ def test_tensorboard_finds_the_run(words: list[str], run: Path) -> None:
 
 
 @pytest.mark.parametrize("words", commands("python", "train.py"), ids=" ".join)
-def test_training_starts(words: list[str], tmp_path: Path) -> None:
-    python(words, f"--trainer.logger.init_args.save_dir={tmp_path}", *BRIEF_TRAINING)
+def test_training_starts(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", words[1:2])
+    place = f"--trainer.logger.init_args.save_dir={tmp_path}"
+    assert train.main([*words[2:], place, *BRIEF_TRAINING]) == 0
     assert list(tmp_path.rglob("*step=2.ckpt"))
 
 

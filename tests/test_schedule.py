@@ -56,12 +56,13 @@ def test_skipped_points_are_visited_once() -> None:
     assert sum("bigbird" in line for line in order) == skipped
 
 
-def test_a_time_budget_ends_after_whole_rounds_and_the_same_command_adds_nothing() -> None:
+def test_a_time_budget_is_kept_and_the_same_command_adds_nothing() -> None:
     points = points_of("text", [64], ["bert"])
-    schedule = Schedule(points, visits=9, time_budget_s=3.5 * len(points))
+    schedule = Schedule(points, visits=9, time_budget_s=3.5 * len(points) + 0.5)
     rows: list[dict[str, Any]] = []
-    assert len(_run(schedule, rows, seconds=1.0)) == 3 * len(points)
+    assert len(_run(schedule, rows, seconds=1.0)) == 3.5 * len(points)
     assert _run(schedule, rows) == []
+    assert schedule.seconds_left(rows) == 0.5
 
 
 def test_the_first_round_always_ends() -> None:

@@ -6,12 +6,11 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from lightning_modules.variants import VARIANTS
+from tests.sample_sweeps import rows_in, sweep, write_config
 
 ROOT = Path(__file__).resolve().parent.parent
 # One length on each side of what bigbird can take; images on both sides of Swin's windows.
@@ -20,34 +19,11 @@ LENGTHS = {
     "speech": {"lengths": [51, 173]},
     "vision": {"input_sizes": [64, 160]},
 }
-FAST = {
-    "size": "tiny",
-    "visits": 1,
-    "seconds_per_measurement": 0.01,
-    "min_samples": 2,
-    "num_warmup_steps": 1,
-    "max_batch_size": 2,
-}
-
-
-def write_config(path: Path, **settings: Any) -> Path:
-    path.write_text(yaml.safe_dump(FAST | settings))
-    return path
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(ROOT / "profile.py"), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def sweep(config: Path, out: Path, *more: str) -> tuple[int, str, str]:
-    process = start("sweep", "--config", str(config), "--out", str(out), *more)
-    said, complained = process.communicate(timeout=400)
-    return process.returncode, said, complained
-
-
-def rows_in(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "measurements.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +116,9 @@ def test_answers_lie_in_the_run_directory(whole: Path) -> None:
     tipping_points = json.loads((out / "tipping_points.json").read_text())
     assert {row["modality"] for row in tipping_points} == set(VARIANTS)
     assert {row["metric"] for row in tipping_points} == {"latency", "throughput", "memory"}
+    assert {row["interval_from"] for row in tipping_points if row["metric"] == "memory"} == {
+        "resolution"
+    }
     assert (out / "tipping_points.csv").exists()
     assert any((out / "figures").iterdir())
     assert json.loads((out / "manifest.json").read_text())["machine"]["versions"]
@@ -151,6 +130,19 @@ def test_the_same_command_again_measures_nothing(whole: Path) -> None:
     assert status == 0
     assert (whole / "run" / "measurements.jsonl").read_bytes() == before
     assert said == (whole / "said").read_text()
+
+
+def test_another_pair_to_compare_needs_no_measuring(whole: Path) -> None:
+    out = whole / "run"
+    before = (out / "measurements.jsonl").read_bytes()
+    pair = "longformer:mask_fixed,local_bert:local_blocked"
+    status, said, _ = sweep(whole / "all.yaml", out, f'--pairs=["{pair}"]')
+    assert status == 0
+    assert "vs longformer" in said
+    assert (out / "measurements.jsonl").read_bytes() == before
+    tipping_points = json.loads((out / "tipping_points.json").read_text())
+    (row, *_) = [row for row in tipping_points if row["comparison"] == "pair"]
+    assert (row["vanilla_attention_window"], row["attention_window"]) == (512, 128)
 
 
 TWO = {"text": {"variants": ["bert", "local_bert"], "lengths": [40, 72]}}

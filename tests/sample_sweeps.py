@@ -1,0 +1,47 @@
+"""Small sweeps, run by the same code as `profile.py`."""
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from profiling.cli import main
+
+FAST = {
+    "size": "tiny",
+    "visits": 1,
+    "seconds_per_measurement": 0.01,
+    "min_samples": 2,
+    "num_warmup_steps": 1,
+    "max_batch_size": 2,
+}
+
+
+def write_config(path: Path, **settings: Any) -> Path:
+    """Write a sweep that takes little time, with these settings."""
+    path.write_text(yaml.safe_dump(FAST | settings))
+    return path
+
+
+def sweep(config: Path, out: Path, *more: str) -> tuple[int, str, str]:
+    """Run `profile.py sweep` in this process, whose fork server is there already."""
+    return command("sweep", "--config", str(config), "--out", str(out), *more)
+
+
+def command(*arguments: str) -> tuple[int, str, str]:
+    """Run a command of `profile.py`; return its exit status, and what it said and complained of."""
+    said, complained = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
+        try:
+            status = main([*arguments])
+        except SystemExit as ended:
+            status = int(str(ended.code))
+    return status, said.getvalue(), complained.getvalue()
+
+
+def rows_in(out: Path) -> list[dict[str, Any]]:
+    """Return the rows as they stand in the file."""
+    return [json.loads(line) for line in (out / "measurements.jsonl").read_text().splitlines()]
