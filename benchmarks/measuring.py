@@ -1,11 +1,13 @@
 """Does the measuring disturb what it measures? `python benchmarks/measuring.py`.
 
-Two questions, each answered by a ratio over interleaved blocks in one process: what Lightning's
-loop and the callback add to a step as the sweep reports it, against a bare loop around the same
-model (target: within 3 %); and what the callback at its default settings adds to a training run
-(target: under 1 %).
+Two questions. What Lightning's loop and the callback add to a step as the sweep reports it, against
+a bare loop around the same model (target: within 3 %): a ratio over interleaved blocks in one
+process. And what the callback at its default settings adds to a training run (target: under 1 %):
+the share of the run that is spent inside its hooks, and, the whole truth but noisier, the ratio of
+runs with and without it.
 """
 
+import logging
 import statistics
 import time
 import warnings
@@ -24,7 +26,7 @@ from profiling.settings import ModalitySettings, SweepSettings
 from profiling.steps import Batch, batch_of, build_point, run_steps
 from profiling.tasks import Effort
 
-NUM_BLOCKS = 12
+NUM_BLOCKS = 32
 NUM_STEPS, NUM_WARMUP_STEPS = 20, 3
 LENGTHS = {"text": [256, 1024], "vision": [224]}
 Ratio = tuple[float, float, float]
@@ -92,33 +94,71 @@ def with_callback_against_without(point: Point) -> Ratio:
     module = build_point(point)
     loader = DataLoader([batch_of(point, 2)] * 150, batch_size=None)  # type: ignore[arg-type]
 
-    def fit(callbacks: list[lightning.Callback]) -> float:
-        trainer = lightning.Trainer(
-            accelerator="cpu",
-            max_epochs=1,
-            logger=False,
-            callbacks=callbacks,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        begin = time.perf_counter()
-        trainer.fit(module, loader)
-        return time.perf_counter() - begin
+    return measure_ratio(
+        lambda: fit_seconds(module, loader, [ProfilingCallback()]),
+        lambda: fit_seconds(module, loader, []),
+    )
 
-    return measure_ratio(lambda: fit([ProfilingCallback()]), lambda: fit([]))
+
+def fit_seconds(
+    module: VariantModule, loader: DataLoader, callbacks: list[lightning.Callback]
+) -> float:
+    """Return the seconds of one epoch."""
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    begin = time.perf_counter()
+    trainer.fit(module, loader)
+    return time.perf_counter() - begin
+
+
+class TimedCallback(ProfilingCallback):
+    """Adds up the seconds spent in its own hooks."""
+
+    def __init__(self) -> None:
+        """Wrap every hook that Lightning calls during training."""
+        super().__init__()
+        self.seconds = 0.0
+        for name in dir(lightning.Callback):
+            if name.startswith(("on_train", "on_before_b", "on_after_b")):
+                setattr(self, name, self._timed(getattr(self, name)))
+        self._after_optimizer = self._timed(self._after_optimizer)  # type: ignore[method-assign]
+
+    def _timed(self, hook: Callable[..., None]) -> Callable[..., None]:
+        def timed(*arguments: object, **named: object) -> None:
+            begin = time.perf_counter()
+            hook(*arguments, **named)
+            self.seconds += time.perf_counter() - begin
+
+        return timed
+
+
+def share_in_hooks(point: Point) -> float:
+    """Return the share of a training run of 1000 steps that the callback's hooks take."""
+    module, callback = build_point(point), TimedCallback()
+    loader = DataLoader([batch_of(point, 2)] * 1000, batch_size=None)  # type: ignore[arg-type]
+    total = fit_seconds(module, loader, [callback])
+    return callback.seconds / total
 
 
 def main() -> None:
     """Print the table of `benchmarks/README.md`."""
     warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     print(f"{cpu_name()}, {available_threads()} threads, {datetime.now(UTC):%Y-%m-%d}")
-    print(", ".join(f"{name} {version}" for name, version in library_versions().items()))
+    print(library_versions())
     cases = make_cases()
     for point in cases:
         middle, low, high = sweep_against_bare(point)
         print(f"| {point.describe()} | {middle:.3f} | {low:.3f} to {high:.3f} |", flush=True)
     training = next(point for point in cases if point.phase == "training")
+    print(f"| training: share of it in the callback's hooks | {share_in_hooks(training):.4f} | |")
     middle, low, high = with_callback_against_without(training)
     print(f"| training with / without the callback | {middle:.4f} | {low:.4f} to {high:.4f} |")
 

@@ -189,7 +189,9 @@ def _draw_ratio(axes: "Axes", rows: list[Row], families: Mapping[str, Style]) ->
         )
         if row.get("tipping_point") and row.get("verdict") != "always":
             axes.axvline(row["tipping_point"], color=colour, linestyle=":", linewidth=1.2)
-    if len(axes.get_legend_handles_labels()[1]) > 1:
+    # Colour tells the variants apart; two windows of one need to be named.
+    names = {(row["efficient"], efficient_family(row)) for row in rows}
+    if len(names) > len({variant for variant, _ in names}):
         axes.legend(fontsize=7, loc="best")
     return str(shown or "nothing to compare").replace("_", " ")
 
