@@ -11,12 +11,18 @@ from transformers import AutoConfig
 
 from lightning_modules.errors import ModelError
 
+# Fields of a configuration that name its class.
+OF_THE_CLASS = ("architectures", "model_type")
 # What loading weights raises: no such file, cut short, no archive, other shapes.
 LOADING_ERRORS = (OSError, SafetensorError, pickle.UnpicklingError, EOFError, ValueError)
 
 
 def load_pretrained(
-    model_class: Any, checkpoint: str, fields: dict[str, Any], optional: tuple[str, ...] = ()
+    model_class: Any,
+    checkpoint: str,
+    fields: dict[str, Any],
+    optional: tuple[str, ...] = (),
+    converted: tuple[str, ...] = (),
 ) -> Any:
     """Load a folder or hub name in float32, with some fields of its configuration replaced.
 
@@ -26,6 +32,7 @@ def load_pretrained(
         fields: Fields of the configuration that are not the checkpoint's.
         optional: Weights of the backbone that may be missing. A head, where `model_class` has one,
             always may, or be of another shape: it is random then.
+        converted: Further model types whose weights have the same names.
 
     Raises:
         ModelError: There is no such checkpoint, it is damaged, of another architecture, or lacks
@@ -38,6 +45,9 @@ def load_pretrained(
             f"`checkpoint` must be a folder or hub name of a transformers model, got {checkpoint!r}"
         ) from error
     expected = model_class.config_class.model_type
+    if config.model_type in converted:
+        given = {k: v for k, v in config.to_dict().items() if k not in OF_THE_CLASS}
+        config = model_class.config_class(**given)
     if config.model_type != expected:
         raise ModelError(
             f"`checkpoint` must hold a {expected} model, "

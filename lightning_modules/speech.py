@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from transformers import HubertConfig, HubertModel
 
-from lightning_modules.attention.interface import localize
+from lightning_modules.attention.interface import find_windows
 from lightning_modules.base import (
     ENCODER_SIZES,
     ModelSettings,
@@ -15,6 +15,8 @@ from lightning_modules.base import (
     mean_cross_entropy,
 )
 from lightning_modules.checkpoints import load_pretrained
+from lightning_modules.lhubert import LHubertConfig, LHubertModel
+from lightning_modules.window import windows_of_layers
 
 CONV_WIDTHS = {"base": 512, "small": 512, "wide": 512, "tiny": 64}
 NUM_CONV_LAYERS = 7
@@ -104,22 +106,31 @@ class SpeechModule(VariantModule):
 
     def _build_model(self) -> Any:
         settings = self.settings
+        if settings.checkpoint is not None:
+            return self._load(settings.checkpoint, self._config_fields())
+        widths = {"conv_dim": (CONV_WIDTHS[settings.size],) * NUM_CONV_LAYERS}
+        fields = self._config_fields() | widths | ENCODER_SIZES[settings.size].fields
+        return self._build(fields)
+
+    def _build(self, fields: dict[str, Any]) -> Any:
+        return HubertModel(HubertConfig(**fields))
+
+    def _load(self, checkpoint: str, fields: dict[str, Any]) -> Any:
+        return load_pretrained(HubertModel, checkpoint, fields, (MASK_VECTOR,))
+
+    def _config_fields(self) -> dict[str, Any]:
         fields = dropout_fields(
-            settings.dropout,
+            self.settings.dropout,
             "hidden_dropout",
             "activation_dropout",
             "attention_dropout",
             "feat_proj_dropout",
             "final_dropout",
             "layerdrop",
+            "mask_feature_prob",
         )
-        fields |= dropout_fields(settings.dropout, "mask_feature_prob")
         # Without both, `mask_time_indices` is ignored or has no vector to write.
-        fields |= {"mask_time_prob": MASK_TIME_PROB, "apply_spec_augment": True}
-        if settings.checkpoint is not None:
-            return load_pretrained(HubertModel, settings.checkpoint, fields, (MASK_VECTOR,))
-        fields |= {"conv_dim": (CONV_WIDTHS[settings.size],) * NUM_CONV_LAYERS}
-        return HubertModel(HubertConfig(**ENCODER_SIZES[settings.size].fields, **fields))
+        return fields | {"mask_time_prob": MASK_TIME_PROB, "apply_spec_augment": True}
 
     def _prepare_model(self) -> None:
         """Choose the attention kernel of the model just built."""
@@ -137,6 +148,28 @@ class LHubertModule(SpeechModule):
 
     variant = "lhubert"
 
-    def _prepare_model(self) -> None:
+    def _build(self, fields: dict[str, Any]) -> Any:
         assert self.attention_window is not None
-        localize(self.model, self.attention_window, self.implementation)
+        config = LHubertConfig(**fields, attention_window=self.attention_window)
+        config._attn_implementation = self.implementation
+        return LHubertModel(config)
+
+    def _load(self, checkpoint: str, fields: dict[str, Any]) -> Any:
+        if self.settings.attention_window is not None:
+            fields = fields | {"attention_window": self.settings.attention_window}
+        fields = fields | {"_attn_implementation": self.implementation}
+        optional, converted = (MASK_VECTOR,), ("hubert",)
+        return load_pretrained(LHubertModel, checkpoint, fields, optional, converted)
+
+    def _prepare_model(self) -> None:
+        # A checkpoint may have a window per layer, which is then no single number.
+        windows = set(find_windows(self.model))
+        self.attention_window = windows.pop() if len(windows) == 1 else None
+
+    def _why_inactive(self, length: int) -> str | None:
+        windows = windows_of_layers(
+            self.model.config.attention_window, self.model.config.num_hidden_layers
+        )
+        if find_windows(self.model) != windows:
+            return f"expected `attention_window` {windows}, its layers have other ones"
+        return super()._why_inactive(length)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # share moves no tipping point, so their number hardly does; small and tiny: narrower as well.
 SIZES = ("base", "wide", "small", "tiny")
 DROPOUTS = ("none", "published")
+LOCAL = ("local_masked", "local_blocked", "local_flex", "local_varlen")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
         ),
         "local_bert": Variant(
             path="lightning_modules.text:LocalBertModule",
-            implementations=("local_masked", "local_blocked"),
+            implementations=LOCAL,
             like_for_like="local_masked",
             default="local_blocked",
             takes_window=True,
@@ -92,7 +93,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
         ),
         "lhubert": Variant(
             path="lightning_modules.speech:LHubertModule",
-            implementations=("local_masked", "local_blocked"),
+            implementations=LOCAL,
             like_for_like="local_masked",
             default="local_blocked",
             takes_window=True,

@@ -1,5 +1,7 @@
 """The rule for `attention_window`, shared by settings, kernels and models; free of torch."""
 
+from collections.abc import Sequence
+
 from lightning_modules.errors import ModelError
 
 
@@ -10,3 +12,23 @@ def validate_attention_window(attention_window: int) -> None:
         raise ModelError(
             f"`attention_window` must be a positive even number of tokens, got {attention_window!r}"
         )
+
+
+def windows_of_layers(attention_window: int | Sequence[int], num_layers: int) -> list[int]:
+    """Return the window of every layer, given one for all or one for each.
+
+    Raises:
+        ModelError: A window is not a positive even number, or there is not one per layer.
+    """
+    if isinstance(attention_window, int):
+        windows = [attention_window] * num_layers
+    else:
+        windows = list(attention_window)
+    if len(windows) != num_layers:
+        raise ModelError(
+            f"`attention_window` must be one number or {num_layers} of them, one per layer, "
+            f"got {len(windows)}"
+        )
+    for window in windows:
+        validate_attention_window(window)
+    return windows

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 
 from datamodules.geometry import round_up_side
+from lightning_modules.kernel_limits import KernelUse, limit_of
 from lightning_modules.variants import Variant, find_variant
 from profiling.errors import SettingsError
 from profiling.machine import library_versions
@@ -134,12 +135,28 @@ def axis_values(modality: str, lengths: list[int]) -> list[int]:
 
 
 def _kernels(settings: SweepSettings, modality: str) -> Iterator[tuple[VariantSettings, str]]:
+    """Yield what to measure; where no implementations are named, those without a limit here.
+
+    One that runs in one phase only must be named: on a CPU, that is one which compiles C++ for half
+    a minute per point.
+    """
     for variant in settings.variants_of(modality):
-        available = find_variant(modality, variant.name).implementations
-        wanted = variant.implementations or settings.implementations or available
-        for implementation in available:
-            if implementation in wanted:
+        wanted = variant.implementations or settings.implementations
+        for implementation in find_variant(modality, variant.name).implementations:
+            runs = _limit_of(settings, implementation, "training") is None
+            if implementation in wanted if wanted else runs:
                 yield variant, implementation
+
+
+def _limit_of(settings: SweepSettings, implementation: str, phase: str) -> str | None:
+    is_training = phase == "training"
+    use = KernelUse(
+        device=settings.device,
+        is_half=settings.precision != "32-true",
+        needs_gradients=is_training,
+        has_dropout=is_training and settings.dropout == "published",
+    )
+    return limit_of(implementation, use)
 
 
 def _make_point(
@@ -171,7 +188,8 @@ def _make_point(
             settings.num_warmup_steps, settings.min_samples, settings.seconds_per_measurement
         ),
         metrics=tuple(sorted(settings.metrics)),
-        skip_reason=_skip_reason(registered, variant.name, length),
+        skip_reason=_skip_reason(registered, variant.name, length)
+        or _limit_of(settings, implementation, phase),
         batches=facts.batches,
     )
 

@@ -66,7 +66,7 @@ class SweepSettings:
 
     Args:
         modalities: Map from text, speech or vision to its variants and lengths.
-        implementations: Attention kernels to measure; null takes all that run here.
+        implementations: Attention kernels to measure; null takes all that run here in both phases.
         phases: inference (forward) and training (forward, backward, optimiser step).
         metrics: What to measure: latency, throughput, memory.
         size: base (as published), wide (its widths, fewer layers), small or tiny.

@@ -19,11 +19,12 @@ from transformers import (
     LongformerModel,
 )
 
-from lightning_modules.attention import IMPLEMENTATIONS, local_attention
+from lightning_modules.attention import local_attention
 from lightning_modules.attention.interface import find_implementations, find_windows, localize
 from lightning_modules.errors import ModelError
 
-FASTER = sorted(set(IMPLEMENTATIONS) - {"local_masked"})
+HERE = ["local_blocked", "local_masked"]  # for the others see test_device_attention.py
+FASTER = ["local_blocked"]
 
 
 class _Recorder(TorchDispatchMode):
@@ -137,7 +138,7 @@ def _relative_error(found, exact):
     )
 
 
-@pytest.mark.parametrize("implementation", sorted(IMPLEMENTATIONS))
+@pytest.mark.parametrize("implementation", HERE)
 @pytest.mark.parametrize("tokens", [7, 300])
 def test_rows_without_a_visible_key_are_zero_with_finite_gradients(implementation, tokens):
     mask = torch.ones(2, tokens, dtype=torch.bool)
@@ -151,7 +152,7 @@ def test_rows_without_a_visible_key_are_zero_with_finite_gradients(implementatio
         assert all(gradient.isfinite().all() for gradient in gradients)
 
 
-@pytest.mark.parametrize("implementation", sorted(IMPLEMENTATIONS))
+@pytest.mark.parametrize("implementation", HERE)
 @pytest.mark.parametrize("tokens", [1, 5, 70])
 def test_window_that_covers_the_input_equals_full_attention(implementation, tokens):
     query, key, value, _ = _inputs((2, 3, tokens, 8))
@@ -161,7 +162,7 @@ def test_window_that_covers_the_input_equals_full_attention(implementation, toke
     torch.testing.assert_close(output, full)
 
 
-@pytest.mark.parametrize("implementation", sorted(IMPLEMENTATIONS))
+@pytest.mark.parametrize("implementation", HERE)
 def test_one_token_reaches_exactly_half_a_window_on_each_side(implementation):
     query, key, value, _ = _inputs((1, 2, 200, 4))
     before = local_attention(query, key, value, 10, implementation=implementation)
@@ -171,7 +172,7 @@ def test_one_token_reaches_exactly_half_a_window_on_each_side(implementation):
     assert changed.tolist() == list(range(95, 106))
 
 
-@pytest.mark.parametrize("implementation", sorted(IMPLEMENTATIONS))
+@pytest.mark.parametrize("implementation", HERE)
 @pytest.mark.parametrize("window", [8, 600])
 def test_dropout_keeps_the_mean_and_has_the_right_variance(implementation, window):
     torch.manual_seed(0)
@@ -219,7 +220,10 @@ def test_blocked_runs_on_the_fused_kernel_of_the_cpu(window, is_padded):
         ({"attention_window": -2}, "`attention_window` must be a positive even number .* got -2"),
         ({"attention_window": 4.0}, "`attention_window` must be a positive even number"),
         ({"attention_window": True}, "`attention_window` must be a positive even number"),
-        ({"implementation": "local_blokked"}, "choose one of: local_blocked, local_masked"),
+        (
+            {"implementation": "local_blokked"},
+            "choose one of: local_blocked, local_flex, local_masked",
+        ),
         ({"dropout_p": 1.0}, "`dropout_p` must be"),
         ({"key": torch.zeros(2, 3, 9, 4)}, "`key` must have the shape"),
         ({"value": torch.zeros(2, 3, 10, 4, dtype=torch.float64)}, "`value` must have the shape"),
@@ -262,7 +266,7 @@ def test_localized_layers_see_no_further_than_their_windows_added_up():
     assert changed.tolist() == list(range(40 - 6, 40 + 7))
 
 
-@pytest.mark.parametrize("implementation", sorted(IMPLEMENTATIONS))
+@pytest.mark.parametrize("implementation", HERE)
 def test_scaling_of_the_model_is_kept(implementation):
     query, key, value, _ = _inputs((1, 2, 50, 16))
     module = nn.Module()
@@ -289,7 +293,7 @@ def _gpt2():
         (_gpt2, 4, "local_blocked", "needs an encoder .* got GPT2Model"),
         (_bert, 5, "local_blocked", "positive even number of tokens, got 5"),
         (_bert, [4, 4, 4], "local_blocked", "one number or 2 of them, one per layer, got 3"),
-        (_bert, 4, "sdpa", "choose one of: local_blocked, local_masked"),
+        (_bert, 4, "sdpa", "choose one of: local_blocked, local_flex, local_masked"),
     ],
 )
 def test_localize_refuses_what_it_cannot_do(build, window, implementation, message):

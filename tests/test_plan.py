@@ -91,3 +91,18 @@ def test_shards_split_the_plan_and_never_what_is_compared() -> None:
     for part in parts:
         groups = {(p.length, p.phase) for p in part}
         assert all(sum((p.length, p.phase) == group for p in part) == 4 for group in groups)
+
+
+def test_without_names_the_kernels_that_run_here_in_both_phases_are_measured() -> None:
+    kernels = {p.implementation for p in points_of("speech", [64], ["lhubert"])}
+    assert kernels == {"local_blocked", "local_masked"}
+
+
+def test_a_kernel_that_is_named_but_cannot_run_here_is_skipped_with_the_reason() -> None:
+    names = ["local_varlen", "local_flex", "local_blocked"]
+    points = points_of("speech", [64], [{"name": "lhubert", "implementations": names}])
+    reasons = {(p.implementation, p.phase): p.skip_reason for p in points}
+    assert len(reasons) == 6
+    assert reasons["local_varlen", "inference"] == "it runs on cuda, not on cpu"
+    assert reasons["local_flex", "training"] == "on a cpu it has no backward pass"
+    assert reasons["local_blocked", "training"] is None

@@ -28,6 +28,7 @@ from tests.sample_models import (
     VARIANT_CASES,
     batch_of,
     build,
+    implementations_here,
     predict,
     with_same_weights,
 )
@@ -134,10 +135,10 @@ def test_lengths_follow_the_padding_of_the_model(modality, variant, length, toke
 
 @pytest.mark.parametrize(
     ("modality", "variant"),
-    [case for case in VARIANT_CASES if len(find_variant(*case).implementations) > 1],
+    [case for case in VARIANT_CASES if len(implementations_here(*case)) > 1],
 )
 def test_implementations_of_one_variant_agree(modality, variant):
-    implementations = find_variant(modality, variant).implementations
+    implementations = implementations_here(modality, variant)
     modules = with_same_weights(
         modality, *({"variant": variant, "implementation": name} for name in implementations)
     )
@@ -194,7 +195,7 @@ def test_padding_does_not_change_real_frames_of_the_encoder(variant, implementat
 def test_window_that_covers_the_input_equals_the_vanilla_variant(modality, local, length):
     window = max(2 * (length - 1), 2)
     vanilla = {"variant": vanilla_of(modality)}
-    for name in find_variant(modality, local).implementations:
+    for name in implementations_here(modality, local):
         first = {"variant": local, "implementation": name, "attention_window": window}
         modules = with_same_weights(modality, first, vanilla)
         batch = batch_of(modality, length)

@@ -1,17 +1,27 @@
 """Local attention: every query sees `attention_window // 2` tokens on each side, and itself."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from lightning_modules.attention.blocked import blocked_attention
+from lightning_modules.attention.flex import flex_local_attention
 from lightning_modules.attention.masked import masked_attention
+from lightning_modules.attention.varlen import varlen_local_attention, why_not_varlen
+from lightning_modules.errors import ModelError
+from lightning_modules.kernel_limits import KernelUse, limit_of
 from lightning_modules.window import validate_attention_window
 
-__all__ = ["IMPLEMENTATIONS", "local_attention"]
+__all__ = ["IMPLEMENTATIONS", "check_implementation", "local_attention"]
 
-IMPLEMENTATIONS = {
+
+Compute = Callable[[Tensor, Tensor, Tensor, int, Tensor | None, float], Tensor]
+IMPLEMENTATIONS: dict[str, Compute] = {
     "local_blocked": blocked_attention,
+    "local_flex": flex_local_attention,
     "local_masked": masked_attention,
+    "local_varlen": varlen_local_attention,
 }
 
 
@@ -33,35 +43,56 @@ def local_attention(
         attention_window: Total width in tokens; positive and even.
         key_padding_mask: (batch, tokens) bool, True = real token; None = all are real.
         dropout_p: Probability of dropping an attention weight, applied whenever it is positive.
-        implementation: One of `IMPLEMENTATIONS`; never replaced silently.
+        implementation: One of `IMPLEMENTATIONS`; refused where it cannot run, never replaced.
 
     Returns:
-        (batch, heads, tokens, head_dim). Rows of padded queries, and of queries that see only
-        padding, are zero; their gradients are finite.
+        (batch, heads, tokens, head_dim). Rows of padded queries are zero; all gradients are finite.
 
     Raises:
-        ValueError: An argument is outside what is described here.
+        ModelError: An argument is outside what is described here, or the implementation cannot
+            run on these tensors.
 
     Source: Longformer, Beltagy et al. 2020, section 3.1.
     """
-    if implementation not in IMPLEMENTATIONS:
-        raise ValueError(
-            f"unknown `implementation` {implementation!r} of local attention; "
-            f"choose one of: {', '.join(sorted(IMPLEMENTATIONS))}"
-        )
+    check_implementation(implementation)
     validate_attention_window(attention_window)
     _validate_tensors(query, key, value)
     if not 0.0 <= dropout_p < 1.0:
-        raise ValueError(f"`dropout_p` must be at least 0 and below 1, got {dropout_p}")
+        raise ModelError(f"`dropout_p` must be at least 0 and below 1, got {dropout_p}")
     if key_padding_mask is not None:
         _validate_padding_mask(key_padding_mask, query)
-    kernel = IMPLEMENTATIONS[implementation]
-    return kernel(query, key, value, attention_window // 2, key_padding_mask, dropout_p)
+    reason = _why_not(implementation, query, dropout_p)
+    if reason is not None:
+        raise ModelError(f"`implementation` {implementation!r} cannot run here: {reason}")
+    compute = IMPLEMENTATIONS[implementation]
+    return compute(query, key, value, attention_window // 2, key_padding_mask, dropout_p)
+
+
+def check_implementation(implementation: str) -> None:
+    """Raise ModelError unless local attention has an implementation of this name."""
+    if implementation not in IMPLEMENTATIONS:
+        raise ModelError(
+            f"unknown `implementation` {implementation!r} of local attention; "
+            f"choose one of: {', '.join(sorted(IMPLEMENTATIONS))}"
+        )
+
+
+def _why_not(implementation: str, query: Tensor, dropout_p: float) -> str | None:
+    use = KernelUse(
+        device=query.device.type,
+        is_half=query.dtype in (torch.bfloat16, torch.float16),
+        needs_gradients=torch.is_grad_enabled() and query.requires_grad,
+        has_dropout=dropout_p > 0,
+    )
+    reason = limit_of(implementation, use)
+    if reason is None and implementation == "local_varlen":
+        return why_not_varlen(query.device)
+    return reason
 
 
 def _validate_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:
     if query.dim() != 4 or 0 in query.shape:
-        raise ValueError(
+        raise ModelError(
             "`query` must be a non-empty (batch, heads, tokens, head_dim) tensor, "
             f"got shape {tuple(query.shape)}"
         )
@@ -69,7 +100,7 @@ def _validate_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:
         expected = (tuple(query.shape), query.dtype, query.device)
         got = (tuple(tensor.shape), tensor.dtype, tensor.device)
         if got != expected:
-            raise ValueError(
+            raise ModelError(
                 f"`{name}` must have the shape, dtype and device of `query`, "
                 f"expected {expected}, got {got}"
             )
@@ -78,11 +109,11 @@ def _validate_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:
 def _validate_padding_mask(key_padding_mask: Tensor, query: Tensor) -> None:
     expected = (query.shape[0], query.shape[2])
     if tuple(key_padding_mask.shape) != expected:
-        raise ValueError(
+        raise ModelError(
             f"`key_padding_mask` must have the shape (batch, tokens) = {expected}, "
             f"got {tuple(key_padding_mask.shape)}"
         )
     if key_padding_mask.dtype != torch.bool:
-        raise ValueError(
+        raise ModelError(
             f"`key_padding_mask` must be of dtype torch.bool, got {key_padding_mask.dtype}"
         )

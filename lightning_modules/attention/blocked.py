@@ -1,11 +1,41 @@
-"""Local attention over blocks of queries with overlapping blocks of keys; linear memory."""
+"""Local attention in blocks of queries, each with its stretch of keys; linear memory, any device.
+
+Tokens are cut into a first piece, equal blocks, and a last piece, such that the keys of every block
+lie within the input: nothing is padded, and all blocks share one band mask. A stretch of keys is a
+view that overlaps with its neighbours', so for one sample nothing is copied either; its gradients
+are added up by hand, which torch would do far more slowly.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-MIN_BLOCK = 32  # fewer queries at a time are dominated by the cost of starting each block
-MAX_BLOCK = 128  # more queries at a time compute mostly scores outside the band
+# Queries of a block: as many as the fused kernel takes at a time. More compute scores outside the
+# band, fewer are dominated by what a block costs to begin.
+BLOCK = {"cpu": 32}
+BLOCK_ELSEWHERE = 128
+# What a further piece costs, in scores: the call, its mask, and joining the outputs.
+PIECE_COST = 4000
+
+
+@dataclass(frozen=True)
+class Piece:
+    """So many blocks of queries, one after the other, and the keys that each of them sees."""
+
+    first_query: int
+    num_queries: int
+    first_key: int
+    num_keys: int
+    num_blocks: int = 1
+
+    @property
+    def num_scores(self) -> int:
+        """Scores that are computed, those outside the band included."""
+        return self.num_blocks * self.num_queries * self.num_keys
 
 
 def blocked_attention(
@@ -16,83 +46,169 @@ def blocked_attention(
     key_padding_mask: Tensor | None,
     dropout_p: float,
 ) -> Tensor:
-    """Compute `local_attention` through torch's fused attention, blocks folded into the batch."""
-    tokens = query.shape[2]
-    if half_window >= tokens - 1:
-        return _full_attention(query, key, value, key_padding_mask, dropout_p)
-    block = min(max(half_window, MIN_BLOCK), MAX_BLOCK, tokens)
-    visible, is_dead = _visible_keys(query, half_window, block, key_padding_mask)
-    output = functional.scaled_dot_product_attention(
-        _query_blocks(query, block),
-        _key_blocks(key, half_window, block),
-        _key_blocks(value, half_window, block),
-        attn_mask=visible,
-        dropout_p=dropout_p,
-    )
-    batch, heads, _, head_dim = query.shape
-    output = output.transpose(1, 2).reshape(batch, -1, heads, head_dim)[:, :tokens].transpose(1, 2)
-    return output if is_dead is None else output.masked_fill(is_dead, 0.0)
-
-
-def _full_attention(
-    query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None, dropout_p: float
-) -> Tensor:
-    """Attend without a band: the window covers the input from every token."""
-    if key_padding_mask is None:
+    """Compute `local_attention` through torch's fused attention."""
+    batch, heads, tokens, head_dim = query.shape
+    if half_window >= tokens - 1 and key_padding_mask is None:
         return functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout_p)
-    # Samples of padding only see everything instead of nothing, so that no row is 0/0.
-    visible = key_padding_mask | ~key_padding_mask.any(-1, keepdim=True)
-    output = functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=visible[:, None, None, :], dropout_p=dropout_p
-    )
-    return output.masked_fill(~key_padding_mask[:, None, :, None], 0.0)
+    block = BLOCK.get(query.device.type, BLOCK_ELSEWHERE)
+    pieces = plan_pieces(tokens, half_window, block)
+    whole = len(pieces) == 1
+    parts = (query, key, value) if whole else _Cut.apply(query, key, value, pieces)
+    outputs = []
+    for number, piece in enumerate(pieces):
+        queries, keys, values = parts[3 * number : 3 * number + 3]
+        mask = _mask(piece, half_window, query, key_padding_mask)
+        output = functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=mask, dropout_p=dropout_p
+        )
+        outputs.append(output.transpose(1, 2).reshape(batch, -1, heads, head_dim))
+    joined = outputs[0] if whole else torch.cat(outputs, 1)
+    if key_padding_mask is not None:
+        joined = joined.masked_fill(~key_padding_mask[:, :, None, None], 0.0)
+    return joined.transpose(1, 2)
 
 
-def _query_blocks(query: Tensor, block: int) -> Tensor:
-    """Cut (batch, heads, tokens, head_dim) into (batch * blocks, heads, block, head_dim)."""
-    heads, tokens, head_dim = query.shape[1:]
-    padded = functional.pad(query.transpose(1, 2), (0, 0, 0, 0, 0, -tokens % block))
-    return padded.reshape(-1, block, heads, head_dim).transpose(1, 2)
+@lru_cache(maxsize=1024)
+def plan_pieces(tokens: int, half_window: int, block: int) -> tuple[Piece, ...]:
+    """Cut the tokens so that few scores are computed, or not at all where that is quicker.
 
-
-def _key_blocks(key: Tensor, half_window: int, block: int) -> Tensor:
-    """Give each block of queries its keys: (batch * blocks, heads, block + 2 halves, head_dim)."""
-    heads, tokens, head_dim = key.shape[1:]
-    span = block + 2 * half_window
-    ends = (half_window, -tokens % block + half_window)
-    padded = functional.pad(key.transpose(1, 2), (0, 0, 0, 0, *ends))
-    overlapping = padded.unfold(1, span, block).movedim(-1, 2)
-    return overlapping.reshape(-1, span, heads, head_dim).transpose(1, 2)
-
-
-def _visible_keys(
-    query: Tensor, half_window: int, block: int, key_padding_mask: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
-    """Say which keys of its block each query sees, and which rows of the output are zero.
+    Args:
+        tokens: Length of the input.
+        half_window: Tokens seen on each side.
+        block: Queries of a block.
 
     Returns:
-        visible: (batch * blocks, 1, block, block + 2 halves) bool; 4-D, because a 3-D mask sends
-            the CPU's fused kernel to its slow path.
-        is_dead: (batch, 1, tokens, 1) bool, or None when nothing is padded.
+        The pieces in order; every query is in exactly one, and its keys are all there.
     """
-    batch, _, tokens, _ = query.shape
-    span = block + 2 * half_window
-    offset = (
-        torch.arange(span, device=query.device) - torch.arange(block, device=query.device)[:, None]
+    choices: list[tuple[Piece, ...]] = [(Piece(0, tokens, 0, tokens),)]
+    edge = -(-half_window // block) * block
+    num_blocks = (tokens - 2 * edge) // block
+    if num_blocks >= 1:
+        last = tokens - edge - num_blocks * block
+        choices.append(
+            (
+                Piece(0, edge, 0, edge + half_window),
+                Piece(edge, block, edge - half_window, block + 2 * half_window, num_blocks),
+                Piece(tokens - last, last, tokens - last - half_window, last + half_window),
+            )
+        )
+    elif tokens > 2 * half_window:
+        middle = tokens // 2
+        rest = tokens - middle
+        choices.append(
+            (
+                Piece(0, middle, 0, middle + half_window),
+                Piece(middle, rest, middle - half_window, rest + half_window),
+            )
+        )
+    return min(choices, key=lambda pieces: sum(piece.num_scores + PIECE_COST for piece in pieces))
+
+
+def _mask(piece: Piece, half_window: int, query: Tensor, key_padding_mask: Tensor | None) -> Tensor:
+    """Return what is added to the scores of a piece: zero in the band, minus infinity outside.
+
+    Returns:
+        (queries, keys); with padding (batch * blocks, 1, queries, keys). Four dimensions, because a
+        mask of three sends the CPU's fused kernel to its slow path.
+    """
+    offset = piece.first_query - piece.first_key
+    shape = (piece.num_queries, piece.num_keys, offset, half_window)
+    band = _band(*shape, query.dtype, query.device)
+    if key_padding_mask is None:
+        return band
+    real = _stretches(key_padding_mask[:, None, :, None], piece, keys=True)[..., 0]
+    # A token of padding sees itself: a row without any key would be 0/0, also in its gradient.
+    itself = _band(*shape[:3], 0, query.dtype, query.device) == 0
+    return band.masked_fill(~(real[:, :, None, :] | itself), -torch.inf)
+
+
+@lru_cache(maxsize=256)
+def _band(
+    num_queries: int,
+    num_keys: int,
+    offset: int,
+    half_window: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
+    keys = torch.arange(num_keys, device=device)
+    queries = torch.arange(num_queries, device=device)[:, None] + offset
+    band = torch.zeros(num_queries, num_keys, dtype=dtype, device=device)
+    return band.masked_fill((keys - queries).abs() > half_window, -torch.inf)
+
+
+def _stretches(tokens: Tensor, piece: Piece, keys: bool) -> Tensor:
+    """View (batch, heads, tokens, dim) as (batch * blocks, heads, queries or keys, dim).
+
+    The stretches of keys of neighbouring blocks overlap. Several samples cannot be one view.
+    """
+    batch, heads, _, dim = tokens.shape
+    first = piece.first_key if keys else piece.first_query
+    length = piece.num_keys if keys else piece.num_queries
+    by_sample, by_head, by_token, by_dim = tokens.stride()
+    blocks = tokens.as_strided(
+        (batch, piece.num_blocks, heads, length, dim),
+        (by_sample, piece.num_queries * by_token, by_head, by_token, by_dim),
+        tokens.storage_offset() + first * by_token,
     )
-    band = (offset >= 0) & (offset <= 2 * half_window)
-    if key_padding_mask is None:
-        is_real = torch.ones(1, tokens, dtype=torch.bool, device=query.device)
-    else:
-        is_real = key_padding_mask
-    ends = (half_window, -tokens % block + half_window)
-    key_is_real = functional.pad(is_real, ends).unfold(1, span, block)
-    visible = band & key_is_real[:, :, None, :]
-    has_key = visible.any(-1)
-    # A row without any key would be 0/0 in the fused kernel and poison every gradient.
-    visible = (visible | ~has_key[..., None]).expand(batch, -1, -1, -1)
-    visible = visible.reshape(-1, 1, block, span)
-    if key_padding_mask is None:
-        return visible, None
-    is_dead = ~(has_key.flatten(1)[:, :tokens] & is_real)
-    return visible, is_dead[:, None, :, None]
+    return blocks.reshape(batch * piece.num_blocks, heads, length, dim)
+
+
+class _Cut(torch.autograd.Function):
+    """Queries, keys and values of every piece, in this order; gradients are added up in place."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, pieces: tuple[Piece, ...]
+    ) -> tuple[Tensor, ...]:
+        ctx.pieces, ctx.shape = pieces, query.shape
+        parts: list[Tensor] = []
+        for piece in pieces:
+            parts.append(_stretches(query, piece, keys=False))
+            parts += [_stretches(tokens, piece, keys=True) for tokens in (key, value)]
+        return tuple(parts)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        batch, heads, tokens, dim = ctx.shape
+        shape = (batch, tokens, heads, dim)  # the layout of an encoder's projections
+        query = gradients[0].new_empty(shape).transpose(1, 2)
+        key, value = (gradients[0].new_zeros(shape).transpose(1, 2) for _ in range(2))
+        for number, piece in enumerate(ctx.pieces):
+            own = _Span(piece.first_query, piece.num_queries, piece)
+            own.of(query).copy_(own.split(gradients[3 * number]))
+            for total, part in zip((key, value), gradients[3 * number + 1 :], strict=False):
+                _add_stretches(total, part, piece)
+        return query, key, value, None
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The same stretch of every block of a piece, no longer than a block: none overlap."""
+
+    first: int
+    length: int
+    piece: Piece
+
+    def of(self, tokens: Tensor) -> Tensor:
+        """View (batch, heads, tokens, dim) as (batch, blocks, heads, length, dim)."""
+        batch, heads, _, dim = tokens.shape
+        by_sample, by_head, by_token, by_dim = tokens.stride()
+        return tokens.as_strided(
+            (batch, self.piece.num_blocks, heads, self.length, dim),
+            (by_sample, self.piece.num_queries * by_token, by_head, by_token, by_dim),
+            tokens.storage_offset() + self.first * by_token,
+        )
+
+    def split(self, blocks: Tensor) -> Tensor:
+        """View (batch * blocks, heads, length, dim) as (batch, blocks, heads, length, dim)."""
+        return blocks.view(-1, self.piece.num_blocks, *blocks.shape[1:])
+
+
+def _add_stretches(total: Tensor, part: Tensor, piece: Piece) -> None:
+    """Add what the blocks say of their keys to all tokens, a block's width at a time."""
+    for first in range(0, piece.num_keys, piece.num_queries):
+        length = min(piece.num_queries, piece.num_keys - first)
+        span = _Span(piece.first_key + first, length, piece)
+        span.of(total).add_(span.split(part)[..., first : first + length, :])

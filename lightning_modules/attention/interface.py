@@ -5,6 +5,8 @@ Importing this module registers every implementation with `AttentionInterface` a
 """
 
 import inspect
+import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,48 +14,40 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import bidirectional_mask_function
 
-from lightning_modules.attention import IMPLEMENTATIONS, local_attention
+from lightning_modules.attention import IMPLEMENTATIONS, check_implementation, local_attention
 from lightning_modules.errors import ModelError
-from lightning_modules.window import validate_attention_window
+from lightning_modules.window import windows_of_layers
+
+# What some models hand to their kernel beside queries, keys and values, and no window honours.
+UNSUPPORTED = ("position_bias", "s_aux", "softcap", "relative_position_bias")
 
 
 def localize(
-    model: Any, attention_window: int | list[int], implementation: str = "local_blocked"
+    model: Any, attention_window: int | Sequence[int], implementation: str = "local_blocked"
 ) -> Any:
     """Give every self-attention of an encoder a local window, in place, and return the model.
 
     Args:
-        model: Any encoder whose attention goes through transformers' attention interface.
+        model: Any encoder whose attention goes through transformers' attention interface. One
+            that also wants a mask of its own (a shifted window, say) is refused when it runs.
         attention_window: Total width in tokens; one for all layers, or one per layer.
         implementation: One of `IMPLEMENTATIONS`.
 
     Raises:
-        ModelError: The model does not use the interface or is not an encoder, the windows do not
-            fit its layers, or the implementation is unknown.
+        ModelError: The model does not use the interface, is not an encoder or adds a bias to its
+            scores, the windows do not fit its layers, or the implementation is unknown.
     """
-    if implementation not in IMPLEMENTATIONS:
-        raise ModelError(
-            f"unknown `implementation` {implementation!r} of local attention; "
-            f"choose one of: {', '.join(sorted(IMPLEMENTATIONS))}"
-        )
+    check_implementation(implementation)
     modules = attention_modules(model)
     if not modules or any(getattr(module, "is_causal", False) for module in modules):
         raise ModelError(
             "`localize` needs an encoder whose attention goes through transformers' attention "
             f"interface, got {type(model).__name__}"
         )
-    windows = (
-        list(attention_window)
-        if isinstance(attention_window, list)
-        else [attention_window] * len(modules)
-    )
-    if len(windows) != len(modules):
-        raise ModelError(
-            f"`attention_window` must be one number or {len(modules)} of them, one per layer, "
-            f"got {len(windows)}"
-        )
+    for module in modules:
+        _refuse_extras(model, module)
+    windows = windows_of_layers(attention_window, len(modules))
     for module, window in zip(modules, windows, strict=True):
-        validate_attention_window(window)
         module.attention_window = window
     model.set_attn_implementation(implementation)
     if find_implementations(model) != {implementation}:
@@ -81,6 +75,21 @@ def _uses_interface(module_class: type[nn.Module]) -> bool:
     return code is not None and "ALL_ATTENTION_FUNCTIONS" in code.co_names
 
 
+def _refuse_extras(model: nn.Module, module: Any) -> None:
+    """Refuse a module that hands its kernel more than queries, keys and values."""
+    source = inspect.getsource(inspect.unwrap(type(module).forward))
+    extras = [name for name in UNSUPPORTED if re.search(rf"\b{name}=(?!None)", source)]
+    if extras:
+        raise ModelError(
+            f"`localize` needs an encoder that adds nothing to its scores, got "
+            f"{type(model).__name__}, whose attention adds {extras[0]}"
+        )
+    if getattr(module, "num_key_value_groups", 1) > 1:
+        raise ModelError(
+            f"`localize` needs as many heads of keys as of queries, got {type(model).__name__}"
+        )
+
+
 def _forward(  # noqa: PLR0913 - the signature that transformers calls
     module: Any,
     query: Tensor,
@@ -91,7 +100,7 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
     implementation: str,
     dropout: float = 0.0,
     scaling: float | None = None,
-    **_: Any,
+    **more: Any,
 ) -> tuple[Tensor, None]:
     """Answer transformers' attention call with `local_attention`."""
     window = getattr(module, "attention_window", None)
@@ -99,6 +108,14 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
         raise ModelError(
             f"`{implementation}` needs `localize(model, attention_window)` first, "
             f"got a {type(module).__name__} without a window"
+        )
+    for name in UNSUPPORTED:
+        if more.get(name) is not None:
+            raise ModelError(f"local attention cannot add the {name} of {type(module).__name__}")
+    if attention_mask is not None and attention_mask.dim() != 2:
+        raise ModelError(
+            f"local attention takes a mask of padding, (batch, tokens), got one of shape "
+            f"{tuple(attention_mask.shape)} from {type(module).__name__}"
         )
     default_scaling = query.shape[-1] ** -0.5
     if scaling is not None and scaling != default_scaling:

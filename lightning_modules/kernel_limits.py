@@ -1,0 +1,58 @@
+"""Where an attention kernel can run, as far as that is known before torch is imported."""
+
+import shutil
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class KernelUse:
+    """How a kernel is to be used.
+
+    Args:
+        device: cpu, cuda, ...
+        is_half: Whether queries, keys and values are bfloat16 or float16.
+        needs_gradients: Whether a backward pass follows.
+        has_dropout: Whether attention weights are dropped.
+    """
+
+    device: str
+    is_half: bool
+    needs_gradients: bool
+    has_dropout: bool
+
+
+def limit_of(implementation: str, use: KernelUse) -> str | None:
+    """Say in a clause why a kernel cannot be used like this; None when nothing is known against it.
+
+    Args:
+        implementation: Name of any attention kernel; only some have limits.
+        use: What it is wanted for.
+    """
+    find = _LIMITS.get(implementation)
+    if find is None:
+        return None
+    return NO_DROPOUT if use.has_dropout else find(use)
+
+
+NO_DROPOUT = "it has no dropout of attention weights"
+
+
+def _limit_of_flex(use: KernelUse) -> str | None:
+    if use.device == "cuda":
+        return None
+    if use.device != "cpu":
+        return f"it runs on cuda and cpu, not on {use.device}"
+    if use.needs_gradients:
+        return "on a cpu it has no backward pass"
+    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        return "on a cpu it needs a C++ compiler"
+    return None
+
+
+def _limit_of_varlen(use: KernelUse) -> str | None:
+    if use.device != "cuda":
+        return f"it runs on cuda, not on {use.device}"
+    return None if use.is_half else "it runs in half precision, bfloat16 or float16"
+
+
+_LIMITS = {"local_flex": _limit_of_flex, "local_varlen": _limit_of_varlen}

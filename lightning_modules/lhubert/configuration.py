@@ -1,0 +1,30 @@
+"""The configuration of L-HuBERT: HuBERT's, and a window."""
+
+from huggingface_hub.dataclasses import strict
+from transformers import HubertConfig
+
+from lightning_modules.window import windows_of_layers
+
+
+@strict
+class LHubertConfig(HubertConfig):
+    """HuBERT's configuration with the width of its attention.
+
+    Args:
+        attention_window: Total width in frames, even; one for all layers, or one per layer.
+        num_clusters: Labels that pre-training predicts; None where nothing is pre-trained.
+    """
+
+    model_type = "lhubert"
+
+    attention_window: int | list[int] = 100
+    num_clusters: int | None = None
+
+    def validate_architecture(self) -> None:
+        """Check the windows too.
+
+        Raises:
+            ModelError: A window is not a positive even number, or there is not one per layer.
+        """
+        super().validate_architecture()
+        windows_of_layers(self.attention_window, self.num_hidden_layers)

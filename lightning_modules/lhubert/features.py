@@ -1,0 +1,148 @@
+"""HuBERT's convolutional front end in chunks: a recording of any length, the same result.
+
+Source of the geometry: HuBERT Base, Hsu et al. 2021, section III-A; its group norm takes the mean
+and the variance of a channel over the whole recording.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.models.hubert.modeling_hubert import (
+    HubertFeatureEncoder,
+    HubertGroupNormConvLayer,
+)
+
+from lightning_modules.errors import ModelError
+
+# 20 seconds: the widest layer of one chunk takes 130 MiB in float32.
+CHUNK_FRAMES = 1000
+
+
+class ChunkedFeatureEncoder(HubertFeatureEncoder):
+    """HuBERT's feature encoder; without gradients it takes long recordings chunk by chunk.
+
+    It has the same parts: the class of one that is built may be changed to this one.
+    """
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one frame to the next."""
+        return math.prod(conv.stride[0] for conv in self._convolutions())
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples that one frame sees."""
+        samples, hop = 1, 1
+        for conv in self._convolutions():
+            samples += (conv.kernel_size[0] - 1) * hop
+            hop *= conv.stride[0]
+        return samples
+
+    def _convolutions(self) -> list[Any]:
+        layers: Any = self.conv_layers
+        return [layer.conv for layer in layers]
+
+    def forward(self, input_values: Tensor) -> Tensor:
+        """Compute the features.
+
+        Args:
+            input_values: (batch, samples).
+
+        Returns:
+            (batch, channels, frames)
+        """
+        longest = self.frame_samples + (CHUNK_FRAMES - 1) * self.hop_samples
+        if torch.is_grad_enabled() or input_values.shape[-1] <= longest:
+            features: Tensor = super().forward(input_values)
+            return features
+        validate_waveform(input_values, self.frame_samples)
+        return self.in_chunks(input_values, CHUNK_FRAMES)
+
+    def in_chunks(self, input_values: Tensor, chunk_frames: int) -> Tensor:
+        """Compute the same as `forward`, `chunk_frames` at a time.
+
+        Args:
+            input_values: (batch, samples).
+            chunk_frames: Frames of one chunk; each is computed once.
+
+        Returns:
+            (batch, channels, frames)
+        """
+        num_frames = (input_values.shape[-1] - self.frame_samples) // self.hop_samples + 1
+        first = self._first_layer(input_values, chunk_frames)
+        features: Tensor | None = None
+        for begin in range(0, num_frames, chunk_frames):
+            end = min(begin + chunk_frames, num_frames)
+            last_sample = (end - 1) * self.hop_samples + self.frame_samples
+            chunk = first(input_values[:, None, begin * self.hop_samples : last_sample])
+            for layer in self.conv_layers[1:]:
+                chunk = layer(chunk)
+            if features is None:
+                features = chunk.new_empty(*chunk.shape[:2], num_frames)
+            features[:, :, begin:end] = chunk
+        assert features is not None
+        return features
+
+    def _first_layer(self, input_values: Tensor, chunk_frames: int) -> Callable[[Tensor], Tensor]:
+        layer = self.conv_layers[0]
+        if not isinstance(layer, HubertGroupNormConvLayer):
+            return layer
+        mean, variance = _moments(layer.conv, input_values, chunk_frames * self.hop_samples)
+        norm = layer.layer_norm
+        # (x - mean) / deviation * weight + bias, as one multiplication and one addition.
+        scale = norm.weight.double()[:, None] * (variance + norm.eps).rsqrt()
+        shift = norm.bias.double()[:, None] - mean * scale
+        scale, shift = scale.to(norm.weight.dtype), shift.to(norm.weight.dtype)
+
+        def normalised(chunk: Tensor) -> Tensor:
+            hidden = layer.conv(chunk)
+            activated: Tensor = layer.activation(hidden * scale + shift)
+            return activated.to(hidden.dtype)
+
+        return normalised
+
+
+def _moments(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of each channel of a convolution over time, in double precision.
+
+    Chunks are merged by Chan, Golub and LeVeque's update, which does not cancel.
+
+    Returns:
+        Two of (batch, channels, 1).
+    """
+    count = 0
+    mean = squares = torch.zeros((), dtype=torch.float64, device=input_values.device)
+    for chunk in _input_chunks(conv, input_values, chunk_samples):
+        hidden = conv(chunk).double()
+        added = hidden.shape[-1]
+        variance, own_mean = torch.var_mean(hidden, -1, correction=0, keepdim=True)
+        difference = own_mean - mean
+        total = count + added
+        squares = squares + variance * added + difference.square() * (count * added / total)
+        mean = mean + difference * (added / total)
+        count = total
+    return mean, squares / count
+
+
+def _input_chunks(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> Iterator[Tensor]:
+    """Cut a waveform so that every output of the convolution is made exactly once."""
+    (kernel,), (stride,) = conv.kernel_size, conv.stride
+    outputs = (input_values.shape[-1] - kernel) // stride + 1
+    step = max(1, chunk_samples // stride)
+    for begin in range(0, outputs, step):
+        end = min(begin + step, outputs)
+        yield input_values[:, None, begin * stride : (end - 1) * stride + kernel]
+
+
+def validate_waveform(input_values: Tensor, frame_samples: int) -> None:
+    """Raise ModelError for a waveform that is too short for one frame, or holds NaN or infinity."""
+    if input_values.shape[-1] < frame_samples:
+        raise ModelError(
+            f"`input_values` must have at least {frame_samples} samples, one frame, "
+            f"got {input_values.shape[-1]}"
+        )
+    if not bool(input_values.isfinite().all()):
+        raise ModelError("`input_values` must be finite, got NaN or infinity")

@@ -1,0 +1,141 @@
+"""Masked prediction of cluster labels: the head and loss that transformers' HuBERT lacks.
+
+The same head serves plain HuBERT and L-HuBERT, so that the two are compared fairly.
+
+Source: HuBERT, Hsu et al. 2021, section II-C; form of the loss as in fairseq and torchaudio.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import HubertModel, HubertPreTrainedModel
+from transformers.utils.generic import ModelOutput
+
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert.configuration import LHubertConfig
+from lightning_modules.lhubert.modeling import FromHubert, LHubertModel, encode_features
+
+PROJECTION_SIZE = 256
+TEMPERATURE = 0.1
+PENALTY_WEIGHT = 10.0
+# The convolutions learn at a tenth of the rate; HuBERT Large has 1.0.
+FEATURE_GRAD_MULT = 0.1
+
+
+@dataclass
+class PreTrainingOutput(ModelOutput):
+    """What a step of pre-training gives.
+
+    Args:
+        loss: Summed over the masked frames, the penalty on the features included.
+        num_masked: Masked frames, to divide by: those of all accumulated batches and processes.
+        logits: (batch, frames, clusters) float32, of masked and other frames.
+    """
+
+    loss: Tensor | None = None
+    num_masked: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class HubertForPreTraining(HubertPreTrainedModel):
+    """HuBERT that predicts the cluster of frames it does not see; `config.num_clusters` of them."""
+
+    def __init__(self, config: Any) -> None:
+        """Build the model with random weights.
+
+        Raises:
+            ModelError: `config.num_clusters` is not a positive number.
+        """
+        super().__init__(config)
+        num_clusters = getattr(config, "num_clusters", None)
+        if not isinstance(num_clusters, int) or num_clusters < 1:
+            raise ModelError(
+                f"`num_clusters` of the configuration must be at least 1, got {num_clusters!r}"
+            )
+        self.hubert = self._build_backbone(config)
+        self.final_proj = nn.Linear(config.hidden_size, PROJECTION_SIZE)
+        self.label_embeddings = nn.Parameter(torch.empty(num_clusters, PROJECTION_SIZE))
+        nn.init.uniform_(self.label_embeddings)
+        self.feature_grad_mult = getattr(config, "feature_grad_mult", FEATURE_GRAD_MULT)
+        self.post_init()
+
+    def _build_backbone(self, config: Any) -> HubertModel:
+        return HubertModel(config)
+
+    def forward(
+        self,
+        input_values: Tensor,
+        attention_mask: Tensor | None = None,
+        mask_time_indices: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> PreTrainingOutput:
+        """Predict the clusters.
+
+        Args:
+            input_values: (batch, samples) at 16 kHz.
+            attention_mask: (batch, samples), nonzero = real sample; None = all are.
+            mask_time_indices: (batch, frames) bool, True = hidden and to be predicted.
+            labels: (batch, frames) int64, the cluster of every frame; below zero is not predicted.
+
+        Returns:
+            The loss only with `labels`.
+
+        Raises:
+            ModelError: `labels` come without `mask_time_indices`, or with another shape.
+        """
+        features = self.hubert.feature_extractor(input_values)
+        features = _ScaledGradient.apply(features, self.feature_grad_mult)
+        hidden = encode_features(self.hubert, features, attention_mask, mask_time_indices)
+        logits = self._logits(hidden)
+        if labels is None:
+            return PreTrainingOutput(logits=logits)
+        if mask_time_indices is None:
+            raise ModelError("`labels` need `mask_time_indices`: which frames are to be predicted")
+        if labels.shape != logits.shape[:2]:
+            raise ModelError(
+                f"`labels` must have the shape (batch, frames) = {tuple(logits.shape[:2])}, "
+                f"got {tuple(labels.shape)}"
+            )
+        chosen = mask_time_indices & (labels >= 0)
+        num_masked = chosen.sum()
+        loss = functional.cross_entropy(logits[chosen], labels[chosen], reduction="sum")
+        # After the gradient was scaled, so that this one is scaled too; padded frames count.
+        penalty = features.float().square().mean()
+        loss = loss + PENALTY_WEIGHT * penalty * num_masked
+        return PreTrainingOutput(loss=loss, num_masked=num_masked, logits=logits)
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        """Return cosines over the temperature; normalising first needs no frames x table x size."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            projected = functional.linear(
+                hidden.float(), self.final_proj.weight.float(), self.final_proj.bias.float()
+            )
+            ours = functional.normalize(projected, dim=-1)
+            table = functional.normalize(self.label_embeddings.float(), dim=-1)
+            return ours @ table.T / TEMPERATURE
+
+
+class LHubertForPreTraining(FromHubert, HubertForPreTraining):
+    """L-HuBERT with the same head."""
+
+    config_class = LHubertConfig
+    hubert_class = HubertForPreTraining
+
+    def _build_backbone(self, config: LHubertConfig) -> LHubertModel:
+        return LHubertModel(config)
+
+
+class _ScaledGradient(torch.autograd.Function):
+    """The identity, whose gradient is multiplied."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0] * ctx.factor, None

@@ -1,0 +1,128 @@
+"""Kernels of local attention that need a compiler or a GPU, against the oracle."""
+
+import shutil
+
+import pytest
+import torch
+
+from lightning_modules.attention import IMPLEMENTATIONS, local_attention
+from lightning_modules.errors import ModelError
+from lightning_modules.kernel_limits import KernelUse, limit_of
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="there is no C++ compiler"
+)
+
+
+def tensors(shape, dtype=torch.float32, device="cpu"):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(shape, generator=generator).to(device, dtype) for _ in range(3)]
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("tokens", "window", "lengths"),
+    [(1, 2, None), (70, 20, [70, 13]), (300, 20, None), (300, 140, [211, 0]), (75, 200, None)],
+)
+def test_flex_on_a_cpu_equals_the_oracle(tokens, window, lengths):
+    query, key, value = tensors((2, 3, tokens, 16))
+    mask = None
+    if lengths is not None:
+        mask = torch.arange(tokens) < torch.tensor(lengths)[:, None]
+    expected = local_attention(query, key, value, window, mask, implementation="local_masked")
+    with torch.no_grad():
+        found = local_attention(query, key, value, window, mask, implementation="local_flex")
+    torch.testing.assert_close(found, expected, atol=2e-6, rtol=1e-5)
+
+
+@needs_compiler
+def test_flex_stays_compiled_past_torchs_limit_of_recompilations(monkeypatch):
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
+    for tokens in (33, 34, 35):  # a fallback would raise: `fullgraph`
+        query, key, value = tensors((1, 1, tokens, 16))
+        expected = local_attention(query, key, value, 4, implementation="local_masked")
+        with torch.no_grad():
+            found = local_attention(query, key, value, 4, implementation="local_flex")
+        torch.testing.assert_close(found, expected, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "arguments", "reason"),
+    [
+        ("local_varlen", {}, "it runs on cuda, not on cpu"),
+        ("local_varlen", {"dropout_p": 0.1}, "it has no dropout of attention weights"),
+        ("local_flex", {"dropout_p": 0.1}, "it has no dropout of attention weights"),
+        ("local_flex", {}, "on a cpu it has no backward pass"),
+    ],
+)
+def test_a_kernel_that_cannot_run_here_is_refused_with_the_reason(
+    implementation, arguments, reason
+):
+    leaves = [tensor.requires_grad_() for tensor in tensors((1, 2, 9, 16))]
+    with pytest.raises(ModelError, match=f"'{implementation}' cannot run here: {reason}"):
+        local_attention(*leaves, 4, implementation=implementation, **arguments)
+
+
+def test_flex_is_refused_without_a_compiler(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with torch.no_grad(), pytest.raises(ModelError, match="needs a C\\+\\+ compiler"):
+        local_attention(*tensors((1, 2, 9, 16)), 4, implementation="local_flex")
+
+
+def test_limits_of_other_devices_and_formats_are_known_in_advance():
+    on_gpu = KernelUse("cuda", is_half=False, needs_gradients=True, has_dropout=False)
+    assert limit_of("local_varlen", on_gpu) == "it runs in half precision, bfloat16 or float16"
+    assert limit_of("local_flex", on_gpu) is None
+    elsewhere = KernelUse("mps", is_half=True, needs_gradients=False, has_dropout=False)
+    assert limit_of("local_flex", elsewhere) == "it runs on cuda and cpu, not on mps"
+    assert limit_of("local_blocked", elsewhere) is None
+
+
+GPU_CASES = [
+    (1, 2, None),
+    (77, 20, [77, 13]),
+    (1000, 100, None),
+    (700, 64, [700, 0]),
+    (90, 400, None),
+]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("implementation", sorted(set(IMPLEMENTATIONS) - {"local_masked"}))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("tokens", "window", "lengths"), GPU_CASES)
+def test_on_a_gpu_every_kernel_equals_the_oracle(implementation, dtype, tokens, window, lengths):
+    use = KernelUse("cuda", dtype != torch.float32, needs_gradients=True, has_dropout=False)
+    if limit_of(implementation, use) is not None:
+        pytest.skip(f"{implementation}: {limit_of(implementation, use)}")
+    inputs = tensors((2, 3, tokens, 64), dtype, "cuda")
+    mask = None
+    if lengths is not None:
+        mask = torch.arange(tokens, device="cuda") < torch.tensor(lengths, device="cuda")[:, None]
+    exact = outputs_and_gradients([x.double() for x in inputs], window, mask, "local_masked")
+    found = outputs_and_gradients(inputs, window, mask, implementation)
+    oracle = outputs_and_gradients(inputs, window, mask, "local_masked")
+    assert relative_error(found, exact) <= 4 * relative_error(oracle, exact) + 2e-6
+
+
+def outputs_and_gradients(inputs, window, mask, implementation):
+    leaves = [tensor.detach().clone().requires_grad_() for tensor in inputs]
+    output = local_attention(*leaves, window, mask, implementation=implementation)
+    assert all(leaf.isfinite().all() for leaf in leaves)
+    return [output.detach(), *torch.autograd.grad(output.square().sum(), leaves)]
+
+
+def relative_error(found, exact):
+    return max(
+        ((one.double() - truth).abs().max() / truth.abs().max().clamp(min=1.0)).item()
+        for one, truth in zip(found, exact, strict=True)
+    )
+
+
+@pytest.mark.gpu
+def test_variable_length_attention_refuses_padding_between_real_tokens():
+    mask = torch.ones(1, 9, dtype=torch.bool, device="cuda")
+    mask[0, 4] = False
+    inputs = tensors((1, 2, 9, 64), torch.bfloat16, "cuda")
+    with pytest.raises(ModelError, match="real tokens of a sample in one piece"):
+        local_attention(*inputs, 4, mask, implementation="local_varlen")
