@@ -43,11 +43,11 @@ def main() -> None:
 
     encode_recording(model, waveform[:32_000], add_up)  # the warm-up
     sums.clear()
-    memory.reset()
+    memory.reset()  # waits for a GPU, as `read` does
     begin = time.perf_counter()
     frames = len(encode_recording(model, waveform, add_up))
-    seconds = time.perf_counter() - begin
     peak = memory.read()
+    seconds = time.perf_counter() - begin
     name = cpu_name() if device == "cpu" else torch.cuda.get_device_name()
     print(f"{name}, {available_threads()} threads, {datetime.now(UTC):%Y-%m-%d}")
     print(library_versions())

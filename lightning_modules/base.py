@@ -132,6 +132,12 @@ class VariantModule(lightning.LightningModule):
         """Convert a value of the modality's axis to tokens the first layer computes on."""
         return self.sequence_length(length)
 
+    def runs_as_full_attention(self, length: int) -> bool:
+        """Tell whether the window covers an input, so that `local_blocked` has nothing to block."""
+        window = self.attention_window
+        is_blocked = self.implementation == "local_blocked"
+        return is_blocked and window is not None and window // 2 >= self.sequence_length(length) - 1
+
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits for a batch at `length` on the modality's axis."""
         raise NotImplementedError

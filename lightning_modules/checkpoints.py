@@ -15,6 +15,7 @@ from lightning_modules.errors import ModelError
 OF_THE_CLASS = ("architectures", "model_type")
 # What loading weights raises: no such file, cut short, no archive, other shapes.
 LOADING_ERRORS = (OSError, SafetensorError, pickle.UnpicklingError, EOFError, ValueError)
+DAMAGED_ARCHIVE = "PytorchStreamReader"  # in the message of a RuntimeError
 
 
 def load_pretrained(
@@ -64,8 +65,10 @@ def load_pretrained(
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    except LOADING_ERRORS as error:
-        reason = str(error).strip().splitlines()[0]
+    except (*LOADING_ERRORS, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and DAMAGED_ARCHIVE not in str(error):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"`checkpoint` {checkpoint!r} holds no weights that load: {reason}") from (
             error
         )

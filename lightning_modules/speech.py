@@ -16,13 +16,14 @@ from lightning_modules.base import (
 )
 from lightning_modules.checkpoints import load_pretrained
 from lightning_modules.lhubert import LHubertConfig, LHubertModel
+from lightning_modules.lhubert.features import ChunkedFeatureEncoder, validate_waveform
+from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.window import windows_of_layers
 
 CONV_WIDTHS = {"base": 512, "small": 512, "wide": 512, "tiny": 64}
 NUM_CONV_LAYERS = 7
 # Any value above zero makes the model own a mask vector, save it and load it; this is published.
 MASK_TIME_PROB = 0.05
-MASK_VECTOR = "masked_spec_embed"
 
 
 class SpeechModule(VariantModule):
@@ -61,6 +62,8 @@ class SpeechModule(VariantModule):
         self.save_hyperparameters()
         self.num_classes = num_classes
         self.model = self._build_model()
+        # Of both variants, so that what is compared is their attention.
+        self.model.feature_extractor.__class__ = ChunkedFeatureEncoder
         self._prepare_model()
         self.head = nn.Linear(self.model.config.hidden_size, num_classes)
 
@@ -95,6 +98,16 @@ class SpeechModule(VariantModule):
         logits: Tensor = self.head(hidden)
         return logits
 
+    def on_predict_batch_start(
+        self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Refuse a waveform that would silently give nothing but NaN.
+
+        Raises:
+            ModelError: A sample is NaN or infinite, or there are too few for one frame.
+        """
+        validate_waveform(batch["input_values"], self.model.feature_extractor.frame_samples)
+
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """Average over the masked frames of the batch."""
         labels = torch.where(batch["mask_time_indices"], batch["labels"], -100)
@@ -116,7 +129,7 @@ class SpeechModule(VariantModule):
         return HubertModel(HubertConfig(**fields))
 
     def _load(self, checkpoint: str, fields: dict[str, Any]) -> Any:
-        return load_pretrained(HubertModel, checkpoint, fields, (MASK_VECTOR,))
+        return load_pretrained(HubertModel, checkpoint, fields, MASK_VECTORS)
 
     def _config_fields(self) -> dict[str, Any]:
         fields = dropout_fields(
@@ -158,8 +171,7 @@ class LHubertModule(SpeechModule):
         if self.settings.attention_window is not None:
             fields = fields | {"attention_window": self.settings.attention_window}
         fields = fields | {"_attn_implementation": self.implementation}
-        optional, converted = (MASK_VECTOR,), ("hubert",)
-        return load_pretrained(LHubertModel, checkpoint, fields, optional, converted)
+        return load_pretrained(LHubertModel, checkpoint, fields, MASK_VECTORS, ("hubert",))
 
     def _prepare_model(self) -> None:
         # A checkpoint may have a window per layer, which is then no single number.

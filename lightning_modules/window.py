@@ -1,6 +1,6 @@
 """The rule for `attention_window`, shared by settings, kernels and models; free of torch."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from lightning_modules.errors import ModelError
 
@@ -14,16 +14,14 @@ def validate_attention_window(attention_window: int) -> None:
         )
 
 
-def windows_of_layers(attention_window: int | Sequence[int], num_layers: int) -> list[int]:
-    """Return the window of every layer, given one for all or one for each.
+def windows_of_layers(attention_window: Any, num_layers: int) -> list[int]:
+    """Return the window of every layer, given one for all or a list with one for each.
 
     Raises:
         ModelError: A window is not a positive even number, or there is not one per layer.
     """
-    if isinstance(attention_window, int):
-        windows = [attention_window] * num_layers
-    else:
-        windows = list(attention_window)
+    is_list = isinstance(attention_window, list | tuple)
+    windows = list(attention_window) if is_list else [attention_window] * num_layers
     if len(windows) != num_layers:
         raise ModelError(
             f"`attention_window` must be one number or {num_layers} of them, one per layer, "

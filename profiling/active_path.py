@@ -62,6 +62,8 @@ class ActivePathCheck(lightning.Callback):
         if shape != tuple(expected):
             raise RuntimeError(f"the output must have shape {tuple(expected)}, got {shape}")
         self.kernel = COMPILED.get(self.point.implementation) or seen.names()
+        if module.runs_as_full_attention(self.point.length):
+            self.kernel = f"{self.kernel} (the window covers all)"
         module.check_active(self.point.length)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -93,7 +95,7 @@ class AttentionKernels(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         name = func.overloadpacket.__name__
-        if "scaled_dot_product" in name:
+        if "scaled_dot_product" in name or name == "_varlen_attn":
             self._seen.add(name.strip("_").removeprefix("scaled_dot_product_"))
         elif name == "_safe_softmax":  # torch's attention, taken apart into plain operations
             self._seen.add("math")

@@ -15,6 +15,8 @@ from transformers import (
     AutoModelForAudioClassification,
     AutoModelForCTC,
     AutoModelForPreTraining,
+    BertConfig,
+    BertModel,
     HubertConfig,
     HubertForCTC,
     HubertForSequenceClassification,
@@ -210,9 +212,9 @@ def test_a_configuration_survives_its_file(tmp_path):
 
 @pytest.mark.parametrize("window", [0, -2, 7, [4, 4], [4, 4, 3]])
 def test_an_impossible_window_is_refused_by_name(window):
-    with pytest.raises(Exception, match="`attention_window` must be"):
+    with pytest.raises(ModelError, match="`attention_window` must be"):
         LHubertConfig(**TINY, attention_window=window)
-    with pytest.raises(Exception, match="`attention_window` must be"):
+    with pytest.raises(ModelError, match="`attention_window` must be"):
         LHubertModel.from_hubert(hubert(), window)
 
 
@@ -235,6 +237,102 @@ def test_training_mode_and_dropout_follow_the_source():
     assert not torch.equal(local(audio).last_hidden_state, local(audio).last_hidden_state)
 
 
-def test_bad_input_is_named():
-    with pytest.raises(ModelError, match="`num_clusters` .* must be at least 1, got None"):
-        LHubertForPreTraining(LHubertConfig(**TINY))
+def test_the_backbone_of_any_hubert_in_memory_is_taken():
+    torch.manual_seed(0)
+    plain = HubertForCTC(HubertConfig(**TINY, vocab_size=9)).eval()
+    local = LHubertModel.from_hubert(plain, 4)
+    expected = LHubertModel.from_hubert(plain.hubert, 4)
+    assert torch.equal(first_output(local, waveform(20)), first_output(expected, waveform(20)))
+    other_head = LHubertForPreTraining.from_hubert(plain, 4, num_clusters=5)
+    assert torch.equal(
+        other_head.hubert.encoder.layers[1].attention.q_proj.weight,
+        plain.hubert.encoder.layers[1].attention.q_proj.weight,
+    )
+
+
+def test_dtype_is_kept_both_ways():
+    local = LHubertModel.from_hubert(hubert().to(torch.bfloat16), 4)
+    assert {p.dtype for p in local.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in local.to_hubert().parameters()} == {torch.bfloat16}
+
+
+def test_another_architecture_is_refused(tmp_path):
+    bert = BertModel(BertConfig(hidden_size=24, num_attention_heads=2, num_hidden_layers=1))
+    bert.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="`source` must be a HuBERT, got a bert model"):
+        LHubertModel.from_hubert(bert, 4)
+    with pytest.raises(ModelError, match="must hold a lhubert model, got a bert model"):
+        LHubertModel.from_hubert(str(tmp_path), 4)
+
+
+def test_a_folder_that_is_not_there_or_lacks_weights_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="must be a folder or hub name"):
+        LHubertModel.from_hubert(str(tmp_path / "nothing"), 4)
+    hubert().save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["encoder.layers.1.attention.q_proj.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks 1 .* such as encoder.layers.1.attention.q_proj"):
+        LHubertModel.from_hubert(str(tmp_path), 4)
+
+
+def test_a_new_head_on_a_folder_is_random_and_not_what_lay_in_memory(tmp_path):
+    hubert().save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    local = LHubertForPreTraining.from_hubert(str(tmp_path), 4, num_clusters=500)
+    table = local.label_embeddings.detach()
+    assert table.shape == (500, 256)
+    assert 0 <= table.min() < 0.01 < 0.99 < table.max() <= 1
+    assert table.mean().item() == pytest.approx(0.5, abs=0.01)
+    assert local.final_proj.weight.std().item() == pytest.approx(0.02, rel=0.1)
+    head = LHubertForCTC.from_hubert(str(tmp_path), 4, vocab_size=9)
+    assert head.lm_head.weight.std().item() == pytest.approx(0.02, rel=0.3)
+
+
+def test_a_source_without_a_mask_vector_is_taken():
+    plain = hubert(mask_time_prob=0.0)
+    assert "masked_spec_embed" not in plain.state_dict()
+    local = LHubertModel.from_hubert(plain, 4, mask_time_prob=0.5)
+    assert local.masked_spec_embed.isfinite().all()
+
+
+@pytest.mark.parametrize("local_class", CLASSES)
+def test_full_attention_cannot_come_back_unnoticed(local_class, tmp_path):
+    fields = CLASSES[local_class][2]
+    local = local_class(LHubertConfig(**TINY, **fields))
+    local.set_attn_implementation("local_masked")
+    assert find_implementations(local) == {"local_masked"}
+    for name in ("sdpa", "eager"):
+        with pytest.raises(ModelError, match=f"unknown `implementation` '{name}'"):
+            local.set_attn_implementation(name)
+    local.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="unknown `implementation` 'eager'"):
+        local_class.from_pretrained(tmp_path, attn_implementation="eager")
+
+
+def test_a_sample_of_padding_is_not_taken_for_real():
+    model, audio = lhubert(8), waveform(20, batch=2)
+    mask = torch.ones_like(audio, dtype=torch.long)
+    mask[1, 399:] = 0  # too short for a frame
+    frames = model._get_feature_vector_attention_mask(20, mask)
+    assert frames[0].all()
+    assert not frames[1].any()
+    with torch.no_grad():
+        assert model(audio, attention_mask=mask).last_hidden_state.isfinite().all()
+
+
+def test_an_unknown_implementation_is_refused():
+    with pytest.raises(ModelError, match="unknown `implementation` 'sdpa' of local attention"):
+        LHubertModel.from_hubert(hubert(), 4, "sdpa")
+
+
+def test_audio_shorter_than_a_frame_is_refused_before_any_work():
+    with pytest.raises(ModelError, match="at least 400 samples, one frame, got 399"):
+        lhubert()(torch.zeros(1, 399))
+
+
+def test_a_mask_that_is_not_one_per_sample_is_refused():
+    audio = waveform(20)
+    for shape in ((1, 20), (1, 1, audio.shape[1])):
+        with pytest.raises(ModelError, match=r"`attention_mask` must be \(batch, samples\)"):
+            lhubert()(audio, attention_mask=torch.ones(shape, dtype=torch.long))

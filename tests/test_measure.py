@@ -85,6 +85,17 @@ def test_a_model_that_leaves_its_efficient_path_is_an_error(phase: str) -> None:
         run_steps(module, point, batch, Effort(1, 1, 0), [ActivePathCheck(point, batch)])
 
 
+@pytest.mark.parametrize(("length", "covers"), [(65, True), (66, False)])
+def test_a_window_that_covers_the_input_is_recorded(length: int, covers: bool) -> None:
+    point = make_point("local_bert", "local_blocked", "inference", length)
+    assert point.attention_window == 128
+    batch = batch_of(point, 1)
+    check = ActivePathCheck(point, batch)
+    run_steps(build_point(point), point, batch, Effort(1, 1, 0), [check])
+    assert str(check.kernel).startswith("flash_attention_for_cpu")
+    assert str(check.kernel).endswith("(the window covers all)") == covers
+
+
 def test_the_kernel_of_torchs_attention_is_seen() -> None:
     query = torch.randn(2, 3, 17, 8)
     with torch.no_grad(), AttentionKernels() as seen:

@@ -96,19 +96,29 @@ def torchaudios(ours, mask):
 
 def oracle_loss(oracle, given):
     """Return the loss as torchaudio's recipe takes it: summed, unmasked frames at weight 0."""
-    masked, _, penalty = oracle(given["input_values"], given["labels"], None)
+    mask = given.get("attention_mask")
+    lengths = None if mask is None else mask.sum(1)
+    masked, _, penalty = oracle(given["input_values"], given["labels"], lengths)
     wanted = torch.zeros(len(masked), dtype=torch.long)  # the true class stands first
     loss = functional.cross_entropy(masked, wanted, reduction="sum")
     return loss + 10.0 * penalty * len(masked)
 
 
-def test_loss_and_gradients_are_torchaudios():
+@pytest.mark.parametrize("padded", [False, True])
+def test_loss_and_gradients_are_torchaudios(padded):
     ours, given = model(), batch()
-    oracle = torchaudios(ours, given["mask_time_indices"])
+    is_hidden = given["mask_time_indices"].clone()
+    if padded:
+        mask = torch.ones_like(given["input_values"], dtype=torch.long)
+        mask[1, 400 + 320 * 24 :] = 0  # 25 frames
+        given["attention_mask"] = mask
+        given["input_values"] = given["input_values"] * mask
+        is_hidden[1, 25:] = False
+    oracle = torchaudios(ours, is_hidden)
     output = ours(**given)
     expected = oracle_loss(oracle, given)
     torch.testing.assert_close(output.loss, expected, rtol=1e-4, atol=1e-3)
-    assert output.num_masked == given["mask_time_indices"].sum()
+    assert output.num_masked == is_hidden.sum()
     output.loss.backward()
     expected.backward()
     pairs = [
@@ -193,8 +203,43 @@ def test_what_does_not_fit_is_named():
     ours, given = model(), batch()
     with pytest.raises(ModelError, match="`labels` need `mask_time_indices`"):
         ours(given["input_values"], labels=given["labels"])
-    given["labels"] = given["labels"][:, :-1]
-    with pytest.raises(
-        ModelError, match=r"`labels` must have the shape .* \(3, 40\), got \(3, 39\)"
-    ):
-        ours(**given)
+    for name in ("labels", "mask_time_indices"):
+        message = rf"`{name}` must have the shape .* \(3, 40\), got \(3, 39\)"
+        with pytest.raises(ModelError, match=message):
+            ours(**given | {name: given[name][:, :-1]})
+    with pytest.raises(ModelError, match="`mask_time_indices` must be of dtype torch.bool"):
+        ours(**given | {"mask_time_indices": given["mask_time_indices"].long()})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"num_clusters": None}, "`num_clusters` .* must be at least 1, got None"),
+        ({"apply_spec_augment": False}, "`apply_spec_augment` must be true"),
+        ({"mask_time_prob": 0.0}, "`mask_time_prob` must be above zero for pre-training, got 0.0"),
+    ],
+)
+def test_a_configuration_that_cannot_hide_and_predict_frames_is_refused(fields, message):
+    for local in (False, True):
+        with pytest.raises(ModelError, match=message):
+            model(local, **fields)
+
+
+def test_without_a_mask_nothing_is_hidden_in_training_either():
+    given = batch()
+    ours = model().train()
+    outputs = [ours(given["input_values"]).logits for _ in range(2)]
+    assert torch.equal(*outputs)
+    nothing = torch.zeros_like(given["mask_time_indices"])
+    assert torch.equal(ours(given["input_values"], mask_time_indices=nothing).logits, outputs[0])
+
+
+def test_hidden_frames_are_hidden_and_others_not():
+    ours, given = model(local=True), batch()
+    mask = torch.zeros(3, 40, dtype=torch.bool)
+    mask[1, 20] = True
+    with torch.no_grad():
+        before = ours(given["input_values"]).logits
+        after = ours(given["input_values"], mask_time_indices=mask).logits
+    changed = (before != after).any(-1).any(1)
+    assert changed.tolist() == [False, True, False]

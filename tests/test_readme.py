@@ -6,11 +6,15 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from transformers import AutoModel, BertConfig, BertModel
 
 import train
+from lightning_modules.attention.interface import find_windows
 from lightning_modules.variants import VARIANTS
+from tests.sample_hubert import hubert
 from tests.sample_sweeps import command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,10 +142,38 @@ def test_training_starts(words: list[str], tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_callback_of_the_example_can_be_made_as_shown() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names: dict[str, object] = {}
-    exec(example, names)
+    names = execute_example("ProfilingCallback")
     assert type(names["trainer"]).__name__ == "Trainer"
+
+
+def execute_example(word: str, **replaced: str) -> dict[str, Any]:
+    """Execute the example that has this word in it, with other names of checkpoints."""
+    (example,) = [
+        text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if word in text
+    ]
+    for name, folder in replaced.items():
+        example, count = re.subn(rf'"[\w/-]*/{name}[\w-]*"', repr(folder), example)
+        assert count == 1
+    names: dict[str, Any] = {}
+    exec(example, names)
+    return names
+
+
+def test_lhubert_is_converted_used_and_saved_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hubert().save_pretrained(tmp_path / "source")
+    monkeypatch.chdir(tmp_path)
+    names = execute_example("encode_recording", hubert=str(tmp_path / "source"))
+    assert names["features"].shape == (60 * 50 - 1, 24)
+    assert type(AutoModel.from_pretrained("lhubert")).__name__ == "LHubertModel"
+    assert type(AutoModel.from_pretrained("hubert")).__name__ == "HubertModel"
+
+
+def test_an_encoder_is_localized_as_shown(tmp_path: Path) -> None:
+    BertModel(BertConfig(hidden_size=24, num_attention_heads=2)).save_pretrained(tmp_path)
+    names = execute_example("localize", bert=str(tmp_path))
+    assert set(find_windows(names["model"])) == {128}
 
 
 def test_the_first_command_stands_in_the_first_20_lines() -> None:

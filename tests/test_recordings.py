@@ -29,6 +29,26 @@ def test_chunks_of_the_front_end_give_what_one_piece_gives(norm, frames, chunk_f
     torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
 
 
+def test_chunks_are_rounded_as_one_piece_is_in_half_precision():
+    encoder = extractor("group").to(torch.bfloat16)
+    audio = waveform(200).to(torch.bfloat16)
+    with torch.no_grad():
+        exact = extractor("group").double()(audio.double())
+        whole, ours = encoder(audio), encoder.in_chunks(audio, 31)
+    assert ours.dtype == torch.bfloat16
+    error, expected = ((x.double() - exact).abs().max() for x in (ours, whole))
+    assert error <= 1.5 * expected
+
+
+def test_a_long_recording_layer_by_layer_is_one_forward_with_a_group_norm():
+    model = lhubert([2, 12, 8])
+    audio = waveform(CHUNK_FRAMES + 300)
+    with torch.no_grad():
+        expected = model(audio).last_hidden_state[0]
+    ours = encode_recording(model, audio[0])
+    torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
+
+
 def test_without_gradients_long_recordings_take_the_chunks_by_themselves(monkeypatch):
     model = lhubert()
     calls = []
@@ -58,10 +78,19 @@ def test_the_front_end_has_huberts_result():
     torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("stable", [False, True])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"do_stable_layer_norm": True, "feat_extract_norm": "layer"},
+        {"num_conv_pos_embeddings": 9},
+        {"conv_pos_batch_norm": True},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize(("frames", "chunk_frames"), [(1, 1), (70, 13), (70, 69), (33, 500)])
-def test_a_recording_layer_by_layer_is_one_forward(stable, frames, chunk_frames):
-    model = lhubert([2, 12, 8], do_stable_layer_norm=stable, feat_extract_norm="layer")
+def test_a_recording_layer_by_layer_is_one_forward(fields, frames, chunk_frames):
+    model = lhubert([2, 12, 8], **fields)
     audio = waveform(frames)
     with torch.no_grad():
         expected = model(audio).last_hidden_state[0]
@@ -100,6 +129,18 @@ def test_states_can_be_streamed_to_files(tmp_path):
     assert len(list((tmp_path / "made").iterdir())) == 2
 
 
+@pytest.mark.parametrize(
+    ("layers", "num_frames", "got"), [([2], 71, "70 of layer 2"), ([1, 9], 70, "0 of layer 9")]
+)
+def test_a_file_that_would_be_partly_empty_is_refused(tmp_path, layers, num_frames, got):
+    model, audio = lhubert(), waveform(70)
+    message = rf"all {num_frames} frames, got {got}"
+    files = HiddenStateFiles(tmp_path, layers, num_frames, 24)
+    with pytest.raises(ModelError, match=message), files as sink:
+        encode_recording(model, audio[0], sink)
+    assert not list(tmp_path.iterdir())
+
+
 def test_files_of_a_failed_pass_are_not_left_behind(tmp_path):
     with pytest.raises(RuntimeError, match="stop"), HiddenStateFiles(tmp_path, [1], 70, 24):
         raise RuntimeError("stop")
@@ -119,6 +160,8 @@ def test_a_recording_that_is_not_finite_is_refused(value):
 
 def test_what_cannot_be_encoded_is_named():
     model = lhubert()
+    with pytest.raises(ModelError, match="`model` must have local attention, got a HubertModel"):
+        encode_recording(hubert(), torch.zeros(800))
     with pytest.raises(ModelError, match="at least 400 samples, one frame, got 399"):
         encode_recording(model, torch.zeros(399))
     with pytest.raises(ModelError, match=r"`waveform` must be \(samples,\), got shape \(1, 800\)"):

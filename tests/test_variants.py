@@ -568,3 +568,22 @@ def test_registry_is_read_without_torch():
         "validate_settings('text', 'bert'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("variant", sorted(VARIANTS["speech"]))
+def test_a_waveform_with_nan_is_refused_when_predicting(variant):
+    module = build("speech", variant)
+    batch = batch_of("speech", 30)
+    batch["input_values"][1, 500] = float("nan")
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False
+    )
+    with pytest.raises(ModelError, match="`input_values` must be finite, got NaN or infinity"):
+        trainer.predict(module, DataLoader([batch], batch_size=None))
+
+
+def test_both_speech_variants_have_the_same_front_end():
+    front_ends = {
+        type(build("speech", name).model.feature_extractor) for name in VARIANTS["speech"]
+    }
+    assert len(front_ends) == 1

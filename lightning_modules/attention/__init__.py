@@ -61,7 +61,7 @@ def local_attention(
         raise ModelError(f"`dropout_p` must be at least 0 and below 1, got {dropout_p}")
     if key_padding_mask is not None:
         _validate_padding_mask(key_padding_mask, query)
-    reason = _why_not(implementation, query, dropout_p)
+    reason = _why_not(implementation, (query, key, value), dropout_p)
     if reason is not None:
         raise ModelError(f"`implementation` {implementation!r} cannot run here: {reason}")
     compute = IMPLEMENTATIONS[implementation]
@@ -77,16 +77,16 @@ def check_implementation(implementation: str) -> None:
         )
 
 
-def _why_not(implementation: str, query: Tensor, dropout_p: float) -> str | None:
+def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float) -> str | None:
     use = KernelUse(
-        device=query.device.type,
-        is_half=query.dtype in (torch.bfloat16, torch.float16),
-        needs_gradients=torch.is_grad_enabled() and query.requires_grad,
+        device=tensors[0].device.type,
+        is_half=tensors[0].dtype in (torch.bfloat16, torch.float16),
+        needs_gradients=torch.is_grad_enabled() and any(x.requires_grad for x in tensors),
         has_dropout=dropout_p > 0,
     )
     reason = limit_of(implementation, use)
     if reason is None and implementation == "local_varlen":
-        return why_not_varlen(query.device)
+        return why_not_varlen(tensors[0].device)
     return reason
 
 

@@ -20,6 +20,10 @@ BLOCK = {"cpu": 32}
 BLOCK_ELSEWHERE = 128
 # What a further piece costs, in scores: the call, its mask, and joining the outputs.
 PIECE_COST = 4000
+MOST_QUERIES = 1024  # of a piece that is a single block
+# Bands of pieces that have been needed; only so many, and none that is large.
+_BANDS: dict[tuple[Any, ...], Tensor] = {}
+MOST_BANDS, LARGEST_BAND = 64, 2**18
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ def blocked_attention(
 ) -> Tensor:
     """Compute `local_attention` through torch's fused attention."""
     batch, heads, tokens, head_dim = query.shape
-    if half_window >= tokens - 1 and key_padding_mask is None:
-        return functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout_p)
+    if half_window >= tokens - 1:
+        return _attend_to_all(query, key, value, key_padding_mask, dropout_p)
     block = BLOCK.get(query.device.type, BLOCK_ELSEWHERE)
     pieces = plan_pieces(tokens, half_window, block)
     whole = len(pieces) == 1
@@ -63,9 +67,26 @@ def blocked_attention(
         )
         outputs.append(output.transpose(1, 2).reshape(batch, -1, heads, head_dim))
     joined = outputs[0] if whole else torch.cat(outputs, 1)
+    return _without_padding(joined.transpose(1, 2), key_padding_mask)
+
+
+def _attend_to_all(
+    query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None, dropout_p: float
+) -> Tensor:
+    mask = None
     if key_padding_mask is not None:
-        joined = joined.masked_fill(~key_padding_mask[:, :, None, None], 0.0)
-    return joined.transpose(1, 2)
+        # Of a sample that is nothing but padding every token is seen: a row without any key would
+        # be 0/0, also in its gradient.
+        mask = (key_padding_mask | ~key_padding_mask.any(1, keepdim=True))[:, None, None, :]
+    output = functional.scaled_dot_product_attention(query, key, value, mask, dropout_p)
+    return _without_padding(output, key_padding_mask)
+
+
+def _without_padding(output: Tensor, key_padding_mask: Tensor | None) -> Tensor:
+    """Set the rows of padding to zero."""
+    if key_padding_mask is None:
+        return output
+    return output.masked_fill(~key_padding_mask[:, None, :, None], 0.0)
 
 
 @lru_cache(maxsize=1024)
@@ -101,7 +122,24 @@ def plan_pieces(tokens: int, half_window: int, block: int) -> tuple[Piece, ...]:
                 Piece(middle, rest, middle - half_window, rest + half_window),
             )
         )
+    choices = [_in_slabs(pieces, tokens, half_window) for pieces in choices]
     return min(choices, key=lambda pieces: sum(piece.num_scores + PIECE_COST for piece in pieces))
+
+
+def _in_slabs(pieces: tuple[Piece, ...], tokens: int, half_window: int) -> tuple[Piece, ...]:
+    """Cut single pieces with many queries: their masks would grow with the square of the window."""
+    cut: list[Piece] = []
+    for piece in pieces:
+        if piece.num_blocks > 1 or piece.num_queries <= MOST_QUERIES:
+            cut.append(piece)
+            continue
+        for first in range(0, piece.num_queries, MOST_QUERIES):
+            first_query = piece.first_query + first
+            num_queries = min(MOST_QUERIES, piece.num_queries - first)
+            first_key = max(0, first_query - half_window)
+            last_key = min(tokens, first_query + num_queries + half_window)
+            cut.append(Piece(first_query, num_queries, first_key, last_key - first_key))
+    return tuple(cut)
 
 
 def _mask(piece: Piece, half_window: int, query: Tensor, key_padding_mask: Tensor | None) -> Tensor:
@@ -111,30 +149,33 @@ def _mask(piece: Piece, half_window: int, query: Tensor, key_padding_mask: Tenso
         (queries, keys); with padding (batch * blocks, 1, queries, keys). Four dimensions, because a
         mask of three sends the CPU's fused kernel to its slow path.
     """
-    offset = piece.first_query - piece.first_key
-    shape = (piece.num_queries, piece.num_keys, offset, half_window)
-    band = _band(*shape, query.dtype, query.device)
+    band = _band(piece, half_window, query)
     if key_padding_mask is None:
         return band
     real = _stretches(key_padding_mask[:, None, :, None], piece, keys=True)[..., 0]
     # A token of padding sees itself: a row without any key would be 0/0, also in its gradient.
-    itself = _band(*shape[:3], 0, query.dtype, query.device) == 0
+    itself = _band(piece, 0, query) == 0
     return band.masked_fill(~(real[:, :, None, :] | itself), -torch.inf)
 
 
-@lru_cache(maxsize=256)
-def _band(
-    num_queries: int,
-    num_keys: int,
-    offset: int,
-    half_window: int,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> Tensor:
-    keys = torch.arange(num_keys, device=device)
-    queries = torch.arange(num_queries, device=device)[:, None] + offset
-    band = torch.zeros(num_queries, num_keys, dtype=dtype, device=device)
-    return band.masked_fill((keys - queries).abs() > half_window, -torch.inf)
+def _band(piece: Piece, half_window: int, query: Tensor) -> Tensor:
+    """Return (queries, keys) of a piece: zero where they are near, minus infinity elsewhere."""
+    offset = piece.first_query - piece.first_key
+    place = (piece.num_queries, piece.num_keys, offset, half_window, query.dtype, query.device)
+    band = _BANDS.get(place)
+    if band is None:
+        # What is made in inference mode could not be used in training later.
+        with torch.inference_mode(False):
+            keys = torch.arange(piece.num_keys, device=query.device)
+            queries = torch.arange(piece.num_queries, device=query.device)[:, None] + offset
+            is_far = (keys < queries - half_window) | (keys > queries + half_window)
+            band = torch.zeros(is_far.shape, dtype=query.dtype, device=query.device)
+            band.masked_fill_(is_far, -torch.inf)
+        if type(band) is Tensor and band.numel() <= LARGEST_BAND:  # no fake one of a tracer
+            if len(_BANDS) >= MOST_BANDS:
+                _BANDS.clear()
+            _BANDS[place] = band
+    return band
 
 
 def _stretches(tokens: Tensor, piece: Piece, keys: bool) -> Tensor:

@@ -43,6 +43,11 @@ def _compiled() -> Any:
 def _block_mask(tokens: int, half_window: int, device: torch.device) -> BlockMask:
     """List the blocks that the band touches; never more than (tokens / block)^2 numbers."""
     block = BLOCK.get(device.type, BLOCK_ELSEWHERE)
+    with torch.inference_mode(False):  # or it could not be used in training later
+        return _band_of_blocks(tokens, half_window, block, device)
+
+
+def _band_of_blocks(tokens: int, half_window: int, block: int, device: torch.device) -> BlockMask:
     num_blocks = -(-tokens // block)
     begins = torch.arange(num_blocks, device=device) * block
     first = (begins - half_window).clamp(min=0) // block

@@ -1,5 +1,7 @@
 """The configuration of L-HuBERT: HuBERT's, and a window."""
 
+from typing import Any
+
 from huggingface_hub.dataclasses import strict
 from transformers import HubertConfig
 
@@ -20,11 +22,11 @@ class LHubertConfig(HubertConfig):
     attention_window: int | list[int] = 100
     num_clusters: int | None = None
 
-    def validate_architecture(self) -> None:
-        """Check the windows too.
+    def __post_init__(self, **kwargs: Any) -> None:
+        """Check the windows.
 
         Raises:
             ModelError: A window is not a positive even number, or there is not one per layer.
         """
-        super().validate_architecture()
         windows_of_layers(self.attention_window, self.num_hidden_layers)
+        super().__post_init__(**kwargs)

@@ -53,7 +53,12 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
 
         Returns:
             (batch, channels, frames)
+
+        Raises:
+            ModelError: The samples are fewer than one frame sees, or, where chunks are taken,
+                not finite.
         """
+        _validate_length(input_values, self.frame_samples)
         longest = self.frame_samples + (CHUNK_FRAMES - 1) * self.hop_samples
         if torch.is_grad_enabled() or input_values.shape[-1] <= longest:
             features: Tensor = super().forward(input_values)
@@ -92,15 +97,17 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
             return layer
         mean, variance = _moments(layer.conv, input_values, chunk_frames * self.hop_samples)
         norm = layer.layer_norm
-        # (x - mean) / deviation * weight + bias, as one multiplication and one addition.
+        # (x - mean) / deviation * weight + bias, as one multiplication and one addition; in float32
+        # and rounded once, as torch's group norm does in half precision.
         scale = norm.weight.double()[:, None] * (variance + norm.eps).rsqrt()
-        shift = norm.bias.double()[:, None] - mean * scale
-        scale, shift = scale.to(norm.weight.dtype), shift.to(norm.weight.dtype)
+        shift = (norm.bias.double()[:, None] - mean * scale).float()
+        scale = scale.float()
 
         def normalised(chunk: Tensor) -> Tensor:
             hidden = layer.conv(chunk)
-            activated: Tensor = layer.activation(hidden * scale + shift)
-            return activated.to(hidden.dtype)
+            moved = torch.addcmul(shift, hidden.float(), scale)
+            activated: Tensor = layer.activation(moved.to(hidden.dtype))
+            return activated
 
         return normalised
 
@@ -139,10 +146,14 @@ def _input_chunks(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> 
 
 def validate_waveform(input_values: Tensor, frame_samples: int) -> None:
     """Raise ModelError for a waveform that is too short for one frame, or holds NaN or infinity."""
+    _validate_length(input_values, frame_samples)
+    if not bool(input_values.isfinite().all()):
+        raise ModelError("`input_values` must be finite, got NaN or infinity")
+
+
+def _validate_length(input_values: Tensor, frame_samples: int) -> None:
     if input_values.shape[-1] < frame_samples:
         raise ModelError(
             f"`input_values` must have at least {frame_samples} samples, one frame, "
             f"got {input_values.shape[-1]}"
         )
-    if not bool(input_values.isfinite().all()):
-        raise ModelError("`input_values` must be finite, got NaN or infinity")

@@ -7,26 +7,29 @@ from typing import Any, ClassVar, Self
 
 from torch import Tensor
 from transformers import (
-    AutoConfig,
     HubertConfig,
     HubertForCTC,
     HubertForSequenceClassification,
     HubertModel,
+    PreTrainedConfig,
     PreTrainedModel,
 )
 
-from lightning_modules.attention import IMPLEMENTATIONS, check_implementation
+from lightning_modules.attention import check_implementation
 from lightning_modules.attention.interface import localize
-from lightning_modules.checkpoints import OF_THE_CLASS
+from lightning_modules.checkpoints import OF_THE_CLASS, load_pretrained
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.configuration import LHubertConfig
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 
 DEFAULT_IMPLEMENTATION = "local_blocked"
+LIBRARY_DEFAULTS = (None, "sdpa")
+# What hidden frames become; a checkpoint that is not for pre-training may lack it.
+MASK_VECTORS = ("masked_spec_embed", "hubert.masked_spec_embed")
 
 
-class FromHubert:
-    """Conversion between a class of HuBERT and the one of L-HuBERT that was made of it."""
+class LocalHubert:
+    """What L-HuBERT's classes add to HuBERT's: conversion both ways, and only local kernels."""
 
     hubert_class: ClassVar[Any]
 
@@ -41,24 +44,26 @@ class FromHubert:
         """Give HuBERT's weights a window; none is lost, added or renamed.
 
         Args:
-            source: Folder or hub name of a HuBERT checkpoint, or a model in memory; of either any
-                class with a HuBERT in it. A head that the source has not, or of another shape, is
-                random.
+            source: Folder or hub name of a HuBERT checkpoint, loaded in float32 and evaluation
+                mode, or a model in memory, whose dtype, device and mode are kept; of either any
+                class with a HuBERT in it. A head that it has not, or of another shape, is random.
             attention_window: Total width in frames, even; one for all layers, or one per layer.
             implementation: Kernel of the attention, one of `IMPLEMENTATIONS`.
             fields: Fields of the configuration to replace.
 
         Raises:
-            ModelError: A window is impossible, the implementation unknown, or the source of
-                another architecture.
+            ModelError: A window is impossible, the implementation unknown, or the source missing,
+                damaged, incomplete or of another architecture.
         """
         local_class: Any = cls
-        is_model = isinstance(source, PreTrainedModel)
-        plain = source.config if is_model else AutoConfig.from_pretrained(source)
-        config = local_config(plain, attention_window, implementation, **fields)
-        if is_model:
-            return _with_weights_of(source, local_class(config))  # type: ignore[no-any-return]
-        return local_class.from_pretrained(source, config=config)  # type: ignore[no-any-return]
+        check_implementation(implementation)
+        if not isinstance(source, PreTrainedModel):
+            fields |= {"attention_window": attention_window, "_attn_implementation": implementation}
+            model = load_pretrained(local_class, source, fields, MASK_VECTORS, ("hubert",))
+            return model.eval()  # type: ignore[no-any-return]
+        config = local_config(source.config, attention_window, **fields)
+        config._attn_implementation = implementation
+        return _with_weights_of(source, local_class(config))  # type: ignore[no-any-return]
 
     def to_hubert(self) -> Any:
         """Return plain HuBERT with these weights, in a model of its own."""
@@ -66,6 +71,15 @@ class FromHubert:
         left_out = (*OF_THE_CLASS, "attention_window")
         fields = {k: v for k, v in local.config.to_dict().items() if k not in left_out}
         return _with_weights_of(local, self.hubert_class(HubertConfig(**fields)))
+
+    def set_attn_implementation(self, attn_implementation: Any, *more: Any, **named: Any) -> None:
+        """Choose another kernel of local attention; others would quietly attend to everything.
+
+        Raises:
+            ModelError: Local attention has no such implementation.
+        """
+        check_implementation(attn_implementation)
+        super().set_attn_implementation(attn_implementation, *more, **named)  # type: ignore[misc]
 
 
 def _with_weights_of(source: Any, model: Any) -> Any:
@@ -78,38 +92,28 @@ def _with_weights_of(source: Any, model: Any) -> Any:
     if shapes == wanted:
         model.load_state_dict(weights)
     else:
-        model.base_model.load_state_dict(source.base_model.state_dict())
+        report = model.base_model.load_state_dict(source.base_model.state_dict(), strict=False)
+        lacking = {*report.missing_keys, *report.unexpected_keys} - set(MASK_VECTORS)
+        if lacking:
+            raise ModelError(f"`source` must have the weights of a HuBERT, not so {min(lacking)}")
     return model.to(source.device, source.dtype).train(source.training)
 
 
 def local_config(
-    config: HubertConfig, attention_window: int | list[int], implementation: str, **fields: Any
+    config: PreTrainedConfig, attention_window: int | list[int], **fields: Any
 ) -> LHubertConfig:
     """Return L-HuBERT's configuration for the weights of a HuBERT.
 
     Raises:
-        ModelError: As `FromHubert.from_hubert`.
+        ModelError: The configuration is of another architecture, or a window is impossible.
     """
     if config.model_type not in ("hubert", "lhubert"):
         raise ModelError(f"`source` must be a HuBERT, got a {config.model_type} model")
-    check_implementation(implementation)
     given = {name: value for name, value in config.to_dict().items() if name not in OF_THE_CLASS}
-    local = LHubertConfig(**(given | {"attention_window": attention_window} | fields))
-    local._attn_implementation = implementation
-    return local
+    return LHubertConfig(**(given | {"attention_window": attention_window} | fields))
 
 
-def _localize(model: Any, config: LHubertConfig) -> None:
-    """Give the attention of a model its windows.
-
-    The implementation is never saved with a model, so what is not one of ours means: the usual.
-    """
-    chosen = config._attn_implementation
-    implementation = chosen if chosen in IMPLEMENTATIONS else DEFAULT_IMPLEMENTATION
-    localize(model, config.attention_window, implementation)
-
-
-class LHubertModel(FromHubert, HubertModel):
+class LHubertModel(LocalHubert, HubertModel):
     """HuBERT's encoder with a window in every layer; long recordings need no gradients to fit.
 
     Without gradients the convolutional front end runs in chunks, with the same result.
@@ -121,11 +125,24 @@ class LHubertModel(FromHubert, HubertModel):
     def __init__(self, config: LHubertConfig) -> None:
         """Build the model with random weights."""
         super().__init__(config)
-        self.feature_extractor.__class__ = ChunkedFeatureEncoder
-        _localize(self, config)
+        _make_local(self)
+
+    def _get_feature_vector_attention_mask(
+        self, feature_vector_length: int, attention_mask: Any
+    ) -> Any:
+        frames = self._get_feat_extract_output_lengths(attention_mask.shape[-1])
+        if attention_mask.dim() != 2 or int(frames) != feature_vector_length:
+            raise ModelError(
+                "`attention_mask` must be (batch, samples), one per sample of the waveform, "
+                f"got shape {tuple(attention_mask.shape)} for {feature_vector_length} frames"
+            )
+        mask = super()._get_feature_vector_attention_mask(feature_vector_length, attention_mask)
+        # The library takes all frames of a sample that is too short for one to be real.
+        real: Any = self._get_feat_extract_output_lengths(attention_mask.sum(-1))
+        return mask & (real > 0)[:, None]
 
 
-class LHubertForCTC(FromHubert, HubertForCTC):
+class LHubertForCTC(LocalHubert, HubertForCTC):
     """L-HuBERT with a letter per frame."""
 
     config_class = LHubertConfig
@@ -134,10 +151,10 @@ class LHubertForCTC(FromHubert, HubertForCTC):
     def __init__(self, config: LHubertConfig, target_lang: str | None = None) -> None:
         """Build the model with random weights."""
         super().__init__(config, target_lang)
-        self.hubert = LHubertModel(config)  # in place of the one that the library has built
+        _make_local(self.hubert)
 
 
-class LHubertForSequenceClassification(FromHubert, HubertForSequenceClassification):
+class LHubertForSequenceClassification(LocalHubert, HubertForSequenceClassification):
     """L-HuBERT with one class per recording."""
 
     config_class = LHubertConfig
@@ -146,13 +163,25 @@ class LHubertForSequenceClassification(FromHubert, HubertForSequenceClassificati
     def __init__(self, config: LHubertConfig) -> None:
         """Build the model with random weights."""
         super().__init__(config)
-        self.hubert = LHubertModel(config)  # in place of the one that the library has built
+        _make_local(self.hubert)
+
+
+def _make_local(model: Any) -> None:
+    """Turn a HuBERT that was just built into an L-HuBERT, whose parts are the same.
+
+    The implementation is not saved with a model: the library's default stands for ours.
+    """
+    model.__class__ = LHubertModel
+    model.feature_extractor.__class__ = ChunkedFeatureEncoder
+    chosen = model.config._attn_implementation
+    implementation = DEFAULT_IMPLEMENTATION if chosen in LIBRARY_DEFAULTS else chosen
+    localize(model, model.config.attention_window, implementation)
 
 
 def encode_features(
     model: Any,
     features: Tensor,
-    attention_mask: Tensor | None = None,
+    frame_mask: Tensor | None = None,
     mask_time_indices: Tensor | None = None,
 ) -> Tensor:
     """Compute what `HubertModel.forward` computes after its convolutions.
@@ -160,18 +189,13 @@ def encode_features(
     Args:
         model: HuBERT or L-HuBERT.
         features: (batch, channels, frames), of the feature encoder.
-        attention_mask: (batch, samples), nonzero = real; None = all are.
+        frame_mask: (batch, frames) bool, True = real; None = all are.
         mask_time_indices: (batch, frames) bool, True = the model sees its mask vector.
 
     Returns:
         (batch, frames, hidden)
     """
-    features = features.transpose(1, 2)
-    if attention_mask is not None:
-        attention_mask = model._get_feature_vector_attention_mask(
-            features.shape[1], attention_mask.long()
-        )
-    hidden = model.feature_projection(features)
+    hidden = model.feature_projection(features.transpose(1, 2))
     hidden = model._mask_hidden_states(hidden, mask_time_indices=mask_time_indices)
-    encoded: Tensor = model.encoder(hidden, attention_mask=attention_mask).last_hidden_state
+    encoded: Tensor = model.encoder(hidden, attention_mask=frame_mask).last_hidden_state
     return encoded

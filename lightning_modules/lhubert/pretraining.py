@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import HubertModel, HubertPreTrainedModel
+from transformers import HubertModel, HubertPreTrainedModel, initialization
 from transformers.utils.generic import ModelOutput
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.configuration import LHubertConfig
-from lightning_modules.lhubert.modeling import FromHubert, LHubertModel, encode_features
+from lightning_modules.lhubert.modeling import LHubertModel, LocalHubert, encode_features
 
 PROJECTION_SIZE = 256
 TEMPERATURE = 0.1
@@ -47,23 +47,24 @@ class HubertForPreTraining(HubertPreTrainedModel):
         """Build the model with random weights.
 
         Raises:
-            ModelError: `config.num_clusters` is not a positive number.
+            ModelError: `config.num_clusters` is not a positive number, or the configuration
+                takes masking from the model.
         """
         super().__init__(config)
-        num_clusters = getattr(config, "num_clusters", None)
-        if not isinstance(num_clusters, int) or num_clusters < 1:
-            raise ModelError(
-                f"`num_clusters` of the configuration must be at least 1, got {num_clusters!r}"
-            )
+        num_clusters = _num_clusters(config)
         self.hubert = self._build_backbone(config)
         self.final_proj = nn.Linear(config.hidden_size, PROJECTION_SIZE)
         self.label_embeddings = nn.Parameter(torch.empty(num_clusters, PROJECTION_SIZE))
-        nn.init.uniform_(self.label_embeddings)
         self.feature_grad_mult = getattr(config, "feature_grad_mult", FEATURE_GRAD_MULT)
         self.post_init()
 
     def _build_backbone(self, config: Any) -> HubertModel:
         return HubertModel(config)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, HubertForPreTraining):  # a parameter that is no layer's
+            initialization.uniform_(module.label_embeddings)
 
     def forward(
         self,
@@ -77,29 +78,36 @@ class HubertForPreTraining(HubertPreTrainedModel):
         Args:
             input_values: (batch, samples) at 16 kHz.
             attention_mask: (batch, samples), nonzero = real sample; None = all are.
-            mask_time_indices: (batch, frames) bool, True = hidden and to be predicted.
+            mask_time_indices: (batch, frames) bool, True = hidden and to be predicted, unless it
+                is padding; None hides nothing, in training mode too.
             labels: (batch, frames) int64, the cluster of every frame; below zero is not predicted.
 
         Returns:
             The loss only with `labels`.
 
         Raises:
-            ModelError: `labels` come without `mask_time_indices`, or with another shape.
+            ModelError: `labels` come without `mask_time_indices`, or one of them has another shape
+                or dtype.
         """
         features = self.hubert.feature_extractor(input_values)
         features = _ScaledGradient.apply(features, self.feature_grad_mult)
-        hidden = encode_features(self.hubert, features, attention_mask, mask_time_indices)
+        shape = (features.shape[0], features.shape[2])
+        is_hidden = _hidden_frames(mask_time_indices, shape, features.device)
+        frame_mask = None
+        if attention_mask is not None:
+            reduce: Any = self.hubert._get_feature_vector_attention_mask
+            frame_mask = reduce(shape[1], attention_mask.long())
+            is_hidden = is_hidden & frame_mask
+        hidden = encode_features(self.hubert, features, frame_mask, is_hidden)
         logits = self._logits(hidden)
         if labels is None:
             return PreTrainingOutput(logits=logits)
         if mask_time_indices is None:
             raise ModelError("`labels` need `mask_time_indices`: which frames are to be predicted")
-        if labels.shape != logits.shape[:2]:
-            raise ModelError(
-                f"`labels` must have the shape (batch, frames) = {tuple(logits.shape[:2])}, "
-                f"got {tuple(labels.shape)}"
-            )
-        chosen = mask_time_indices & (labels >= 0)
+        _validate_shape("labels", labels, shape)
+        if labels.dtype != torch.int64:
+            raise ModelError(f"`labels` must be of dtype torch.int64, got {labels.dtype}")
+        chosen = is_hidden & (labels >= 0)
         num_masked = chosen.sum()
         loss = functional.cross_entropy(logits[chosen], labels[chosen], reduction="sum")
         # After the gradient was scaled, so that this one is scaled too; padded frames count.
@@ -118,7 +126,41 @@ class HubertForPreTraining(HubertPreTrainedModel):
             return ours @ table.T / TEMPERATURE
 
 
-class LHubertForPreTraining(FromHubert, HubertForPreTraining):
+def _num_clusters(config: Any) -> int:
+    num_clusters = getattr(config, "num_clusters", None)
+    if not isinstance(num_clusters, int) or num_clusters < 1:
+        raise ModelError(
+            f"`num_clusters` of the configuration must be at least 1, got {num_clusters!r}"
+        )
+    # Otherwise the library ignores the mask it is given, or has no vector to write.
+    if not config.apply_spec_augment:
+        raise ModelError("`apply_spec_augment` must be true for pre-training, got false")
+    if not (config.mask_time_prob > 0 or config.mask_feature_prob > 0):
+        raise ModelError(
+            "`mask_time_prob` must be above zero for pre-training, got "
+            f"{config.mask_time_prob}: without it there is no vector for hidden frames"
+        )
+    return num_clusters
+
+
+def _hidden_frames(mask: Tensor | None, shape: tuple[int, int], device: torch.device) -> Tensor:
+    if mask is None:
+        # Given none, the library draws one of its own in training, also over padding.
+        return torch.zeros(shape, dtype=torch.bool, device=device)
+    _validate_shape("mask_time_indices", mask, shape)
+    if mask.dtype != torch.bool:
+        raise ModelError(f"`mask_time_indices` must be of dtype torch.bool, got {mask.dtype}")
+    return mask
+
+
+def _validate_shape(name: str, values: Tensor, shape: tuple[int, int]) -> None:
+    if tuple(values.shape) != shape:
+        raise ModelError(
+            f"`{name}` must have the shape (batch, frames) = {shape}, got {tuple(values.shape)}"
+        )
+
+
+class LHubertForPreTraining(LocalHubert, HubertForPreTraining):
     """L-HuBERT with the same head."""
 
     config_class = LHubertConfig

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_modules.attention.interface import find_windows
+from lightning_modules.attention import IMPLEMENTATIONS
+from lightning_modules.attention.interface import find_implementations, find_windows
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.features import validate_waveform
 from lightning_modules.lhubert.modeling import LHubertModel
@@ -44,12 +45,15 @@ def encode_recording(
         (frames, hidden), the last hidden states.
 
     Raises:
-        ModelError: The model is in training mode, or the waveform is too short or not finite.
+        ModelError: The model is in training mode or has no local attention, or the waveform is
+            too short or not finite.
     """
     if model.training:
         raise ModelError("`model` must be in evaluation mode: call `model.eval()` first")
     if waveform.dim() != 1:
         raise ModelError(f"`waveform` must be (samples,), got shape {tuple(waveform.shape)}")
+    if not find_implementations(model) <= set(IMPLEMENTATIONS):
+        raise ModelError(f"`model` must have local attention, got a {type(model).__name__}")
     extractor, encoder = _parts(model)
     validate_waveform(waveform, extractor.frame_samples)
     hidden = _project(model, extractor(waveform[None])[0], chunk_frames)
@@ -117,39 +121,58 @@ class HiddenStateFiles:
         layers: Which ones; 0 is the input of the first layer.
         num_frames: Frames of the recording.
         hidden_size: Width of the states.
+
+    Raises (at the end of the context):
+        ModelError: A layer was not handed over as a whole.
     """
 
     def __init__(
         self, folder: str | Path, layers: Sequence[int], num_frames: int, hidden_size: int
     ) -> None:
-        """Open one file per layer, under a temporary name."""
+        """Remember what to write; files are opened with the context."""
         self.folder = Path(folder)
+        self.shape = (num_frames, hidden_size)
+        self._written = dict.fromkeys(layers, 0)
+        self._states: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Open one file per layer, under a temporary name."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        shape = (num_frames, hidden_size)
-        self._states = {
-            layer: np.lib.format.open_memmap(self._partial(layer), "w+", np.float32, shape)
-            for layer in layers
-        }
+        try:
+            for layer in self._written:
+                self._states[layer] = np.lib.format.open_memmap(
+                    self._partial(layer), "w+", np.float32, self.shape
+                )
+        except BaseException:
+            self._remove()
+            raise
+        return self
 
     def __call__(self, layer: int, first_frame: int, hidden: Tensor) -> None:
         """Write a chunk of a layer; of other layers, nothing."""
         if layer in self._states:
             values = hidden.float().cpu().numpy()
             self._states[layer][first_frame : first_frame + len(values)] = values
-
-    def __enter__(self) -> Self:
-        """Return the sink."""
-        return self
+            self._written[layer] += len(values)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Name the files, or remove them after an error."""
-        for layer, states in self._states.items():
-            states.flush()
-            if kind is None:
-                self._partial(layer).replace(self.folder / f"layer-{layer}.npy")
-            else:
-                self._partial(layer).unlink()
-        self._states = {}
+        lacking = [layer for layer, frames in self._written.items() if frames != self.shape[0]]
+        if kind is not None or lacking:
+            self._remove()
+        if kind is None and lacking:
+            raise ModelError(
+                f"`layers` must be handed over with all {self.shape[0]} frames, got "
+                f"{self._written[lacking[0]]} of layer {lacking[0]}"
+            )
+        for layer in list(self._states):
+            self._states.pop(layer).flush()
+            self._partial(layer).replace(self.folder / f"layer-{layer}.npy")
+
+    def _remove(self) -> None:
+        self._states.clear()
+        for layer in self._written:
+            self._partial(layer).unlink(missing_ok=True)
 
     def _partial(self, layer: int) -> Path:
         return self.folder / f".layer-{layer}.npy.partial"
