@@ -3,8 +3,8 @@
 Every implementation against dense fused attention, transformers' Longformer kernel, the
 local-attention package and, on CUDA, flash attention; forward, and forward with backward; and
 against the limit: the operations inside the band at the rate of a 1024-square matrix multiplication
-in the same run. Then `local_blocked` against dense fused attention alone, from length 1 on. Runs of
-all contenders alternate, so that drift hits all. Memory is the peak of a process of its own.
+in the same run. Runs of all contenders alternate, so that drift hits all. Memory is the peak of a
+process of its own.
 """
 
 import argparse
@@ -32,11 +32,11 @@ from profiling.machine import available_threads, cpu_name, library_versions
 from profiling.memory import PeakMemory, return_freed_pages
 
 LENGTHS = (1000, 2000, 4000, 8000)
-SHORT_LENGTHS = (1, 10, 20, 40, 60, 80, 100, 120, 150, 200, 300, 500, 700)
+MEMORY_LENGTH = 4000
 WINDOWS = (32, 100)
 PHASES = ("forward", "forward+backward")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-ROUNDS = 7
+ROUNDS = 5
 SECONDS_PER_ROUND = 0.2
 LONGEST = {"local_masked": 2000}  # the oracle, which is quadratic in time and memory
 Run = Callable[[], Any]
@@ -104,16 +104,14 @@ def time_alternating(runs: dict[Any, Run], device: str) -> dict[Any, float]:
     return {key: statistics.median(values) for key, values in times.items()}
 
 
-def measure(
-    tokens: int, window: int, dtype_name: str, device: str, names: list[str] | None = None
-) -> list[dict[str, Any]]:
-    """Time the contenders, or those named; return a row for each and phase."""
+def measure(tokens: int, window: int, dtype_name: str, device: str) -> list[dict[str, Any]]:
+    """Time the contenders; return a row for each and phase."""
     dtype = DTYPES[dtype_name]
     known = contenders(tokens, window, dtype, device)
     runs: dict[tuple[str, str], Run] = {}
     rows: list[dict[str, Any]] = []
     where = {"tokens": tokens, "window": window, "dtype": dtype_name}
-    for name in names or [n for n in known if tokens <= LONGEST.get(n, tokens)]:
+    for name in [n for n in known if tokens <= LONGEST.get(n, tokens)]:
         for phase in PHASES:
             run = make_run(name, tokens, window, dtype, device, phase)
             reason = why_not(run)
@@ -146,10 +144,10 @@ def measure_memory(task: tuple[str, int, int, str, str, str]) -> float:
 
 
 def add_memory(rows: list[dict[str, Any]], device: str) -> None:
-    """Add the peak of every row that has a time."""
+    """Add the peak of every row of one length that has a time."""
     context = start_server()
     for row in rows:
-        if "ms" in row:
+        if "ms" in row and row["tokens"] == MEMORY_LENGTH:
             what = [row[name] for name in ("name", "tokens", "window", "dtype", "phase")]
             task = (*what, device)
             outcome = run_in_child(context, "benchmarks.local_attention:measure_memory", task, 300)
@@ -164,16 +162,12 @@ def main() -> None:
     arguments = parser.parse_args()
     device = arguments.device
     torch.manual_seed(0)
-    rows, short = [], []
+    rows = []
     for window in WINDOWS:
         for dtype_name in DTYPES:
             for tokens in LENGTHS:
                 print(f"{dtype_name}, {tokens} tokens, window {window}", flush=True)
                 rows += measure(tokens, window, dtype_name, device)
-        for tokens in (*SHORT_LENGTHS, *LENGTHS):
-            print(f"against dense attention, {tokens} tokens, window {window}", flush=True)
-            names = ["dense sdpa", "local_blocked"]
-            short += measure(tokens, window, "float32", device, names)
     add_memory(rows, device)
     stored = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -181,11 +175,10 @@ def main() -> None:
         "threads": available_threads(),
         "versions": library_versions(),
         "rows": rows,
-        "short": short,
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
     name = f"local_attention-{device}"
-    (arguments.out / f"{name}.json").write_text(json.dumps(stored, indent=1) + "\n")
+    (arguments.out / f"{name}.json").write_text(json.dumps(stored) + "\n")
     (arguments.out / f"{name}.md").write_text(as_markdown(stored))
     plot(rows, arguments.out / f"{name}.png")
     print(as_markdown(stored))

@@ -10,11 +10,11 @@ RIVALS = ("longformer", "local-attention", "dense sdpa")
 
 
 def as_markdown(stored: dict[str, Any]) -> str:
-    """Return the machine, geometric means, short lengths and every single figure."""
+    """Return the machine, geometric means, what could not run, and every single figure."""
     rows = [row for row in stored["rows"] if "ms" in row]
     parts = [str(stored[name]) for name in ("machine", "date", "versions")]
     lines = [f"{', '.join(parts)}, {stored['threads']} threads."]
-    lines += ["", *means(rows), "", *against_dense(stored["short"]), "", *refusals(stored["rows"])]
+    lines += ["", *means(rows), "", *refusals(stored["rows"])]
     lines += ["", *single_figures(rows)]
     return "\n".join(lines) + "\n"
 
@@ -54,21 +54,6 @@ def _milliseconds(rows: Rows, name: str, dtype: str) -> dict[tuple[str, int, int
 def _mean(values: Any) -> str:
     listed = list(values)
     return f"{statistics.geometric_mean(listed):.2f}" if listed else "-"
-
-
-def against_dense(rows: Rows) -> list[str]:
-    """Return the time of `local_blocked` over that of dense fused attention, length by length."""
-    ours, dense = (_milliseconds(rows, name, "float32") for name in ("local_blocked", "dense sdpa"))
-    panels = sorted({(window, phase) for phase, _, window in ours})
-    lines = [
-        "| time over dense, tokens | " + " | ".join(f"w{w}, {phase}" for w, phase in panels) + " |",
-        "|---" * (len(panels) + 1) + "|",
-    ]
-    for tokens in sorted({tokens for _, tokens, _ in ours}):
-        places = [(phase, tokens, window) for window, phase in panels]
-        cells = [f"{ours[place] / dense[place]:.2f}" for place in places]
-        lines.append(f"| {tokens:,} | " + " | ".join(cells) + " |")
-    return lines
 
 
 def refusals(rows: Rows) -> list[str]:

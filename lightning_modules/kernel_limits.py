@@ -56,3 +56,4 @@ def _limit_of_varlen(use: KernelUse) -> str | None:
 
 
 _LIMITS = {"local_flex": _limit_of_flex, "local_varlen": _limit_of_varlen}
+LIMITED = frozenset(_LIMITS)

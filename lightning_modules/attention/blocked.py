@@ -20,6 +20,7 @@ BLOCK = {"cpu": 32}
 BLOCK_ELSEWHERE = 128
 # What a further piece costs, in scores: the call, its mask, and joining the outputs.
 PIECE_COST = 4000
+PIECE_COST_IN_TRAINING = 10_000  # and the gradients of its keys are added to the others'
 MOST_QUERIES = 1024  # of a piece that is a single block
 # Bands of pieces that have been needed; only so many, and none that is large.
 _BANDS: dict[tuple[Any, ...], Tensor] = {}
@@ -55,9 +56,14 @@ def blocked_attention(
     if half_window >= tokens - 1:
         return _attend_to_all(query, key, value, key_padding_mask, dropout_p)
     block = BLOCK.get(query.device.type, BLOCK_ELSEWHERE)
-    pieces = plan_pieces(tokens, half_window, block)
-    whole = len(pieces) == 1
-    parts = (query, key, value) if whole else _Cut.apply(query, key, value, pieces)
+    is_training = torch.is_grad_enabled() and query.requires_grad
+    cost = PIECE_COST_IN_TRAINING if is_training else PIECE_COST
+    pieces = plan_pieces(tokens, half_window, block, cost)
+    if len(pieces) == 1:
+        mask = _mask(pieces[0], half_window, query, key_padding_mask)
+        output = functional.scaled_dot_product_attention(query, key, value, mask, dropout_p)
+        return _without_padding(output, key_padding_mask)
+    parts = _Cut.apply(query, key, value, pieces)
     outputs = []
     for number, piece in enumerate(pieces):
         queries, keys, values = parts[3 * number : 3 * number + 3]
@@ -66,8 +72,8 @@ def blocked_attention(
             queries, keys, values, attn_mask=mask, dropout_p=dropout_p
         )
         outputs.append(output.transpose(1, 2).reshape(batch, -1, heads, head_dim))
-    joined = outputs[0] if whole else torch.cat(outputs, 1)
-    return _without_padding(joined.transpose(1, 2), key_padding_mask)
+    joined = torch.cat(outputs, 1).transpose(1, 2)
+    return _without_padding(joined, key_padding_mask)
 
 
 def _attend_to_all(
@@ -90,13 +96,16 @@ def _without_padding(output: Tensor, key_padding_mask: Tensor | None) -> Tensor:
 
 
 @lru_cache(maxsize=1024)
-def plan_pieces(tokens: int, half_window: int, block: int) -> tuple[Piece, ...]:
+def plan_pieces(
+    tokens: int, half_window: int, block: int, piece_cost: int = PIECE_COST
+) -> tuple[Piece, ...]:
     """Cut the tokens so that few scores are computed, or not at all where that is quicker.
 
     Args:
         tokens: Length of the input.
         half_window: Tokens seen on each side.
         block: Queries of a block.
+        piece_cost: What a further piece costs, in scores.
 
     Returns:
         The pieces in order; every query is in exactly one, and its keys are all there.
@@ -123,7 +132,7 @@ def plan_pieces(tokens: int, half_window: int, block: int) -> tuple[Piece, ...]:
             )
         )
     choices = [_in_slabs(pieces, tokens, half_window) for pieces in choices]
-    return min(choices, key=lambda pieces: sum(piece.num_scores + PIECE_COST for piece in pieces))
+    return min(choices, key=lambda pieces: sum(piece.num_scores + piece_cost for piece in pieces))
 
 
 def _in_slabs(pieces: tuple[Piece, ...], tokens: int, half_window: int) -> tuple[Piece, ...]:
