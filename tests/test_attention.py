@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from lightning_modules.attention import local_attention
-from lightning_modules.attention.blocked import plan_pieces
+from lightning_modules.attention.pieces import plan_pieces
 
 HERE = ["local_blocked", "local_masked"]  # for the others see test_device_attention.py
 FASTER = ["local_blocked"]

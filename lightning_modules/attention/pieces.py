@@ -1,0 +1,81 @@
+"""Where local attention in blocks cuts its tokens; arithmetic alone."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+# What a further piece costs, in scores: the call, its mask, and joining the outputs.
+PIECE_COST = 4000
+PIECE_COST_IN_TRAINING = 10_000  # and the gradients of its keys are added to the others'
+MOST_QUERIES = 1024  # of a piece that is a single block
+
+
+@dataclass(frozen=True)
+class Piece:
+    """So many blocks of queries, one after the other, and the keys that each of them sees."""
+
+    first_query: int
+    num_queries: int
+    first_key: int
+    num_keys: int
+    num_blocks: int = 1
+
+    @property
+    def num_scores(self) -> int:
+        """Scores that are computed, those outside the band included."""
+        return self.num_blocks * self.num_queries * self.num_keys
+
+
+@lru_cache(maxsize=1024)
+def plan_pieces(
+    tokens: int, half_window: int, block: int, piece_cost: int = PIECE_COST
+) -> tuple[Piece, ...]:
+    """Cut the tokens so that few scores are computed, or not at all where that is quicker.
+
+    Args:
+        tokens: Length of the input.
+        half_window: Tokens seen on each side.
+        block: Queries of a block.
+        piece_cost: What a further piece costs, in scores.
+
+    Returns:
+        The pieces in order; every query is in exactly one, and its keys are all there.
+    """
+    choices: list[tuple[Piece, ...]] = [(Piece(0, tokens, 0, tokens),)]
+    edge = -(-half_window // block) * block
+    num_blocks = (tokens - 2 * edge) // block
+    if num_blocks >= 1:
+        last = tokens - edge - num_blocks * block
+        choices.append(
+            (
+                Piece(0, edge, 0, edge + half_window),
+                Piece(edge, block, edge - half_window, block + 2 * half_window, num_blocks),
+                Piece(tokens - last, last, tokens - last - half_window, last + half_window),
+            )
+        )
+    elif tokens > 2 * half_window:
+        middle = tokens // 2
+        rest = tokens - middle
+        choices.append(
+            (
+                Piece(0, middle, 0, middle + half_window),
+                Piece(middle, rest, middle - half_window, rest + half_window),
+            )
+        )
+    choices = [_in_slabs(pieces, tokens, half_window) for pieces in choices]
+    return min(choices, key=lambda pieces: sum(piece.num_scores + piece_cost for piece in pieces))
+
+
+def _in_slabs(pieces: tuple[Piece, ...], tokens: int, half_window: int) -> tuple[Piece, ...]:
+    """Cut single pieces with many queries: their masks would grow with the square of the window."""
+    cut: list[Piece] = []
+    for piece in pieces:
+        if piece.num_blocks > 1 or piece.num_queries <= MOST_QUERIES:
+            cut.append(piece)
+            continue
+        for first in range(0, piece.num_queries, MOST_QUERIES):
+            first_query = piece.first_query + first
+            num_queries = min(MOST_QUERIES, piece.num_queries - first)
+            first_key = max(0, first_query - half_window)
+            last_key = min(tokens, first_query + num_queries + half_window)
+            cut.append(Piece(first_query, num_queries, first_key, last_key - first_key))
+    return tuple(cut)
