@@ -142,7 +142,7 @@ def _part(
     distributions = _distributions(material.manifest, modality)
     places = []
     phases = [phase for phase in PHASES if any(curve.phase == phase for curve in curves)]
-    for judged, metric in JUDGED.items():
+    for judged, metric in _drawn(curves).items():
         for phase in phases:
             chart = ChartInput(
                 modality=modality,
@@ -169,6 +169,15 @@ def _part(
         distributions=distributions,
         shares=_shares(rows, distributions),
     )
+
+
+def _drawn(curves: Sequence[Curve]) -> dict[str, str]:
+    """Return the metrics that have charts: what a sweep was not asked for would be empty ones."""
+    return {
+        judged: metric
+        for judged, metric in JUDGED.items()
+        if any(curve.measured(metric) or curve.out_of_memory(metric) for curve in curves)
+    } or dict(JUDGED)
 
 
 def _choices(rows: Sequence[Row]) -> dict[str, str]:

@@ -49,6 +49,15 @@ def test_a_report_has_a_page_pictures_and_event_files_and_leaves_nothing_else() 
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_metric_that_was_not_measured_has_no_empty_charts(tmp_path: Path) -> None:
+    counts = []
+    for left_out in ((), ("throughput_samples_per_s", "throughput_tokens_per_s")):
+        rows = [row | dict.fromkeys(left_out) for row in small_rows() if row["status"] == "ok"]
+        build_report(tmp_path, rows, sample_tipping_points(rows), {})
+        counts.append(len(charts_of((tmp_path / "report.html").read_text())))
+    assert counts == [6, 4]
+
+
 def test_rebuilding_replaces_what_was_there(tmp_path: Path) -> None:
     rows = small_rows()
     for name in ("figures/stale.png", "tensorboard/stale/events.out.tfevents.1"):
