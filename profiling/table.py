@@ -220,7 +220,11 @@ def _rich_table(section: Section) -> Table:
         if line.efficient != previous:
             table.add_row(Text(line.efficient, style="bold"))
         names = "\n".join(f"  {name}" for name in line.comparisons)
-        cells = [Text(cell.text, style=CELL_STYLES.get(cell.verdict, "")) for cell in line.cells]
+        # Said again for each comparison: a blank would look like nothing measured.
+        cells = [
+            Text("\n".join([cell.text] * len(line.comparisons)), CELL_STYLES.get(cell.verdict, ""))
+            for cell in line.cells
+        ]
         table.add_row(Text(names), *cells)
         previous = line.efficient
     return table
