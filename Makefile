@@ -44,7 +44,7 @@ format: .venv/ready ## Format the code.
 
 lock: .venv/ready ## Write requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate -o requirements.lock
+		--no-header --no-annotate -o requirements.lock
 
 clean: ## Remove the environment and everything that was made.
 	rm -rf .venv .venv-versions runs lightning_logs build *.egg-info

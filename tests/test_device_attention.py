@@ -86,6 +86,12 @@ def test_limits_of_other_devices_and_formats_are_known_in_advance():
     assert limit_of("local_blocked", elsewhere) is None
 
 
+GPU_KERNELS = [
+    (name, dtype)
+    for name in sorted(set(IMPLEMENTATIONS) - {"local_masked"})
+    for dtype in (torch.float32, torch.bfloat16)
+    if limit_of(name, KernelUse("cuda", dtype != torch.float32, True, False)) is None
+]
 GPU_CASES = [
     (1, 2, None),
     (77, 20, [77, 13]),
@@ -96,13 +102,9 @@ GPU_CASES = [
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("implementation", sorted(set(IMPLEMENTATIONS) - {"local_masked"}))
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("implementation", "dtype"), GPU_KERNELS)
 @pytest.mark.parametrize(("tokens", "window", "lengths"), GPU_CASES)
 def test_on_a_gpu_every_kernel_equals_the_oracle(implementation, dtype, tokens, window, lengths):
-    use = KernelUse("cuda", dtype != torch.float32, needs_gradients=True, has_dropout=False)
-    if limit_of(implementation, use) is not None:
-        pytest.skip(f"{implementation}: {limit_of(implementation, use)}")
     inputs = tensors((2, 3, tokens, 64), dtype, "cuda")
     mask = None
     if lengths is not None:

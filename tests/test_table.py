@@ -72,6 +72,9 @@ def test_comparisons_that_agree_in_every_metric_share_a_line() -> None:
     (line,) = build_sections([CROSSES, other])[0].lines
     assert line.comparisons == ("library vs eager", "best vs best")
     assert [cell.text for cell in line.cells][1:] == ["not measured", "not measured"]
+    # On the terminal each has its answers: a blank would look like nothing measured.
+    shown = tipping_points_as_text([CROSSES, other]).splitlines()
+    assert sum("not measured" in line for line in shown) == 2
     two = build_sections([CROSSES, other | {"verdict": "undecided"}])[0].lines
     assert len(two) == 2
 
