@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from statistics import median
@@ -152,6 +152,15 @@ class Curve:
         return [
             point for point in self.points if point.status == "oom" and metric not in point.values
         ]
+
+
+def drawn_metrics(curves: Sequence[Curve]) -> dict[str, str]:
+    """Return the judged metrics that have charts: what was not asked for would be empty ones."""
+    return {
+        judged: metric
+        for judged, metric in JUDGED.items()
+        if any(curve.measured(metric) or curve.out_of_memory(metric) for curve in curves)
+    } or dict(JUDGED)
 
 
 def family_of(variant: str, attention_window: int | None, checkpoint: str | None = None) -> str:

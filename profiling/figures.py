@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from profiling.curves import (
     COSTS,
-    JUDGED,
     METRICS,
     UNITS,
     Contender,
     Curve,
     Row,
     Setting,
+    drawn_metrics,
     safe_name,
     spaced_lengths,
 )
@@ -100,9 +100,10 @@ def _picture(
     figure = Figure(figsize=(13, 6.4), dpi=RESOLUTION)
     figure.subplots_adjust(**MARGINS)
     FigureCanvasAgg(figure)
-    panels = figure.subplots(2, len(JUDGED), sharex=True, height_ratios=(3, 2), squeeze=False)
+    metrics = drawn_metrics(curves)
+    panels = figure.subplots(2, len(metrics), sharex=True, height_ratios=(3, 2), squeeze=False)
     unit = UNITS.get(curves[0].modality, "")
-    for column, (metric, name) in enumerate(JUDGED.items()):
+    for column, (metric, name) in enumerate(metrics.items()):
         _draw_measured(panels[0][column], curves, styles, name)
         panels[0][column].set_title(f"{metric}, {METRICS[name]}")
         chosen = [row for row in rows if row["metric"] == metric]

@@ -11,7 +11,18 @@ from markupsafe import Markup
 
 from profiling.chart_traces import ChartInput, comparison_choice
 from profiling.charts import build_chart
-from profiling.curves import JUDGED, METRICS, PHASES, UNITS, Contender, Curve, Row, Setting, finite
+from profiling.curves import (
+    JUDGED,
+    METRICS,
+    PHASES,
+    UNITS,
+    Contender,
+    Curve,
+    Row,
+    Setting,
+    drawn_metrics,
+    finite,
+)
 from profiling.length_shares import share_beyond
 from profiling.page_tables import ROW_COLUMNS, find_noise, find_problems, tabulate_rows
 from profiling.palette import (
@@ -142,7 +153,7 @@ def _part(
     distributions = _distributions(material.manifest, modality)
     places = []
     phases = [phase for phase in PHASES if any(curve.phase == phase for curve in curves)]
-    for judged, metric in _drawn(curves).items():
+    for judged, metric in drawn_metrics(curves).items():
         for phase in phases:
             chart = ChartInput(
                 modality=modality,
@@ -169,15 +180,6 @@ def _part(
         distributions=distributions,
         shares=_shares(rows, distributions),
     )
-
-
-def _drawn(curves: Sequence[Curve]) -> dict[str, str]:
-    """Return the metrics that have charts: what a sweep was not asked for would be empty ones."""
-    return {
-        judged: metric
-        for judged, metric in JUDGED.items()
-        if any(curve.measured(metric) or curve.out_of_memory(metric) for curve in curves)
-    } or dict(JUDGED)
 
 
 def _choices(rows: Sequence[Row]) -> dict[str, str]:
