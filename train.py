@@ -12,11 +12,10 @@ from typing import Any, NoReturn
 # Lightning calls names of jsonargparse that will change; nothing that a user could act on.
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 
-from lightning import Trainer
+from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from datamodules.base import ModalityData
 from lightning_modules.base import VariantModule
 from lightning_modules.variants import VARIANTS
 from profiling.arguments import one_sentence
@@ -44,7 +43,7 @@ class TrainParser(LightningArgumentParser):
     def error(self, message: str, ex: Any = None) -> NoReturn:
         """Print one sentence to stderr and exit with status 2."""
         sentence = one_sentence(
-            message, known_settings(VariantModule) | known_settings(ModalityData)
+            message, known_settings(LightningModule) | known_settings(LightningDataModule)
         )
         for setting, choices in CLASSES.items():
             if sentence.startswith(f"`{setting}` must be the path of a class"):
@@ -89,17 +88,21 @@ class TrainCLI(LightningCLI):
         Raises:
             SettingsError: They are of different modalities, or texts are too long for the model.
         """
-        if self.model.modality != self.datamodule.modality:
+        if isinstance(self.model, VariantModule):
+            self._compare(self.model)
+
+    def _compare(self, model: VariantModule) -> None:
+        if model.modality != self.datamodule.modality:
             raise SettingsError(
-                f"`data` must be {self.model.modality} for {self.model.variant}, "
+                f"`data` must be {model.modality} for {model.variant}, "
                 f"got {self.datamodule.modality}"
             )
-        if self.model.modality == "text":
+        if model.modality == "text":
             longest = self.datamodule.lengths().values[-1]
-            if longest > self.model.max_length:
+            if longest > model.max_length:
                 raise SettingsError(
                     f"`model.init_args.max_length` must be at least {longest}, the longest text of "
-                    f"`data` (which `data.init_args.max_length` cuts), got {self.model.max_length}"
+                    f"`data` (which `data.init_args.max_length` cuts), got {model.max_length}"
                 )
 
 
@@ -138,8 +141,8 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     try:
         TrainCLI(
-            VariantModule,
-            ModalityData,
+            LightningModule,
+            LightningDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
             seed_everything_default=0,

@@ -24,10 +24,11 @@ LIBRISPEECH_NAME = re.compile(r"\d+-\d+-\d+\.flac")
 
 @dataclass(frozen=True)
 class Recording:
-    """An audio file and its length in samples at 16 kHz."""
+    """An audio file, its length in samples at 16 kHz, and its name within the source."""
 
     path: Path
     num_samples: int
+    name: str = ""
 
 
 def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[Recording]:
@@ -35,7 +36,8 @@ def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[R
     path, layout = _resolve(source, layout)
     if layout == "manifest":
         return _readable(_manifest_lines(path), _parse_line, bad_samples)
-    return _readable(list_files(path, layout), _read_header, bad_samples)
+    files = list_files(path, layout)
+    return _readable(files, lambda file: _read_header(file, path), bad_samples)
 
 
 def list_paths(source: str, layout: str) -> list[Path]:
@@ -77,8 +79,8 @@ def resampled_length(num_samples: int, rate_hz: int) -> int:
     return -(-num_samples * SAMPLE_RATE_HZ // rate_hz)
 
 
-def decode(recording: Recording, num_samples: int) -> Tensor:
-    """Decode the first `num_samples` 16 kHz samples, mixed to mono, (num_samples,) float32.
+def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Tensor:
+    """Decode `num_samples` 16 kHz samples from one on, mixed to mono, (num_samples,) float32.
 
     Raises:
         BadSampleError: the file cannot be decoded, or is not as long as it was listed.
@@ -88,18 +90,24 @@ def decode(recording: Recording, num_samples: int) -> Tensor:
     try:
         with soundfile.SoundFile(recording.path) as file:
             _check_length(recording, file)
-            # A tenth of a second more, so that the resampling filter sees what follows.
-            wanted = -(-num_samples * file.samplerate // SAMPLE_RATE_HZ) + file.samplerate // 10
-            samples = file.read(min(wanted, file.frames), dtype="float32", always_2d=True)
             rate_hz = file.samplerate
-            complete = len(samples) == min(wanted, file.frames)
+            # What is resampled is decoded from its beginning: only there do the grids of both
+            # rates meet for every rate.
+            skipped = first_sample if rate_hz == SAMPLE_RATE_HZ else 0
+            last_sample = first_sample + num_samples
+            # A tenth of a second more, so that the resampling filter sees what follows.
+            end = min(-(-last_sample * rate_hz // SAMPLE_RATE_HZ) + rate_hz // 10, file.frames)
+            file.seek(skipped)
+            samples = file.read(end - skipped, dtype="float32", always_2d=True)
+            complete = len(samples) == end - skipped
     except (soundfile.SoundFileError, OSError) as error:
         raise _unreadable(recording.path, error) from error
     if not complete:
         raise BadSampleError(f"audio file {recording.path} is damaged: it ends too early")
     if not np.isfinite(samples).all():
         raise BadSampleError(f"audio file {recording.path} is damaged: it holds NaN or infinity")
-    return _resample(torch.from_numpy(samples).mean(1), rate_hz)[:num_samples]
+    first = first_sample - skipped
+    return _resample(torch.from_numpy(samples).mean(1), rate_hz)[first : first + num_samples]
 
 
 def _check_length(recording: Recording, file: Any) -> None:
@@ -145,10 +153,10 @@ def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:
         raise BadSampleError(
             f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line[:80]!r}"
         )
-    return _long_enough(Recording(folder / name, int(count)))
+    return _long_enough(Recording(folder / name, int(count), name))
 
 
-def _read_header(path: Path) -> Recording:
+def _read_header(path: Path, source: Path) -> Recording:
     import soundfile
 
     try:
@@ -158,7 +166,8 @@ def _read_header(path: Path) -> Recording:
         raise _unreadable(path, error) from error
     if size < promised:
         raise BadSampleError(f"audio file {path} is damaged: it has {size} bytes of {promised}")
-    return _long_enough(Recording(path, resampled_length(header.frames, header.samplerate)))
+    num_samples = resampled_length(header.frames, header.samplerate)
+    return _long_enough(Recording(path, num_samples, path.relative_to(source).as_posix()))
 
 
 def _promised_bytes(path: Path) -> int:

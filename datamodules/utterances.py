@@ -1,0 +1,265 @@
+"""What all data for training on speech share: utterances, batches by seconds, loaders that resume."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from lightning import LightningDataModule
+from torch import Generator
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.base import Batch, generator_for
+from datamodules.batching import hold_out
+from datamodules.errors import BadSampleError, DataError, validate_choice, validate_minimum
+from datamodules.geometry import SAMPLE_RATE_HZ, frames_for_samples
+from datamodules.real import MASKS, BadSamples
+from datamodules.recordings import LAYOUTS, Recording, list_recordings
+from datamodules.resumable import ResumableLoader
+from datamodules.seconds_batches import (
+    FRAME_SECONDS,
+    BatchDraw,
+    Batches,
+    EvaluationBatches,
+    Processes,
+    TrainingBatches,
+)
+
+Layout = Literal["auto", "datasets", "folder", "librispeech", "manifest"]
+
+
+class UtteranceReader(ABC):
+    """Reads the utterances of one source; picklable, because loader processes get a copy.
+
+    Args:
+        recordings: The audio files.
+        frames: Length of every one in frames, as far as it is used.
+        bad_samples: What to do with a damaged one.
+    """
+
+    def __init__(
+        self, recordings: Sequence[Recording], frames: Sequence[int], bad_samples: BadSamples
+    ) -> None:
+        self.recordings = recordings
+        self.frames = frames
+        self.bad_samples = bad_samples
+
+    @abstractmethod
+    def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
+        """Read one utterance, without a batch dimension.
+
+        Args:
+            index: Which recording.
+            draw: The batch that it is for: to what length all are cut or padded.
+            generator: Source of chance for crops and masks.
+
+        Raises:
+            BadSampleError: It is damaged.
+        """
+
+    @abstractmethod
+    def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
+        """Make a batch of what `read` returned."""
+
+
+class UtteranceSet(Dataset[Batch]):
+    """Some utterances of a reader, read a batch at a time.
+
+    Crops and masks depend on the seed, the epoch and the utterance alone, so that any number of
+    processes and of loader workers and a run that was resumed see the same data.
+
+    Args:
+        reader: Reads them.
+        indices: Which of the recordings.
+        seed: Chooses crops and masks.
+    """
+
+    def __init__(self, reader: UtteranceReader, indices: Sequence[int], seed: int) -> None:
+        self.reader = reader
+        self.indices = indices
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, draw: BatchDraw) -> Batch:
+        """Return a batch, with `index` (batch,) int64 beside what the reader gives; or nothing.
+
+        Raises:
+            DataError: None of its utterances can be read.
+        """
+        read = [found for place in draw.positions if (found := self._read(place, draw)) is not None]
+        if read:
+            indices, samples = zip(*read, strict=True)
+            batch = self.reader.collate(list(samples), draw)
+            return {**batch, "index": torch.tensor(indices)}
+        if draw.positions:
+            raise DataError(f"all {len(draw.positions)} utterances of a batch are damaged")
+        return {}
+
+    def _read(self, position: int, draw: BatchDraw) -> tuple[int, Batch] | None:
+        index = self.indices[position]
+        generator = generator_for(self.seed, index, MASKS, draw.epoch)
+        try:
+            return index, self.reader.read(index, draw, generator)
+        except BadSampleError as error:
+            self.reader.bad_samples.handle(error)
+            return None
+
+
+class UtteranceData(LightningDataModule, ABC):
+    """Recordings to train on; sources for validation and testing may be others.
+
+    Args:
+        source: Folder of audio at any depth, manifest (first line the root folder, the others
+            `path<TAB>samples`), or a `datasets` hub name or saved folder; the training recordings,
+            all of them for `labels` and `predict`.
+        val_source: The same for validation; None holds out `hold_out_fraction` of `source`.
+        test_source: The same for testing; None tests what validation has.
+        layout: What the sources are; `auto` takes a folder or a manifest, `librispeech` only files
+            named speaker-chapter-utterance.flac.
+        on_bad_sample: `stop` at a damaged file or manifest line, or `skip` and count it.
+        batch_seconds: Audio in one training batch of all processes together, padding included.
+        eval_batch_seconds: Audio in one batch of validation, test or prediction of one process.
+        max_seconds: Longest utterance that is used in training: what a longer one is, the kind of
+            data says; None uses all.
+        hold_out_fraction: Share of `source` for validation.
+        num_workers: Loader processes; 0 loads in the main one.
+        seed: Chooses order, crops and masks.
+    """
+
+    modality = "speech"
+
+    def __init__(  # noqa: PLR0913  (every setting of a YAML block is an argument)
+        self,
+        source: str,
+        val_source: str | None = None,
+        test_source: str | None = None,
+        layout: Layout = "auto",
+        on_bad_sample: Literal["stop", "skip"] = "stop",
+        batch_seconds: float = 87.5,
+        eval_batch_seconds: float = 87.5,
+        max_seconds: float | None = None,
+        hold_out_fraction: float = 0.01,
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        validate_choice("layout", layout, LAYOUTS)
+        for name, value in {
+            "batch_seconds": batch_seconds,
+            "eval_batch_seconds": eval_batch_seconds,
+            "max_seconds": max_seconds,
+        }.items():
+            if value is not None:
+                validate_minimum(name, value, FRAME_SECONDS)
+        validate_minimum("num_workers", num_workers, 0)
+        validate_minimum("seed", seed, 0)
+        self.source = source
+        self.val_source = val_source
+        self.test_source = test_source
+        self.layout = layout
+        self.on_bad_sample = on_bad_sample
+        self.batch_seconds = batch_seconds
+        self.eval_batch_seconds = eval_batch_seconds
+        self.max_seconds = max_seconds
+        self.hold_out_fraction = hold_out_fraction
+        self.num_workers = num_workers
+        self.seed = seed
+
+    @abstractmethod
+    def make_reader(
+        self, split: str, recordings: list[Recording], bad_samples: BadSamples
+    ) -> UtteranceReader:
+        """Make the reader of a split: `train`, `val`, `test` or `predict`.
+
+        Raises:
+            DataError: What belongs to the recordings is missing or does not match them.
+        """
+
+    @cached_property
+    def train_reader(self) -> UtteranceReader:
+        """The opened training source; opened at first use, so that building costs nothing."""
+        return self._open("train", self.source)
+
+    @cached_property
+    def val_reader(self) -> UtteranceReader:
+        """The opened validation source."""
+        return self._open("val", self.val_source) if self.val_source else self.train_reader
+
+    @cached_property
+    def test_reader(self) -> UtteranceReader:
+        """The opened test source."""
+        return self._open("test", self.test_source) if self.test_source else self.val_reader
+
+    @cached_property
+    def predict_reader(self) -> UtteranceReader:
+        """The opened source, for `labels` and `predict`."""
+        return self._open("predict", self.source)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the training utterances, shuffled anew in every epoch."""
+        reader, indices = self.train_reader, self._train_indices()
+        frames = [reader.frames[index] for index in indices]
+        budget = int(self.batch_seconds / FRAME_SECONDS)
+        order = TrainingBatches(frames, budget, self.seed, self._processes())
+        return ResumableLoader(UtteranceSet(reader, indices, self.seed), order, self.num_workers)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the validation utterances, always with the same crops and masks."""
+        if self.val_source:
+            return self._eval_loader(self.val_reader)
+        return self._eval_loader(self.train_reader, self._held_out())
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Return the test utterances."""
+        return self._eval_loader(self.test_reader) if self.test_source else self.val_dataloader()
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return all utterances of `source`."""
+        return self._eval_loader(self.predict_reader)
+
+    def _open(self, split: str, source: str) -> UtteranceReader:
+        bad_samples = BadSamples(self.on_bad_sample)
+        recordings = list_recordings(source, self.layout, bad_samples)
+        if not recordings:
+            raise DataError(f"`source` {source} holds no recordings that can be used")
+        return self.make_reader(split, recordings, bad_samples)
+
+    def _train_indices(self) -> list[int]:
+        count = len(self.train_reader.frames)
+        if self.val_source:
+            return list(range(count))
+        indices, _ = hold_out(count, self.hold_out_fraction)
+        if not indices:
+            raise DataError(
+                f"`source` {self.source} must hold at least 2 recordings, one of them for "
+                f"validation unless `val_source` is given, got {count}"
+            )
+        return indices
+
+    def _held_out(self) -> list[int]:
+        return hold_out(len(self.train_reader.frames), self.hold_out_fraction)[1]
+
+    def _eval_loader(
+        self, reader: UtteranceReader, indices: Sequence[int] | None = None
+    ) -> DataLoader[Any]:
+        chosen = range(len(reader.frames)) if indices is None else indices
+        frames = [reader.frames[index] for index in chosen]
+        budget = int(self.eval_batch_seconds / FRAME_SECONDS)
+        order: Batches = EvaluationBatches(frames, budget, self._processes())
+        return ResumableLoader(UtteranceSet(reader, chosen, self.seed), order, self.num_workers)
+
+    def _processes(self) -> Processes:
+        if self.trainer is None:
+            return Processes()
+        return Processes(self.trainer.world_size, self.trainer.global_rank)
+
+
+def used_frames(recording: Recording, max_seconds: float | None) -> int:
+    """Return the frames of a recording, at most those of `max_seconds`."""
+    limit = recording.num_samples
+    if max_seconds is not None:
+        limit = min(limit, int(max_seconds * SAMPLE_RATE_HZ))
+    return frames_for_samples(limit)

@@ -1,0 +1,139 @@
+"""HuBERT and L-HuBERT for every task of training, from random weights or a checkpoint."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import (
+    HubertConfig,
+    HubertForCTC,
+    HubertForSequenceClassification,
+    HubertModel,
+)
+
+from lightning_modules.base import ENCODER_SIZES
+from lightning_modules.checkpoints import load_pretrained
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert import (
+    HubertForPreTraining,
+    LHubertConfig,
+    LHubertForCTC,
+    LHubertForPreTraining,
+    LHubertForSequenceClassification,
+    LHubertModel,
+)
+from lightning_modules.lhubert.features import ChunkedFeatureEncoder
+from lightning_modules.lhubert.modeling import MASK_VECTORS
+from lightning_modules.speech import CONV_WIDTHS, NUM_CONV_LAYERS
+from lightning_modules.variants import find_variant, validate_settings
+
+# By task, for plain HuBERT and for L-HuBERT.
+CLASSES: dict[str, tuple[Any, Any]] = {
+    "encoder": (HubertModel, LHubertModel),
+    "pretraining": (HubertForPreTraining, LHubertForPreTraining),
+    "ctc": (HubertForCTC, LHubertForCTC),
+    "classification": (HubertForSequenceClassification, LHubertForSequenceClassification),
+}
+# Weights of the pre-training head, in a checkpoint or in a model, that a change of it leaves random.
+PRETRAINING_HEAD = ("label_embeddings",)
+
+
+@dataclass(frozen=True)
+class SpeechModelSettings:
+    """Which model to train.
+
+    Args:
+        variant: "hubert" or "lhubert".
+        size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
+        attention_window: Total width in frames, even, one for all layers or one per layer; only for
+            lhubert; None = the checkpoint's, or 100.
+        implementation: Attention kernel; None = the variant's default.
+        checkpoint: Folder or hub name of a HuBERT or L-HuBERT; None = random weights. A head that
+            it has not, or of another shape, is random.
+        model_fields: Fields of the transformers configuration to replace, such as `layerdrop`.
+    """
+
+    variant: str = "hubert"
+    size: str = "tiny"
+    attention_window: int | list[int] | None = None
+    implementation: str | None = None
+    checkpoint: str | None = None
+    model_fields: dict[str, Any] = field(default_factory=dict)
+
+
+def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any) -> Any:
+    """Build a model of transformers in float32 and training mode.
+
+    Args:
+        task: One of `CLASSES`.
+        settings: Which model.
+        defaults: Fields of the configuration that the task wants, unless the settings have them.
+
+    Raises:
+        ModelError: A setting is wrong, or the checkpoint is missing, damaged or of another model.
+    """
+    _validate(settings)
+    is_local = settings.variant == "lhubert"
+    model_class = CLASSES[task][is_local]
+    fields = defaults | settings.model_fields
+    kernel = settings.implementation or find_variant("speech", settings.variant).default
+    fields["_attn_implementation"] = kernel
+    if is_local and settings.attention_window is not None:
+        fields["attention_window"] = settings.attention_window
+    if settings.checkpoint is not None:
+        converted = ("hubert",) if is_local else ()
+        model = load_pretrained(model_class, settings.checkpoint, fields, MASK_VECTORS, converted)
+    else:
+        model = _build_random(model_class, settings.size, fields)
+    backbone = model.base_model
+    # Of both variants, so that what is compared is their attention.
+    backbone.feature_extractor.__class__ = ChunkedFeatureEncoder
+    return model.train()
+
+
+def _validate(settings: SpeechModelSettings) -> None:
+    if settings.variant == "hubert" and settings.attention_window is not None:
+        validate_settings("speech", "hubert", attention_window=2)  # says that it takes none
+    validate_settings("speech", settings.variant, settings.size, settings.implementation)
+    known = set(LHubertConfig().to_dict())
+    unknown = sorted(set(settings.model_fields) - known)
+    if unknown:
+        raise ModelError(
+            f"`model_fields` must be fields of a HuBERT configuration, got {unknown[0]!r}"
+        )
+
+
+def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
+    shape = {"conv_dim": (CONV_WIDTHS[size],) * NUM_CONV_LAYERS} | ENCODER_SIZES[size].fields
+    config_class = model_class.config_class
+    kernel = fields.pop("_attn_implementation")
+    try:
+        config = config_class(**(shape | fields))
+    except ModelError:
+        raise
+    except (TypeError, ValueError) as problem:
+        reason = str(problem).strip().splitlines()[-1].strip()
+        raise ModelError(
+            f"`model_fields` do not make a HuBERT configuration: {reason}"
+        ) from problem
+    config._attn_implementation = kernel
+    model = model_class(config)
+    initialise_positions(model.base_model)
+    return model
+
+
+@torch.no_grad()
+def initialise_positions(backbone: Any) -> None:
+    """Draw the positional convolution from N(0, sqrt(4 / (kernel * width))), its bias zero.
+
+    transformers leaves torch's uniform default, with which pre-training learns less.
+
+    Source: fairseq's `make_conv_pos`; pytorch/audio#2716.
+    """
+    conv: nn.Conv1d = backbone.encoder.pos_conv_embed.conv
+    deviation = math.sqrt(4 / (conv.kernel_size[0] * conv.in_channels))
+    conv.weight = torch.empty_like(conv.weight).normal_(0, deviation)  # through the weight norm
+    if conv.bias is not None:
+        conv.bias.zero_()
