@@ -1,7 +1,7 @@
 """Batches by seconds: similar lengths together, the same for any number of processes.
 
-A step of training has one global batch, which depends on the seed and the epoch alone; each process
-takes its share of the utterances. Every epoch is shuffled anew and has as many batches as any other.
+A step of training has one global batch, which depends on the seed and the epoch alone; each
+process takes its share of the utterances. Every epoch is shuffled anew, into as many batches.
 """
 
 from collections.abc import Iterator, Sequence

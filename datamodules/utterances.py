@@ -1,4 +1,4 @@
-"""What all data for training on speech share: utterances, batches by seconds, loaders that resume."""
+"""What all data for training on speech share: sources, utterances, loaders that resume."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

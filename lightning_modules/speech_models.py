@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import (
-    HubertConfig,
     HubertForCTC,
     HubertForSequenceClassification,
     HubertModel,
@@ -36,8 +35,6 @@ CLASSES: dict[str, tuple[Any, Any]] = {
     "ctc": (HubertForCTC, LHubertForCTC),
     "classification": (HubertForSequenceClassification, LHubertForSequenceClassification),
 }
-# Weights of the pre-training head, in a checkpoint or in a model, that a change of it leaves random.
-PRETRAINING_HEAD = ("label_embeddings",)
 
 
 @dataclass(frozen=True)
