@@ -17,22 +17,34 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lightning_modules.base import VariantModule
+from lightning_modules.resume import RandomStates
 from lightning_modules.variants import VARIANTS
 from profiling.arguments import one_sentence
 from profiling.errors import SettingsError, find_mistake
 
 MODELS = [
-    variant.path.replace(":", ".") for group in VARIANTS.values() for variant in group.values()
+    *(variant.path.replace(":", ".") for group in VARIANTS.values() for variant in group.values()),
+    "lightning_modules.classification.ClassificationModule",
+    "lightning_modules.ctc.CtcModule",
+    "lightning_modules.masked_prediction.MaskedPrediction",
+    "lightning_modules.superb.SuperbAsr",
+    "lightning_modules.unit_extractor.UnitExtractor",
 ]
 DATA = [
+    "datamodules.keywords.KeywordSpeech",
+    "datamodules.pretraining.PretrainingSpeech",
+    "datamodules.recording_data.RecordingData",
     "datamodules.speech.SpeechData",
     "datamodules.synthetic.SyntheticSpeech",
     "datamodules.synthetic.SyntheticText",
     "datamodules.synthetic.SyntheticVision",
     "datamodules.text.TextData",
+    "datamodules.transcribed.TranscribedSpeech",
     "datamodules.vision.ImageData",
 ]
 CLASSES = {"model": MODELS, "data": DATA}
+# Of the data, for models that have such an argument.
+TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
 # What Lightning itself understands in place of a file.
 CHECKPOINT_WORDS = ("best", "hpc", "last")
 
@@ -52,14 +64,44 @@ class TrainParser(LightningArgumentParser):
         sys.exit(2)
 
 
+class LabelTrainer(Trainer):
+    """Lightning's Trainer with one more thing to do."""
+
+    def labels(self, model: LightningModule, datamodule: LightningDataModule) -> None:
+        """Turn recordings into cluster labels, in files that pre-training reads.
+
+        Raises:
+            SettingsError: Model or data are not for labelling.
+        """
+        from datamodules.recording_data import RecordingData
+        from lightning_modules.unit_extractor import UnitExtractor
+
+        for setting, given, wanted in (
+            ("model", model, UnitExtractor),
+            ("data", datamodule, RecordingData),
+        ):
+            if not isinstance(given, wanted):
+                raise SettingsError(
+                    f"`{setting}` must be {wanted.__module__}.{wanted.__qualname__} for `labels`, "
+                    f"got {type(given).__name__}"
+                )
+        self.predict(model, datamodule=datamodule, return_predictions=False)
+        if self.is_global_zero:
+            print(model.summary)
+
+
 class TrainCLI(LightningCLI):
     """LightningCLI over the variants and datamodules of this project."""
 
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Add `labels` to Lightning's own."""
+        return LightningCLI.subcommands() | {"labels": {"model", "datamodule"}}
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Let the data tell the module what its head tells apart."""
-        parser.link_arguments(
-            "data.num_classes", "model.init_args.num_classes", apply_on="instantiate"
-        )
+        """Let the data tell the module what its head tells apart, as far as it asks for it."""
+        for name in TOLD_BY_DATA:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, then look at the checkpoint before Lightning reads settings out of it."""
@@ -68,6 +110,8 @@ class TrainCLI(LightningCLI):
         validate_checkpoint(chosen.get("ckpt_path"))
         if chosen.get("return_predictions", False) is None:  # Lightning keeps all in memory then
             chosen["return_predictions"] = False
+        if "weights_only" in chosen:  # a checkpoint may be of anyone
+            chosen["weights_only"] = True
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer; what it says of its settings is one sentence.
@@ -145,7 +189,9 @@ def main(arguments: list[str] | None = None) -> int:
             LightningDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
+            trainer_class=LabelTrainer,
             seed_everything_default=0,
+            trainer_defaults={"callbacks": [RandomStates()]},
             parser_class=TrainParser,
             save_config_kwargs={"overwrite": True},
             args=arguments,

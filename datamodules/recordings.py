@@ -2,21 +2,22 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from datamodules.audio_headers import read_length, resampled_length, unreadable
 from datamodules.errors import BadSampleError, DataError
 from datamodules.files import find_files, resolve_source
 from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from datamodules.real import BadSamples
 
 Entry = TypeVar("Entry")
-LAYOUTS = ("auto", "folder", "librispeech", "manifest")
+LAYOUTS = ("auto", "datasets", "folder", "librispeech", "manifest")
 SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
 # speaker-chapter-utterance, wherever in the tree of subset/speaker/chapter `source` begins
 LIBRISPEECH_NAME = re.compile(r"\d+-\d+-\d+\.flac")
@@ -24,32 +25,57 @@ LIBRISPEECH_NAME = re.compile(r"\d+-\d+-\d+\.flac")
 
 @dataclass(frozen=True)
 class Recording:
-    """An audio file, its length in samples at 16 kHz, and its name within the source."""
+    """A recording of a source.
+
+    Args:
+        path: The audio file; of one that is no file, what messages call it.
+        num_samples: Length in samples at 16 kHz.
+        name: What it is called within the source.
+        opener: Opens one that is no file; picklable.
+    """
 
     path: Path
     num_samples: int
     name: str = ""
+    opener: Callable[[], BinaryIO | Path] | None = field(default=None, compare=False)
+
+    def open(self) -> BinaryIO | Path:
+        """Return what a library for audio opens."""
+        return self.path if self.opener is None else self.opener()
 
 
 def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[Recording]:
-    """List the recordings of a folder or a manifest, in a fixed order, decoding nothing."""
-    path, layout = _resolve(source, layout)
+    """List the recordings of a source, in a fixed order, decoding nothing."""
+    if layout == "datasets":
+        from datamodules.datasets_source import list_rows
+
+        return list_rows(source, bad_samples)
+    path, layout = resolve_layout(source, layout)
     if layout == "manifest":
-        return _readable(_manifest_lines(path), _parse_line, bad_samples)
+        return collect(_manifest_lines(path), _parse_line, bad_samples)
     files = list_files(path, layout)
-    return _readable(files, lambda file: _read_header(file, path), bad_samples)
+    return collect(files, lambda file: read_header(file, path), bad_samples)
 
 
 def list_paths(source: str, layout: str) -> list[Path]:
     """Return the manifest, if there is one, and all audio files, opening none of them."""
-    path, layout = _resolve(source, layout)
+    if layout == "datasets":
+        from datamodules.datasets_source import list_tables
+
+        return list_tables(source)
+    path, layout = resolve_layout(source, layout)
     if layout != "manifest":
         return list_files(path, layout)
     lines = _manifest_lines(path)
     return [path, *(folder / line.rpartition("\t")[0] for _, _, folder, line in lines)]
 
 
-def _resolve(source: str, layout: str) -> tuple[Path, str]:
+def resolve_layout(source: str, layout: str) -> tuple[Path, str]:
+    """Return where a source of files is, and what `auto` stands for.
+
+    Raises:
+        DataError: It does not exist, or is of another kind.
+    """
     path = resolve_source(source)
     if not path.exists():
         raise DataError(f"`source` must be a folder of audio or a manifest, {path} does not exist")
@@ -74,11 +100,6 @@ def list_files(path: Path, layout: str) -> list[Path]:
     return files
 
 
-def resampled_length(num_samples: int, rate_hz: int) -> int:
-    """Return how many 16 kHz samples `num_samples` samples become."""
-    return -(-num_samples * SAMPLE_RATE_HZ // rate_hz)
-
-
 def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Tensor:
     """Decode `num_samples` 16 kHz samples from one on, mixed to mono, (num_samples,) float32.
 
@@ -88,7 +109,7 @@ def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Ten
     import soundfile
 
     try:
-        with soundfile.SoundFile(recording.path) as file:
+        with soundfile.SoundFile(recording.open()) as file:
             _check_length(recording, file)
             rate_hz = file.samplerate
             # What is resampled is decoded from its beginning: only there do the grids of both
@@ -101,7 +122,7 @@ def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Ten
             samples = file.read(end - skipped, dtype="float32", always_2d=True)
             complete = len(samples) == end - skipped
     except (soundfile.SoundFileError, OSError) as error:
-        raise _unreadable(recording.path, error) from error
+        raise unreadable(recording.path, error, recording.opener is None) from error
     if not complete:
         raise BadSampleError(f"audio file {recording.path} is damaged: it ends too early")
     if not np.isfinite(samples).all():
@@ -153,38 +174,25 @@ def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:
         raise BadSampleError(
             f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line[:80]!r}"
         )
-    return _long_enough(Recording(folder / name, int(count), name))
+    return long_enough(Recording(folder / name, int(count), name))
 
 
-def _read_header(path: Path, source: Path) -> Recording:
-    import soundfile
+def read_header(path: Path, source: Path) -> Recording:
+    """Read the length of an audio file; its name is the path from `source` on.
 
-    try:
-        header = soundfile.info(path)
-        promised, size = _promised_bytes(path), path.stat().st_size
-    except (soundfile.SoundFileError, OSError) as error:
-        raise _unreadable(path, error) from error
-    if size < promised:
-        raise BadSampleError(f"audio file {path} is damaged: it has {size} bytes of {promised}")
-    num_samples = resampled_length(header.frames, header.samplerate)
-    return _long_enough(Recording(path, num_samples, path.relative_to(source).as_posix()))
+    Raises:
+        BadSampleError: It is damaged, or too short for a frame.
+    """
+    num_samples = read_length(path, path)
+    return long_enough(Recording(path, num_samples, path.relative_to(source).as_posix()))
 
 
-def _promised_bytes(path: Path) -> int:
-    """Return where the samples of a wav file must end; the library reads what there is of them."""
-    with path.open("rb") as file:
-        if file.read(12)[:4] != b"RIFF":
-            return 0
-        while header := file.read(8):
-            length = int.from_bytes(header[4:], "little")
-            if header[:4] == b"data":
-                # Programs that write to a pipe do not know the length, and put a huge one.
-                return file.tell() + length if length < 0x7FFFFFFF else 0
-            file.seek(length + length % 2, 1)
-    return 0
+def long_enough(recording: Recording) -> Recording:
+    """Return a recording that has at least a frame.
 
-
-def _long_enough(recording: Recording) -> Recording:
+    Raises:
+        BadSampleError: It has not.
+    """
     if recording.num_samples < FRAME_SAMPLES:
         raise BadSampleError(
             f"audio file {recording.path} must have at least {FRAME_SAMPLES} samples at "
@@ -193,14 +201,10 @@ def _long_enough(recording: Recording) -> Recording:
     return recording
 
 
-def _unreadable(path: Path, error: Exception) -> BadSampleError:
-    reason = "it does not exist" if not path.exists() else str(error).split(": ")[-1].rstrip(".")
-    return BadSampleError(f"audio file {path} cannot be read: {reason}")
-
-
-def _readable(
+def collect(
     entries: Iterable[Entry], make: Callable[[Entry], Recording], bad_samples: BadSamples
 ) -> list[Recording]:
+    """Make recordings of entries; bad ones stop the listing or are left out."""
     recordings = []
     for entry in entries:
         try:

@@ -15,9 +15,9 @@ from datamodules.errors import DataError
 from datamodules.geometry import HOP_SAMPLES, SAMPLE_RATE_HZ
 
 FRAME_SECONDS = HOP_SAMPLES / SAMPLE_RATE_HZ
-# A bucket has lengths down to this share of its longest, and at least so many batches to shuffle.
+# A bucket has lengths down to this share of its longest; but at least so many batches, to shuffle.
 BUCKET_SHARE = 0.85
-BUCKET_BATCHES = 4
+BUCKET_BATCHES = 2
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _make_buckets(
         size = budget_frames // longest
         similar = int((frames[order] >= BUCKET_SHARE * longest).sum())
         taken = size * max(BUCKET_BATCHES, -(-similar // size))
-        if len(order) - taken < size * BUCKET_BATCHES:
+        if len(order) - taken < size:
             taken = len(order)  # too few are left for a bucket of their own
         bucket, order = order[:taken], order[taken:]
         buckets.append((bucket, -(-len(bucket) // size)))

@@ -119,7 +119,8 @@ class SpeechData(RealData):
         source: Folder with wav, flac, ogg or mp3 files at any depth, such as a LibriSpeech tree, or
             manifest (first line the root folder, the others `path<TAB>samples`, samples at 16 kHz).
         layout: What `source` is; `auto` takes a folder with all that is in it, or a manifest,
-            `librispeech` only files named speaker-chapter-utterance.flac.
+            `librispeech` only files named speaker-chapter-utterance.flac, `datasets` a folder that
+            it saved or a hub name, `name` or `name:config:split`.
         on_bad_sample: `stop` at a damaged file or manifest line, or `skip` and count it.
         batch_size: Recordings per batch of a loader.
         max_seconds: Longest part of a recording that is used, from its beginning; None uses all.
@@ -133,7 +134,7 @@ class SpeechData(RealData):
     def __init__(  # noqa: PLR0913  (every setting of a YAML block is an argument)
         self,
         source: str,
-        layout: Literal["auto", "folder", "librispeech", "manifest"] = "auto",
+        layout: Literal["auto", "datasets", "folder", "librispeech", "manifest"] = "auto",
         on_bad_sample: Literal["stop", "skip"] = "stop",
         batch_size: int = 4,
         max_seconds: float | None = None,

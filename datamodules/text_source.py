@@ -34,7 +34,7 @@ def load_texts(source: str, text_column: str, split: str, subset: str | None) ->
     """
     path = local_path(source)
     if path is None:
-        dataset = _load(source, source, name=subset, split=split)
+        dataset = load_split(source, source, name=subset, split=split)
     else:
         dataset = _load_file(path, text_column, split)
     _check_column(dataset.column_names, text_column, source)
@@ -56,7 +56,7 @@ def _load_file(path: Path, text_column: str, split: str) -> Any:
         raise DataError(f"`source` file {path} is empty")
     options = _csv_options(path, text_column) if builder == "csv" else {}
     with TemporaryDirectory(prefix="tipping-point-") as cache:
-        return _load(
+        return load_split(
             str(path),
             builder,
             data_files=glob.escape(str(path.resolve())),
@@ -113,7 +113,17 @@ def _check_column(columns: list[str], text_column: str, source: str) -> None:
         )
 
 
-def _load(source: str, builder: str, **options: Any) -> Any:
+def load_split(source: str, builder: str, **options: Any) -> Any:
+    """Call `datasets.load_dataset`, showing no progress.
+
+    Args:
+        source: What messages call it.
+        builder: What is loaded: a hub name or a kind of file.
+        options: Further arguments of `load_dataset`.
+
+    Raises:
+        DataError: It cannot be read, or has no samples.
+    """
     import datasets
 
     try:

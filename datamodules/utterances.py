@@ -62,6 +62,10 @@ class UtteranceReader(ABC):
     def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
         """Make a batch of what `read` returned."""
 
+    def for_evaluation(self) -> "UtteranceReader":
+        """Return what reads the same recordings for validation, testing and prediction."""
+        return self
+
 
 class UtteranceSet(Dataset[Batch]):
     """Some utterances of a reader, read a batch at a time.
@@ -118,7 +122,8 @@ class UtteranceData(LightningDataModule, ABC):
         val_source: The same for validation; None holds out `hold_out_fraction` of `source`.
         test_source: The same for testing; None tests what validation has.
         layout: What the sources are; `auto` takes a folder or a manifest, `librispeech` only files
-            named speaker-chapter-utterance.flac.
+            named speaker-chapter-utterance.flac, `datasets` a folder that it saved or a hub name,
+            `name` or `name:config:split`.
         on_bad_sample: `stop` at a damaged file or manifest line, or `skip` and count it.
         batch_seconds: Audio in one training batch of all processes together, padding included.
         eval_batch_seconds: Audio in one batch of validation, test or prediction of one process.
@@ -249,7 +254,8 @@ class UtteranceData(LightningDataModule, ABC):
         frames = [reader.frames[index] for index in chosen]
         budget = int(self.eval_batch_seconds / FRAME_SECONDS)
         order: Batches = EvaluationBatches(frames, budget, self._processes())
-        return ResumableLoader(UtteranceSet(reader, chosen, self.seed), order, self.num_workers)
+        utterances = UtteranceSet(reader.for_evaluation(), chosen, self.seed)
+        return ResumableLoader(utterances, order, self.num_workers)
 
     def _processes(self) -> Processes:
         if self.trainer is None:

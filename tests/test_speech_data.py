@@ -287,7 +287,10 @@ def test_wrong_sources_and_settings_are_named(tmp_path, folder):
             lambda: SpeechData(str(folder), layout="librispeech").lengths(),
             "speaker-chapter-utterance",
         ),
-        (lambda: SpeechData("x", layout="tar"), "auto, folder, librispeech, manifest, got 'tar'"),
+        (
+            lambda: SpeechData("x", layout="tar"),
+            "datasets, folder, librispeech, manifest, got 'tar'",
+        ),
         (lambda: SpeechData("x", on_bad_sample="cry"), "one of skip, stop, got 'cry'"),
         (lambda: SpeechData("x", max_seconds=0.01), "`max_seconds` must be at least 0.025"),
     ]:

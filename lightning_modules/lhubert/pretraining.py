@@ -33,11 +33,18 @@ class PreTrainingOutput(ModelOutput):
         loss: Summed over the masked frames, the penalty on the features included.
         num_masked: Masked frames, to divide by: those of all accumulated batches and processes.
         logits: (batch, frames, clusters) float32, of masked and other frames.
+        prediction_losses: (batch,) the part of the loss that is prediction, by utterance.
+        penalties: (batch,) mean square of the features, by utterance; what the loss has of it is
+            `PENALTY_WEIGHT` times their mean times `num_masked`.
+        num_masked_each: (batch,) masked frames by utterance.
     """
 
     loss: Tensor | None = None
     num_masked: Tensor | None = None
     logits: Tensor | None = None
+    prediction_losses: Tensor | None = None
+    penalties: Tensor | None = None
+    num_masked_each: Tensor | None = None
 
 
 class HubertForPreTraining(HubertPreTrainedModel):
@@ -109,11 +116,13 @@ class HubertForPreTraining(HubertPreTrainedModel):
             raise ModelError(f"`labels` must be of dtype torch.int64, got {labels.dtype}")
         chosen = is_hidden & (labels >= 0)
         num_masked = chosen.sum()
-        loss = functional.cross_entropy(logits[chosen], labels[chosen], reduction="sum")
+        losses = functional.cross_entropy(logits[chosen], labels[chosen], reduction="none")
+        of_utterance = chosen.nonzero()[:, 0]
+        prediction = losses.new_zeros(len(logits)).index_add(0, of_utterance, losses)
         # After the gradient was scaled, so that this one is scaled too; padded frames count.
-        penalty = features.float().square().mean()
-        loss = loss + PENALTY_WEIGHT * penalty * num_masked
-        return PreTrainingOutput(loss=loss, num_masked=num_masked, logits=logits)
+        penalties = features.float().square().mean((1, 2))
+        loss = prediction.sum() + PENALTY_WEIGHT * penalties.mean() * num_masked
+        return PreTrainingOutput(loss, num_masked, logits, prediction, penalties, chosen.sum(1))
 
     def _logits(self, hidden: Tensor) -> Tensor:
         """Return cosines over the temperature; normalising first needs no frames x table x size."""

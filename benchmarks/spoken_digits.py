@@ -1,0 +1,66 @@
+"""The study's table of L-HuBERT in miniature: word error rates on spoken digits, on a CPU.
+
+    python benchmarks/spoken_digits.py --recordings DIR --out runs/spoken_digits --seeds 0 1 2
+
+DIR holds short recordings named `digit_speaker_take.wav`, as in the Free Spoken Digit Dataset. The
+command may be stopped at any moment: the same one goes on with the next batch. It composes
+utterances of several digits, labels them, and then for every seed pre-trains, fine-tunes, converts
+and transcribes; what `benchmarks/spoken_digits_stages.py` lists. The table is that of
+`benchmarks/spoken_digits_table.py`.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.spoken_digits_stages import Stage, seed_stages, shared_stages
+from benchmarks.spoken_digits_table import write_results
+
+import train
+from datamodules.composing import ComposeSettings, compose
+
+
+def run(stage: Stage, folder: Path) -> None:
+    """Run the commands of a stage, unless it is done; note how long it took."""
+    done = folder / stage.name / "done.json"
+    if done.exists():
+        return
+    began = time.time()
+    for command in stage.commands(folder):
+        print("train.py", " ".join(command), flush=True)
+        if status := train.main(command):
+            sys.exit(status)
+    done.parent.mkdir(parents=True, exist_ok=True)
+    done.write_text(json.dumps({"minutes": (time.time() - began) / 60}))
+
+
+def main() -> None:
+    """Compose, train and transcribe what is missing, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recordings", required=True, help="folder of digit_speaker_take.wav")
+    parser.add_argument("--out", default="runs/spoken_digits", help="run directory")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=float, default=1.0, help="share of all training steps")
+    given = parser.parse_args()
+    sys.argv = sys.argv[:1]
+    for noisy in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning")
+    out = Path(given.out)
+    compose(given.recordings, str(out / "corpus"), ComposeSettings())
+    for stage in shared_stages():
+        run(stage, out)
+    for seed in given.seeds:
+        for stage in seed_stages(seed, given.steps):
+            run(stage, out)
+        write_results(out)
+
+
+if __name__ == "__main__":
+    main()

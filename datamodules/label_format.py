@@ -1,0 +1,151 @@
+"""The files of a label folder: their names, their facts, and where their lines are.
+
+`labels.tsv` has a line `name<TAB>count` for every recording, `labels.km` its labels in the same
+order, separated by spaces (the format of fairseq), `labels.json` the facts about all of them.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.errors import DataError
+from datamodules.geometry import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
+
+MODEL_RATE_HZ = SAMPLE_RATE_HZ // HOP_SAMPLES
+RATES_HZ = (MODEL_RATE_HZ, 2 * MODEL_RATE_HZ)
+NAMES_FILE, LABELS_FILE, FACTS_FILE = "labels.tsv", "labels.km", "labels.json"
+CHUNK_BYTES = 1 << 24
+SPACE, NEWLINE = b" \n"
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """What must be known of labels to train on them.
+
+    Args:
+        num_clusters: Labels are below it.
+        rate_hz: Labels of one second: 50, or 100 for MFCC.
+        centroids: Hash of the k-means that made them.
+        features: What was clustered, such as "mfcc" or "layer 6 of PATH".
+    """
+
+    num_clusters: int
+    rate_hz: int
+    centroids: str
+    features: str
+
+    def count_for(self, num_samples: int) -> int:
+        """Return how many labels so many samples at 16 kHz have; the same frames without centring.
+
+        A label sees 400 samples, and the next one begins 160 (100 Hz) or 320 samples later.
+        """
+        return (num_samples - FRAME_SAMPLES) // (SAMPLE_RATE_HZ // self.rate_hz) + 1
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file of a label folder, without their ends.
+
+    Raises:
+        DataError: The file is missing or empty, or its last line was cut short.
+    """
+    line = b""
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+    except OSError as error:
+        raise missing(path) from error
+    if not line.endswith(b"\n"):
+        raise DataError(f"`labels` {path} is {'cut short' if line else 'empty'}")
+
+
+def missing(path: Path) -> DataError:
+    """Return the error for a file that a label folder lacks."""
+    return DataError(
+        f"`labels` {path.parent} must be a folder that `python train.py labels` wrote, with "
+        f"{path.name}"
+    )
+
+
+def read_facts(path: Path) -> LabelFacts:
+    """Read the facts.
+
+    Raises:
+        DataError: The file is missing or damaged, or the rate is not one that fits the model.
+    """
+    try:
+        stated = json.loads(path.read_bytes())
+        facts = LabelFacts(**{field.name: stated[field.name] for field in fields(LabelFacts)})
+        is_known = isinstance(facts.num_clusters, int) and facts.num_clusters > 0
+    except OSError as error:
+        raise missing(path) from error
+    except (ValueError, KeyError, TypeError):
+        is_known = False
+    if not is_known:
+        names = ", ".join(field.name for field in fields(LabelFacts))
+        raise DataError(f"`labels` {path} must be a JSON object with {names}")
+    if facts.rate_hz not in RATES_HZ:
+        raise DataError(
+            f"`rate_hz` in {path} must be {RATES_HZ[0]} or {RATES_HZ[1]}, got {facts.rate_hz!r}"
+        )
+    return facts
+
+
+def read_names(path: Path) -> tuple[list[str], NDArray[np.int64]]:
+    """Read the names of the recordings, and how many labels each has.
+
+    Raises:
+        DataError: The file is missing, empty or damaged.
+    """
+    names, counts = [], []
+    for number, line in enumerate(read_lines(path), 1):
+        name, _, count = line.rpartition(b"\t")
+        if not name or not count.isdigit():
+            raise DataError(f"line {number} of {path} must be `name<TAB>count`, got {line[:80]!r}")
+        names.append(decode_name(name))
+        counts.append(int(count))
+    return names, np.array(counts, dtype=np.int64)
+
+
+def decode_name(name: bytes) -> str:
+    """Return the name of a recording, which may hold what is no UTF-8, as file names may."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def encode_name(name: str) -> bytes:
+    """Return what `decode_name` reads."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def find_lines(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where every line begins and the last one ends, and how many labels each has.
+
+    Raises:
+        DataError: The file is missing, empty or cut short.
+    """
+    ends: list[NDArray[np.int64]] = []
+    spaces_before: list[NDArray[np.int64]] = []
+    place = num_spaces = 0
+    last = b""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                last = chunk[-1:]
+                text = np.frombuffer(chunk, np.uint8)
+                found, spaces = np.flatnonzero(text == NEWLINE), np.flatnonzero(text == SPACE)
+                ends.append(place + found)
+                spaces_before.append(num_spaces + np.searchsorted(spaces, found))
+                place += len(chunk)
+                num_spaces += len(spaces)
+    except OSError as error:
+        raise missing(path) from error
+    if last != b"\n":
+        raise DataError(f"`labels` {path} is {'cut short' if last else 'empty'}")
+    starts = np.concatenate([[0], np.concatenate(ends) + 1])
+    counts = np.diff(np.concatenate([[0], np.concatenate(spaces_before)])) + 1
+    return starts, np.where(np.diff(starts) == 1, 0, counts)

@@ -1,0 +1,157 @@
+"""Crops of recordings with the cluster labels of their frames, for masked prediction."""
+
+import warnings
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Generator
+
+from datamodules.base import Batch
+from datamodules.errors import DataError, validate_fraction, validate_minimum
+from datamodules.geometry import (
+    HOP_SAMPLES,
+    SAMPLE_RATE_HZ,
+    frames_for_samples,
+    samples_for_frames,
+)
+from datamodules.label_files import LabelFolder
+from datamodules.masking import SPAN_FRAMES, mask_spans
+from datamodules.real import BadSamples
+from datamodules.recordings import Recording, decode
+from datamodules.seconds_batches import BatchDraw
+from datamodules.utterances import UtteranceData, UtteranceReader, used_frames
+
+MASK_PROBABILITY = 0.8  # spans times their length over frames: hides some 57 % of the frames
+LONGEST_SECONDS = 15.625  # 250,000 samples
+SHORTEST_SECONDS = 2.0
+
+
+class CropReader(UtteranceReader):
+    """Reads a part of a recording, as long as the shortest of its batch; nothing is padded.
+
+    HuBERT Base takes the statistics of its group norm over time, padding included; so it is trained
+    without any. Crops begin on the grid of the frames, where the labels fit exactly.
+
+    Source: HuBERT, Hsu et al. 2021, section IV-C.
+    """
+
+    def __init__(
+        self,
+        recordings: list[Recording],
+        max_seconds: float | None,
+        labels: LabelFolder,
+        mask_probability: float,
+        bad_samples: BadSamples,
+    ) -> None:
+        frames = [used_frames(recording, max_seconds) for recording in recordings]
+        super().__init__(recordings, frames, bad_samples)
+        self.labels = labels
+        self.mask_probability = mask_probability
+
+    def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
+        """Read a crop of `draw.shortest` frames from a random place."""
+        recording = self.recordings[index]
+        last_start = frames_for_samples(recording.num_samples) - draw.shortest
+        start = int(torch.randint(last_start + 1, (), generator=generator))
+        num_samples = samples_for_frames(draw.shortest)
+        return {
+            "input_values": decode(recording, num_samples, start * HOP_SAMPLES),
+            "mask_time_indices": mask_spans(draw.shortest, self.mask_probability, generator),
+            "labels": self.labels.labels(recording.name, start, draw.shortest),
+        }
+
+    def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
+        """Stack the crops, which are all of one length."""
+        return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+
+class PretrainingSpeech(UtteranceData):
+    """Recordings with the labels that `python train.py labels` made of them.
+
+    Args:
+        source: Training recordings: see UtteranceData.
+        labels: Folder of their labels.
+        val_labels: Folder of the labels of `val_source`, of the same k-means; None = `labels`.
+        test_labels: Folder of the labels of `test_source`; None = `val_labels`.
+        max_seconds: Longest crop; longer recordings are cropped, not left out.
+        min_seconds: Shorter recordings are left out: all crops of a batch are as long as the
+            shortest.
+        mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
+        kwargs: Settings of UtteranceData.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        labels: str,
+        val_labels: str | None = None,
+        test_labels: str | None = None,
+        max_seconds: float | None = LONGEST_SECONDS,
+        min_seconds: float = SHORTEST_SECONDS,
+        mask_probability: float = MASK_PROBABILITY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(source, max_seconds=max_seconds, **kwargs)
+        validate_fraction("mask_probability", mask_probability)
+        shortest = samples_for_frames(SPAN_FRAMES) / SAMPLE_RATE_HZ
+        validate_minimum("min_seconds", min_seconds, shortest)
+        self.labels = labels
+        self.val_labels = val_labels or labels
+        self.test_labels = test_labels or self.val_labels
+        self.min_seconds = min_seconds
+        self.mask_probability = mask_probability
+
+    @cached_property
+    def _train_labels(self) -> LabelFolder:
+        return LabelFolder(self.labels)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of clusters."""
+        return self._train_labels.facts.num_clusters
+
+    @property
+    def centroids(self) -> str:
+        """What identifies the k-means that made the labels."""
+        return self._train_labels.facts.centroids
+
+    def make_reader(
+        self, split: str, recordings: list[Recording], bad_samples: BadSamples
+    ) -> CropReader:
+        """Check the labels of a split against its recordings.
+
+        Raises:
+            DataError: Labels are missing, do not match the audio, or are of another k-means; or
+                all recordings are too short.
+        """
+        labels = self._labels_of(split)
+        long_enough = [
+            recording
+            for recording in recordings
+            if recording.num_samples >= self.min_seconds * SAMPLE_RATE_HZ
+        ]
+        if not long_enough:
+            raise DataError(
+                f"`min_seconds` {self.min_seconds:g} leaves none of {len(recordings)} recordings"
+            )
+        if left_out := len(recordings) - len(long_enough):
+            warnings.warn(
+                f"{left_out} of {len(recordings)} recordings are left out: they are shorter than "
+                f"`min_seconds` {self.min_seconds:g}",
+                stacklevel=2,
+            )
+        labels.check(long_enough)
+        return CropReader(long_enough, self.max_seconds, labels, self.mask_probability, bad_samples)
+
+    def _labels_of(self, split: str) -> LabelFolder:
+        folder = {"val": self.val_labels, "test": self.test_labels}.get(split, self.labels)
+        if folder == self.labels:
+            return self._train_labels
+        found = LabelFolder(folder)
+        if found.facts.centroids != self.centroids:
+            raise DataError(
+                f"`{split}_labels` must be of the k-means {self.centroids} as `labels` is, got "
+                f"{found.facts.centroids} in {folder}"
+            )
+        return found

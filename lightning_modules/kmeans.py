@@ -1,0 +1,180 @@
+"""K-means over frames: a sample that fits into memory, the fit, and the nearest centroid.
+
+Source of the settings: HuBERT, Hsu et al. 2021, section IV-B, and its published recipe.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from torch import Tensor, nn
+
+from lightning_modules.errors import ModelError
+
+ASSIGNED_FRAMES = 16_384  # at a time: with 500 clusters their distances take 31 MiB
+FEWEST_OF_ONE = 1000  # frames of one recording: many, so that few recordings need to be read
+
+
+class FrameSample:
+    """Frames to fit k-means on: some of every recording, at most so many in all.
+
+    Args:
+        max_frames: That are kept.
+        num_recordings: That there are; the fewer, the more frames of each.
+        size: Of the features.
+        seed: Chooses the frames of a recording.
+    """
+
+    def __init__(self, max_frames: int, num_recordings: int, size: int, seed: int) -> None:
+        self.of_one = max(FEWEST_OF_ONE, -(-max_frames // num_recordings))
+        self.seed = seed
+        # Memory is taken as it is written to.
+        self._frames = np.empty((max_frames, size), dtype=np.float32)
+        self._count = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further frame is taken."""
+        return self._count == len(self._frames)
+
+    @property
+    def frames(self) -> NDArray[np.float32]:
+        """Those taken so far, (frames, size)."""
+        return self._frames[: self._count]
+
+    def add(self, features: Tensor, index: int) -> None:
+        """Take some frames of a recording.
+
+        Args:
+            features: (frames, size).
+            index: Which recording; its frames depend on it and the seed, not on those before.
+        """
+        chosen = np.arange(len(features))
+        if len(features) > self.of_one:
+            random = np.random.default_rng([self.seed, index])
+            chosen = np.sort(random.choice(len(features), self.of_one, replace=False))
+        chosen = chosen[: len(self._frames) - self._count]
+        taken = features[torch.from_numpy(chosen).to(features.device)].float().cpu().numpy()
+        self._frames[self._count : self._count + len(taken)] = taken
+        self._count += len(taken)
+
+
+def fit_centroids(frames: NDArray[np.float32], num_clusters: int, seed: int) -> NDArray[np.float32]:
+    """Fit mini-batch k-means.
+
+    Args:
+        frames: (frames, size).
+        num_clusters: How many.
+        seed: Chooses the first centroids and the batches.
+
+    Returns:
+        (clusters, size)
+
+    Raises:
+        ModelError: There are fewer frames than clusters.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    if len(frames) < num_clusters:
+        raise ModelError(
+            f"`num_clusters` must be at most {len(frames)}, the frames that k-means is fitted on, "
+            f"got {num_clusters}"
+        )
+    model = MiniBatchKMeans(
+        num_clusters,
+        init="k-means++",
+        max_iter=100,
+        batch_size=10_000,
+        tol=0.0,
+        max_no_improvement=100,
+        n_init=20,
+        reassignment_ratio=0.0,
+        compute_labels=False,
+        random_state=seed,
+    )
+    return model.fit(frames).cluster_centers_.astype(np.float32)  # type: ignore[no-any-return]
+
+
+class Quantizer(nn.Module):
+    """Gives every frame the number of its nearest centroid.
+
+    Args:
+        centroids: (clusters, size).
+        fingerprint: Of the features that it was fitted on, which it is meant for.
+    """
+
+    centroids: Tensor
+
+    def __init__(self, centroids: Any, fingerprint: str) -> None:
+        super().__init__()
+        self.fingerprint = fingerprint
+        self.register_buffer("centroids", torch.as_tensor(centroids, dtype=torch.float32))
+
+    @property
+    def num_clusters(self) -> int:
+        """How many centroids there are."""
+        return len(self.centroids)
+
+    @property
+    def size(self) -> int:
+        """Of the features."""
+        return self.centroids.shape[1]
+
+    @property
+    def hash(self) -> str:
+        """What identifies the centroids, 16 characters."""
+        return hashlib.sha256(self._numpy().tobytes()).hexdigest()[:16]
+
+    @torch.no_grad()
+    def assign(self, features: Tensor) -> Tensor:
+        """Find the nearest centroids.
+
+        Args:
+            features: (frames, size), on the device of the module.
+
+        Returns:
+            (frames,) int64
+        """
+        # |x|^2 - 2 x C + |C|^2, without |x|^2, which is the same for all centroids.
+        squares = self.centroids.square().sum(1)
+        with torch.autocast(features.device.type, enabled=False):
+            nearest = [
+                torch.addmm(squares, part.float(), self.centroids.T, alpha=-2).argmin(1)
+                for part in features.split(ASSIGNED_FRAMES)
+            ]
+        return torch.cat(nearest)
+
+    def save(self, path: str | Path) -> None:
+        """Write the centroids and what they are meant for, in safetensors' format."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.partial")
+        unfinished.write_bytes(
+            save({"centroids": self._numpy()}, {"fingerprint": self.fingerprint})
+        )
+        os.replace(unfinished, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: The file is missing, damaged or of another kind.
+        """
+        try:
+            with safe_open(path, "numpy") as file:
+                return cls(file.get_tensor("centroids"), file.metadata()["fingerprint"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"`kmeans` must be a kmeans.safetensors of `python train.py labels`, got {path}"
+            ) from error
+
+    def _numpy(self) -> NDArray[np.float32]:
+        values: NDArray[np.float32] = np.ascontiguousarray(self.centroids.cpu().numpy())
+        return values

@@ -1,0 +1,61 @@
+"""Losses that are summed, and gradients that are divided once, by what all processes counted.
+
+What a step is to be divided by (masked frames, utterances) differs between accumulated batches and
+between processes, and is known only when all of them are done: a mean of means is another number.
+"""
+
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, distributed
+
+
+class WindowTotals:
+    """Sums over the batches accumulated for one optimiser step, then over all processes.
+
+    Args:
+        names: What is summed, each a number or a vector.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self._sums: dict[str, Tensor] | None = None
+
+    def add(self, **sums: Tensor) -> None:
+        """Add those of one batch; nothing waits for the device."""
+        if set(sums) != set(self.names):
+            raise ValueError(f"expected sums of {sorted(self.names)}, got {sorted(sums)}")
+        values = {name: value.detach().double() for name, value in sums.items()}
+        before = self._sums
+        self._sums = values if before is None else {n: before[n] + values[n] for n in values}
+
+    def reduce(self, module: lightning.LightningModule) -> dict[str, Tensor]:
+        """Return the sums of all processes, by one exchange, and begin anew.
+
+        All processes must call it, each with at least one batch added.
+        """
+        assert self._sums is not None, "nothing was added"
+        sums, self._sums = self._sums, None
+        if module.trainer.world_size == 1:
+            return sums
+        joined = torch.cat([sums[name].flatten() for name in self.names])
+        distributed.all_reduce(joined)
+        parts = joined.split([sums[name].numel() for name in self.names])
+        return {
+            name: part.reshape(sums[name].shape)
+            for name, part in zip(self.names, parts, strict=True)
+        }
+
+
+def rescale_gradients(module: Any, total_count: Tensor) -> None:
+    """Divide the gradients of summed losses by a count over all batches and processes.
+
+    Call it in `on_before_optimizer_step`, which comes before gradients are clipped. By then
+    Lightning has divided every loss by `accumulate_grad_batches`, also in a window cut short at the
+    end of an epoch, and DDP and FSDP have averaged over the processes; both are taken back.
+    """
+    trainer = module.trainer
+    factor = trainer.accumulate_grad_batches * trainer.world_size / total_count.clamp(min=1)
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    torch._foreach_mul_(gradients, factor.to(gradients[0].dtype))

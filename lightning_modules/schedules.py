@@ -1,0 +1,51 @@
+"""Learning rates as factors of the highest one, step by step."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def linear_warmup_decay(step: int, num_warmup_steps: int, num_steps: int) -> float:
+    """Rise linearly to 1, then fall linearly to 0 at `num_steps`, and stay there.
+
+    Source: `polynomial_decay` with power 1 of fairseq, as HuBERT is pre-trained.
+    """
+    if step < num_warmup_steps:
+        return (step + 1) / num_warmup_steps
+    left = num_steps - step
+    return max(0.0, left / max(1, num_steps - num_warmup_steps))
+
+
+def tri_stage(
+    step: int,
+    num_warmup_steps: int,
+    num_hold_steps: int,
+    num_decay_steps: int,
+    init_scale: float = 0.01,
+    final_scale: float = 0.05,
+) -> float:
+    """Rise linearly from `init_scale` to 1, hold, fall exponentially to `final_scale`, and stay.
+
+    Source: `tri_stage` of fairseq, as HuBERT is fine-tuned.
+    """
+    if step < num_warmup_steps:
+        return init_scale + (1 - init_scale) * step / num_warmup_steps
+    decayed = step - num_warmup_steps - num_hold_steps
+    if decayed <= 0:
+        return 1.0
+    if decayed >= num_decay_steps:
+        return final_scale
+    return math.exp(math.log(final_scale) * decayed / num_decay_steps)
+
+
+def stepwise(optimizer: torch.optim.Optimizer, factor: Callable[[int], float]) -> dict[str, Any]:
+    """Return what `configure_optimizers` does, its learning rate times a factor of the step.
+
+    Args:
+        optimizer: With the highest learning rate.
+        factor: Of optimiser steps done, from 0.
+    """
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,106 @@
+"""Batches by seconds: within the budget, complete, the same for any number of processes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datamodules.errors import DataError
+from datamodules.seconds_batches import EvaluationBatches, Processes, TrainingBatches
+
+FRAMES = st.lists(st.integers(20, 300), min_size=1, max_size=120)
+
+
+def epoch_of(sampler, epoch):
+    sampler.set_epoch(epoch)
+    return list(sampler)
+
+
+def positions(draws):
+    return [place for draw in draws for place in draw.positions]
+
+
+@given(FRAMES, st.integers(300, 3000), st.integers(0, 5))
+def test_one_process_sees_every_utterance_once_within_the_budget(frames, budget, epoch):
+    sampler = TrainingBatches(frames, budget, seed=3)
+    draws = epoch_of(sampler, epoch)
+    assert sorted(positions(draws)) == list(range(len(frames)))
+    assert len(draws) == len(sampler)
+    for draw in draws:
+        lengths = [frames[place] for place in draw.positions]
+        assert (draw.shortest, draw.longest) == (min(lengths), max(lengths))
+        assert len(lengths) * draw.longest <= budget
+        assert draw.epoch == epoch
+
+
+@given(FRAMES, st.integers(2, 4), st.integers(0, 3))
+def test_processes_share_the_batches_that_one_process_would_have(frames, count, epoch):
+    budget = 300 * count + 77
+    whole = epoch_of(TrainingBatches(frames, budget, seed=1), epoch)
+    shares = [
+        epoch_of(TrainingBatches(frames, budget, 1, Processes(count, rank)), epoch)
+        for rank in range(count)
+    ]
+    assert len({len(share) for share in shares}) == 1
+    common = [set(draw.positions) for draw in whole if len(draw.positions) >= count]
+    together = [
+        {place for draw in step for place in draw.positions} for step in zip(*shares, strict=True)
+    ]
+    assert sorted(map(sorted, together)) == sorted(map(sorted, common))
+    for step in zip(*shares, strict=True):
+        sizes = [len(draw.positions) for draw in step]
+        assert max(sizes) - min(sizes) <= 1
+        assert min(sizes) >= 1
+        assert len({(draw.shortest, draw.longest) for draw in step}) == 1
+
+
+def test_processes_take_the_batches_in_the_same_order_as_one_process():
+    frames = [100 + index for index in range(64)]
+    whole = epoch_of(TrainingBatches(frames, 2000, seed=1), 2)
+    shares = [epoch_of(TrainingBatches(frames, 2000, 1, Processes(2, rank)), 2) for rank in (0, 1)]
+    for draw, *step in zip(whole, *shares, strict=True):
+        assert sorted(draw.positions) == sorted(positions(step))
+
+
+def test_every_epoch_and_every_seed_has_other_batches():
+    frames = [100 + index % 7 for index in range(90)]
+    epochs = [positions(epoch_of(TrainingBatches(frames, 1000, seed=0), epoch)) for epoch in (0, 1)]
+    other = positions(epoch_of(TrainingBatches(frames, 1000, seed=1), 0))
+    again = positions(epoch_of(TrainingBatches(frames, 1000, seed=0), 0))
+    assert epochs[0] == again
+    assert epochs[0] != epochs[1]
+    assert epochs[0] != other
+    composed = [
+        {frozenset(draw.positions) for draw in epoch_of(TrainingBatches(frames, 1000, 0), epoch)}
+        for epoch in (0, 1)
+    ]
+    assert composed[0] != composed[1]
+
+
+def test_utterances_of_a_batch_are_of_similar_length():
+    frames = [100 + index % 680 for index in range(5000)]
+    for draw in epoch_of(TrainingBatches(frames, 4375, seed=0), 0):
+        assert draw.shortest >= 0.7 * draw.longest
+
+
+def test_an_utterance_longer_than_the_budget_is_named_in_seconds():
+    with pytest.raises(DataError, match="`batch_seconds` must be at least 6, .* got 5"):
+        TrainingBatches([300, 20], 250, seed=0)
+    with pytest.raises(DataError, match="at least 12, the longest utterance in each of 2 proc"):
+        TrainingBatches([300, 20], 350, 0, Processes(2, 0))
+
+
+@given(FRAMES, st.integers(1, 900), st.integers(1, 4))
+def test_evaluation_sees_every_utterance_once_on_some_process(frames, budget, count):
+    shares = [EvaluationBatches(frames, budget, Processes(count, rank)) for rank in range(count)]
+    draws = [list(share) for share in shares]
+    seen = [place for share in draws for place in positions(share)]
+    assert sorted(seen) == list(range(len(frames)))
+    assert {len(share) for share in draws} == {len(shares[0])}
+    for draw in [draw for share in draws for draw in share]:
+        lengths = [frames[place] for place in draw.positions]
+        assert len(lengths) <= 1 or len(lengths) * max(lengths) <= budget
+
+
+def test_evaluation_is_the_same_in_every_epoch():
+    sampler = EvaluationBatches([30, 50, 20, 50], 100)
+    assert epoch_of(sampler, 0) == epoch_of(sampler, 5)
