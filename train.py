@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import pickle
 import sys
 import warnings
 import zipfile
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 # Lightning calls names of jsonargparse that will change; nothing that a user could act on.
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 
+import torch
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -26,6 +28,7 @@ MODELS = [
     *(variant.path.replace(":", ".") for group in VARIANTS.values() for variant in group.values()),
     "lightning_modules.classification.ClassificationModule",
     "lightning_modules.ctc.CtcModule",
+    "lightning_modules.feature_extractor.FeatureExtractor",
     "lightning_modules.masked_prediction.MaskedPrediction",
     "lightning_modules.superb.SuperbAsr",
     "lightning_modules.unit_extractor.UnitExtractor",
@@ -43,10 +46,11 @@ DATA = [
     "datamodules.vision.ImageData",
 ]
 CLASSES = {"model": MODELS, "data": DATA}
+OWN_COMMANDS = ("export", "labels")
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
-# What Lightning itself understands in place of a file.
-CHECKPOINT_WORDS = ("best", "hpc", "last")
+# What Lightning itself understands in place of a file, in `fit`.
+CHECKPOINT_WORDS = ("hpc", "last")
 
 
 class TrainParser(LightningArgumentParser):
@@ -64,8 +68,8 @@ class TrainParser(LightningArgumentParser):
         sys.exit(2)
 
 
-class LabelTrainer(Trainer):
-    """Lightning's Trainer with one more thing to do."""
+class TaskTrainer(Trainer):
+    """Lightning's Trainer with two more things to do."""
 
     def labels(self, model: LightningModule, datamodule: LightningDataModule) -> None:
         """Turn recordings into cluster labels, in files that pre-training reads.
@@ -89,14 +93,34 @@ class LabelTrainer(Trainer):
         if self.is_global_zero:
             print(model.summary)
 
+    def export(
+        self,
+        model: LightningModule,
+        folder: str,
+        datamodule: LightningDataModule | None = None,
+        ckpt_path: str | None = None,
+    ) -> None:
+        """Write a model for transformers' `from_pretrained`.
+
+        Args:
+            model: What was trained.
+            datamodule: Not used; a configuration has one.
+            folder: For the exported model.
+            ckpt_path: Checkpoint to take the weights from; null takes those of `model`.
+        """
+        from lightning_modules.exporting import export
+
+        export(model, ckpt_path, folder)
+        print(f"exported to {folder}")
+
 
 class TrainCLI(LightningCLI):
     """LightningCLI over the variants and datamodules of this project."""
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Add `labels` to Lightning's own."""
-        return LightningCLI.subcommands() | {"labels": {"model", "datamodule"}}
+        """Add `labels` and `export` to Lightning's own."""
+        return LightningCLI.subcommands() | {name: {"model", "datamodule"} for name in OWN_COMMANDS}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Let the data tell the module what its head tells apart, as far as it asks for it."""
@@ -107,11 +131,14 @@ class TrainCLI(LightningCLI):
         """Parse, then look at the checkpoint before Lightning reads settings out of it."""
         super().parse_arguments(parser, args)
         chosen = self.config[self.config.subcommand]
-        validate_checkpoint(chosen.get("ckpt_path"))
+        validate_checkpoint(chosen.get("ckpt_path"), self.config.subcommand)
         if chosen.get("return_predictions", False) is None:  # Lightning keeps all in memory then
             chosen["return_predictions"] = False
         if "weights_only" in chosen:  # a checkpoint may be of anyone
             chosen["weights_only"] = True
+
+    def _parse_ckpt_path(self) -> None:
+        """Take settings from where the user gave them: Lightning would take the checkpoint's."""
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer; what it says of its settings is one sentence.
@@ -134,6 +161,9 @@ class TrainCLI(LightningCLI):
         """
         if isinstance(self.model, VariantModule):
             self._compare(self.model)
+        ckpt_path = self.config_init[self.config.subcommand].get("ckpt_path")
+        if ckpt_path is not None and Path(ckpt_path).is_file():
+            compare_weights(self.model, ckpt_path)
 
     def _compare(self, model: VariantModule) -> None:
         if model.modality != self.datamodule.modality:
@@ -159,12 +189,13 @@ def known_settings(base: type) -> set[str]:
     return found
 
 
-def validate_checkpoint(ckpt_path: str | None) -> None:
+def validate_checkpoint(ckpt_path: str | None, subcommand: str) -> None:
     """Raise SettingsError unless there is a whole checkpoint: a folder, or what `torch.save` wrote.
 
     A file that was cut short is no zip archive, whose contents stand at its end.
     """
-    if ckpt_path is None or ckpt_path in CHECKPOINT_WORDS or Path(ckpt_path).is_dir():
+    words = CHECKPOINT_WORDS if subcommand == "fit" else ()
+    if ckpt_path is None or ckpt_path in words or Path(ckpt_path).is_dir():
         return
     if not Path(ckpt_path).exists():
         problem = "which does not exist"
@@ -172,10 +203,27 @@ def validate_checkpoint(ckpt_path: str | None) -> None:
         problem = "a file that is damaged or of another kind"
     else:
         return
-    words = ", ".join(CHECKPOINT_WORDS)
-    raise SettingsError(
-        f"`ckpt_path` must be a checkpoint or one of {words}, got {ckpt_path}, {problem}"
-    )
+    listed = f" or one of {', '.join(words)}" if words else ""
+    raise SettingsError(f"`ckpt_path` must be a checkpoint{listed}, got {ckpt_path}, {problem}")
+
+
+def compare_weights(model: LightningModule, ckpt_path: str) -> None:
+    """Raise SettingsError unless a checkpoint has the model's weights; none of them is read."""
+    try:
+        weights = torch.load(ckpt_path, map_location="meta", weights_only=True)["state_dict"]
+    except (RuntimeError, pickle.UnpicklingError, KeyError, TypeError) as problem:
+        raise SettingsError(
+            f"`ckpt_path` must be a checkpoint of a training run, got {ckpt_path}, "
+            "a file of another kind"
+        ) from problem
+    wanted = {name: value.shape for name, value in model.state_dict().items()}
+    found = {name: value.shape for name, value in weights.items()}
+    different = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+    if different:
+        raise SettingsError(
+            f"`ckpt_path` must be of a {type(model).__name__} with these settings, {ckpt_path} "
+            f"differs in {len(different)} weights, such as {different[0]}"
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -189,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
             LightningDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
-            trainer_class=LabelTrainer,
+            trainer_class=TaskTrainer,
             seed_everything_default=0,
             trainer_defaults={"callbacks": [RandomStates()]},
             parser_class=TrainParser,
@@ -198,6 +246,10 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return 130
+    except SystemExit as ended:  # Lightning ends an interrupted training by itself
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            return 130
+        raise
     except (OSError, ValueError) as problem:
         mistake = find_mistake(problem)
         if isinstance(problem, OSError) and problem.filename is not None:

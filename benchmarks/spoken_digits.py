@@ -15,15 +15,24 @@ import logging
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.spoken_digits_stages import Stage, seed_stages, shared_stages
-from benchmarks.spoken_digits_table import write_results
-
 import train
+from benchmarks.spoken_digits_stages import Stage, seed_stages, shared_stages
+from benchmarks.spoken_digits_table import RESULTS, write_results
+from datamodules.composed_sounds import Augmentation
 from datamodules.composing import ComposeSettings, compose
+
+WHOLE = ComposeSettings(
+    words_per_utterance=(8, 12),
+    gap_seconds=(0.0, 0.15),
+    passes=3,
+    augmentation=Augmentation(speeds=(0.9, 1.0, 1.1)),
+)
+WORDS = replace(WHOLE, words_per_utterance=(1, 2))
 
 
 def run(stage: Stage, folder: Path) -> None:
@@ -46,20 +55,27 @@ def main() -> None:
     parser.add_argument("--recordings", required=True, help="folder of digit_speaker_take.wav")
     parser.add_argument("--out", default="runs/spoken_digits", help="run directory")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=float, default=1.0, help="share of all training steps")
+    parser.add_argument(
+        "--steps",
+        type=float,
+        default=1.0,
+        help="share of all training steps; the results of a trial stay in OUT, which should be new",
+    )
     given = parser.parse_args()
     sys.argv = sys.argv[:1]
     for noisy in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     out = Path(given.out)
-    compose(given.recordings, str(out / "corpus"), ComposeSettings())
+    compose(given.recordings, str(out / "corpus"), WHOLE)
+    compose(given.recordings, str(out / "words"), WORDS)
     for stage in shared_stages():
         run(stage, out)
+    results = RESULTS if given.steps == 1.0 else out
     for seed in given.seeds:
         for stage in seed_stages(seed, given.steps):
             run(stage, out)
-        write_results(out)
+        write_results(out, results)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,11 @@ def plan(words: list[Word], settings: ComposeSettings) -> dict[str, list[list[Wo
         DataError: There are too few recordings for a split.
     """
     random = np.random.default_rng([settings.seed, len(SPLITS)])
+    speakers = sorted({word.speaker for word in words})
+    if unknown := sorted(set(settings.test_speakers) - set(speakers)):
+        raise DataError(
+            f"`test_speakers` must be of {', '.join(speakers)}, got {', '.join(unknown)}"
+        )
     is_test = [
         word.speaker in settings.test_speakers
         if settings.test_speakers

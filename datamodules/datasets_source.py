@@ -55,7 +55,8 @@ def list_rows(source: str, bad_samples: BadSamples) -> list[Recording]:
     """
     rows, column = _open_audio(source)
     names = _names(rows, column)
-    openers = [RowAudio(rows, column, row) for row in range(len(names))]
+    audio = rows.select_columns([column])  # reading a row decodes all its columns
+    openers = [RowAudio(audio, column, row) for row in range(len(names))]
     paths = [Path(source, name) for name in names]
     lengths = cached_lengths(_key(rows, column), lambda: _measure(openers, paths))
 

@@ -66,6 +66,11 @@ class KeywordSpeech(UncroppedSpeech):
         **kwargs: Any,
     ) -> None:
         super().__init__(source, max_seconds, min_seconds, mask_probability, **kwargs)
+        if self.layout not in ("auto", "folder", "manifest"):
+            raise DataError(
+                "`layout` must be one of auto, folder, manifest for keywords, whose class is a "
+                f"folder, got {self.layout}"
+            )
 
     @cached_property
     def classes(self) -> list[str]:

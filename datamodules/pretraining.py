@@ -96,6 +96,11 @@ class PretrainingSpeech(UtteranceData):
         validate_fraction("mask_probability", mask_probability)
         shortest = samples_for_frames(SPAN_FRAMES) / SAMPLE_RATE_HZ
         validate_minimum("min_seconds", min_seconds, shortest)
+        if max_seconds is not None:
+            validate_minimum("max_seconds", max_seconds, min_seconds)
+        for split, given in (("val", val_labels), ("test", test_labels)):
+            if given is not None and getattr(self, f"{split}_source") is None:
+                raise DataError(f"`{split}_labels` needs `{split}_source`, got none")
         self.labels = labels
         self.val_labels = val_labels or labels
         self.test_labels = test_labels or self.val_labels
@@ -141,6 +146,8 @@ class PretrainingSpeech(UtteranceData):
                 f"`min_seconds` {self.min_seconds:g}",
                 stacklevel=2,
             )
+        if bad_samples.policy == "skip":  # a damaged recording was not labelled either
+            long_enough = _labelled(long_enough, labels)
         labels.check(long_enough)
         return CropReader(long_enough, self.max_seconds, labels, self.mask_probability, bad_samples)
 
@@ -155,3 +162,17 @@ class PretrainingSpeech(UtteranceData):
                 f"{found.facts.centroids} in {folder}"
             )
         return found
+
+
+def _labelled(recordings: list[Recording], labels: LabelFolder) -> list[Recording]:
+    """Return the recordings that have labels, and say how many have none."""
+    found = [recording for recording in recordings if recording.name in labels]
+    if not found:
+        raise DataError(f"`labels` {labels.path} has none of the {len(recordings)} recordings")
+    if left_out := len(recordings) - len(found):
+        warnings.warn(
+            f"{left_out} of {len(recordings)} recordings are left out: they have no labels in "
+            f"{labels.path}",
+            stacklevel=3,
+        )
+    return found

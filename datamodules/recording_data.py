@@ -1,6 +1,6 @@
 """Whole recordings, one at a time: what `python train.py labels` and `predict` read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from datamodules.label_format import FACTS_FILE, LabelFacts
 from datamodules.label_parts import LabelWriter, join, remove_parts
 from datamodules.real import BadSamples
 from datamodules.recordings import Recording, decode
-from datamodules.resumable import ResumableLoader
+from datamodules.resumable import ResumableLoader, UntouchedLoader
 from datamodules.seconds_batches import (
     FRAME_SECONDS,
     BatchDraw,
@@ -89,23 +89,6 @@ class WholeSet(UtteranceSet):
         return {} if is_damaged and not self.keeps_damaged else batch
 
 
-class UntouchedLoader:
-    """Batches of a loader that Lightning, which builds loaders to predict anew, does not see.
-
-    Args:
-        loader: Has the order of batches that must be kept.
-    """
-
-    def __init__(self, loader: DataLoader[Any]) -> None:
-        self.loader = loader
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.loader)
-
-
 class RecordingData(UtteranceData):
     """Recordings without anything that belongs to them, whole and one at a time.
 
@@ -135,9 +118,6 @@ class RecordingData(UtteranceData):
         )
         self._labelled: set[str] | None = None
 
-    def __str__(self) -> str:
-        return f"recordings of {self.source}"  # Lightning would build all loaders to describe them
-
     def make_reader(
         self, split: str, recordings: list[Recording], bad_samples: BadSamples
     ) -> WholeReader:
@@ -149,7 +129,7 @@ class RecordingData(UtteranceData):
         """Names of all recordings, in the order of the source; `index` of a batch counts them."""
         return [recording.name for recording in self.predict_reader.recordings]
 
-    def predict_dataloader(self) -> UntouchedLoader:  # type: ignore[override]
+    def predict_dataloader(self) -> UntouchedLoader:
         """Return all recordings of `source`, longest first; none that has its labels already."""
         reader, labelled = self.predict_reader, self._labelled or set()
         indices = [index for index, name in enumerate(self.names) if name not in labelled]

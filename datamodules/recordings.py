@@ -1,6 +1,7 @@
 """Finding audio files, reading their lengths from headers, and decoding them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,7 @@ def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[R
         return list_rows(source, bad_samples)
     path, layout = resolve_layout(source, layout)
     if layout == "manifest":
-        return collect(_manifest_lines(path), _parse_line, bad_samples)
+        return _distinct(collect(_manifest_lines(path), _parse_line, bad_samples), path)
     files = list_files(path, layout)
     return collect(files, lambda file: read_header(file, path), bad_samples)
 
@@ -165,6 +166,15 @@ def _manifest_lines(path: Path) -> list[tuple[Path, int, Path, str]]:
     # A relative root is meant from the manifest, wherever a command is run.
     folder = path.parent / Path(root.strip()).expanduser()
     return [(path, number, folder, line) for number, line in enumerate(lines, 2) if line.strip()]
+
+
+def _distinct(recordings: list[Recording], manifest: Path) -> list[Recording]:
+    """Return them if each has a name of its own: labels and transcripts go by names."""
+    names = [recording.name for recording in recordings]
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise DataError(f"manifest {manifest} must name every recording once, got {twice} again")
+    return recordings
 
 
 def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Generator
 from torch.utils.data import DataLoader
 
+from datamodules.errors import DataError
 from datamodules.seconds_batches import Batches
 
 
@@ -31,15 +32,25 @@ class ResumableLoader(DataLoader[Any]):
             persistent_workers=num_workers > 0,
         )
         self.batches = sampler
-        self._place = {"epoch": 0, "batches": 0}
+        self._place: dict[str, Any] = {"epoch": 0, "batches": 0, "order": sampler.identity}
         self._resumed = False
 
-    def state_dict(self) -> dict[str, int]:
-        """Return the epoch and how many of its batches were handed out."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epoch, how many of its batches were handed out, and of which order."""
         return dict(self._place)
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after so many batches, if the next epoch is the one they are of."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after so many batches, if the next epoch is the one they are of.
+
+        Raises:
+            DataError: They are of another order, so that some would be left out or repeated.
+        """
+        num_left = len(self.batches) - state["batches"]
+        if state["order"] != self.batches.identity and num_left:
+            raise DataError(
+                "`ckpt_path` must be of a run with the same recordings, `batch_seconds` and "
+                f"`seed`: it stopped after {state['batches']} batches of another order"
+            )
         self._place = dict(state)
         self._resumed = True
 
@@ -50,7 +61,24 @@ class ResumableLoader(DataLoader[Any]):
         first = self._place["batches"] if goes_on else 0
         self._resumed = False
         self.batches.first_batch = first
-        self._place = {"epoch": epoch, "batches": first}
+        self._place |= {"epoch": epoch, "batches": first, "order": self.batches.identity}
         for batch in super().__iter__():
             self._place["batches"] += 1
             yield batch
+
+
+class UntouchedLoader:
+    """Batches of a loader that Lightning, which builds loaders to predict anew, does not see.
+
+    Args:
+        loader: Has the order of batches that must be kept.
+    """
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        self.loader = loader
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader)

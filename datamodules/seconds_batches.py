@@ -4,6 +4,7 @@ A step of training has one global batch, which depends on the seed and the epoch
 process takes its share of the utterances. Every epoch is shuffled anew, into as many batches.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -54,10 +55,16 @@ class Batches(DistributedSampler[BatchDraw]):
     """
 
     def __init__(self, frames: Sequence[int], processes: Processes) -> None:
+        # What torch would share among replicas is shared here already.
         super().__init__(range(len(frames)), num_replicas=1, rank=0)  # type: ignore[arg-type]
         self.frames = np.asarray(frames, dtype=np.int64)
         self.processes = processes
         self.first_batch = 0
+
+    @property
+    def identity(self) -> str:
+        """What the order depends on, as a short text."""
+        return ""
 
     def draws(self) -> list[BatchDraw]:
         """Return the batches of this process in this epoch."""
@@ -74,8 +81,8 @@ class Batches(DistributedSampler[BatchDraw]):
 class TrainingBatches(Batches):
     """Shuffled batches of similar lengths, of which each process takes every n-th utterance.
 
-    A batch with fewer utterances than there are processes is left out: only a bucket whose batches
-    are that small anyway can have one.
+    Every process has an utterance in every batch. Where the budget holds fewer than two of a length
+    for every process, some utterances of that length are left out of an epoch, others in the next.
 
     Args:
         frames: Length of every utterance, as far as it is used.
@@ -85,7 +92,8 @@ class TrainingBatches(Batches):
         processes: The processes that share the batches.
 
     Raises:
-        DataError: The budget does not hold the longest utterance once for every process.
+        DataError: There are fewer utterances than processes, or the budget does not hold the
+            longest one once for every process.
     """
 
     def __init__(
@@ -97,34 +105,45 @@ class TrainingBatches(Batches):
     ) -> None:
         super().__init__(frames, processes or Processes())
         self.order_seed = seed
-        needed = int(self.frames.max()) * self.processes.count
+        self.budget_frames = budget_frames
+        count = self.processes.count
+        if len(self.frames) < count:
+            raise DataError(
+                f"`source` must hold a training recording for each of {count} processes, got "
+                f"{len(self.frames)}"
+            )
+        needed = int(self.frames.max()) * count
         if needed > budget_frames:
             raise DataError(
-                f"`batch_seconds` must be at least {needed * FRAME_SECONDS:g}, the longest "
-                f"utterance in each of {self.processes.count} processes, got "
-                f"{budget_frames * FRAME_SECONDS:g}"
+                f"`batch_seconds` must be at least {needed * FRAME_SECONDS:.2f}, the longest "
+                f"utterance in each of {count} processes, got {budget_frames * FRAME_SECONDS:.2f}"
             )
         self.buckets = _make_buckets(self.frames, budget_frames)
         self._sizes = [
-            [len(part) for part in np.array_split(bucket, num_batches)]
-            for bucket, num_batches in self.buckets
+            _batch_sizes(len(bucket), num_batches, count) for bucket, num_batches in self.buckets
         ]
 
+    @property
+    def identity(self) -> str:
+        """What the order depends on, but for the number of processes, as a short text."""
+        facts = f"{self.order_seed} {self.budget_frames} ".encode() + self.frames.tobytes()
+        return hashlib.sha256(facts).hexdigest()[:16]
+
     def __len__(self) -> int:
-        return sum(size >= self.processes.count for sizes in self._sizes for size in sizes)
+        return sum(len(sizes) for sizes in self._sizes)
 
     def draws(self) -> list[BatchDraw]:
         """See Batches."""
         count, rank = self.processes.count, self.processes.rank
         random = np.random.default_rng([self.order_seed, self.epoch])
         batches: list[list[int]] = []
-        for bucket, num_batches in self.buckets:
-            parts = np.array_split(random.permutation(bucket), num_batches)
+        for (bucket, _), sizes in zip(self.buckets, self._sizes, strict=True):
+            ends = np.cumsum(sizes)
+            parts = np.split(random.permutation(bucket)[: ends[-1]], ends[:-1])
             # Neighbours in length go to different processes, which then have the same work.
             batches += [
                 part[np.argsort(self.frames[part], kind="stable")].tolist() for part in parts
             ]
-        batches = [batch for batch in batches if len(batch) >= count]
         order = random.permutation(len(batches))
         return [self._draw(batches[place], batches[place][rank::count]) for place in order]
 
@@ -165,6 +184,18 @@ class EvaluationBatches(Batches):
 
     def set_epoch(self, epoch: int) -> None:
         """Stay at the first epoch: what is compared must not change."""
+
+
+def frames_of(seconds: float) -> int:
+    """Return the frames of a budget in seconds."""
+    return round(seconds / FRAME_SECONDS)
+
+
+def _batch_sizes(num_utterances: int, num_batches: int, count: int) -> list[int]:
+    """Cut a bucket evenly, or into batches of one utterance for every process."""
+    if num_utterances // num_batches < count:
+        return [count] * (num_utterances // count)
+    return [len(part) for part in np.array_split(np.arange(num_utterances), num_batches)]
 
 
 def _make_buckets(

@@ -117,17 +117,6 @@ class UncroppedSpeech(UtteranceData):
         self.min_seconds = min_seconds
         self.mask_probability = mask_probability
 
-    def setup(self, stage: str) -> None:
-        """Open what is needed, so that what is wrong with it is known before anything begins.
-
-        Raises:
-            DataError: What belongs to the recordings is missing or does not match them.
-        """
-        if stage == "fit":
-            _ = self.train_reader
-        if stage in ("fit", "validate"):
-            _ = self.val_reader
-
     def unusable(self, index: int) -> str | None:
         """Return why a training recording is left out of training, or None."""
         seconds = self.train_reader.recordings[index].num_samples / SAMPLE_RATE_HZ

@@ -12,20 +12,27 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.base import Batch, generator_for
 from datamodules.batching import hold_out
-from datamodules.errors import BadSampleError, DataError, validate_choice, validate_minimum
-from datamodules.geometry import SAMPLE_RATE_HZ, frames_for_samples
+from datamodules.errors import (
+    BadSampleError,
+    DataError,
+    validate_choice,
+    validate_fraction,
+    validate_minimum,
+)
+from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ, frames_for_samples
 from datamodules.real import MASKS, BadSamples
 from datamodules.recordings import LAYOUTS, Recording, list_recordings
-from datamodules.resumable import ResumableLoader
+from datamodules.resumable import ResumableLoader, UntouchedLoader
 from datamodules.seconds_batches import (
-    FRAME_SECONDS,
     BatchDraw,
     Batches,
     EvaluationBatches,
     Processes,
     TrainingBatches,
+    frames_of,
 )
 
+SHORTEST_SECONDS = FRAME_SAMPLES / SAMPLE_RATE_HZ
 Layout = Literal["auto", "datasets", "folder", "librispeech", "manifest"]
 
 
@@ -77,9 +84,17 @@ class UtteranceSet(Dataset[Batch]):
         reader: Reads them.
         indices: Which of the recordings.
         seed: Chooses crops and masks.
+        in_training: Whether a batch must not be empty.
     """
 
-    def __init__(self, reader: UtteranceReader, indices: Sequence[int], seed: int) -> None:
+    def __init__(
+        self,
+        reader: UtteranceReader,
+        indices: Sequence[int],
+        seed: int,
+        in_training: bool = False,
+    ) -> None:
+        self.in_training = in_training
         self.reader = reader
         self.indices = indices
         self.seed = seed
@@ -91,14 +106,14 @@ class UtteranceSet(Dataset[Batch]):
         """Return a batch, with `index` (batch,) int64 beside what the reader gives; or nothing.
 
         Raises:
-            DataError: None of its utterances can be read.
+            DataError: In training, none of its utterances can be read.
         """
         read = [found for place in draw.positions if (found := self._read(place, draw)) is not None]
         if read:
             indices, samples = zip(*read, strict=True)
             batch = self.reader.collate(list(samples), draw)
             return {**batch, "index": torch.tensor(indices)}
-        if draw.positions:
+        if draw.positions and self.in_training:
             raise DataError(f"all {len(draw.positions)} utterances of a batch are damaged")
         return {}
 
@@ -158,7 +173,8 @@ class UtteranceData(LightningDataModule, ABC):
             "max_seconds": max_seconds,
         }.items():
             if value is not None:
-                validate_minimum(name, value, FRAME_SECONDS)
+                validate_minimum(name, value, SHORTEST_SECONDS)
+        validate_fraction("hold_out_fraction", hold_out_fraction)
         validate_minimum("num_workers", num_workers, 0)
         validate_minimum("seed", seed, 0)
         self.source = source
@@ -173,6 +189,9 @@ class UtteranceData(LightningDataModule, ABC):
         self.num_workers = num_workers
         self.seed = seed
 
+    def __str__(self) -> str:
+        return f"recordings of {self.source}"  # Lightning would build all loaders to describe them
+
     @abstractmethod
     def make_reader(
         self, split: str, recordings: list[Recording], bad_samples: BadSamples
@@ -182,6 +201,19 @@ class UtteranceData(LightningDataModule, ABC):
         Raises:
             DataError: What belongs to the recordings is missing or does not match them.
         """
+
+    def setup(self, stage: str) -> None:
+        """Open what is needed, so that what is wrong with it is known before anything begins.
+
+        Raises:
+            DataError: What belongs to the recordings is missing or does not match them.
+        """
+        if stage == "fit":
+            _ = self.train_reader
+        if stage in ("fit", "validate"):
+            _ = self.val_reader
+        if stage == "test":
+            _ = self.test_reader
 
     @cached_property
     def train_reader(self) -> UtteranceReader:
@@ -207,9 +239,15 @@ class UtteranceData(LightningDataModule, ABC):
         """Return the training utterances, shuffled anew in every epoch."""
         reader, indices = self.train_reader, self._train_indices()
         frames = [reader.frames[index] for index in indices]
-        budget = int(self.batch_seconds / FRAME_SECONDS)
+        if self.trainer is not None and self._overfits():
+            raise DataError(  # Lightning then takes another sampler
+                "`overfit_batches` cannot be used with batches by seconds; use "
+                "`limit_train_batches` instead"
+            )
+        budget = frames_of(self.batch_seconds)
         order = TrainingBatches(frames, budget, self.seed, self._processes())
-        return ResumableLoader(UtteranceSet(reader, indices, self.seed), order, self.num_workers)
+        chosen = UtteranceSet(reader, indices, self.seed, in_training=True)
+        return ResumableLoader(chosen, order, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation utterances, always with the same crops and masks."""
@@ -221,9 +259,9 @@ class UtteranceData(LightningDataModule, ABC):
         """Return the test utterances."""
         return self._eval_loader(self.test_reader) if self.test_source else self.val_dataloader()
 
-    def predict_dataloader(self) -> DataLoader[Any]:
+    def predict_dataloader(self) -> UntouchedLoader:
         """Return all utterances of `source`."""
-        return self._eval_loader(self.predict_reader)
+        return UntouchedLoader(self._eval_loader(self.predict_reader))
 
     def _open(self, split: str, source: str) -> UtteranceReader:
         bad_samples = BadSamples(self.on_bad_sample)
@@ -252,10 +290,14 @@ class UtteranceData(LightningDataModule, ABC):
     ) -> DataLoader[Any]:
         chosen = range(len(reader.frames)) if indices is None else indices
         frames = [reader.frames[index] for index in chosen]
-        budget = int(self.eval_batch_seconds / FRAME_SECONDS)
+        budget = frames_of(self.eval_batch_seconds)
         order: Batches = EvaluationBatches(frames, budget, self._processes())
         utterances = UtteranceSet(reader.for_evaluation(), chosen, self.seed)
         return ResumableLoader(utterances, order, self.num_workers)
+
+    def _overfits(self) -> bool:
+        trainer: Any = self.trainer
+        return bool(trainer.overfit_batches)
 
     def _processes(self) -> Processes:
         if self.trainer is None:

@@ -29,7 +29,7 @@ def load_pretrained(
 
     Args:
         model_class: Class of transformers to build.
-        checkpoint: Folder or hub name.
+        checkpoint: Folder or hub name; `random_weights` of the model names what it had not.
         fields: Fields of the configuration that are not the checkpoint's.
         optional: Weights of the backbone that may be missing. A head, where `model_class` has one,
             always may, or be of another shape: it is random then.
@@ -73,6 +73,8 @@ def load_pretrained(
             error
         )
     _check_loaded(model, checkpoint, report, optional)
+    mismatched = {entry[0] for entry in report["mismatched_keys"]}
+    model.random_weights = sorted({*report["missing_keys"], *mismatched} - set(optional))
     # Loaded models come in evaluation mode, and Lightning's Trainer keeps the mode it is given.
     return model.train()
 

@@ -13,9 +13,9 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lightning_modules.errors import ModelError
 from lightning_modules.layer_mixing import validate_layerdrop
-from lightning_modules.lhubert import LHubertModel
 from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
 from lightning_modules.utterance_module import (
+    TOLD_TO_OTHERS,
     UtteranceModule,
     hidden_frames,
     real_waveforms,
@@ -66,7 +66,7 @@ class ClassificationModule(UtteranceModule):
             ModelError: A setting is wrong.
         """
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
         self.classes = list(classes or ())
         if len(self.classes) < 2:
             raise ModelError(f"`classes` must be at least two, got {len(self.classes)}")
@@ -77,7 +77,6 @@ class ClassificationModule(UtteranceModule):
         numbered = {name: number for number, name in named.items()}
         fields = CLASSIFICATION_FIELDS | {"id2label": named, "label2id": numbered}
         self.model = build_speech_model("classification", settings, **fields)
-        _register_states(self.model.hubert)
         validate_layerdrop(self.model.config)
         validate_masking(self.model.config)
         self.is_frozen = freeze_upstream
@@ -128,17 +127,24 @@ class ClassificationModule(UtteranceModule):
         found = [self({"input_values": waveform[None]}) for waveform in real_waveforms(batch)]
         return [self.classes[int(logits.argmax())] for logits in found]
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the outputs stand for beside the weights that give them."""
+        checkpoint["classes"] = self.classes
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights that tell other classes apart.
+
+        Raises:
+            ModelError: The classes are others.
+        """
+        saved = checkpoint.get("classes", self.classes)
+        if saved != self.classes:
+            raise ModelError(
+                f"`classes` must be {', '.join(saved)} as the checkpoint was trained on, got "
+                f"{', '.join(self.classes)}"
+            )
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build AdamW at a constant rate."""
         parameters = [p for p in self.parameters() if p.requires_grad]
         return torch.optim.AdamW(parameters, lr=self.hparams["lr"])
-
-
-def _register_states(backbone: Any) -> None:
-    """Let transformers hand out the hidden states of an L-HuBERT inside another model.
-
-    It notes how when a class is first built, and this one came about by changing another's class.
-    """
-    if isinstance(backbone, LHubertModel):
-        with torch.device("meta"):
-            LHubertModel(backbone.config)

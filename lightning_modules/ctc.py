@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lightning_modules.ctc_decoding import LETTERS
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.schedules import stepwise, tri_stage
 from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
 from lightning_modules.transcriber import Transcriber
-from lightning_modules.utterance_module import hidden_frames, validate_masking
+from lightning_modules.utterance_module import TOLD_TO_OTHERS, hidden_frames, validate_masking
+from lightning_modules.vocabulary import choose_alphabet, read_vocabulary
 
 # How fine-tuning differs from transformers' defaults. Spans of time are the data's: any share above
 # zero gives the model a vector to write over them.
@@ -88,17 +90,38 @@ class CtcModule(Transcriber):
         Raises:
             ModelError: A setting is wrong.
         """
-        super().__init__(alphabet)
-        self.save_hyperparameters()
+        super().__init__(choose_alphabet(alphabet, checkpoint, list(LETTERS)))
+        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
         self.settings = SpeechModelSettings(
             variant, size, attention_window, implementation, checkpoint, model_fields or {}
         )
         fields = CTC_FIELDS | {"vocab_size": len(self.alphabet)}
         self.model = build_speech_model("ctc", self.settings, **fields)
         validate_masking(self.model.config)
+        self.head_is_random = bool(getattr(self.model, "random_weights", []))
+        self._check_letters(read_vocabulary(checkpoint))
         _choose_channel_span(self.model.config, self.settings.model_fields)
         if freeze_feature_encoder:
             self.model.freeze_feature_encoder()
+
+    def setup(self, stage: str) -> None:
+        """Refuse to transcribe with letters that were never learnt.
+
+        Raises:
+            ModelError: `checkpoint` has no head for them, and none was loaded.
+        """
+        if stage != "fit" and self.head_is_random and self.trainer.ckpt_path is None:
+            raise ModelError(
+                f"`checkpoint` must be a model fine-tuned on {len(self.alphabet)} letters, or "
+                f"`ckpt_path` be given, got {self.settings.checkpoint!r} without such a head"
+            )
+
+    def _check_letters(self, saved: list[str] | None) -> None:
+        if saved is not None and saved != self.alphabet and not self.head_is_random:
+            raise ModelError(
+                f"`alphabet` must be {''.join(saved)} as `checkpoint` was trained on, got "
+                f"{''.join(self.alphabet)}"
+            )
 
     def backbone(self) -> Any:
         """See Transcriber."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
+from lightning_modules.utterance_module import real_waveforms
 
 
 class FeatureExtractor(lightning.LightningModule):
@@ -56,14 +57,7 @@ class FeatureExtractor(lightning.LightningModule):
         """Return (frames, hidden) for every recording of the batch."""
         if not batch:
             return []
-        waveforms, padding = batch["input_values"], batch.get("attention_mask")
-        lengths = [waveforms.shape[1]] * len(waveforms)
-        if padding is not None:
-            lengths = padding.sum(1).tolist()
-        return [
-            self._encode(waveform[:length])
-            for waveform, length in zip(waveforms, lengths, strict=True)
-        ]
+        return [self._encode(waveform) for waveform in real_waveforms(batch)]
 
     def _encode(self, waveform: Tensor) -> Tensor:
         """Encode one recording as if it were alone: padding would change its group norm."""

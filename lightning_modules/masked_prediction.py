@@ -3,6 +3,7 @@
 Source: HuBERT, Hsu et al. 2021; hyper-parameters of fairseq's hubert_base_librispeech.
 """
 
+import functools
 import math
 import time
 from typing import Any
@@ -10,11 +11,17 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
-from lightning_modules.normalising import WindowTotals, rescale_gradients
-from lightning_modules.schedules import linear_warmup_decay
+from lightning_modules.normalising import (
+    WindowTotals,
+    check_finite,
+    gradient_norm,
+    rescale_gradients,
+)
+from lightning_modules.schedules import linear_warmup_decay, stepwise
 from lightning_modules.speech_figures import log_masked_prediction
 from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
 
@@ -60,6 +67,8 @@ class MaskedPrediction(lightning.LightningModule):
         betas: tuple[float, float] = (0.9, 0.98),
         eps: float = 1e-6,
         weight_decay: float = 0.01,
+        unmasked_weight: float = 0.0,
+        penalty_weight: float = PENALTY_WEIGHT,
         num_warmup_steps: int = 32_000,
         num_steps: int | None = None,
     ) -> None:
@@ -79,6 +88,10 @@ class MaskedPrediction(lightning.LightningModule):
             betas: Of AdamW.
             eps: Of AdamW.
             weight_decay: Of AdamW, on all parameters.
+            unmasked_weight: Of the loss on frames that are not hidden, which then count too;
+                published is 0. Small models on little data begin to learn much sooner with 1.
+            penalty_weight: Of the mean square of the features in the loss; published is 10. Small
+                models begin to learn sooner with 0.
             num_warmup_steps: Steps of linear warm-up.
             num_steps: Steps after which the rate is zero; None = those that the Trainer will do.
         """
@@ -91,7 +104,11 @@ class MaskedPrediction(lightning.LightningModule):
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
         self.centroids = centroids
-        self.totals = WindowTotals(COUNTS)
+        self._check_centroids(getattr(self.model.config, "centroids", None))
+        self.model.config.centroids = centroids  # exported with the weights
+        self.unmasked_weight = unmasked_weight
+        self.penalty_weight = penalty_weight
+        self.totals = WindowTotals((*COUNTS, "divisor"))
         self.val_totals = WindowTotals(COUNTS)
         self._step_ended_at: float | None = None
 
@@ -107,21 +124,21 @@ class MaskedPrediction(lightning.LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss summed over the masked frames; its gradients are divided later."""
         output = self(batch)
-        loss = summed_loss(output)
-        self.totals.add(**_count(output, loss, batch))
+        loss = summed_loss(output, self.penalty_weight)
+        sums = _count(output, loss, batch)
+        self.totals.add(**sums, divisor=sums["masked"] + sums["unmasked"] * self._counts_unmasked)
+        if self._counts_unmasked:
+            loss = loss + self.unmasked_weight * _unmasked_loss(output.logits, batch)
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Divide by the masked frames of all processes and accumulated batches, and log."""
         sums = self.totals.reduce(self)
-        rescale_gradients(self, sums["masked"])
-        if not bool(sums["loss"].isfinite()):
-            raise ModelError(
-                f"the loss must be finite, got {sums['loss'].item()} at step {self.global_step}; "
-                "lower `lr` or choose a `precision` of 32 or bf16"
-            )
+        rescale_gradients(self, sums["divisor"])
+        norm = gradient_norm(self)
+        check_finite(self, sums["loss"], norm)
         self._log_sums("train", sums)
-        self.log("gradient_norm", _norm_of_gradients(self))
+        self.log("gradient_norm", norm)
         now = time.perf_counter()
         if self._step_ended_at is not None:
             seconds = sums["real"].item() / SAMPLE_RATE_HZ
@@ -147,6 +164,8 @@ class MaskedPrediction(lightning.LightningModule):
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the most likely cluster of every frame, nothing hidden, (batch, frames)."""
+        if not batch:  # other processes still have one
+            return torch.empty(0)
         logits = self.model(batch["input_values"], batch.get("attention_mask")).logits
         codes: Tensor = logits.argmax(-1)
         return codes
@@ -162,14 +181,12 @@ class MaskedPrediction(lightning.LightningModule):
             eps=given["eps"],
             weight_decay=given["weight_decay"],
         )
-        num_steps = given["num_steps"] or planned_steps(self.trainer)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: linear_warmup_decay(step, given["num_warmup_steps"], num_steps)
+        factor = functools.partial(
+            linear_warmup_decay,
+            num_warmup_steps=given["num_warmup_steps"],
+            num_steps=given["num_steps"] or planned_steps(self.trainer),
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return stepwise(optimizer, factor)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the labels mean beside the weights that predict them."""
@@ -181,11 +198,14 @@ class MaskedPrediction(lightning.LightningModule):
         Raises:
             ModelError: The labels are of another k-means.
         """
-        saved = checkpoint.get("centroids")
+        self._check_centroids(checkpoint.get("centroids"))
+
+    def _check_centroids(self, saved: str | None) -> None:
         if saved is not None and self.centroids is not None and saved != self.centroids:
             raise ModelError(
                 f"`labels` must be of the k-means {saved} that the checkpoint was trained on, got "
-                f"{self.centroids}"
+                f"{self.centroids}; for another one begin without `checkpoint`, or with that of a "
+                "model without its pre-training head"
             )
 
     def _evaluate(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -193,9 +213,13 @@ class MaskedPrediction(lightning.LightningModule):
             self.val_totals.add(**self._nothing())
             return
         output = self(batch)
-        self.val_totals.add(**_count(output, summed_loss(output), batch))
+        self.val_totals.add(**_count(output, summed_loss(output, self.penalty_weight), batch))
         if batch_idx == 0 and not self.trainer.sanity_checking:
             log_masked_prediction(self, batch, output.logits)
+
+    @property
+    def _counts_unmasked(self) -> bool:
+        return self.unmasked_weight > 0
 
     def _nothing(self) -> dict[str, Tensor]:
         sums = {name: torch.zeros((), device=self.device) for name in COUNTS}
@@ -216,15 +240,21 @@ class MaskedPrediction(lightning.LightningModule):
             self.log(f"{stage}_{name}", value.float(), prog_bar=name == "loss")
 
 
-def summed_loss(output: Any) -> Tensor:
+def summed_loss(output: Any, penalty_weight: float = PENALTY_WEIGHT) -> Tensor:
     """Sum the loss over masked frames so that it does not depend on which utterances share a batch.
 
     The published form has the mean penalty of the batch times its masked frames. By utterance that
     is the same where all have as many masked frames, as fairseq's and torchaudio's masks do.
     """
     penalties: Tensor = output.penalties * output.num_masked_each
-    loss: Tensor = output.prediction_losses.sum() + PENALTY_WEIGHT * penalties.sum()
+    loss: Tensor = output.prediction_losses.sum() + penalty_weight * penalties.sum()
     return loss
+
+
+def _unmasked_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Sum the cross entropy over frames that are seen."""
+    seen = ~batch["mask_time_indices"] & (batch["labels"] >= 0)
+    return functional.cross_entropy(logits[seen], batch["labels"][seen], reduction="sum")
 
 
 @torch.no_grad()
@@ -267,8 +297,3 @@ def planned_steps(trainer: lightning.Trainer) -> int:
         return int(trainer.estimated_stepping_batches)
     num_batches = len(datamodule.train_dataloader())
     return math.ceil(num_batches / trainer.accumulate_grad_batches) * trainer.max_epochs
-
-
-def _norm_of_gradients(module: lightning.LightningModule) -> Tensor:
-    gradients = [p.grad for p in module.parameters() if p.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients)

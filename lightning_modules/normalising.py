@@ -10,6 +10,8 @@ import lightning
 import torch
 from torch import Tensor, distributed
 
+from lightning_modules.errors import ModelError
+
 
 class WindowTotals:
     """Sums over the batches accumulated for one optimiser step, then over all processes.
@@ -48,6 +50,35 @@ class WindowTotals:
         }
 
 
+def check_finite(module: Any, loss: Tensor, norm: Tensor) -> None:
+    """Stop before an optimiser writes NaN into every weight.
+
+    Half precision with a scaler is left alone: it skips such steps and lowers its scale.
+
+    Args:
+        module: Being trained.
+        loss: Of the step.
+        norm: Of its gradients.
+
+    Raises:
+        ModelError: One of them is not finite.
+    """
+    if getattr(module.trainer.precision_plugin, "scaler", None) is not None:
+        return
+    for name, value in (("loss", loss), ("norm of the gradients", norm)):
+        if not bool(value.isfinite()):
+            raise ModelError(
+                f"the {name} must be finite, got {value.item()} at step {module.global_step}; "
+                "lower `lr` or choose a `precision` of 32 or bf16"
+            )
+
+
+def gradient_norm(module: lightning.LightningModule) -> Tensor:
+    """Return the norm of all gradients; under FSDP of this process's share of them."""
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients)
+
+
 def rescale_gradients(module: Any, total_count: Tensor) -> None:
     """Divide the gradients of summed losses by a count over all batches and processes.
 
@@ -58,4 +89,5 @@ def rescale_gradients(module: Any, total_count: Tensor) -> None:
     trainer = module.trainer
     factor = trainer.accumulate_grad_batches * trainer.world_size / total_count.clamp(min=1)
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
-    torch._foreach_mul_(gradients, factor.to(gradients[0].dtype))
+    if gradients:
+        torch._foreach_mul_(gradients, factor.to(gradients[0].dtype))

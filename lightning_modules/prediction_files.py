@@ -18,8 +18,9 @@ class PredictionFiles(Callback):
 
     A module returns a list with one entry per recording: a transcript, which becomes a line
     `name<TAB>text` of `transcripts.tsv`, in the order of the source, or features, an array
-    (frames, size) that becomes `<name>.npy`, at the same place in the folder as the recording has
-    in its own. Names come from the datamodule. A file has its name only when it is complete.
+    (frames, size) that becomes `<name>.npy`, as in `a.wav.npy`, at the same place in the folder as
+    the recording has in its own. Names come from the datamodule. A file has its name only when it
+    is complete.
 
     Args:
         folder: Made if need be.
@@ -64,13 +65,16 @@ class PredictionFiles(Callback):
             return
         lines = [json.loads(line) for part in found for line in part.open(encoding="utf-8")]
         unfinished = self.folder / ".transcripts.tsv.partial"
-        unfinished.write_text("".join(f"{name}\t{text}\n" for _, name, text in sorted(lines)))
+        text = "".join(f"{name}\t{transcript}\n" for _, name, transcript in sorted(lines))
+        unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
         os.replace(unfinished, self.folder / "transcripts.tsv")
         for part in found:
             part.unlink()
 
     def _write_features(self, name: str, features: Any) -> None:
-        path = (self.folder / name).with_suffix(".npy")
+        path = self.folder / f"{name}.npy"
+        if not path.resolve().is_relative_to(self.folder.resolve()):  # an absolute name, or ../
+            path = self.folder / f"{name.replace('/', '-').replace('..', '')}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.partial")
         values = features.float().cpu().numpy() if torch.is_tensor(features) else features

@@ -13,7 +13,7 @@ from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.spec_augment import augment_features
 from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
 from lightning_modules.transcriber import Transcriber
-from lightning_modules.utterance_module import frame_lengths
+from lightning_modules.utterance_module import TOLD_TO_OTHERS, frame_lengths
 
 NUM_BLSTM_LAYERS = 2
 
@@ -98,7 +98,7 @@ class SuperbAsr(Transcriber):
             ModelError: A setting is wrong.
         """
         super().__init__(alphabet)
-        self.save_hyperparameters()
+        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
         settings = SpeechModelSettings(
             variant, size, attention_window, implementation, checkpoint, model_fields or {}
         )
@@ -132,6 +132,11 @@ class SuperbAsr(Transcriber):
             features = augment_features(features, lengths)
         logits: Tensor = self.head(features, lengths)
         return logits
+
+    def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """See Transcriber; divided by the letters of each, as s3prl's recipe does."""
+        losses, output = super().losses(batch)
+        return losses / (batch["labels"] > 0).sum(-1).clamp(min=1), output
 
     def recording_logits(self, waveform: Tensor) -> Tensor:
         """See Transcriber; of L-HuBERT only the sum of the layers is kept, not each of them."""

@@ -117,13 +117,14 @@ class UnitExtractor(lightning.LightningModule):
 
     @torch.no_grad()
     def _fit(self, data: Any) -> Quantizer:
-        self.features.to(self.device).eval()
+        device = self.trainer.strategy.root_device  # the module itself is moved there later
+        self.features.to(device).eval()
         sample = FrameSample(
             self.sample_frames, len(data.names), int(self.features.size), self.seed
         )
         for batch in data.sample_dataloader():
             if batch:
-                waveform = batch["input_values"][0].to(self.device)
+                waveform = batch["input_values"][0].to(device)
                 with self.trainer.precision_plugin.predict_step_context():
                     features = self.features(waveform)
                 sample.add(features, int(batch["index"]))

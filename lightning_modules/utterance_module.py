@@ -7,9 +7,16 @@ import torch
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
-from lightning_modules.normalising import WindowTotals, rescale_gradients
+from lightning_modules.normalising import (
+    WindowTotals,
+    check_finite,
+    gradient_norm,
+    rescale_gradients,
+)
 
 COUNTS = ("loss", "utterances")
+# What the data tell modules of other kinds; LightningCLI would save it as a setting of ours.
+TOLD_TO_OTHERS = ("num_classes",)
 
 
 class UtteranceModule(lightning.LightningModule):
@@ -44,15 +51,11 @@ class UtteranceModule(lightning.LightningModule):
         """Divide by the utterances of all processes and accumulated batches, and log.
 
         Raises:
-            ModelError: The loss is not finite.
+            ModelError: The loss or the gradients are not finite.
         """
         sums = self.totals.reduce(self)
         rescale_gradients(self, sums["utterances"])
-        if not bool(sums["loss"].isfinite()):
-            raise ModelError(
-                f"the loss must be finite, got {sums['loss'].item()} at step {self.global_step}; "
-                "lower `lr` or choose a `precision` of 32 or bf16"
-            )
+        check_finite(self, sums["loss"], gradient_norm(self))
         self._log_loss("train", sums)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:

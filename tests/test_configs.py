@@ -9,12 +9,12 @@ from lightning_modules.variants import VARIANTS
 from profiling.cli import build_parser, read_settings
 from profiling.plan import make_points, synthetic_facts
 from tests.sample_points import CONDITIONS
+from tests.sample_training import FITTED, TRAINING, offline, write_everything
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 SWEEPS = [path for path in CONFIGS if "modalities" in yaml.safe_load(path.read_text())]
 LENGTHS = sorted((ROOT / "configs" / "profile").glob("lengths_*.yaml"))
-TRAINING = sorted((ROOT / "configs" / "train").glob("*.yaml"))
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -48,13 +48,15 @@ def test_a_lengths_config_builds_its_datamodule(path: Path) -> None:
     assert build_data(block).modality == path.stem.removeprefix("lengths_")
 
 
-@pytest.mark.parametrize("path", TRAINING, ids=names(TRAINING))
+@pytest.mark.parametrize("path", FITTED, ids=names(FITTED))
 def test_a_training_config_trains_and_measures(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import train
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    write_everything(tmp_path)
     seen: list[lightning.Trainer] = []
 
     class Cli(train.TrainCLI):
@@ -62,10 +64,11 @@ def test_a_training_config_trains_and_measures(
             seen.append(self.trainer)
 
     monkeypatch.setattr(train, "TrainCLI", Cli)
-    arguments: list[Any] = ["fit", "--config", str(path), "--trainer.max_steps", "6"]
+    arguments: list[Any] = ["fit", "--config", str(path), *offline(path, tmp_path)]
+    arguments += ["--trainer.max_steps", "3"]
     arguments += ["--trainer.enable_progress_bar", "false", "--trainer.limit_val_batches", "1"]
     assert train.main(arguments) == 0
     trainer = seen[0]
-    assert trainer.global_step == 6
+    assert trainer.global_step == 3
     callbacks = [type(callback).__name__ for callback in trainer.callbacks]  # type: ignore[attr-defined]
     assert "ProfilingCallback" in callbacks

@@ -3,6 +3,7 @@
 import lightning
 import pytest
 import torch
+from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from lightning_modules.errors import ModelError
@@ -47,7 +48,7 @@ def batches(count, size):
 def fit(model, data, tmp_path, **settings):
     trainer = lightning.Trainer(
         accelerator="cpu",
-        max_epochs=2,
+        max_epochs=None if "max_steps" in settings else 2,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -123,10 +124,39 @@ def test_it_learns_what_the_sound_tells(tmp_path):
     assert last < 0.7 * first
 
 
-def test_a_process_without_a_batch_left_evaluates_nothing():
-    model = module()
-    model.validation_step({}, 0)
-    assert model.val_totals is not None
+def test_a_process_without_a_batch_left_counts_nothing(tmp_path):
+    given = batches(3, 3)
+    found = []
+    for batches_seen in (given, [*given, {}]):
+        trainer = lightning.Trainer(
+            accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=tmp_path
+        )
+        loader = DataLoader(batches_seen, batch_size=None)
+        found += trainer.validate(module(), loader, verbose=False)
+    assert found[0] == found[1]
+
+
+def test_frames_that_are_seen_count_as_much_as_their_weight_says(tmp_path):
+    given = batches(4, 4)
+    model = module(unmasked_weight=0.5, penalty_weight=0.0, lr=0.0)
+    labels = given[0]["labels"]
+    gradient = torch.autograd.grad(
+        _weighted(model, given[0], 0.5) / labels.numel(), model.model.final_proj.weight
+    )[0]
+    seen = []
+    model.on_before_optimizer_step = lambda optimizer: seen.append(
+        type(model).on_before_optimizer_step(model, optimizer)
+        or model.model.final_proj.weight.grad.clone()
+    )
+    fit(model, given, tmp_path, max_steps=1)
+    torch.testing.assert_close(seen[0], gradient, rtol=1e-3, atol=1e-6)
+
+
+def _weighted(model, batch, weight):
+    """Sum the losses of all frames, those that are seen with a weight."""
+    logits = model.model(batch["input_values"], mask_time_indices=batch["mask_time_indices"]).logits
+    losses = functional.cross_entropy(logits.transpose(1, 2), batch["labels"], reduction="none")
+    return (losses * torch.where(batch["mask_time_indices"], 1.0, weight)).sum()
 
 
 def test_labels_of_another_kmeans_are_refused_on_resume():

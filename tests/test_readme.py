@@ -16,13 +16,14 @@ from lightning_modules.attention.interface import find_windows
 from lightning_modules.variants import VARIANTS
 from tests.sample_hubert import hubert
 from tests.sample_sweeps import command
+from tests.sample_training import offline, write_everything
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
     shlex.split(line.split("#")[0])
     for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
+    for line in block.replace("\\\n", " ").splitlines()
     if line and not line.startswith("#")
 ]
 BRIEF_SWEEP = [
@@ -37,6 +38,9 @@ BRIEF_SWEEP = [
     "--modalities.speech.lengths=[20]",
     "--modalities.vision.input_sizes=[64]",
 ]
+# Those that need no data, and those from recordings to transcripts, which follow on each other.
+OUT_OF_THE_BOX = [words for words in COMMANDS if words[1] == "train.py" and len(words) == 5]
+CHAIN = [words for words in COMMANDS if words[1] == "train.py" and words not in OUT_OF_THE_BOX]
 BRIEF_TRAINING = ["--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
 
 
@@ -79,7 +83,7 @@ def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
         commands("python", "profile.py", "sweep"),
         commands("python", "profile.py", "lengths"),
         commands("python", "profile.py", "report"),
-        commands("python", "train.py", "fit"),
+        commands("python", "train.py"),
         commands("tensorboard"),
     ]
     assert all(kinds)
@@ -133,12 +137,31 @@ def test_tensorboard_finds_the_run(words: list[str], run: Path) -> None:
     assert "text/inference/latency_ms" in said
 
 
-@pytest.mark.parametrize("words", commands("python", "train.py"), ids=" ".join)
+@pytest.mark.parametrize("words", OUT_OF_THE_BOX, ids=" ".join)
 def test_training_starts(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", words[1:2])
     place = f"--trainer.logger.init_args.save_dir={tmp_path}"
     assert train.main([*words[2:], place, *BRIEF_TRAINING]) == 0
     assert list(tmp_path.rglob("*step=2.ckpt"))
+
+
+def test_recordings_become_transcripts_command_by_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    write_everything(tmp_path)
+    assert [words[2] for words in CHAIN][:2] == ["labels", "fit"]
+    for words in CHAIN:
+        config = ROOT / words[4]
+        given = [str(tmp_path / "sounds") if word == "DIR" else word for word in words[5:]]
+        small = [word for word in offline(config, tmp_path) if "labels=" not in word]
+        if words[2] == "fit":
+            small += ["--trainer.max_steps=2"]
+            small += ["--trainer.callbacks.init_args.every_n_train_steps=1"]
+        assert train.main([words[2], "--config", str(config), *small, *given]) == 0, words
+    transcripts = (tmp_path / "runs/transcripts/transcripts.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in transcripts] == [f"{n:02d}.wav" for n in range(8)]
 
 
 def test_the_callback_of_the_example_can_be_made_as_shown() -> None:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 import train
+from tests.sample_training import FITTED, offline, write_everything
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINING = sorted((ROOT / "configs" / "train").glob("*.yaml"))
 BRIEFLY = [
     "--trainer.enable_progress_bar=false",
     "--trainer.limit_val_batches=1",
@@ -33,17 +34,20 @@ def fit(config: Path, *more: str) -> object:
     return run("fit", "--config", str(config), "--trainer.max_steps=2", *BRIEFLY, *more)
 
 
-@pytest.mark.parametrize("config", TRAINING, ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", FITTED, ids=lambda path: path.stem)
 def test_what_fit_saved_can_be_validated_tested_used_and_trained_on(
     config: Path, tmp_path: Path
 ) -> None:
-    assert fit(config) == 0
-    (checkpoint,) = tmp_path.rglob("*.ckpt")
-    given = ["--config", str(config), "--ckpt_path", str(checkpoint), *BRIEFLY]
+    write_everything(tmp_path)
+    settings = offline(config, tmp_path)
+    if settings:  # they save every so many steps
+        settings.append("--trainer.callbacks.init_args.every_n_train_steps=1")
+    assert fit(config, *settings) == 0
+    checkpoint = str(next(tmp_path.rglob("*.ckpt")))
+    given = ["--config", str(config), *settings, "--ckpt_path", checkpoint, *BRIEFLY]
     for subcommand in ("validate", "test", "predict"):
         assert run(subcommand, *given) == 0
     assert run("fit", *given, "--trainer.max_steps=3") == 0
-    assert len(list(tmp_path.rglob("*step=3.ckpt"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,46 @@ def test_a_users_mistake_is_one_sentence(
 
 
 @pytest.mark.parametrize("content", [b"no checkpoint", b""])
+def test_a_checkpoint_has_what_is_needed_to_go_on_exactly(tmp_path: Path) -> None:
+    assert fit(ROOT / "configs/train/text.yaml") == 0
+    checkpoint = torch.load(next(tmp_path.rglob("*.ckpt")), weights_only=True)
+    assert set(checkpoint["callbacks"]["RandomStates"]["states"][0]) == {
+        "python",
+        "numpy",
+        "torch",
+        "cuda",
+    }
+
+
+def test_settings_are_the_users_and_not_the_checkpoints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ROOT / "configs/train/speech.yaml"
+    assert fit(config, "--model.init_args.attention_window=8") == 0
+    checkpoint = str(next(tmp_path.rglob("*.ckpt")))
+    other = ["--model.init_args.size=small", "--ckpt_path", checkpoint]
+    assert run("test", "--config", str(config), *other, *BRIEFLY) == 2
+    said = capsys.readouterr().err
+    assert "`ckpt_path` must be of a LHubertModule with these settings" in said
+
+
+def test_an_archive_that_is_no_checkpoint_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"weights": torch.ones(2)}, tmp_path / "other.ckpt")
+    config = str(ROOT / "configs/train/text.yaml")
+    assert run("test", "--config", config, "--ckpt_path", str(tmp_path / "other.ckpt")) == 2
+    assert "a file of another kind" in capsys.readouterr().err
+
+
+def test_last_without_a_checkpoint_is_refused_where_nothing_is_trained(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = str(ROOT / "configs/train/text.yaml")
+    assert run("test", "--config", config, "--ckpt_path", "last") == 2
+    assert "`ckpt_path` must be a checkpoint, got last" in capsys.readouterr().err
+
+
 def test_a_damaged_checkpoint_is_named(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,8 +3,10 @@
 Source: Diwan, Choi and Harwath 2023 (arXiv 2306.08667); HuBERT, Hsu et al. 2021.
 """
 
+import functools
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 from transformers import (
     HubertConfig,
@@ -152,6 +154,7 @@ class LHubertForCTC(LocalHubert, HubertForCTC):
         """Build the model with random weights."""
         super().__init__(config, target_lang)
         _make_local(self.hubert)
+        _let_states_be_recorded()
 
 
 class LHubertForSequenceClassification(LocalHubert, HubertForSequenceClassification):
@@ -164,6 +167,7 @@ class LHubertForSequenceClassification(LocalHubert, HubertForSequenceClassificat
         """Build the model with random weights."""
         super().__init__(config)
         _make_local(self.hubert)
+        _let_states_be_recorded()
 
 
 def _make_local(model: Any) -> None:
@@ -176,6 +180,16 @@ def _make_local(model: Any) -> None:
     chosen = model.config._attn_implementation
     implementation = DEFAULT_IMPLEMENTATION if chosen in LIBRARY_DEFAULTS else chosen
     localize(model, model.config.attention_window, implementation)
+
+
+@functools.cache
+def _let_states_be_recorded() -> None:
+    """Build one L-HuBERT without memory, so that transformers hands out its hidden states.
+
+    It notes how when a model of a class is built; inside other models the class was changed to it.
+    """
+    with torch.device("meta"):
+        LHubertModel(LHubertConfig(num_hidden_layers=1))
 
 
 def encode_features(

@@ -1,0 +1,128 @@
+"""How much of a training step is spent in the model: the real loader against batches in memory.
+
+    python benchmarks/loading.py [--recordings DIR]
+
+Trains the pre-training module on crops of DIR, or of noise made on the spot, with the default
+number of loader processes; then on the same batches kept in memory; alternating, through Lightning.
+"""
+
+import argparse
+import json
+import logging
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import lightning
+import numpy as np
+import soundfile
+import torch
+from torch.utils.data import DataLoader
+
+from datamodules.pretraining import PretrainingSpeech
+from datamodules.real import BadSamples
+from datamodules.recordings import list_recordings
+from lightning_modules.masked_prediction import MaskedPrediction
+
+NUM_BATCHES = 12
+NUM_SKIPPED = 2  # while loader processes start and memory is first touched
+ROUNDS = 3
+
+
+class StepTimes(lightning.Callback):
+    """Notes when every batch ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[float] = []
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Note the time."""
+        self.ended.append(time.perf_counter())
+
+    @property
+    def seconds(self) -> float:
+        """From the end of the first batches to the end of the last."""
+        return self.ended[-1] - self.ended[NUM_SKIPPED - 1]
+
+
+def train(model: Any, loader: Any) -> float:
+    """Train on some batches; return how long it took."""
+    times = StepTimes()
+    trainer = lightning.Trainer(
+        max_epochs=1,
+        limit_train_batches=NUM_BATCHES,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[times],
+    )
+    trainer.fit(model, loader)
+    return times.seconds
+
+
+def write_noise(folder: Path) -> None:
+    """Write recordings of 5 to 15 seconds, as flac, which takes longest to decode."""
+    random = np.random.default_rng(0)
+    for number in range(60):
+        noise = 0.1 * random.standard_normal(int(random.uniform(5, 15) * 16_000))
+        soundfile.write(folder / f"{number}.flac", noise, 16_000)
+
+
+def write_labels(recordings: str, folder: Path) -> None:
+    """Label all frames 0: what is measured does not depend on it."""
+    found = list_recordings(recordings, "auto", BadSamples("stop"))
+    counts = [(each.num_samples - 400) // 320 + 1 for each in found]
+    lines = [f"{each.name}\t{count}\n" for each, count in zip(found, counts, strict=True)]
+    (folder / "labels.tsv").write_text("".join(lines))
+    (folder / "labels.km").write_text("".join(" ".join("0" * count) + "\n" for count in counts))
+    facts = {"num_clusters": 100, "rate_hz": 50, "centroids": "none", "features": "none"}
+    (folder / "labels.json").write_text(json.dumps(facts))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recordings", help="folder of audio; default: noise made on the spot")
+    parser.add_argument("--size", default="small")
+    parser.add_argument("--batch_seconds", type=float, default=30.0)
+    given = parser.parse_args()
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    with tempfile.TemporaryDirectory() as temporary:
+        labels, noise = Path(temporary, "labels"), Path(temporary, "noise")
+        labels.mkdir()
+        noise.mkdir()
+        if given.recordings is None:
+            write_noise(noise)
+        recordings = given.recordings or str(noise)
+        write_labels(recordings, labels)
+        data = PretrainingSpeech(recordings, str(labels), batch_seconds=given.batch_seconds)
+        model = MaskedPrediction("lhubert", given.size, attention_window=100, num_steps=1000)
+        ratios = []
+        for _ in range(ROUNDS):
+            loader = data.train_dataloader()
+            kept = [batch for batch, _ in zip(loader, range(NUM_BATCHES), strict=False)]
+            real = train(model, data.train_dataloader())
+            repeated = train(model, DataLoader(kept, batch_size=None))
+            samples = sum(batch["input_values"].numel() for batch in kept[NUM_SKIPPED:])
+            audio = samples / 16_000
+            ratios.append(repeated / real)
+            print(
+                f"{audio / real:.1f} seconds of audio per second loaded, "
+                f"{audio / repeated:.1f} from memory: {ratios[-1]:.3f}"
+            )
+    print(
+        f"median {statistics.median(ratios):.3f}, {data.num_workers} loader processes, "
+        f"{torch.get_num_threads()} threads"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The letters of an exported model, in the file that transformers' CTC tokenizers read."""
+
+import json
+from pathlib import Path
+
+from lightning_modules.errors import ModelError
+
+FILE = "vocab.json"
+BLANK_NAME = "<pad>"
+
+
+def write_vocabulary(alphabet: list[str], folder: Path) -> None:
+    """Write what every output stands for; the blank is called `<pad>`."""
+    numbers = {symbol or BLANK_NAME: number for number, symbol in enumerate(alphabet)}
+    (folder / FILE).write_text(json.dumps(numbers), encoding="utf-8")
+
+
+def read_vocabulary(checkpoint: str | None) -> list[str] | None:
+    """Return the alphabet of an exported model; None where there is no such file.
+
+    Raises:
+        ModelError: The file is damaged.
+    """
+    path = None if checkpoint is None else Path(checkpoint) / FILE
+    if path is None or not path.is_file():
+        return None
+    try:
+        numbers = json.loads(path.read_text(encoding="utf-8"))
+        symbols = sorted(numbers, key=numbers.__getitem__)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"`checkpoint` has a {FILE} that is damaged, {path}") from error
+    return ["" if symbol == BLANK_NAME else symbol for symbol in symbols]
+
+
+def choose_alphabet(
+    given: list[str] | None, checkpoint: str | None, letters: list[str]
+) -> list[str]:
+    """Return the alphabet of the data or of the settings, else the checkpoint's, else `letters`."""
+    return list(given if given is not None else read_vocabulary(checkpoint) or letters)

@@ -1,0 +1,230 @@
+"""`python train.py labels` on sounds made on the spot: both kinds of features, killed, reused."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lightning import Trainer
+
+import train
+from datamodules.label_files import LabelFolder
+from datamodules.recording_data import RecordingData
+from lightning_modules.errors import ModelError
+from lightning_modules.unit_extractor import UnitExtractor
+from tests.sample_hubert import hubert, lhubert
+from tests.sample_speech import write_sound, write_sounds
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs/train"
+MFCC, HUBERT = CONFIGS / "labels_mfcc.yaml", CONFIGS / "labels_hubert.yaml"
+FILES = ("labels.json", "labels.km", "labels.tsv", "kmeans.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sounds")
+    return folder, write_sounds(folder, 7)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    hubert().save_pretrained(folder / "hubert")
+    lhubert().save_pretrained(folder / "lhubert")
+    return folder
+
+
+def labels(config, source, folder, **more):
+    settings = {
+        "data.init_args.source": source,
+        "data.init_args.num_workers": 0,
+        "model.init_args.folder": folder,
+        "model.init_args.num_clusters": 6,
+        "trainer.accelerator": "cpu",
+        "trainer.enable_progress_bar": "false",
+    }
+    settings |= {name.replace("__", "."): value for name, value in more.items()}
+    arguments = [f"--{name}={value}" for name, value in settings.items()]
+    try:
+        return train.main(["labels", "--config", str(config), *arguments])
+    except SystemExit as ended:
+        return ended.code
+
+
+def read_all(folder):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    return [(folder / name).read_bytes() for name in FILES]
+
+
+def test_every_frame_of_mfcc_gets_a_label(sounds, tmp_path, capsys):
+    source, samples = sounds
+    assert labels(MFCC, source, tmp_path / "out") == 0
+    folder = LabelFolder(tmp_path / "out")
+    assert folder.names == list(samples)
+    folder.check(RecordingData(str(source)).predict_reader.recordings)
+    total = sum((count - 400) // 160 + 1 for count in samples.values())
+    facts = folder.facts
+    assert (facts.num_clusters, facts.rate_hz, facts.features) == (6, 100, "mfcc")
+    said = capsys.readouterr().out
+    assert f"7 recordings, {total} labels at 100 Hz, 6 of 6 clusters used" in said
+    assert f"k-means {facts.centroids}: {tmp_path / 'out'}\n" in said
+    before = read_all(tmp_path / "out")
+    assert labels(MFCC, source, tmp_path / "out") == 0  # nothing is left to do
+    assert capsys.readouterr().out == said
+    assert read_all(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_every_frame_of_a_layer_gets_a_label(sounds, checkpoints, tmp_path, variant, capsys):
+    source, samples = sounds
+    model = {"model__init_args__variant": variant, "model__init_args__layer": 2}
+    model["model__init_args__checkpoint"] = checkpoints / variant
+    assert labels(HUBERT, source, tmp_path / "out", **model) == 0
+    folder = LabelFolder(tmp_path / "out")
+    assert [folder.count(name) for name in samples] == [
+        (count - 400) // 320 + 1 for count in samples.values()
+    ]
+    assert folder.facts.features == f"layer 2 of {checkpoints / variant}"
+    other = model | {"model__init_args__kmeans": tmp_path / "out/kmeans.safetensors"}
+    assert labels(HUBERT, source, tmp_path / "more", **other | {"model__init_args__layer": 1}) == 2
+    assert "`kmeans` must be of the same features, layer 1 of" in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_files(sounds, tmp_path, capsys):
+    source, _ = sounds
+    assert labels(MFCC, source, tmp_path / "whole") == 0
+    killed = tmp_path / "killed"
+    assert labels(MFCC, source, killed, trainer__limit_predict_batches=4) == 2
+    assert "no labels yet of 3 of 7 recordings" in capsys.readouterr().err
+    (part,) = killed.glob(".part-*")
+    part.write_bytes(part.read_bytes()[:-20])
+    assert labels(MFCC, source, killed) == 0
+    assert read_all(killed) == read_all(tmp_path / "whole")
+
+
+def test_loader_processes_change_nothing(sounds, tmp_path):
+    source, _ = sounds
+    assert labels(MFCC, source, tmp_path / "none") == 0
+    assert labels(MFCC, source, tmp_path / "one", data__init_args__num_workers=1) == 0
+    assert read_all(tmp_path / "none") == read_all(tmp_path / "one")
+
+
+def test_other_recordings_get_labels_of_the_same_kmeans(sounds, tmp_path):
+    source, _ = sounds
+    assert labels(MFCC, source, tmp_path / "train") == 0
+    write_sound(tmp_path / "val/a.wav", 9_000, seed=99)
+    given = {"model__init_args__kmeans": tmp_path / "train/kmeans.safetensors"}
+    assert labels(MFCC, tmp_path / "val", tmp_path / "out", **given) == 0
+    first, second = LabelFolder(tmp_path / "train").facts, LabelFolder(tmp_path / "out").facts
+    assert first == second
+    assert not (tmp_path / "out/kmeans.safetensors").exists()
+
+
+def test_an_alignment_is_measured(sounds, tmp_path, capsys):
+    source, samples = sounds
+    lines = [f"{name}\t{'AH0 B ' * (count // 320)}" for name, count in samples.items()]
+    (tmp_path / "phones.tsv").write_text("\n".join(["rate_hz\t100", *lines]))
+    given = {"model__init_args__alignment": tmp_path / "phones.tsv"}
+    assert labels(MFCC, source, tmp_path / "out", **given) == 0
+    assert "phone purity 0." in capsys.readouterr().out
+
+
+def test_the_sample_bounds_what_kmeans_is_fitted_on(sounds, tmp_path, capsys):
+    assert labels(MFCC, sounds[0], tmp_path / "out", model__init_args__sample_frames=5) == 2
+    assert "`num_clusters` must be at most 5" in capsys.readouterr().err
+
+
+def damaged_copy(source, folder):
+    for path in sorted(source.iterdir())[:3]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    write_sound(folder / "bad.flac", 8_000)
+    content = (folder / "bad.flac").read_bytes()
+    (folder / "bad.flac").write_bytes(content[: len(content) // 2])
+
+
+def test_a_damaged_recording_stops_or_is_left_out(sounds, tmp_path, capsys):
+    source = tmp_path / "source"
+    source.mkdir()
+    damaged_copy(sounds[0], source)
+    assert labels(MFCC, source, tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert "bad.flac" in said
+    assert "`on_bad_sample: skip` leaves it out" in said
+    skip = {"data__init_args__on_bad_sample": "skip"}
+    with pytest.warns(UserWarning, match="skipped: .*bad.flac"):
+        assert labels(MFCC, source, tmp_path / "skipped", **skip) == 0
+    assert "1 damaged recordings left out" in capsys.readouterr().out
+    assert labels(MFCC, source, tmp_path / "skipped", **skip) == 0  # is not tried again
+    assert len(LabelFolder(tmp_path / "skipped").names) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"model__init_args__features": "mel"}, "`features` must be one of layer, mfcc, got 'mel'"),
+        ({"model__init_args__features": "layer"}, "`checkpoint` must be given"),
+        ({"model__init_args__layer": 3}, "`checkpoint` and `layer` are for `features` layer"),
+        ({"model__init_args__kmeans": "absent"}, "`kmeans` must be"),
+        ({"model__init_args__alignment": "absent"}, "`alignment` must be"),
+        ({"model__init_args__num_clusters": 0}, "`num_clusters` must be at least 1"),
+        ({"data": "datamodules.synthetic.SyntheticSpeech"}, "`data` must be .*RecordingData"),
+        ({"model": "lightning_modules.speech.LHubertModule"}, "`model` must be .*UnitExtractor"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(sounds, capsys, more, message):
+    arguments = {
+        "model": "lightning_modules.unit_extractor.UnitExtractor",
+        "data": "datamodules.recording_data.RecordingData",
+    } | {name.replace("__", "."): value for name, value in more.items()}
+    if arguments["model"].endswith("UnitExtractor"):
+        arguments["model.init_args.folder"] = "out"
+    if arguments["data"].endswith("RecordingData"):
+        arguments["data.init_args.source"] = str(sounds[0])
+    status = train.main(["labels", *(f"--{name}={value}" for name, value in arguments.items())])
+    assert status == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def make_labels(source, folder, **settings):
+    model = UnitExtractor(str(folder), num_clusters=settings.pop("num_clusters", 6), **settings)
+    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    trainer.predict(
+        model, datamodule=RecordingData(str(source), num_workers=0), return_predictions=False
+    )
+    return model
+
+
+def test_a_folder_of_other_labels_is_refused(sounds, tmp_path):
+    source, samples = sounds
+    make_labels(source, tmp_path / "out")
+    with pytest.raises(ModelError, match="`num_clusters` must be 6 for the k-means"):
+        make_labels(source, tmp_path / "out", num_clusters=5)
+    write_sound(tmp_path / "new/a.wav", 9_000)
+    make_labels(tmp_path / "new", tmp_path / "other", seed=1)
+    given = {"kmeans": str(tmp_path / "other/kmeans.safetensors")}
+    with pytest.raises(ValueError, match="holds labels of other facts"):
+        make_labels(source, tmp_path / "out", **given)
+    with pytest.raises(ValueError, match="recordings that `source` has not, such as 00.wav"):
+        make_labels(tmp_path / "new", tmp_path / "out")
+    for name in samples:
+        (tmp_path / "new" / name).write_bytes((source / name).read_bytes())
+    with pytest.raises(ValueError, match="labels without recording a.wav"):
+        make_labels(tmp_path / "new", tmp_path / "out")
+
+
+def test_labels_do_not_depend_on_the_other_recordings(sounds, tmp_path):
+    source, samples = sounds
+    make_labels(source, tmp_path / "all")
+    name = list(samples)[3]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / name).write_bytes((source / name).read_bytes())
+    given = {"kmeans": str(tmp_path / "all/kmeans.safetensors")}
+    make_labels(tmp_path / "one", tmp_path / "alone", **given)
+    alone, among = LabelFolder(tmp_path / "alone"), LabelFolder(tmp_path / "all")
+    assert np.array_equal(alone.ids(name), among.ids(name))
