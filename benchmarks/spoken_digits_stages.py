@@ -16,7 +16,7 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "train"
 WINDOWS = (32, 100)
 CONTROL_WINDOW = 2
 SAVED_EVERY = 50
-PRETRAIN_STEPS, WORDS_STEPS, CTC_STEPS, MORE_STEPS = 300, 500, 300, 150
+PRETRAIN_STEPS, WORDS_STEPS, CTC_STEPS, MORE_STEPS = 300, 1500, 600, 200
 
 
 def _rate(lr: float, steps: int) -> dict[str, Any]:
@@ -109,9 +109,9 @@ class Run:
 
 ROUNDS = {
     "pretrain": Round("digits_pretrain", PRETRAIN_STEPS),
-    "words": Round("digits_ctc", WORDS_STEPS, 1e-3, "words", 10.0, 0.0),
-    "ctc": Round("digits_ctc", CTC_STEPS, 5e-4, mask_probability=0.2),
-    "more": Round("digits_ctc", MORE_STEPS, 3e-4, mask_probability=0.2),
+    "words": Round("digits_ctc", WORDS_STEPS, 1e-3, "words", 5.0, 0.0),
+    "ctc": Round("digits_ctc", CTC_STEPS, 5e-4, "corpus", 10.0, 0.2),
+    "more": Round("digits_ctc", MORE_STEPS, 3e-4, "corpus", 10.0, 0.2),
 }
 HUBERT = Model("hubert")
 LOCAL = [Model("lhubert", window) for window in WINDOWS]

@@ -104,7 +104,8 @@ class MaskedPrediction(lightning.LightningModule):
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
         self.centroids = centroids
-        self._check_centroids(getattr(self.model.config, "centroids", None))
+        if "label_embeddings" not in getattr(self.model, "random_weights", []):
+            self._check_centroids(getattr(self.model.config, "centroids", None))
         self.model.config.centroids = centroids  # exported with the weights
         self.unmasked_weight = unmasked_weight
         self.penalty_weight = penalty_weight
@@ -204,8 +205,7 @@ class MaskedPrediction(lightning.LightningModule):
         if saved is not None and self.centroids is not None and saved != self.centroids:
             raise ModelError(
                 f"`labels` must be of the k-means {saved} that the checkpoint was trained on, got "
-                f"{self.centroids}; for another one begin without `checkpoint`, or with that of a "
-                "model without its pre-training head"
+                f"{self.centroids}"
             )
 
     def _evaluate(self, batch: dict[str, Tensor], batch_idx: int) -> None:
