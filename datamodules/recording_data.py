@@ -19,13 +19,18 @@ from datamodules.real import BadSamples
 from datamodules.recordings import Recording, decode
 from datamodules.resumable import ResumableLoader, UntouchedLoader
 from datamodules.seconds_batches import (
-    FRAME_SECONDS,
     BatchDraw,
     Batches,
     EvaluationBatches,
     Processes,
 )
-from datamodules.utterances import Layout, UtteranceData, UtteranceReader, UtteranceSet
+from datamodules.utterances import (
+    SHORTEST_SECONDS,
+    Layout,
+    UtteranceData,
+    UtteranceReader,
+    UtteranceSet,
+)
 
 
 class WholeReader(UtteranceReader):
@@ -112,7 +117,7 @@ class RecordingData(UtteranceData):
             source,
             layout=layout,
             on_bad_sample=on_bad_sample,
-            eval_batch_seconds=FRAME_SECONDS,  # so that no two fit into a batch
+            eval_batch_seconds=SHORTEST_SECONDS,  # so that no two fit into a batch
             num_workers=num_workers,
             seed=seed,
         )

@@ -64,7 +64,7 @@ def offline(config: Path, folder: Path) -> list[str]:
             if name in given
         }
         settings["data.init_args.min_seconds"] = 0.3
-    if not config.stem.startswith("digits"):
+    if data != "RecordingData" and not config.stem.startswith("digits"):
         settings |= {"model.init_args.checkpoint": "null", "model.init_args.size": "tiny"}
         settings |= {f"model.init_args.model_fields.{k}": v for k, v in TINY.items()}
     if settings["trainer.logger"] == "true":

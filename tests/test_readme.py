@@ -158,7 +158,6 @@ def test_recordings_become_transcripts_command_by_command(
         small = [word for word in offline(config, tmp_path) if "labels=" not in word]
         if words[2] == "fit":
             small += ["--trainer.max_steps=2"]
-            small += ["--trainer.callbacks.init_args.every_n_train_steps=1"]
         assert train.main([words[2], "--config", str(config), *small, *given]) == 0, words
     transcripts = (tmp_path / "runs/transcripts/transcripts.tsv").read_text().splitlines()
     assert [line.split("\t")[0] for line in transcripts] == [f"{n:02d}.wav" for n in range(8)]

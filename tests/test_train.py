@@ -40,8 +40,6 @@ def test_what_fit_saved_can_be_validated_tested_used_and_trained_on(
 ) -> None:
     write_everything(tmp_path)
     settings = offline(config, tmp_path)
-    if settings:  # they save every so many steps
-        settings.append("--trainer.callbacks.init_args.every_n_train_steps=1")
     assert fit(config, *settings) == 0
     checkpoint = str(next(tmp_path.rglob("*.ckpt")))
     given = ["--config", str(config), *settings, "--ckpt_path", checkpoint, *BRIEFLY]
@@ -72,7 +70,6 @@ def test_a_users_mistake_is_one_sentence(
         assert word in said[0]
 
 
-@pytest.mark.parametrize("content", [b"no checkpoint", b""])
 def test_a_checkpoint_has_what_is_needed_to_go_on_exactly(tmp_path: Path) -> None:
     assert fit(ROOT / "configs/train/text.yaml") == 0
     checkpoint = torch.load(next(tmp_path.rglob("*.ckpt")), weights_only=True)
@@ -113,6 +110,7 @@ def test_last_without_a_checkpoint_is_refused_where_nothing_is_trained(
     assert "`ckpt_path` must be a checkpoint, got last" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", [b"no checkpoint", b""])
 def test_a_damaged_checkpoint_is_named(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
