@@ -1,21 +1,24 @@
 """A killed run goes on as if it had not been; two processes train as one does."""
 
+import io
 import json
 import multiprocessing
 import os
+import random
 import signal
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.pretraining import PretrainingSpeech
 from lightning_modules.masked_prediction import MaskedPrediction
-from lightning_modules.resume import RandomStates
+from lightning_modules.resume import RandomStates, random_state, restore_random_state
 from tests.sample_speech import NO_DROPOUT, NUM_CLUSTERS, TINY, write_labels, write_sounds
 
 DROPOUT = {
@@ -65,11 +68,14 @@ def train(settings: dict[str, Any]) -> None:
         num_workers=settings.get("num_workers", 0),
     )
     saved = ModelCheckpoint(
-        folder / settings["name"], every_n_train_steps=3, save_last=True, save_top_k=-1
+        folder / settings["name"],
+        every_n_train_steps=settings.get("save_every", 3),
+        save_last=True,
+        save_top_k=-1,
     )
     trainer = lightning.Trainer(
         accelerator="cpu",
-        max_epochs=4,
+        max_epochs=4,  # of ten batches, or six of the larger ones
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -103,21 +109,28 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("kill_after", [5, 10])
+# An epoch has five steps: in the middle of one, at the end of one, and twice.
+@pytest.mark.parametrize(
+    ("save_every", "killed_after"), [(3, [5]), (5, [7]), (3, [10, 14])], ids=["mid", "end", "twice"]
+)
 def test_a_killed_run_goes_on_bit_for_bit(
-    server: ForkServerContext, folder: Path, kill_after: int
+    server: ForkServerContext, folder: Path, save_every: int, killed_after: list[int]
 ) -> None:
     settings = {
         "folder": str(folder),
+        "save_every": save_every,
         "dropout": DROPOUT,
         "num_workers": 2,
         "trainer": {"accumulate_grad_batches": 2},
     }
     assert run(server, settings | {"name": "whole"}) == 0
     killed = settings | {"name": "killed"}
-    assert run(server, killed | {"kill_after": kill_after}) == -signal.SIGKILL
     last = folder / "killed" / "last.ckpt"
-    assert torch.load(last, weights_only=True)["global_step"] == kill_after // 3 * 3
+    for kill_after in killed_after:
+        again = {"ckpt_path": "last"} if last.exists() else {}
+        assert run(server, killed | again | {"kill_after": kill_after}) == -signal.SIGKILL
+        saved = torch.load(last, weights_only=True)["global_step"]
+        assert saved == kill_after // save_every * save_every
     assert run(server, killed | {"ckpt_path": "last"}) == 0
     whole = losses(folder, "whole")
     assert len(whole) > kill_after + 3
@@ -126,12 +139,23 @@ def test_a_killed_run_goes_on_bit_for_bit(
 
 def test_two_processes_train_as_one_does(server: ForkServerContext, folder: Path) -> None:
     settings = {"folder": str(folder), "dropout": NO_DROPOUT, "batch_seconds": 2.5}
-    assert run(server, settings | {"name": "one"}) == 0
-    two = {"devices": 2, "strategy": "ddp_fork"}
+    accumulated = {"accumulate_grad_batches": 2}
+    assert run(server, settings | {"name": "one", "trainer": accumulated}) == 0
+    two = {"devices": 2, "strategy": "ddp_fork"} | accumulated
     assert run(server, settings | {"name": "two", "trainer": two}) == 0
     one, shared = (
         {step: float.fromhex(loss) for step, loss in losses(folder, name).items()}
         for name in ("one", "two")
     )
-    assert len(one) > 8
+    assert len(one) >= 8
     assert shared == pytest.approx(one, rel=1e-4)
+
+
+def test_all_random_states_come_back() -> None:
+    state = random_state()
+    drawn = [(random.random(), np.random.random(), torch.rand(1).item()) for _ in range(2)]
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    restore_random_state(torch.load(buffer, weights_only=True))
+    assert [(random.random(), np.random.random(), torch.rand(1).item()) for _ in range(2)] == drawn
