@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import train
+from benchmarks.spoken_digits_costs import cost_table
 from benchmarks.spoken_digits_stages import Stage, seed_stages, shared_stages
 from benchmarks.spoken_digits_table import RESULTS, write_results
 from datamodules.composed_sounds import Augmentation
@@ -54,12 +55,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", required=True, help="folder of digit_speaker_take.wav")
     parser.add_argument("--out", default="runs/spoken_digits", help="run directory")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument(
         "--steps",
         type=float,
         default=1.0,
         help="share of all training steps; the results of a trial stay in OUT, which should be new",
+    )
+    parser.add_argument(
+        "--costs",
+        action="store_true",
+        help="measure time and memory of a step, with nothing beside",
     )
     given = parser.parse_args()
     sys.argv = sys.argv[:1]
@@ -76,6 +82,10 @@ def main() -> None:
         for stage in seed_stages(seed, given.steps):
             run(stage, out)
         write_results(out, results)
+    if given.costs:
+        table = cost_table()
+        (results / "spoken_digits_costs.md").write_text(table)
+        print(table)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torchaudio.functional import edit_distance
 
+from benchmarks.spoken_digits_curves import draw_curves
 from benchmarks.spoken_digits_stages import ROUNDS
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -97,6 +98,7 @@ def write_results(out: Path, folder: Path) -> None:
     if results["seeds"]:
         table = make_table(results["seeds"], results["words"])
         path.with_suffix(".md").write_text(_heading(results) + table)
+        draw_curves(out / "tensorboard").savefig(path.with_suffix(".png"), dpi=110)
         print(table)
 
 

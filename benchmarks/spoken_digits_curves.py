@@ -1,0 +1,60 @@
+"""Curves of the spoken digits, out of what was logged to TensorBoard."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from benchmarks.spoken_digits_stages import HUBERT, LOCAL, ROUNDS
+
+COLOURS = {HUBERT.name: "black", LOCAL[0].name: "tab:orange", LOCAL[1].name: "tab:blue"}
+FINE_TUNING = [name for name in ROUNDS if name != "pretrain"]
+
+Points = list[tuple[int, float]]
+
+
+def read_scalar(folder: Path, name: str) -> Points:
+    """Return the steps and values of a scalar of one run; nothing where there is none."""
+    if not folder.exists():
+        return []
+    events = EventAccumulator(str(folder), size_guidance={"images": 1, "audio": 1}).Reload()
+    if name not in events.Tags()["scalars"]:
+        return []
+    return [(each.step, each.value) for each in events.Scalars(name)]
+
+
+def read_curves(logs: Path, model: str, seed: str) -> tuple[Points, Points]:
+    """Return the loss of pre-training, and the error rate of all of fine-tuning."""
+    losses = read_scalar(logs / f"{seed}-{model}-pretrain", "train_loss")
+    rates: Points = []
+    begun = 0
+    for name in FINE_TUNING:
+        found = read_scalar(logs / f"{seed}-{model}-{name}", "val_wer")
+        rates += [(begun + step + 1, rate) for step, rate in found]
+        begun += ROUNDS[name].num_steps
+    return losses, rates
+
+
+def draw_curves(logs: Path) -> Any:
+    """Draw every model and seed: pre-training on the left, fine-tuning on the right."""
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[2, 3])
+    seeds = sorted({folder.name[: len("seed-0")] for folder in logs.glob("seed-*")})
+    for model, colour in COLOURS.items():
+        for place, seed in enumerate(seeds):
+            style = {"color": colour, "lw": 1, "label": model if place == 0 else None}
+            for axes, points in zip((left, right), read_curves(logs, model, seed), strict=True):
+                if points:
+                    axes.plot(
+                        *zip(*points, strict=True), marker="." if axes is right else "", **style
+                    )
+    left.set(xlabel="step", ylabel="loss per hidden frame, nats", title="pre-training")
+    right.set(xlabel="step", ylabel="WER, validation", title="fine-tuning", ylim=(0, 1.05))
+    begun = 0
+    for name in FINE_TUNING:
+        right.axvline(begun, color="lightgray", lw=1, zorder=0)
+        right.text(begun + 20, 1.0, name, color="gray", fontsize=8)
+        begun += ROUNDS[name].num_steps
+    right.legend(frameon=False)
+    return figure
