@@ -3,23 +3,21 @@
 import inspect
 import logging
 import os
-import pickle
 import sys
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any, NoReturn
 
 # Lightning calls names of jsonargparse that will change; nothing that a user could act on.
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 
-import torch
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lightning_modules.base import VariantModule
 from lightning_modules.resume import RandomStates
+from lightning_modules.saved_runs import compare_weights, validate_checkpoint
 from lightning_modules.variants import VARIANTS
 from profiling.arguments import one_sentence
 from profiling.errors import SettingsError, find_mistake
@@ -49,8 +47,6 @@ CLASSES = {"model": MODELS, "data": DATA}
 OWN_COMMANDS = ("export", "labels")
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
-# What Lightning itself understands in place of a file, in `fit`.
-CHECKPOINT_WORDS = ("hpc", "last")
 
 
 class TrainParser(LightningArgumentParser):
@@ -187,43 +183,6 @@ def known_settings(base: type) -> set[str]:
     for derived in base.__subclasses__():
         found |= set(inspect.signature(derived).parameters) | known_settings(derived)
     return found
-
-
-def validate_checkpoint(ckpt_path: str | None, subcommand: str) -> None:
-    """Raise SettingsError unless there is a whole checkpoint: a folder, or what `torch.save` wrote.
-
-    A file that was cut short is no zip archive, whose contents stand at its end.
-    """
-    words = CHECKPOINT_WORDS if subcommand == "fit" else ()
-    if ckpt_path is None or ckpt_path in words or Path(ckpt_path).is_dir():
-        return
-    if not Path(ckpt_path).exists():
-        problem = "which does not exist"
-    elif not zipfile.is_zipfile(ckpt_path):
-        problem = "a file that is damaged or of another kind"
-    else:
-        return
-    listed = f" or one of {', '.join(words)}" if words else ""
-    raise SettingsError(f"`ckpt_path` must be a checkpoint{listed}, got {ckpt_path}, {problem}")
-
-
-def compare_weights(model: LightningModule, ckpt_path: str) -> None:
-    """Raise SettingsError unless a checkpoint has the model's weights; none of them is read."""
-    try:
-        weights = torch.load(ckpt_path, map_location="meta", weights_only=True)["state_dict"]
-    except (RuntimeError, pickle.UnpicklingError, KeyError, TypeError) as problem:
-        raise SettingsError(
-            f"`ckpt_path` must be a checkpoint of a training run, got {ckpt_path}, "
-            "a file of another kind"
-        ) from problem
-    wanted = {name: value.shape for name, value in model.state_dict().items()}
-    found = {name: value.shape for name, value in weights.items()}
-    different = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
-    if different:
-        raise SettingsError(
-            f"`ckpt_path` must be of a {type(model).__name__} with these settings, {ckpt_path} "
-            f"differs in {len(different)} weights, such as {different[0]}"
-        )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,7 +20,8 @@ from datamodules.masking import SPAN_FRAMES, mask_spans
 from datamodules.real import BadSamples
 from datamodules.recordings import Recording, decode
 from datamodules.seconds_batches import BatchDraw
-from datamodules.utterances import UtteranceData, UtteranceReader, used_frames
+from datamodules.utterance_set import UtteranceReader
+from datamodules.utterances import UtteranceData, used_frames
 
 MASK_PROBABILITY = 0.8  # spans times their length over frames: hides some 57 % of the frames
 LONGEST_SECONDS = 15.625  # 250,000 samples

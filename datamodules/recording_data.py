@@ -24,12 +24,11 @@ from datamodules.seconds_batches import (
     EvaluationBatches,
     Processes,
 )
+from datamodules.utterance_set import UtteranceReader, UtteranceSet
 from datamodules.utterances import (
     SHORTEST_SECONDS,
     Layout,
     UtteranceData,
-    UtteranceReader,
-    UtteranceSet,
 )
 
 

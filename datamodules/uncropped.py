@@ -16,7 +16,8 @@ from datamodules.masking import mask_spans
 from datamodules.real import BadSamples
 from datamodules.recordings import Recording, decode
 from datamodules.seconds_batches import BatchDraw
-from datamodules.utterances import UtteranceData, UtteranceReader
+from datamodules.utterance_set import UtteranceReader
+from datamodules.utterances import UtteranceData
 
 
 class UncroppedReader(UtteranceReader):

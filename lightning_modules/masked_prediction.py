@@ -11,7 +11,6 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
@@ -20,6 +19,13 @@ from lightning_modules.normalising import (
     check_finite,
     gradient_norm,
     rescale_gradients,
+)
+from lightning_modules.prediction_sums import (
+    COUNTS,
+    count_batch,
+    count_nothing,
+    summed_loss,
+    unmasked_loss,
 )
 from lightning_modules.schedules import linear_warmup_decay, stepwise
 from lightning_modules.speech_figures import log_masked_prediction
@@ -38,10 +44,6 @@ PRETRAINING_FIELDS = {
     "mask_feature_prob": 0.0,
     "apply_spec_augment": True,
 }
-COUNTS = (
-    *("loss", "masked", "masked_right", "unmasked", "unmasked_right"),
-    *("real", "samples", "codes"),
-)
 
 
 class MaskedPrediction(lightning.LightningModule):
@@ -126,10 +128,10 @@ class MaskedPrediction(lightning.LightningModule):
         """Return the loss summed over the masked frames; its gradients are divided later."""
         output = self(batch)
         loss = summed_loss(output, self.penalty_weight)
-        sums = _count(output, loss, batch)
+        sums = count_batch(output, loss, batch)
         self.totals.add(**sums, divisor=sums["masked"] + sums["unmasked"] * self._counts_unmasked)
         if self._counts_unmasked:
-            loss = loss + self.unmasked_weight * _unmasked_loss(output.logits, batch)
+            loss = loss + self.unmasked_weight * unmasked_loss(output.logits, batch)
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -210,21 +212,16 @@ class MaskedPrediction(lightning.LightningModule):
 
     def _evaluate(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         if not batch:  # other processes still have one
-            self.val_totals.add(**self._nothing())
+            self.val_totals.add(**count_nothing(self.model.config.num_clusters, self.device))
             return
         output = self(batch)
-        self.val_totals.add(**_count(output, summed_loss(output, self.penalty_weight), batch))
+        self.val_totals.add(**count_batch(output, summed_loss(output, self.penalty_weight), batch))
         if batch_idx == 0 and not self.trainer.sanity_checking:
             log_masked_prediction(self, batch, output.logits)
 
     @property
     def _counts_unmasked(self) -> bool:
         return self.unmasked_weight > 0
-
-    def _nothing(self) -> dict[str, Tensor]:
-        sums = {name: torch.zeros((), device=self.device) for name in COUNTS}
-        codes = torch.zeros(self.model.config.num_clusters, device=self.device)
-        return sums | {"codes": codes}
 
     def _log_sums(self, stage: str, sums: dict[str, Tensor]) -> None:
         """Log ratios of sums that are already those of all processes."""
@@ -238,45 +235,6 @@ class MaskedPrediction(lightning.LightningModule):
         }
         for name, value in values.items():
             self.log(f"{stage}_{name}", value.float(), prog_bar=name == "loss")
-
-
-def summed_loss(output: Any, penalty_weight: float = PENALTY_WEIGHT) -> Tensor:
-    """Sum the loss over masked frames so that it does not depend on which utterances share a batch.
-
-    The published form has the mean penalty of the batch times its masked frames. By utterance that
-    is the same where all have as many masked frames, as fairseq's and torchaudio's masks do.
-    """
-    penalties: Tensor = output.penalties * output.num_masked_each
-    loss: Tensor = output.prediction_losses.sum() + penalty_weight * penalties.sum()
-    return loss
-
-
-def _unmasked_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """Sum the cross entropy over frames that are seen."""
-    seen = ~batch["mask_time_indices"] & (batch["labels"] >= 0)
-    return functional.cross_entropy(logits[seen], batch["labels"][seen], reduction="sum")
-
-
-@torch.no_grad()
-def _count(output: Any, loss: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the sums of one batch, as `COUNTS` names them, in double precision."""
-    labels, hidden = batch["labels"], batch["mask_time_indices"]
-    predicted = output.logits.argmax(-1)
-    right = predicted == labels
-    masked, unmasked = hidden & (labels >= 0), ~hidden & (labels >= 0)
-    padding = batch.get("attention_mask")
-    num_samples = torch.tensor(batch["input_values"].numel(), device=labels.device)
-    sums = {
-        "loss": loss.detach(),
-        "masked": output.num_masked,
-        "masked_right": (right & masked).sum(),
-        "unmasked": unmasked.sum(),
-        "unmasked_right": (right & unmasked).sum(),
-        "real": num_samples if padding is None else padding.sum(),
-        "samples": num_samples,
-        "codes": torch.bincount(predicted[masked], minlength=output.logits.shape[-1]),
-    }
-    return {name: value.double() for name, value in sums.items()}
 
 
 def planned_steps(trainer: lightning.Trainer) -> int:

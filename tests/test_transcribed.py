@@ -21,7 +21,7 @@ from datamodules.recordings import Recording
 from datamodules.seconds_batches import BatchDraw, Processes, TrainingBatches
 from datamodules.transcribed import TranscribedReader, TranscribedSpeech
 from datamodules.transcripts import read_transcripts
-from datamodules.utterances import UtteranceSet
+from datamodules.utterance_set import UtteranceSet
 from train import main
 
 TEXTS = ("ONE", "TWO TWO", "THREE", "IT'S FOUR")

@@ -1,0 +1,59 @@
+"""What a batch of masked prediction adds to the sums of a step: losses, and what was right."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
+
+COUNTS = (
+    *("loss", "masked", "masked_right", "unmasked", "unmasked_right"),
+    *("real", "samples", "codes"),
+)
+
+
+def summed_loss(output: Any, penalty_weight: float = PENALTY_WEIGHT) -> Tensor:
+    """Sum the loss over masked frames so that it does not depend on which utterances share a batch.
+
+    The published form has the mean penalty of the batch times its masked frames. By utterance that
+    is the same where all have as many masked frames, as fairseq's and torchaudio's masks do.
+    """
+    penalties: Tensor = output.penalties * output.num_masked_each
+    loss: Tensor = output.prediction_losses.sum() + penalty_weight * penalties.sum()
+    return loss
+
+
+def unmasked_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Sum the cross entropy over frames that are seen."""
+    seen = ~batch["mask_time_indices"] & (batch["labels"] >= 0)
+    return functional.cross_entropy(logits[seen], batch["labels"][seen], reduction="sum")
+
+
+@torch.no_grad()
+def count_batch(output: Any, loss: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the sums of one batch, as `COUNTS` names them, in double precision."""
+    labels, hidden = batch["labels"], batch["mask_time_indices"]
+    predicted = output.logits.argmax(-1)
+    right = predicted == labels
+    masked, unmasked = hidden & (labels >= 0), ~hidden & (labels >= 0)
+    padding = batch.get("attention_mask")
+    num_samples = torch.tensor(batch["input_values"].numel(), device=labels.device)
+    sums = {
+        "loss": loss.detach(),
+        "masked": output.num_masked,
+        "masked_right": (right & masked).sum(),
+        "unmasked": unmasked.sum(),
+        "unmasked_right": (right & unmasked).sum(),
+        "real": num_samples if padding is None else padding.sum(),
+        "samples": num_samples,
+        "codes": torch.bincount(predicted[masked], minlength=output.logits.shape[-1]),
+    }
+    return {name: value.double() for name, value in sums.items()}
+
+
+def count_nothing(num_clusters: int, device: torch.device) -> dict[str, Tensor]:
+    """Return the sums of a process that has no batch left."""
+    sums = {name: torch.zeros((), device=device) for name in COUNTS}
+    return sums | {"codes": torch.zeros(num_clusters, device=device)}
