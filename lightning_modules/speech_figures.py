@@ -72,7 +72,7 @@ def draw_masked_prediction(
     extent = (0.0, seconds, 0.0, SAMPLE_RATE_HZ / 2000)
     decibels = 20 * (spectrum + 1e-5).log10()
     above.imshow(
-        decibels,
+        decibels.numpy(),
         origin="lower",
         aspect="auto",
         extent=extent,
@@ -85,7 +85,9 @@ def draw_masked_prediction(
     above.set(ylabel="kHz", title=f"hidden frames (orange); {right:.0%} of them predicted right")
     rows = torch.stack([labels, predicted])
     strip = (0.0, len(labels) * FRAME_SECONDS, 0.0, 2.0)
-    below.imshow(rows, aspect="auto", extent=strip, cmap="nipy_spectral", interpolation="nearest")
+    below.imshow(
+        rows.numpy(), aspect="auto", extent=strip, cmap="nipy_spectral", interpolation="nearest"
+    )
     below.set(yticks=[1.5, 0.5], yticklabels=["label", "predicted"], xlabel="seconds")
     return figure
 

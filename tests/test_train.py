@@ -81,6 +81,19 @@ def test_a_checkpoint_has_what_is_needed_to_go_on_exactly(tmp_path: Path) -> Non
     }
 
 
+def test_the_same_command_goes_on_from_the_last_checkpoint_in_the_same_folders(
+    tmp_path: Path,
+) -> None:
+    config = ROOT / "configs/train/digits_pretrain.yaml"
+    write_everything(tmp_path)
+    settings = offline(config, tmp_path)
+    for steps in (2, 5):
+        assert fit(config, *settings, "--ckpt_path=last", f"--trainer.max_steps={steps}") == 0
+        (last,) = tmp_path.rglob("last.ckpt")
+        assert torch.load(last, weights_only=True)["global_step"] == steps
+    assert len({path.parent for path in tmp_path.rglob("events.out.*")}) == 1
+
+
 def test_settings_are_the_users_and_not_the_checkpoints(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
