@@ -126,6 +126,7 @@ def shared_stages() -> list[Stage]:
             config["data"]["init_args"] |= {"source": str(out / "corpus" / split), "num_workers": 0}
             folders = {name: str(out / path) for name, path in kmeans.items()}
             config["model"]["init_args"] |= {"folder": str(out / f"labels/{split}")} | folders
+            config["trainer"]["default_root_dir"] = str(out / f"labels/{split}")
             return [["labels", "--config", _save(config, out / f"labels/{split}")]]
 
         return Stage(f"labels/{split}", write)
@@ -222,6 +223,7 @@ def _transcribe(top: str, row: str, model: Model, weights: str) -> Stage:
         writer = "lightning_modules.prediction_files.PredictionFiles"
         config["trainer"] = {
             "accelerator": "cpu",
+            "default_root_dir": str(out / folder),
             "logger": False,
             "enable_progress_bar": False,
             "callbacks": [{"class_path": writer, "init_args": {"folder": str(out / folder)}}],
