@@ -3,11 +3,10 @@
 from typing import Any
 
 import lightning
-from torch import Tensor, nn
+from torch import Tensor
 
-from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
-from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
+from lightning_modules.speech_models import SpeechModelSettings, build_speech_model, cut_layers
 from lightning_modules.utterance_module import real_waveforms
 
 
@@ -44,14 +43,8 @@ class FeatureExtractor(lightning.LightningModule):
             variant, "base", attention_window, implementation, checkpoint
         )
         self.model = build_speech_model("encoder", settings, layerdrop=0.0).eval()
-        num_layers = self.model.config.num_hidden_layers
-        self.layer = num_layers if layer is None else layer
-        if not 1 <= self.layer <= num_layers:
-            raise ModelError(f"`layer` must be from 1 to {num_layers}, got {layer}")
-        if self.layer < num_layers:
-            del self.model.encoder.layers[self.layer :]
-            if self.model.config.do_stable_layer_norm:  # the norm after the last layer only
-                self.model.encoder.layer_norm = nn.Identity()
+        if layer is not None:
+            cut_layers(self.model, layer)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[Tensor]:
         """Return (frames, hidden) for every recording of the batch."""

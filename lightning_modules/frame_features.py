@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
-from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
+from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
+from lightning_modules.speech_models import SpeechModelSettings, build_speech_model, cut_layers
 
-SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 400
 CEPSTRA = 13
 MFCC_CHUNK_FRAMES = 6000  # a minute
@@ -101,13 +101,10 @@ class LayerStates(nn.Module):
             variant, attention_window=attention_window, checkpoint=checkpoint
         )
         self.model = build_speech_model("encoder", settings, layerdrop=0.0).eval()
-        config = self.model.config
-        if not 1 <= layer <= config.num_hidden_layers:
-            raise ModelError(f"`layer` must be from 1 to {config.num_hidden_layers}, got {layer}")
-        del self.model.encoder.layers[layer:]
-        if config.do_stable_layer_norm:
-            self.model.encoder.layer_norm = nn.Identity()
-        self.size: int = config.hidden_size
+        cut_layers(self.model, layer)
+        if self.model.config.do_stable_layer_norm:
+            self.model.encoder.layer_norm = nn.Identity()  # also after the last layer
+        self.size: int = self.model.config.hidden_size
         self.description = f"layer {layer} of {checkpoint}"
         self.chunk_frames = max(1, int(chunk_seconds * self.rate_hz))
         self.fingerprint = _hash_model(self.model, self.chunk_frames)

@@ -4,7 +4,6 @@ Source: HuBERT, Hsu et al. 2021; hyper-parameters of fairseq's hubert_base_libri
 """
 
 import functools
-import math
 import time
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
+from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
 from lightning_modules.normalising import (
     WindowTotals,
@@ -27,11 +27,10 @@ from lightning_modules.prediction_sums import (
     summed_loss,
     unmasked_loss,
 )
-from lightning_modules.schedules import linear_warmup_decay, stepwise
+from lightning_modules.schedules import linear_warmup_decay, planned_steps, stepwise
 from lightning_modules.speech_figures import log_masked_prediction
 from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
 
-SAMPLE_RATE_HZ = 16_000
 # How pre-training differs from transformers' defaults, and its masking, which the data draw.
 PRETRAINING_FIELDS = {
     "hidden_dropout": 0.1,
@@ -235,23 +234,3 @@ class MaskedPrediction(lightning.LightningModule):
         }
         for name, value in values.items():
             self.log(f"{stage}_{name}", value.float(), prog_bar=name == "loss")
-
-
-def planned_steps(trainer: lightning.Trainer) -> int:
-    """Return the optimiser steps that a Trainer will do.
-
-    Not by `estimated_stepping_batches`: that opens the loader before a checkpoint is read, and the
-    place in the data that the checkpoint has is then forgotten.
-
-    Raises:
-        ModelError: The Trainer has no end.
-    """
-    if trainer.max_steps > 0:
-        return trainer.max_steps
-    if not trainer.max_epochs or trainer.max_epochs < 0:
-        raise ModelError("`num_steps` must be given where the Trainer has no `max_steps`, got null")
-    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
-    if datamodule is None:
-        return int(trainer.estimated_stepping_batches)
-    num_batches = len(datamodule.train_dataloader())
-    return math.ceil(num_batches / trainer.accumulate_grad_batches) * trainer.max_epochs

@@ -4,7 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import lightning
 import torch
+
+from lightning_modules.errors import ModelError
 
 
 def linear_warmup_decay(step: int, num_warmup_steps: int, num_steps: int) -> float:
@@ -49,3 +52,23 @@ def stepwise(optimizer: torch.optim.Optimizer, factor: Callable[[int], float]) -
     """
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def planned_steps(trainer: lightning.Trainer) -> int:
+    """Return the optimiser steps that a Trainer will do.
+
+    Not by `estimated_stepping_batches`: that opens the loader before a checkpoint is read, and the
+    place in the data that the checkpoint has is then forgotten.
+
+    Raises:
+        ModelError: The Trainer has no end.
+    """
+    if trainer.max_steps > 0:
+        return trainer.max_steps
+    if not trainer.max_epochs or trainer.max_epochs < 0:
+        raise ModelError("`num_steps` must be given where the Trainer has no `max_steps`, got null")
+    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+    if datamodule is None:
+        return int(trainer.estimated_stepping_batches)
+    num_batches = len(datamodule.train_dataloader())
+    return math.ceil(num_batches / trainer.accumulate_grad_batches) * trainer.max_epochs

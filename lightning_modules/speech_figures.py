@@ -7,7 +7,8 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-SAMPLE_RATE_HZ = 16_000
+from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
+
 FRAME_SECONDS = 0.02
 FFT_SAMPLES = 400
 LONGEST_SECONDS = 8.0  # what can be made out in one picture

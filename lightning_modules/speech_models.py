@@ -121,6 +121,22 @@ def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
     return model
 
 
+def cut_layers(backbone: Any, layer: int) -> None:
+    """Leave the layers above one out, so that they are not computed.
+
+    The last layer keeps the norm that models with stable layer norm have after it.
+
+    Raises:
+        ModelError: There is no such layer; they are counted from 1.
+    """
+    num_layers = backbone.config.num_hidden_layers
+    if not 1 <= layer <= num_layers:
+        raise ModelError(f"`layer` must be from 1 to {num_layers}, got {layer}")
+    del backbone.encoder.layers[layer:]
+    if layer < num_layers and backbone.config.do_stable_layer_norm:
+        backbone.encoder.layer_norm = nn.Identity()
+
+
 @torch.no_grad()
 def initialise_positions(backbone: Any) -> None:
     """Draw the positional convolution from N(0, sqrt(4 / (kernel * width))), its bias zero.

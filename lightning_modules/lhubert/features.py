@@ -17,6 +17,7 @@ from transformers.models.hubert.modeling_hubert import (
 
 from lightning_modules.errors import ModelError
 
+SAMPLE_RATE_HZ = 16_000
 # 20 seconds: the widest layer of one chunk takes 130 MiB in float32.
 CHUNK_FRAMES = 1000
 
