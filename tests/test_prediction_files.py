@@ -73,7 +73,7 @@ def test_features_are_the_hidden_states_of_the_layer(tmp_path, variant, layer, s
 
 
 def test_transcripts_come_in_the_order_of_the_source_with_the_letters_of_the_model(tmp_path):
-    samples = write_sounds(tmp_path / "sounds", 5)
+    samples = write_sounds(tmp_path / "sounds", 7)  # of unequal lengths
     alphabet = ["", "|", "X", "Y"]
     module = CtcModule("lhubert", attention_window=8, model_fields=TINY, alphabet=alphabet)
     export(module, None, "exported")
