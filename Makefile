@@ -9,11 +9,13 @@ TRANSFORMERS ?= 5.17.0 5.23.0
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-# Made anew when the lock changes; otherwise set-up is quick.
+# Made anew when the lock changes; otherwise set-up is quick. Bytecode is compiled here, once: where
+# PYTHONDONTWRITEBYTECODE is set, every process that imports torch would do it again.
 .venv/ready: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip sync --quiet --require-hashes requirements.lock --python $(BIN)/python
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock \
+		--python $(BIN)/python
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	touch $@
 
@@ -26,7 +28,7 @@ test: .venv/ready ## Run the tests.
 test-versions: .venv/ready ## Run the tests on the oldest and newest supported transformers.
 	for version in $(TRANSFORMERS); do \
 		$(BIN)/uv venv --quiet --clear .venv-versions && \
-		$(BIN)/uv pip sync --quiet --require-hashes requirements.lock \
+		$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock \
 			--python .venv-versions/bin/python && \
 		$(BIN)/uv pip install --quiet --python .venv-versions/bin/python transformers==$$version && \
 		.venv-versions/bin/python -m pytest -q || exit 1; \

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 import torch
+from torch._dynamo.utils import counters
+from torch._inductor.utils import fresh_cache
 
 from lightning_modules.attention import IMPLEMENTATIONS, local_attention
 from lightning_modules.errors import ModelError
@@ -36,14 +38,33 @@ def test_flex_on_a_cpu_equals_the_oracle(tokens, window, lengths):
 
 
 @needs_compiler
-def test_flex_stays_compiled_past_torchs_limit_of_recompilations(monkeypatch):
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
-    for tokens in (33, 34, 35):  # a fallback would raise: `fullgraph`
+def test_flex_stays_compiled_past_torchs_limit_of_recompilations():
+    for tokens in (33, 34):  # a fallback would raise: `fullgraph`
         query, key, value = tensors((1, 1, tokens, 16))
         expected = local_attention(query, key, value, 4, implementation="local_masked")
-        with torch.no_grad():
+        with torch.no_grad(), torch._dynamo.config.patch(recompile_limit=1):
             found = local_attention(query, key, value, 4, implementation="local_flex")
         torch.testing.assert_close(found, expected, atol=2e-6, rtol=1e-5)
+
+
+@needs_compiler
+def test_flex_does_not_find_kernels_for_another_number_of_threads_in_torchs_cache():
+    query, key, value = tensors((2, 3, 70, 16))
+    expected = local_attention(query, key, value, 20, implementation="local_masked")
+    before, found_in_cache = torch.get_num_threads(), []
+    try:
+        with fresh_cache():
+            for threads in (2, 1, 2):  # buffers of the first would hold what the second writes
+                torch.set_num_threads(threads)
+                torch._dynamo.reset()  # as a process of its own would begin
+                counters.clear()
+                with torch.no_grad():
+                    found = local_attention(query, key, value, 20, implementation="local_flex")
+                torch.testing.assert_close(found, expected, atol=2e-6, rtol=1e-5)
+                found_in_cache.append(counters["inductor"]["fxgraph_cache_hit"])
+    finally:
+        torch.set_num_threads(before)
+    assert found_in_cache == [0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -25,18 +25,26 @@ def flex_local_attention(
     mask = _block_mask(query.shape[2], half_window, query.device)
     if key_padding_mask is not None:
         mask = _with_padding(mask, half_window, key_padding_mask)
+    compiled = _compiled(torch.get_num_threads())
     # Torch gives a function up after some recompilations and runs it uncompiled, which builds the
     # whole tokens x tokens matrix: every length is worth a compilation here.
     with torch._dynamo.config.patch(recompile_limit=2**20, accumulated_recompile_limit=2**20):
-        output: Tensor = _compiled()(query, key, value, block_mask=mask)
+        output: Tensor = compiled(query, key, value, block_mask=mask)
     if key_padding_mask is None:
         return output
     return output.masked_fill(~key_padding_mask[:, None, :, None], 0.0)
 
 
-@lru_cache(maxsize=1)
-def _compiled() -> Any:
-    return torch.compile(flex_attention, dynamic=False, fullgraph=True)
+@lru_cache
+def _compiled(num_threads: int) -> Any:
+    """Compile for a number of threads, for which the kernel's buffers on a CPU are made.
+
+    Torch's cache on disk tells kernels by their options, not by the number of threads they were
+    compiled for, which is none unless given: a process with more threads than the one that filled
+    the cache would write beyond the buffers (github.com/pytorch/pytorch/issues/153145).
+    """
+    options = {"cpp.threads": num_threads}
+    return torch.compile(flex_attention, dynamic=False, fullgraph=True, options=options)
 
 
 @lru_cache(maxsize=256)
