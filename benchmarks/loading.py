@@ -3,7 +3,8 @@
     python benchmarks/loading.py [--recordings DIR]
 
 Trains the pre-training module on crops of DIR, or of noise made on the spot, with the default
-number of loader processes; then on the same batches kept in memory; alternating, through Lightning.
+number of loader processes, and on the same batches kept in memory, through Lightning; in turns, of
+which every second one is the other way round: a machine that slows down then favours neither.
 """
 
 import argparse
@@ -32,14 +33,19 @@ from lightning_modules.masked_prediction import MaskedPrediction
 
 NUM_BATCHES = 12
 NUM_SKIPPED = 2  # while loader processes start and memory is first touched
-ROUNDS = 3
+ROUNDS = 4
 
 
 class StepTimes(lightning.Callback):
-    """Notes when every batch ended."""
+    """Notes when every batch began, which is when it had been loaded, and ended."""
 
     def __init__(self) -> None:
+        self.began: list[float] = []
         self.ended: list[float] = []
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Note the time."""
+        self.began.append(time.perf_counter())
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Note the time."""
@@ -50,9 +56,15 @@ class StepTimes(lightning.Callback):
         """From the end of the first batches to the end of the last."""
         return self.ended[-1] - self.ended[NUM_SKIPPED - 1]
 
+    @property
+    def waited(self) -> float:
+        """Share of that between a batch and the next."""
+        between = zip(self.ended[NUM_SKIPPED - 1 : -1], self.began[NUM_SKIPPED:], strict=True)
+        return sum(began - ended for ended, began in between) / self.seconds
 
-def train(model: Any, loader: Any) -> float:
-    """Train on some batches; return how long it took."""
+
+def train(model: Any, loader: Any) -> StepTimes:
+    """Train on some batches; return when they began and ended."""
     times = StepTimes()
     trainer = lightning.Trainer(
         max_epochs=1,
@@ -64,7 +76,7 @@ def train(model: Any, loader: Any) -> float:
         callbacks=[times],
     )
     trainer.fit(model, loader)
-    return times.seconds
+    return times
 
 
 def write_noise(folder: Path) -> None:
@@ -105,22 +117,24 @@ def main() -> None:
         write_labels(recordings, labels)
         data = PretrainingSpeech(recordings, str(labels), batch_seconds=given.batch_seconds)
         model = MaskedPrediction("lhubert", given.size, attention_window=100, num_steps=1000)
-        ratios = []
-        for _ in range(ROUNDS):
-            loader = data.train_dataloader()
-            kept = [batch for batch, _ in zip(loader, range(NUM_BATCHES), strict=False)]
-            real = train(model, data.train_dataloader())
-            repeated = train(model, DataLoader(kept, batch_size=None))
-            samples = sum(batch["input_values"].numel() for batch in kept[NUM_SKIPPED:])
-            audio = samples / 16_000
-            ratios.append(repeated / real)
+        loader = data.train_dataloader()
+        kept = [batch for batch, _ in zip(loader, range(NUM_BATCHES), strict=False)]
+        samples = sum(batch["input_values"].numel() for batch in kept[NUM_SKIPPED:])
+        ratios, waited = [], []
+        for turn in range(ROUNDS):
+            loaders = {"loaded": data.train_dataloader(), "kept": DataLoader(kept, batch_size=None)}
+            order = sorted(loaders, reverse=turn % 2 == 1)
+            times = {name: train(model, loaders[name]) for name in order}
+            speed = {name: samples / 16_000 / times[name].seconds for name in loaders}
+            ratios.append(speed["loaded"] / speed["kept"])
+            waited.append(times["loaded"].waited)
             print(
-                f"{audio / real:.1f} seconds of audio per second loaded, "
-                f"{audio / repeated:.1f} from memory: {ratios[-1]:.3f}"
+                f"{speed['loaded']:.2f} seconds of audio per second loaded, {speed['kept']:.2f} "
+                f"from memory: {ratios[-1]:.3f}; {waited[-1]:.2%} of the time waited for batches"
             )
     print(
-        f"median {statistics.median(ratios):.3f}, {data.num_workers} loader processes, "
-        f"{torch.get_num_threads()} threads"
+        f"median {statistics.median(ratios):.3f}, waited {statistics.median(waited):.2%}; "
+        f"{data.num_workers} loader processes, {torch.get_num_threads()} threads"
     )
 
 

@@ -43,7 +43,7 @@ def _compiled(num_threads: int) -> Any:
     compiled for, which is none unless given: a process with more threads than the one that filled
     the cache would write beyond the buffers (github.com/pytorch/pytorch/issues/153145).
     """
-    options = {"cpp.threads": num_threads}
+    options: dict[str, Any] = {"cpp.threads": num_threads}
     return torch.compile(flex_attention, dynamic=False, fullgraph=True, options=options)
 
 
