@@ -1,12 +1,14 @@
 """HuBERT and L-HuBERT for every task of training, from random weights or a checkpoint."""
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import (
+    AutoFeatureExtractor,
     HubertForCTC,
     HubertForSequenceClassification,
     HubertModel,
@@ -82,6 +84,7 @@ def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any
     if settings.checkpoint is not None:
         converted = ("hubert",) if is_local else ()
         model = load_pretrained(model_class, settings.checkpoint, fields, MASK_VECTORS, converted)
+        _warn_of_loudness(model.config, settings.checkpoint)
     else:
         model = _build_random(model_class, settings.size, fields)
     backbone = model.base_model
@@ -99,6 +102,25 @@ def _validate(settings: SpeechModelSettings) -> None:
     if unknown:
         raise ModelError(
             f"`model_fields` must be fields of a HuBERT configuration, got {unknown[0]!r}"
+        )
+
+
+def _warn_of_loudness(config: Any, checkpoint: str) -> None:
+    """Warn of a model that was trained on normalised recordings, where that makes a difference.
+
+    A group norm in the front end takes the loudness away again.
+    """
+    if config.feat_extract_norm != "layer":
+        return
+    try:
+        extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
+    except (OSError, ValueError):  # none was saved with the model
+        return
+    if extractor.do_normalize:
+        warnings.warn(
+            f"`checkpoint` {checkpoint} was trained on recordings of zero mean and unit variance; "
+            "the data are not brought to that, so normalise the files beforehand",
+            stacklevel=3,
         )
 
 
