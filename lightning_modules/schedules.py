@@ -71,4 +71,6 @@ def planned_steps(trainer: lightning.Trainer) -> int:
     if datamodule is None:
         return int(trainer.estimated_stepping_batches)
     num_batches = len(datamodule.train_dataloader())
+    limit = trainer.limit_train_batches  # a number of batches, or a share of them
+    num_batches = min(limit, num_batches) if isinstance(limit, int) else int(num_batches * limit)
     return math.ceil(num_batches / trainer.accumulate_grad_batches) * trainer.max_epochs

@@ -1,9 +1,11 @@
 """Learning-rate factors against values worked out by hand."""
 
+import lightning
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
-from lightning_modules.schedules import linear_warmup_decay, stepwise, tri_stage
+from lightning_modules.schedules import linear_warmup_decay, planned_steps, stepwise, tri_stage
 
 
 def test_linear_warm_up_and_decay_reach_one_and_zero() -> None:
@@ -47,3 +49,36 @@ def test_a_schedule_multiplies_the_highest_rate_at_every_step() -> None:
         optimizer.step()
         built["lr_scheduler"]["scheduler"].step()
     assert rates == pytest.approx([3.0, 1.5, 1.0])
+
+
+class SevenBatches(lightning.LightningDataModule):
+    def train_dataloader(self):
+        return DataLoader(range(7))
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ({"max_epochs": 3}, 21),
+        ({"max_epochs": 3, "accumulate_grad_batches": 2}, 12),  # the short window of each included
+        ({"max_epochs": 3, "accumulate_grad_batches": 2, "limit_train_batches": 3}, 6),
+        ({"max_epochs": 2, "limit_train_batches": 0.5}, 6),
+        ({"max_epochs": 2, "limit_train_batches": 9}, 14),
+        ({"max_epochs": 2, "max_steps": 5}, 5),
+    ],
+)
+def test_the_steps_that_are_planned_are_those_that_are_done(settings, steps):
+    class Counter(lightning.LightningModule):
+        def training_step(self, batch):
+            return self.weight * batch.sum()
+
+        def configure_optimizers(self):
+            self.weight = torch.nn.Parameter(torch.ones(()))
+            self.planned = planned_steps(self.trainer)
+            return torch.optim.SGD([self.weight], 0.1)
+
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar"), False)
+    trainer = lightning.Trainer(accelerator="cpu", enable_model_summary=False, **quiet, **settings)
+    module = Counter()
+    trainer.fit(module, datamodule=SevenBatches())
+    assert module.planned == steps == trainer.global_step
