@@ -1,5 +1,6 @@
 """Turns recordings into cluster labels, for `python train.py labels`."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,10 @@ class UnitExtractor(lightning.LightningModule):
         """Fit k-means, in one process, or load it, and open the label files."""
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         own = Path(self.folder) / KMEANS_FILE
-        if self.kmeans is None and self.trainer.is_global_zero and not own.exists():
-            self._fit(data).save(own)
-        self.trainer.strategy.barrier()
+        if self.kmeans is None and not own.exists():
+            if self.trainer.is_global_zero:
+                self._fit(data).save(own)
+            _wait_for(own)  # no barrier: those give up after some minutes
         self.quantizer = self._load(own if self.kmeans is None else Path(self.kmeans))
         self.names = data.names
         self.writer = data.open_labels(
@@ -177,6 +179,11 @@ class UnitExtractor(lightning.LightningModule):
                 )
             )
         return f"{', '.join(facts)}: {self.folder}"
+
+
+def _wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.2)
 
 
 def _build_features(

@@ -1,6 +1,8 @@
 """`python train.py labels` on sounds made on the spot: both kinds of features, killed, reused."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,19 @@ def test_every_frame_of_a_layer_gets_a_label(sounds, checkpoints, tmp_path, vari
     other = model | {"model__init_args__kmeans": tmp_path / "out/kmeans.safetensors"}
     assert labels(HUBERT, source, tmp_path / "more", **other | {"model__init_args__layer": 1}) == 2
     assert "`kmeans` must be of the same features, layer 1 of" in capsys.readouterr().err
+
+
+def test_two_processes_write_the_files_that_one_does(sounds, tmp_path):
+    source, _ = sounds
+    assert labels(MFCC, source, tmp_path / "one") == 0
+    command = [sys.executable, train.__file__, "labels", f"--config={MFCC}"]
+    command += [f"--data.init_args.source={source}", "--data.init_args.num_workers=0"]
+    command += [f"--model.init_args.folder={tmp_path / 'two'}", "--model.init_args.num_clusters=6"]
+    command += ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("7 recordings, ") == 1
+    assert read_all(tmp_path / "two") == read_all(tmp_path / "one")
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_files(sounds, tmp_path, capsys):
