@@ -42,13 +42,13 @@ def draw_curves(logs: Path) -> Any:
     left, right = figure.subplots(1, 2, width_ratios=[2, 3])
     seeds = sorted({folder.name[: len("seed-0")] for folder in logs.glob("seed-*")})
     for model, colour in COLOURS.items():
-        for place, seed in enumerate(seeds):
-            style = {"color": colour, "lw": 1, "label": model if place == 0 else None}
+        for seed in seeds:
+            style = {"color": colour, "lw": 1}
             for axes, points in zip((left, right), read_curves(logs, model, seed), strict=True):
                 if points:
-                    axes.plot(
-                        *zip(*points, strict=True), marker="." if axes is right else "", **style
-                    )
+                    marker = "." if axes is right else ""
+                    axes.plot(*zip(*points, strict=True), marker=marker, **style)
+        right.plot([], [], color=colour, lw=1, marker=".", label=model)
     left.set(xlabel="step", ylabel="loss per hidden frame, nats", title="pre-training")
     right.set(xlabel="step", ylabel="WER, validation", title="fine-tuning", ylim=(0, 1.05))
     begun = 0
