@@ -44,6 +44,7 @@ DATA = [
     "datamodules.vision.ImageData",
 ]
 CLASSES = {"model": MODELS, "data": DATA}
+EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
@@ -153,13 +154,23 @@ class TrainCLI(LightningCLI):
         """Compare model and data before anything is trained.
 
         Raises:
-            SettingsError: They are of different modalities, or texts are too long for the model.
+            SettingsError: They are of different modalities, texts are too long for the model, or a
+                model is to be evaluated that was never trained.
         """
         if isinstance(self.model, VariantModule):
             self._compare(self.model)
         ckpt_path = self.config_init[self.config.subcommand].get("ckpt_path")
+        if self.config.subcommand in EVALUATIONS and ckpt_path is None:
+            self._check_trained()
         if ckpt_path is not None and Path(ckpt_path).is_file():
             compare_weights(self.model, ckpt_path)
+
+    def _check_trained(self) -> None:
+        if getattr(self.model, "head_is_random", False):
+            raise SettingsError(
+                f"`ckpt_path` must be given for `{self.config.subcommand}`, or a `checkpoint` that "
+                f"has the trained head of {type(self.model).__name__}, got neither"
+            )
 
     def _compare(self, model: VariantModule) -> None:
         if model.modality != self.datamodule.modality:

@@ -99,7 +99,7 @@ def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
     if not kept:
         raise DataError(f"`source` must hold recordings that can be read, got {len(names)} damaged")
     with ExitStack() as files:
-        parts = {path: files.enter_context(path.open("rb")) for path in _list_parts(folder)}
+        parts = {path: files.enter_context(path.open("rb")) for path in list_parts(folder)}
         listed = files.enter_context(_unfinished(folder, NAMES_FILE).open("wb"))
         labels = files.enter_context(_unfinished(folder, LABELS_FILE).open("wb"))
         for name in kept:
@@ -115,11 +115,12 @@ def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
 
 def remove_parts(folder: str | Path) -> None:
     """Remove what runs that were killed left."""
-    for path in _list_parts(Path(folder)):
+    for path in list_parts(Path(folder)):
         path.unlink()
 
 
-def _list_parts(folder: Path) -> list[Path]:
+def list_parts(folder: Path) -> list[Path]:
+    """Return the files of labels that were not joined yet, one of every process."""
     return sorted(folder.glob(PARTS))
 
 
@@ -155,7 +156,7 @@ def _find_labels(folder: Path, facts: LabelFacts) -> dict[str, tuple[Path, int, 
         DataError: A part has other facts.
     """
     index: dict[str, tuple[Path, int, int]] = {}
-    for path in _list_parts(folder):
+    for path in list_parts(folder):
         with path.open("rb") as file:
             whole = (line for line in file if line.endswith(b"\n"))
             stated = next(whole, None)

@@ -14,7 +14,7 @@ from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import frames_for_samples
 from datamodules.label_files import LabelFolder
 from datamodules.label_format import FACTS_FILE, LabelFacts
-from datamodules.label_parts import LabelWriter, join, remove_parts
+from datamodules.label_parts import LabelWriter, join, list_parts, remove_parts
 from datamodules.real import BadSamples
 from datamodules.recordings import Recording, decode
 from datamodules.resumable import ResumableLoader, UntouchedLoader
@@ -147,6 +147,11 @@ class RecordingData(UtteranceData):
         reader = self.predict_reader
         chosen = WholeSet(reader, range(len(reader.frames)), self.seed, keeps_damaged=False)
         return ResumableLoader(chosen, RandomOrder(reader.frames, self.seed), self.num_workers)
+
+    @staticmethod
+    def has_labels(folder: str) -> bool:
+        """Return whether a folder holds labels, if only of some recordings."""
+        return (Path(folder) / FACTS_FILE).exists() or bool(list_parts(Path(folder)))
 
     def open_labels(self, folder: str, rank: int, **facts: Any) -> LabelWriter | None:
         """Begin to label, or go on where a run was killed: only what has no labels is loaded.

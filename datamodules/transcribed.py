@@ -17,7 +17,7 @@ from datamodules.recordings import Recording
 from datamodules.transcripts import read_transcripts
 from datamodules.uncropped import UncroppedReader, UncroppedSpeech
 
-MASK_PROBABILITY = 0.65
+MASK_PROBABILITY = 0.75  # HuBERT's recipe for ten hours, in fairseq
 
 
 class TranscribedReader(UncroppedReader):

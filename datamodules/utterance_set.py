@@ -84,16 +84,29 @@ class UtteranceSet(Dataset[Batch]):
         """Return a batch, with `index` (batch,) int64 beside what the reader gives; or nothing.
 
         Raises:
-            DataError: In training, none of its utterances can be read.
+            DataError: In training, none of its utterances can be read, and no other of its lengths.
         """
         read = [found for place in draw.positions if (found := self._read(place, draw)) is not None]
+        if draw.positions and not read and self.in_training:
+            read = [self._read_another(draw)]
         if read:
             indices, samples = zip(*read, strict=True)
             batch = self.reader.collate(list(samples), draw)
             return {**batch, "index": torch.tensor(indices)}
-        if draw.positions and self.in_training:
-            raise DataError(f"all {len(draw.positions)} utterances of a batch are damaged")
         return {}
+
+    def _read_another(self, draw: BatchDraw) -> tuple[int, Batch]:
+        """Read an utterance that fits into the batch: a step needs one from every process."""
+        first, count = draw.positions[0], len(self.indices)
+        for position in (*range(first + 1, count), *range(first)):
+            frames = self.reader.frames[self.indices[position]]
+            fits = draw.shortest <= frames <= draw.longest and position not in draw.positions
+            if fits and (found := self._read(position, draw)) is not None:
+                return found
+        raise DataError(
+            f"all {len(draw.positions)} utterances of a batch are damaged, and there is no other "
+            f"of {draw.shortest} to {draw.longest} frames"
+        )
 
     def _read(self, position: int, draw: BatchDraw) -> tuple[int, Batch] | None:
         index = self.indices[position]

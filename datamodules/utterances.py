@@ -1,5 +1,6 @@
 """What all data for training on speech share: sources, utterances, loaders that resume."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,7 +13,7 @@ from datamodules.batching import hold_out
 from datamodules.errors import DataError, validate_choice, validate_fraction, validate_minimum
 from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ, frames_for_samples
 from datamodules.real import BadSamples
-from datamodules.recordings import LAYOUTS, Recording, list_recordings
+from datamodules.recordings import LAYOUTS, Recording, list_paths, list_recordings
 from datamodules.resumable import ResumableLoader, UntouchedLoader
 from datamodules.seconds_batches import (
     Batches,
@@ -114,6 +115,8 @@ class UtteranceData(LightningDataModule, ABC):
             _ = self.val_reader
         if stage == "test":
             _ = self.test_reader
+        if stage == "fit":
+            self._warn_of_shared_files()
 
     @cached_property
     def train_reader(self) -> UtteranceReader:
@@ -169,6 +172,23 @@ class UtteranceData(LightningDataModule, ABC):
         if not recordings:
             raise DataError(f"`source` {source} holds no recordings that can be used")
         return self.make_reader(split, recordings, bad_samples)
+
+    def _warn_of_shared_files(self) -> None:
+        """Warn of files that are trained on and evaluated with: the figures would say nothing."""
+        if self.layout == "datasets":
+            return
+        trained = {recording.path.resolve() for recording in self.train_reader.recordings}
+        for setting in ("val_source", "test_source"):
+            source = getattr(self, setting)
+            if source is None:
+                continue
+            files = list_paths(source, self.layout)
+            if shared := [file for file in files if file.resolve() in trained]:
+                warnings.warn(
+                    f"`{setting}` {source} has {len(shared)} files that `source` {self.source} has "
+                    f"too, such as {shared[0]}: they are trained on",
+                    stacklevel=2,
+                )
 
     def _train_indices(self) -> list[int]:
         count = len(self.train_reader.frames)

@@ -13,7 +13,11 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lightning_modules.errors import ModelError
 from lightning_modules.layer_mixing import validate_layerdrop
-from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
+from lightning_modules.speech_models import (
+    SpeechModelSettings,
+    build_speech_model,
+    has_random_head,
+)
 from lightning_modules.utterance_module import (
     TOLD_TO_OTHERS,
     UtteranceModule,
@@ -77,6 +81,7 @@ class ClassificationModule(UtteranceModule):
         numbered = {name: number for number, name in named.items()}
         fields = CLASSIFICATION_FIELDS | {"id2label": named, "label2id": numbered}
         self.model = build_speech_model("classification", settings, **fields)
+        self.head_is_random = has_random_head(self.model, checkpoint)
         validate_layerdrop(self.model.config)
         validate_masking(self.model.config)
         self.is_frozen = freeze_upstream

@@ -14,7 +14,11 @@ from lightning_modules.ctc_decoding import LETTERS
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.schedules import stepwise, tri_stage
-from lightning_modules.speech_models import SpeechModelSettings, build_speech_model
+from lightning_modules.speech_models import (
+    SpeechModelSettings,
+    build_speech_model,
+    has_random_head,
+)
 from lightning_modules.transcriber import Transcriber
 from lightning_modules.utterance_module import TOLD_TO_OTHERS, hidden_frames, validate_masking
 from lightning_modules.vocabulary import choose_alphabet, read_vocabulary
@@ -98,7 +102,7 @@ class CtcModule(Transcriber):
         fields = CTC_FIELDS | {"vocab_size": len(self.alphabet)}
         self.model = build_speech_model("ctc", self.settings, **fields)
         validate_masking(self.model.config)
-        self.head_is_random = bool(getattr(self.model, "random_weights", []))
+        self.head_is_random = has_random_head(self.model, checkpoint)
         self._check_letters(read_vocabulary(checkpoint))
         _choose_channel_span(self.model.config, self.settings.model_fields)
         if freeze_feature_encoder:
@@ -110,10 +114,12 @@ class CtcModule(Transcriber):
         Raises:
             ModelError: `checkpoint` has no head for them, and none was loaded.
         """
-        if stage != "fit" and self.head_is_random and self.trainer.ckpt_path is None:
+        super().setup(stage)
+        checkpoint = self.settings.checkpoint
+        if self.head_is_random and checkpoint is not None and self.trainer.ckpt_path is None:
             raise ModelError(
                 f"`checkpoint` must be a model fine-tuned on {len(self.alphabet)} letters, or "
-                f"`ckpt_path` be given, got {self.settings.checkpoint!r} without such a head"
+                f"`ckpt_path` be given, got {checkpoint!r} without such a head"
             )
 
     def _check_letters(self, saved: list[str] | None) -> None:

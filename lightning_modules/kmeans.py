@@ -22,7 +22,10 @@ FEWEST_OF_ONE = 1000  # frames of one recording: many, so that few recordings ne
 
 
 class FrameSample:
-    """Frames to fit k-means on: some of every recording, at most so many in all.
+    """Frames to fit k-means on, at most so many in all.
+
+    Of a recording come at least a thousand, if it has them; so of many recordings those that are
+    first in a random order fill the sample, and the others are not read.
 
     Args:
         max_frames: That are kept.

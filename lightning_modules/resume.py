@@ -41,6 +41,16 @@ class RandomStates(Callback):
         if len(state_dict["states"]) == count:
             self._to_restore = state_dict["states"][rank]
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the step of a resume as saved.
+
+        Lightning would save it again after the next batch, if that only accumulates: as a batch
+        that was seen, without its gradients.
+        """
+        for callback in trainer.checkpoint_callbacks:
+            if getattr(callback, "_every_n_train_steps", 0):
+                callback._last_global_step_saved = trainer.global_step  # type: ignore[attr-defined]
+
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:

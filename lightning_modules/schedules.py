@@ -63,14 +63,19 @@ def planned_steps(trainer: lightning.Trainer) -> int:
     Raises:
         ModelError: The Trainer has no end.
     """
-    if trainer.max_steps > 0:
-        return trainer.max_steps
-    if not trainer.max_epochs or trainer.max_epochs < 0:
+    limits = [trainer.max_steps] if trainer.max_steps > 0 else []
+    if trainer.max_epochs and trainer.max_epochs > 0:
+        limits.append(_steps_of_epochs(trainer, trainer.max_epochs))
+    if not limits:
         raise ModelError("`num_steps` must be given where the Trainer has no `max_steps`, got null")
+    return min(limits)
+
+
+def _steps_of_epochs(trainer: lightning.Trainer, num_epochs: int) -> int:
     datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
     if datamodule is None:
         return int(trainer.estimated_stepping_batches)
     num_batches = len(datamodule.train_dataloader())
     limit = trainer.limit_train_batches  # a number of batches, or a share of them
     num_batches = min(limit, num_batches) if isinstance(limit, int) else int(num_batches * limit)
-    return math.ceil(num_batches / trainer.accumulate_grad_batches) * trainer.max_epochs
+    return math.ceil(num_batches / trainer.accumulate_grad_batches) * num_epochs

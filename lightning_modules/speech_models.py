@@ -143,6 +143,11 @@ def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
     return model
 
 
+def has_random_head(model: Any, checkpoint: str | None) -> bool:
+    """Return whether a model of `build_speech_model` has a head that was never trained."""
+    return checkpoint is None or bool(model.random_weights)
+
+
 def cut_layers(backbone: Any, layer: int) -> None:
     """Leave the layers above one out, so that they are not computed.
 

@@ -107,6 +107,7 @@ class SuperbAsr(Transcriber):
         config = self.upstream.config
         validate_layerdrop(config)
         self.mix = LayerMix(config.num_hidden_layers + 1)
+        self.head_is_random = True
         self.head = BlstmHead(config.hidden_size, head_size, len(self.alphabet), head_dropout)
 
     def train(self, mode: bool = True) -> "SuperbAsr":

@@ -1,5 +1,6 @@
 """Turns recordings into cluster labels, for `python train.py labels`."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ class UnitExtractor(lightning.LightningModule):
         own = Path(self.folder) / KMEANS_FILE
         if self.kmeans is None and not own.exists():
             if self.trainer.is_global_zero:
+                self._check_new(data)
                 self._fit(data).save(own)
             _wait_for(own)  # no barrier: those give up after some minutes
         self.quantizer = self._load(own if self.kmeans is None else Path(self.kmeans))
@@ -116,6 +118,15 @@ class UnitExtractor(lightning.LightningModule):
         if self.trainer.is_global_zero:
             data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
             self.summary = self._summarise(data.join_labels(self.folder))
+
+    def _check_new(self, data: Any) -> None:
+        """Refuse, before anything is fitted, a folder that has labels or cannot be written."""
+        Path(self.folder).mkdir(parents=True, exist_ok=True)
+        if data.has_labels(self.folder):
+            raise ModelError(
+                f"`kmeans` must be given for `folder` {self.folder}, which holds labels of a "
+                "k-means that is not in it, got null"
+            )
 
     @torch.no_grad()
     def _fit(self, data: Any) -> Quantizer:
@@ -182,7 +193,15 @@ class UnitExtractor(lightning.LightningModule):
 
 
 def _wait_for(path: Path) -> None:
+    """Wait until another process has written a file.
+
+    Raises:
+        ModelError: The process that began this one has ended, most likely with an error of its own.
+    """
+    parent = os.getppid()
     while not path.exists():
+        if os.getppid() != parent:
+            raise ModelError(f"`folder` has no {path.name}: fitting it has ended without one")
         time.sleep(0.2)
 
 

@@ -26,8 +26,14 @@ class UtteranceModule(lightning.LightningModule):
 
     def __init__(self) -> None:
         super().__init__()
+        self.head_is_random = False  # then `python train.py test` needs a `ckpt_path`
         self.totals = WindowTotals(COUNTS)
         self.eval_totals = WindowTotals(COUNTS)
+
+    def setup(self, stage: str) -> None:
+        """Count the head as trained from here on."""
+        if stage == "fit":
+            self.head_is_random = False
 
     def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Any]:
         """Return the loss of every utterance, (batch,), and what `count` is to see."""

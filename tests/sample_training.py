@@ -1,5 +1,6 @@
 """Small data for every configuration of `configs/train`, so that all of them run offline."""
 
+import shutil
 from pathlib import Path
 
 import yaml
@@ -22,6 +23,8 @@ def write_everything(folder: Path) -> None:
     for place, name in enumerate(("no", "yes")):
         for number in range(4):
             write_sound(folder / "keywords" / name / f"{number}.wav", 9_000, place * 4 + number)
+    for name in ("keywords", "sounds"):
+        shutil.copytree(folder / name, folder / "others" / name)
 
 
 def offline(config: Path, folder: Path) -> list[str]:
@@ -53,7 +56,7 @@ def offline(config: Path, folder: Path) -> list[str]:
             "trainer.logger.init_args.name": config.stem,
         }
         settings |= {
-            f"data.init_args.{name}": str(source)
+            f"data.init_args.{name}": str(folder / "others" / source.name)
             for name in ("val_source", "test_source")
             if name in given
         }

@@ -72,3 +72,23 @@ def test_a_training_config_trains_and_measures(
     assert trainer.global_step == 3
     callbacks = [type(callback).__name__ for callback in trainer.callbacks]  # type: ignore[attr-defined]
     assert "ProfilingCallback" in callbacks
+
+
+@pytest.mark.parametrize("name", ["superb_asr", "lhubert_keywords", "digits_ctc"])
+@pytest.mark.parametrize("command", ["validate", "predict"])
+def test_a_head_that_was_never_trained_is_not_evaluated(
+    name: str,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import train
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    write_everything(tmp_path)
+    (path,) = [path for path in FITTED if path.stem == name]
+    assert train.main([command, "--config", str(path), *offline(path, tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"`ckpt_path` must be given for `{command}`, or a `checkpoint` that has the" in said

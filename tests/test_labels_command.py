@@ -98,6 +98,37 @@ def test_every_frame_of_a_layer_gets_a_label(sounds, checkpoints, tmp_path, vari
     assert "`kmeans` must be of the same features, layer 1 of" in capsys.readouterr().err
 
 
+def test_labels_of_a_kmeans_that_is_elsewhere_are_not_fitted_anew(sounds, tmp_path, capsys):
+    source, _ = sounds
+    assert labels(MFCC, source, tmp_path / "train") == 0
+    kmeans = {"model__init_args__kmeans": tmp_path / "train/kmeans.safetensors"}
+    assert labels(MFCC, source, tmp_path / "val", **kmeans) == 0
+    capsys.readouterr()
+    assert labels(MFCC, source, tmp_path / "val") == 2
+    assert "`kmeans` must be given for `folder`" in capsys.readouterr().err
+    assert not (tmp_path / "val/kmeans.safetensors").exists()
+
+
+def test_who_waits_for_a_kmeans_ends_with_the_process_that_fits_it(tmp_path):
+    waiting = (
+        "import sys; from pathlib import Path\n"
+        "from lightning_modules.unit_extractor import _wait_for\n"
+        "print('waiting', flush=True)\n"
+        "_wait_for(Path(sys.argv[1]))"
+    )
+    starting = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1], sys.argv[2]], "
+        "stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"  # and end, as a fit that fails does
+    )
+    command = [sys.executable, "-c", starting, waiting, str(tmp_path / "kmeans.safetensors")]
+    ended = subprocess.run(  # waits for the end of all who write to its stderr
+        command, stderr=subprocess.PIPE, text=True, cwd=Path(train.__file__).parent, timeout=120
+    )
+    assert "fitting it has ended without one" in ended.stderr
+
+
 def test_two_processes_write_the_files_that_one_does(sounds, tmp_path):
     source, _ = sounds
     assert labels(MFCC, source, tmp_path / "one") == 0

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import lightning
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 from transformers import AutoModel, AutoModelForCTC
 
 import train
@@ -93,7 +95,12 @@ def test_a_model_without_letters_does_not_transcribe(tmp_path, capsys):
     write_sounds(tmp_path / "sounds", 2)
     pretrained(tmp_path)
     assert predict("transcribe", "--model.init_args.checkpoint=exported") == 2
-    assert "`checkpoint` must be a model fine-tuned on 29 letters" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "or a `checkpoint` that has the trained head of CtcModule, got neither" in said
+    module = CtcModule("lhubert", attention_window=8, checkpoint="exported")
+    loader = DataLoader([{}], batch_size=None)
+    with pytest.raises(ModelError, match="`checkpoint` must be a model fine-tuned on 29 letters"):
+        lightning.Trainer(accelerator="cpu", logger=False).predict(module, loader)
 
 
 def test_other_letters_than_the_models_are_refused(tmp_path):

@@ -109,9 +109,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# An epoch has five steps: in the middle of one, at the end of one, and twice.
+# An epoch has five steps: in the middle of one, at the end of one, twice, and twice after one save.
 @pytest.mark.parametrize(
-    ("save_every", "killed_after"), [(3, [5]), (5, [7]), (3, [10, 14])], ids=["mid", "end", "twice"]
+    ("save_every", "killed_after"),
+    [(3, [5]), (5, [7]), (3, [10, 14]), (3, [10, 11])],
+    ids=["mid", "end", "twice", "soon"],
 )
 def test_a_killed_run_goes_on_bit_for_bit(
     server: ForkServerContext, folder: Path, save_every: int, killed_after: list[int]

@@ -65,6 +65,7 @@ class SevenBatches(lightning.LightningDataModule):
         ({"max_epochs": 2, "limit_train_batches": 0.5}, 6),
         ({"max_epochs": 2, "limit_train_batches": 9}, 14),
         ({"max_epochs": 2, "max_steps": 5}, 5),
+        ({"max_epochs": 2, "max_steps": 50}, 14),
     ],
 )
 def test_the_steps_that_are_planned_are_those_that_are_done(settings, steps):

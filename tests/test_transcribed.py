@@ -104,6 +104,31 @@ def test_batches_are_padded_and_labels_belong_to_their_sounds(corpus):
     assert data.reference("train", 1) == "TWO TWO"
 
 
+def test_where_all_of_a_batch_is_damaged_another_utterance_takes_its_place(corpus):
+    reader = speech(corpus, on_bad_sample="skip").train_reader
+    damaged = reader.recordings[5].path
+    damaged.write_bytes(damaged.read_bytes()[:2_000])
+    frames = reader.frames[5]
+    utterances = UtteranceSet(reader, range(12), 0, in_training=True)
+    with pytest.warns(UserWarning, match=damaged.name):
+        batch = utterances[BatchDraw((5,), 0, frames - 60, frames)]
+    (index,) = batch["index"].tolist()
+    assert index != 5
+    assert frames - 60 <= reader.frames[index] <= frames
+    whole = samples_for_frames(reader.frames[index])
+    assert int(batch["attention_mask"].sum()) == whole < batch["input_values"].shape[1]
+    with pytest.raises(DataError, match="all 1 utterances of a batch are damaged, and there is no"):
+        utterances[BatchDraw((5,), 0, frames, frames)]
+
+
+def test_files_that_are_trained_on_and_evaluated_with_are_named(corpus, tmp_path):
+    for setting in ("val_source", "test_source"):
+        with pytest.warns(UserWarning, match=f"`{setting}` .* has 12 files that `source` .* too"):
+            speech(corpus, **{setting: str(corpus)}).setup("fit")
+    apart = write_corpus(tmp_path / "apart")
+    speech(corpus, val_source=str(apart), test_source=str(apart)).setup("fit")
+
+
 def test_there_is_an_attention_mask_only_where_something_is_padded(tmp_path):
     for number in range(3):
         write_sound(tmp_path / f"{number}.wav", 8_000 + number)  # all have the same whole frames
