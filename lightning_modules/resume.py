@@ -15,13 +15,15 @@ NUMPY_GENERATOR = "MT19937"
 class RandomStates(Callback):
     """Saves the random states of every process, and gives them back at the first batch of a resume.
 
-    Dropout, LayerDrop and masks that the model draws go on as if nothing had happened. Only numbers
+    Dropout, LayerDrop and masks that the model draws go on as if nothing had happened, whether a
+    run was stopped before a validation or after it: what that draws is taken back. Only numbers
     and tensors are saved, which `weights_only` loads. A run with another number of processes starts
     from its seed.
     """
 
     def __init__(self) -> None:
         self._to_restore: dict[str, Any] | None = None
+        self._before_validation: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all processes, by rank."""
@@ -58,6 +60,16 @@ class RandomStates(Callback):
         if self._to_restore is not None:
             restore_random_state(self._to_restore)
             self._to_restore = None
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember the states: some models draw numbers in evaluation too, and use none of them."""
+        self._before_validation = random_state()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Go back to them, before checkpoints of this validation are written."""
+        if self._before_validation is not None:
+            restore_random_state(self._before_validation)
+            self._before_validation = None
 
 
 def random_state() -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch.utils.data import DataLoader
 
 from datamodules.pretraining import PretrainingSpeech
 from lightning_modules.masked_prediction import MaskedPrediction
@@ -151,6 +152,41 @@ def test_two_processes_train_as_one_does(server: ForkServerContext, folder: Path
     )
     assert len(one) >= 8
     assert shared == pytest.approx(one, rel=1e-4)
+
+
+@pytest.mark.parametrize("num_validated", [0, 2])
+def test_what_a_validation_draws_does_not_change_the_training(num_validated: int) -> None:
+    drawn = []
+
+    class Draws(lightning.LightningModule):
+        def training_step(self, batch: torch.Tensor) -> torch.Tensor:
+            drawn.append((torch.rand(1).item(), np.random.random(), random.random()))
+            return self.weight * batch
+
+        def validation_step(self, batch: torch.Tensor) -> None:
+            _ = torch.rand(3), np.random.random(3), random.random()
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            self.weight = torch.nn.Parameter(torch.ones(()))
+            return torch.optim.SGD([self.weight], 0.1)
+
+    lightning.seed_everything(3, verbose=False)
+    expected = [(torch.rand(1).item(), np.random.random(), random.random()) for _ in range(4)]
+    lightning.seed_everything(3, verbose=False)
+    loader = DataLoader(torch.ones(2), batch_size=None, generator=torch.Generator())
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=2,
+        val_check_interval=1,
+        limit_val_batches=num_validated,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[RandomStates()],
+    )
+    trainer.fit(Draws(), loader, loader)
+    assert drawn == expected
 
 
 def test_all_random_states_come_back() -> None:
