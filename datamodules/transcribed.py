@@ -73,7 +73,8 @@ class TranscribedSpeech(UncroppedSpeech):
             0 hides nothing.
         kwargs: Settings of UtteranceData.
 
-    Source: Baevski et al. 2020, "wav2vec 2.0", section 4.3 and appendix B, for letters and masks.
+    Source: Baevski et al. 2020, "wav2vec 2.0", section 4.3 and appendix B, for letters and masks;
+    fairseq's recipe for HuBERT Base and ten hours for how much is hidden.
     """
 
     def __init__(

@@ -116,7 +116,7 @@ def _warn_of_loudness(config: Any, checkpoint: str) -> None:
         extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
     except (OSError, ValueError):  # none was saved with the model
         return
-    if extractor.do_normalize:
+    if getattr(extractor, "do_normalize", False):
         warnings.warn(
             f"`checkpoint` {checkpoint} was trained on recordings of zero mean and unit variance; "
             "the data are not brought to that, so normalise the files beforehand",

@@ -26,7 +26,7 @@ class UtteranceModule(lightning.LightningModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self.head_is_random = False  # then `python train.py test` needs a `ckpt_path`
+        self.head_is_random = False  # where it is, `python train.py test` needs a `ckpt_path`
         self.totals = WindowTotals(COUNTS)
         self.eval_totals = WindowTotals(COUNTS)
 
