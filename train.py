@@ -15,33 +15,33 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from lightning_modules.base import VariantModule
-from lightning_modules.resume import RandomStates
-from lightning_modules.saved_runs import compare_weights, validate_checkpoint
+from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
+from lightning_modules.models.base import VariantModule
+from lightning_modules.training.random_states import RandomStates
 from lightning_modules.variants import VARIANTS
 from profiling.arguments import one_sentence
 from profiling.errors import SettingsError, find_mistake
 
 MODELS = [
     *(variant.path.replace(":", ".") for group in VARIANTS.values() for variant in group.values()),
-    "lightning_modules.classification.ClassificationModule",
-    "lightning_modules.ctc.CtcModule",
-    "lightning_modules.feature_extractor.FeatureExtractor",
-    "lightning_modules.masked_prediction.MaskedPrediction",
-    "lightning_modules.superb.SuperbAsr",
-    "lightning_modules.unit_extractor.UnitExtractor",
+    "lightning_modules.speech.classification.ClassificationModule",
+    "lightning_modules.speech.ctc.CtcModule",
+    "lightning_modules.speech.feature_extractor.FeatureExtractor",
+    "lightning_modules.speech.masked_prediction.MaskedPrediction",
+    "lightning_modules.speech.superb.SuperbAsr",
+    "lightning_modules.units.extractor.UnitExtractor",
 ]
 DATA = [
-    "datamodules.keywords.KeywordSpeech",
-    "datamodules.pretraining.PretrainingSpeech",
-    "datamodules.recording_data.RecordingData",
-    "datamodules.speech.SpeechData",
-    "datamodules.synthetic.SyntheticSpeech",
-    "datamodules.synthetic.SyntheticText",
-    "datamodules.synthetic.SyntheticVision",
-    "datamodules.text.TextData",
-    "datamodules.transcribed.TranscribedSpeech",
-    "datamodules.vision.ImageData",
+    "datamodules.utterances.keywords.KeywordSpeech",
+    "datamodules.utterances.pretraining.PretrainingSpeech",
+    "datamodules.utterances.whole.RecordingData",
+    "datamodules.modalities.speech.SpeechData",
+    "datamodules.modalities.synthetic.SyntheticSpeech",
+    "datamodules.modalities.synthetic.SyntheticText",
+    "datamodules.modalities.synthetic.SyntheticVision",
+    "datamodules.modalities.text.TextData",
+    "datamodules.utterances.transcribed.TranscribedSpeech",
+    "datamodules.modalities.vision.ImageData",
 ]
 CLASSES = {"model": MODELS, "data": DATA}
 EVALUATIONS = ("predict", "test", "validate")
@@ -74,8 +74,8 @@ class TaskTrainer(Trainer):
         Raises:
             SettingsError: Model or data are not for labelling.
         """
-        from datamodules.recording_data import RecordingData
-        from lightning_modules.unit_extractor import UnitExtractor
+        from datamodules.utterances.whole import RecordingData
+        from lightning_modules.units.extractor import UnitExtractor
 
         for setting, given, wanted in (
             ("model", model, UnitExtractor),
@@ -105,7 +105,7 @@ class TaskTrainer(Trainer):
             folder: For the exported model.
             ckpt_path: Checkpoint to take the weights from; null takes those of `model`.
         """
-        from lightning_modules.exporting import export
+        from lightning_modules.checkpoints.exporting import export
 
         export(model, ckpt_path, folder)
         print(f"exported to {folder}")

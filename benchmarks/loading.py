@@ -26,10 +26,10 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
-from datamodules.pretraining import PretrainingSpeech
-from datamodules.real import BadSamples
-from datamodules.recordings import list_recordings
-from lightning_modules.masked_prediction import MaskedPrediction
+from datamodules.bad_samples import BadSamples
+from datamodules.recordings.listing import list_recordings
+from datamodules.utterances.pretraining import PretrainingSpeech
+from lightning_modules.speech.masked_prediction import MaskedPrediction
 
 NUM_BATCHES = 12
 NUM_SKIPPED = 2  # while loader processes start and memory is first touched

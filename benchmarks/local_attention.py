@@ -26,10 +26,10 @@ from torch import Tensor
 
 from benchmarks.contenders import HEAD_DIM, HEADS, contenders, flops_in_band
 from benchmarks.local_attention_tables import as_markdown, plot
-from profiling.children import run_in_child, start_server
-from profiling.limits import is_out_of_memory
-from profiling.machine import available_threads, cpu_name, library_versions
-from profiling.memory import PeakMemory, return_freed_pages
+from profiling.children.server import run_in_child, start_server
+from profiling.instruments.memory import PeakMemory, return_freed_pages
+from profiling.measuring.process_limits import is_out_of_memory
+from profiling.rows.machine import available_threads, cpu_name, library_versions
 
 LENGTHS = (1000, 2000, 4000, 8000)
 MEMORY_LENGTH = 4000

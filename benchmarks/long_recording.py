@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import torch
 
 from lightning_modules.lhubert import encode_recording
-from lightning_modules.speech import LHubertModule
-from profiling.machine import available_threads, cpu_name, library_versions
-from profiling.memory import PeakMemory, return_freed_pages
+from lightning_modules.models.lhubert import LHubertModule
+from profiling.instruments.memory import PeakMemory, return_freed_pages
+from profiling.rows.machine import available_threads, cpu_name, library_versions
 
 SAMPLES_PER_MINUTE = 60 * 16_000
 

@@ -18,13 +18,13 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
-from lightning_modules.base import VariantModule
-from profiling.callback import ProfilingCallback
-from profiling.machine import available_threads, cpu_name, library_versions
-from profiling.plan import Conditions, DataFacts, Point, make_points
-from profiling.settings import ModalitySettings, SweepSettings
-from profiling.steps import Batch, batch_of, build_point, run_steps
-from profiling.tasks import Effort
+from lightning_modules.models.base import VariantModule
+from profiling.instruments.callback import ProfilingCallback
+from profiling.measuring.trainer_runs import Batch, batch_of, build_point, run_steps
+from profiling.planning.points import Conditions, DataFacts, Point, make_points
+from profiling.planning.requests import Effort
+from profiling.planning.settings import ModalitySettings, SweepSettings
+from profiling.rows.machine import available_threads, cpu_name, library_versions
 
 NUM_BLOCKS = 32
 NUM_STEPS, NUM_WARMUP_STEPS = 20, 3

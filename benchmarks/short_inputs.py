@@ -18,9 +18,9 @@ if not __package__:
 import torch
 
 from benchmarks.local_attention import PHASES, WINDOWS, Run, make_run, time_alternating
-from lightning_modules.base import VariantModule
+from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
-from profiling.machine import available_threads, cpu_name, library_versions
+from profiling.rows.machine import available_threads, cpu_name, library_versions
 
 KERNEL_LENGTHS = (1, 10, 20, 40, 60, 80, 100, 120, 150, 200, 300, 500, 700)
 MODEL_LENGTHS = (1, 25, 50, 100, 150, 250, 400, 750)

@@ -24,8 +24,8 @@ import train
 from benchmarks.spoken_digits_costs import cost_table
 from benchmarks.spoken_digits_stages import Stage, seed_stages, shared_stages
 from benchmarks.spoken_digits_table import RESULTS, write_results
-from datamodules.composed_sounds import Augmentation
-from datamodules.composing import ComposeSettings, compose
+from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.sounds import Augmentation
 
 WHOLE = ComposeSettings(
     words_per_utterance=(8, 12),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks.spoken_digits_stages import CONFIGS, HUBERT, LOCAL
-from profiling.children import run_in_child, start_server
+from profiling.children.server import run_in_child, start_server
 
 SECONDS = (8, 32)  # of one utterance
 NUM_STEPS = 12
@@ -17,8 +17,8 @@ def measure_step(task: tuple[dict[str, Any], int]) -> dict[str, float]:
     import yaml
     from torch.utils.data import DataLoader
 
-    from lightning_modules.masked_prediction import MaskedPrediction
-    from profiling.callback import ProfilingCallback
+    from lightning_modules.speech.masked_prediction import MaskedPrediction
+    from profiling.instruments.callback import ProfilingCallback
 
     settings, seconds = task
     torch.set_num_threads(1)

@@ -217,10 +217,10 @@ def _transcribe(top: str, row: str, model: Model, weights: str) -> Stage:
             "checkpoint": str(out / top / weights / "exported"),
         }
         config["data"] = {
-            "class_path": "datamodules.recording_data.RecordingData",
+            "class_path": "datamodules.utterances.whole.RecordingData",
             "init_args": {"source": str(out / "corpus/test"), "num_workers": 0},
         }
-        writer = "lightning_modules.prediction_files.PredictionFiles"
+        writer = "lightning_modules.speech.prediction_files.PredictionFiles"
         config["trainer"] = {
             "accelerator": "cpu",
             "default_root_dir": str(out / folder),

@@ -1,1 +1,0 @@
-"""Synthetic and real data for every modality; imports nothing heavy."""

@@ -18,6 +18,9 @@ speech: `input_values` (batch, samples) float32, `mask_time_indices` (batch, fra
 (batch,) int64. `attention_mask` of the input's shape, int64, only when something is padded.
 """
 
+# Streams of random numbers: masks of an epoch, and those of repetitions in a batch of `batch_at`.
+MASKS, REPETITIONS = range(2)
+
 
 class ModalityData(LightningDataModule, ABC):
     """Batches of one modality, of an exact length or as a data set has them."""

@@ -5,14 +5,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lightning_modules.errors import ModelError
+from lightning_modules.sizes import SIZES
 from lightning_modules.window import validate_attention_window
 
 if TYPE_CHECKING:
-    from lightning_modules.base import VariantModule
+    from lightning import LightningModule
 
-# base: the published configuration; wide: its widths with fewer layers, for CPUs: what all layers
-# share moves no tipping point, so their number hardly does; small and tiny: narrower as well.
-SIZES = ("base", "wide", "small", "tiny")
 DROPOUTS = ("none", "published")
 LOCAL = ("local_masked", "local_blocked", "local_flex", "local_varlen")
 
@@ -44,14 +42,14 @@ class Variant:
 VARIANTS: dict[str, dict[str, Variant]] = {
     "text": {
         "bert": Variant(
-            path="lightning_modules.text:BertModule",
+            path="lightning_modules.models.bert:BertModule",
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
             vanilla=True,
         ),
         "longformer": Variant(
-            path="lightning_modules.text:LongformerModule",
+            path="lightning_modules.models.longformer:LongformerModule",
             implementations=("library", "mask_fixed"),
             like_for_like="library",
             default="library",
@@ -59,7 +57,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             default_window=512,
         ),
         "nystromformer": Variant(
-            path="lightning_modules.text:NystromformerModule",
+            path="lightning_modules.models.nystromformer:NystromformerModule",
             implementations=("library",),
             like_for_like="library",
             default="library",
@@ -67,7 +65,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             length_reason="with no more tokens than its 64 landmarks it is full attention",
         ),
         "bigbird": Variant(
-            path="lightning_modules.text:BigBirdModule",
+            path="lightning_modules.models.bigbird:BigBirdModule",
             implementations=("library",),
             like_for_like="library",
             default="library",
@@ -75,7 +73,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             length_reason="up to 704 tokens it switches itself to full attention",
         ),
         "local_bert": Variant(
-            path="lightning_modules.text:LocalBertModule",
+            path="lightning_modules.models.local_bert:LocalBertModule",
             implementations=LOCAL,
             like_for_like="local_masked",
             default="local_blocked",
@@ -85,14 +83,14 @@ VARIANTS: dict[str, dict[str, Variant]] = {
     },
     "speech": {
         "hubert": Variant(
-            path="lightning_modules.speech:HubertModule",
+            path="lightning_modules.models.hubert:HubertModule",
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
             vanilla=True,
         ),
         "lhubert": Variant(
-            path="lightning_modules.speech:LHubertModule",
+            path="lightning_modules.models.lhubert:LHubertModule",
             implementations=LOCAL,
             like_for_like="local_masked",
             default="local_blocked",
@@ -102,7 +100,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
     },
     "vision": {
         "vit": Variant(
-            path="lightning_modules.vision:VitModule",
+            path="lightning_modules.models.vit:VitModule",
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
@@ -111,7 +109,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             length_reason="image sides are multiples of 32 pixels",
         ),
         "swin": Variant(
-            path="lightning_modules.vision:SwinModule",
+            path="lightning_modules.models.swin:SwinModule",
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
@@ -164,13 +162,13 @@ def validate_settings(
     validate_attention_window(attention_window)
 
 
-def build_module(modality: str, variant: str, **settings: Any) -> "VariantModule":
+def build_module(modality: str, variant: str, **settings: Any) -> "LightningModule":
     """Build the LightningModule of a variant, with the arguments of its class as settings."""
     entry = find_variant(modality, variant)
     checked = ("size", "implementation", "attention_window", "dropout")
     validate_settings(modality, variant, **{k: settings[k] for k in checked if k in settings})
     module_name, class_name = entry.path.split(":")
-    module: VariantModule = getattr(import_module(module_name), class_name)(**settings)
+    module: LightningModule = getattr(import_module(module_name), class_name)(**settings)
     return module
 
 

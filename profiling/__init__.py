@@ -1,1 +1,0 @@
-"""Measuring, tipping points, advice and reports."""

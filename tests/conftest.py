@@ -4,7 +4,7 @@ from multiprocessing.context import ForkServerContext
 
 import pytest
 
-from profiling.children import start_server
+from profiling.children.server import start_server
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ import yaml
 
 from lightning_modules.variants import VARIANTS
 from profiling.cli import build_parser, read_settings
-from profiling.plan import make_points, synthetic_facts
-from tests.sample_points import CONDITIONS
-from tests.sample_training import FITTED, TRAINING, offline, write_everything
+from profiling.planning.points import make_points, synthetic_facts
+from tests.samples.places import ROOT
+from tests.samples.points import CONDITIONS
+from tests.samples.training import FITTED, TRAINING, offline, write_everything
 
-ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 SWEEPS = [path for path in CONFIGS if "modalities" in yaml.safe_load(path.read_text())]
 LENGTHS = sorted((ROOT / "configs" / "profile").glob("lengths_*.yaml"))
@@ -41,7 +41,7 @@ def test_a_sweep_config_names_points_of_every_modality_and_variant(path: Path) -
 
 @pytest.mark.parametrize("path", LENGTHS, ids=names(LENGTHS))
 def test_a_lengths_config_builds_its_datamodule(path: Path) -> None:
-    from profiling.prepare import build_data
+    from profiling.measuring.real_batches import build_data
 
     parsed = build_parser().parse_args(["lengths", "--config", str(path)])
     block = parsed.lengths.data

@@ -10,14 +10,15 @@ import pytest
 from lightning import Trainer
 
 import train
-from datamodules.label_files import LabelFolder
-from datamodules.recording_data import RecordingData
+from datamodules.labels.reading import LabelFolder
+from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
-from lightning_modules.unit_extractor import UnitExtractor
-from tests.sample_hubert import hubert, lhubert
-from tests.sample_speech import write_sound, write_sounds
+from lightning_modules.units.extractor import UnitExtractor
+from tests.samples.hubert import hubert, lhubert
+from tests.samples.places import CONFIGS as ALL_CONFIGS
+from tests.samples.speech import write_sound, write_sounds
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs/train"
+CONFIGS = ALL_CONFIGS / "train"
 MFCC, HUBERT = CONFIGS / "labels_mfcc.yaml", CONFIGS / "labels_hubert.yaml"
 FILES = ("labels.json", "labels.km", "labels.tsv", "kmeans.safetensors")
 
@@ -112,7 +113,7 @@ def test_labels_of_a_kmeans_that_is_elsewhere_are_not_fitted_anew(sounds, tmp_pa
 def test_who_waits_for_a_kmeans_ends_with_the_process_that_fits_it(tmp_path):
     waiting = (
         "import sys; from pathlib import Path\n"
-        "from lightning_modules.unit_extractor import _wait_for\n"
+        "from lightning_modules.units.extractor import _wait_for\n"
         "print('waiting', flush=True)\n"
         "_wait_for(Path(sys.argv[1]))"
     )
@@ -219,14 +220,20 @@ def test_a_damaged_recording_stops_or_is_left_out(sounds, tmp_path, capsys):
         ({"model__init_args__kmeans": "absent"}, "`kmeans` must be"),
         ({"model__init_args__alignment": "absent"}, "`alignment` must be"),
         ({"model__init_args__num_clusters": 0}, "`num_clusters` must be at least 1"),
-        ({"data": "datamodules.synthetic.SyntheticSpeech"}, "`data` must be .*RecordingData"),
-        ({"model": "lightning_modules.speech.LHubertModule"}, "`model` must be .*UnitExtractor"),
+        (
+            {"data": "datamodules.modalities.synthetic.SyntheticSpeech"},
+            "`data` must be .*RecordingData",
+        ),
+        (
+            {"model": "lightning_modules.models.lhubert.LHubertModule"},
+            "`model` must be .*UnitExtractor",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(sounds, capsys, more, message):
     arguments = {
-        "model": "lightning_modules.unit_extractor.UnitExtractor",
-        "data": "datamodules.recording_data.RecordingData",
+        "model": "lightning_modules.units.extractor.UnitExtractor",
+        "data": "datamodules.utterances.whole.RecordingData",
     } | {name.replace("__", "."): value for name, value in more.items()}
     if arguments["model"].endswith("UnitExtractor"):
         arguments["model.init_args.folder"] = "out"

@@ -14,11 +14,11 @@ from transformers import AutoModel, BertConfig, BertModel
 import train
 from lightning_modules.attention.interface import find_windows
 from lightning_modules.variants import VARIANTS
-from tests.sample_hubert import hubert
-from tests.sample_sweeps import command
-from tests.sample_training import offline, write_everything
+from tests.samples.hubert import hubert
+from tests.samples.places import ROOT
+from tests.samples.sweeps import command
+from tests.samples.training import offline, write_everything
 
-ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
     shlex.split(line.split("#")[0])

@@ -17,8 +17,8 @@ from benchmarks.spoken_digits_table import (
     resample_ratios,
     say,
 )
-from datamodules.composing import compose
-from tests.sample_speech import write_sound
+from datamodules.composing.corpus import compose
+from tests.samples.speech import write_sound
 
 FEW = replace(spoken_digits.WHOLE, val_share=0.3, passes=1)  # of few recordings
 FEW_SHORT = replace(FEW, words_per_utterance=(1, 2))

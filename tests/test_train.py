@@ -7,9 +7,9 @@ import torch
 
 import train
 from lightning_modules.variants import VARIANTS
-from tests.sample_training import FITTED, offline, write_everything
+from tests.samples.places import ROOT
+from tests.samples.training import FITTED, offline, write_everything
 
-ROOT = Path(__file__).resolve().parent.parent
 BRIEFLY = [
     "--trainer.enable_progress_bar=false",
     "--trainer.limit_val_batches=1",
@@ -62,7 +62,10 @@ def test_what_fit_saved_can_be_validated_tested_used_and_trained_on(
         (["--trainer.callbacks.class_path", "Brt"], ["`trainer.callbacks`", "Brt"]),
         (["--config", "nowhere.yaml"], ["nowhere.yaml"]),
         (["--ckpt_path", "nowhere.ckpt"], ["`ckpt_path`", "last", "nowhere.ckpt"]),
-        (["--data", "datamodules.synthetic.SyntheticVision"], ["`data`", "text", "vision"]),
+        (
+            ["--data", "datamodules.modalities.synthetic.SyntheticVision"],
+            ["`data`", "text", "vision"],
+        ),
     ],
 )
 def test_a_users_mistake_is_one_sentence(

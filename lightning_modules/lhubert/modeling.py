@@ -19,7 +19,7 @@ from transformers import (
 
 from lightning_modules.attention import check_implementation
 from lightning_modules.attention.interface import localize
-from lightning_modules.checkpoints import OF_THE_CLASS, load_pretrained
+from lightning_modules.checkpoints.pretrained import OF_THE_CLASS, load_pretrained
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.configuration import LHubertConfig
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder

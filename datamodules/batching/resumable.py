@@ -1,0 +1,84 @@
+"""A loader that goes on with the next batch after a run was killed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Generator
+from torch.utils.data import DataLoader
+
+from datamodules.batching.seconds_batches import Batches
+from datamodules.errors import DataError
+
+
+class ResumableLoader(DataLoader[Any]):
+    """Counts the batches it handed out; Lightning saves the count and gives it back.
+
+    Worker processes read ahead, so what counts is what was handed out. The loader draws from a
+    generator of its own: torch's would otherwise move on with every epoch that is begun.
+
+    Args:
+        dataset: Takes a `BatchDraw` and returns a batch.
+        sampler: The order of the batches.
+        num_workers: Processes that load; 0 loads in the main one.
+    """
+
+    def __init__(self, dataset: Any, sampler: Batches, num_workers: int = 0) -> None:
+        super().__init__(
+            dataset,
+            batch_size=None,
+            sampler=sampler,
+            num_workers=num_workers,
+            generator=Generator().manual_seed(0),
+            persistent_workers=num_workers > 0,
+        )
+        self.batches = sampler
+        self._place: dict[str, Any] = {"epoch": 0, "batches": 0, "order": sampler.identity}
+        self._resumed = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epoch, how many of its batches were handed out, and of which order."""
+        return dict(self._place)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after so many batches, if the next epoch is the one they are of.
+
+        Raises:
+            DataError: They are of another order, so that some would be left out or repeated.
+        """
+        num_left = len(self.batches) - state["batches"]
+        if state["order"] != self.batches.identity and num_left:
+            raise DataError(
+                "`ckpt_path` must be of a run with the same recordings, `batch_seconds` and "
+                f"`seed`: it stopped after {state['batches']} batches of another order"
+            )
+        self._place = dict(state)
+        self._resumed = True
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        # A generator: what follows runs at the first batch, when the epoch has been set.
+        epoch = self.batches.epoch
+        goes_on = self._resumed and self._place["epoch"] == epoch
+        first = self._place["batches"] if goes_on else 0
+        self._resumed = False
+        self.batches.first_batch = first
+        self._place |= {"epoch": epoch, "batches": first, "order": self.batches.identity}
+        for batch in super().__iter__():
+            self._place["batches"] += 1
+            yield batch
+
+
+class UntouchedLoader:
+    """Batches of a loader that Lightning, which builds loaders to predict anew, does not see.
+
+    Args:
+        loader: Has the order of batches that must be kept.
+    """
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        self.loader = loader
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader)

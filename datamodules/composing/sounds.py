@@ -1,0 +1,122 @@
+"""The sound of an utterance that is composed from recordings of single words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.errors import DataError
+from datamodules.geometry import SAMPLE_RATE_HZ
+from datamodules.recordings.decoding import decode
+from datamodules.recordings.recording import Recording
+
+Sound = NDArray[np.float32]
+PERCENT = 100  # speeds are whole percents: resampling by other ratios needs huge filters
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How words are changed before they are composed; the defaults change nothing.
+
+    Args:
+        speeds: One is chosen for every word, such as (0.9, 1.0, 1.1); pitch follows.
+        gain_db: Least and most gain of a word.
+        snr_db: Least and most signal-to-noise ratio of white noise over the whole utterance, so
+            that gaps are not told by their silence; None adds none.
+
+    Source: speed perturbation, Ko et al. 2015, "Audio augmentation for speech recognition".
+    """
+
+    speeds: tuple[float, ...] = (1.0,)
+    gain_db: tuple[float, float] = (0.0, 0.0)
+    snr_db: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Check every setting.
+
+        Raises:
+            DataError: One cannot be.
+        """
+        if not self.speeds or not all(0.5 <= speed <= 2 for speed in self.speeds):
+            raise DataError(f"`speeds` must be numbers from 0.5 to 2, got {list(self.speeds)}")
+        for name, pair in {"gain_db": self.gain_db, "snr_db": self.snr_db or (0.0, 0.0)}.items():
+            if pair[0] > pair[1]:
+                raise DataError(
+                    f"`{name}` must have the smaller number first, got {pair[0]} and {pair[1]}"
+                )
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Shortest and longest gap in seconds, and the root mean square of the noise in it."""
+
+    seconds: tuple[float, float]
+    noise: float
+
+
+def compose_sound(
+    recordings: Sequence[Recording],
+    gaps: Gaps,
+    augmentation: Augmentation,
+    random: np.random.Generator,
+) -> tuple[Sound, list[dict[str, Any]]]:
+    """Put recordings one after the other, with gaps between them.
+
+    Returns:
+        16 kHz samples, (samples,) float32, and of every recording what became of it: its `name`,
+        where it `start`s and how many `samples` it has there, and its `speed`.
+
+    Raises:
+        BadSampleError: A recording is damaged.
+    """
+    pieces: list[Sound] = []
+    parts: list[dict[str, Any]] = []
+    end = 0
+    for recording in recordings:
+        if pieces:
+            pieces.append(_gap(gaps, random))
+            end += len(pieces[-1])
+        speed = float(random.choice(augmentation.speeds))
+        gain = 10 ** (random.uniform(*augmentation.gain_db) / 20)
+        pieces.append(gain * _at_speed(recording, speed))
+        num_samples = len(pieces[-1])
+        parts.append({"name": recording.name, "start": end, "samples": num_samples, "speed": speed})
+        end += num_samples
+    return _add_noise(np.concatenate(pieces), augmentation.snr_db, random), parts
+
+
+def _gap(gaps: Gaps, random: np.random.Generator) -> Sound:
+    num_samples = round(random.uniform(*gaps.seconds) * SAMPLE_RATE_HZ)
+    return gaps.noise * random.standard_normal(num_samples, dtype=np.float32)
+
+
+def _at_speed(recording: Recording, speed: float) -> Sound:
+    samples = decode(recording, recording.num_samples)
+    percent = round(PERCENT * speed)
+    if percent != PERCENT:
+        from torchaudio.functional import resample
+
+        samples = resample(samples, percent, PERCENT)
+    sound: Sound = samples.numpy()
+    return sound
+
+
+def _add_noise(
+    sound: Sound, snr_db: tuple[float, float] | None, random: np.random.Generator
+) -> Sound:
+    if snr_db is None:
+        return sound
+    loudness = float(np.sqrt(np.mean(np.square(sound))))
+    level = loudness * 10 ** (-random.uniform(*snr_db) / 20)
+    return sound + np.float32(level) * random.standard_normal(len(sound), dtype=np.float32)
+
+
+def write_sound(path: Path, sound: Sound) -> None:
+    """Write a wav file of 16 bits; what is too loud is made softer as a whole, not clipped."""
+    import soundfile
+
+    peak = float(np.abs(sound).max(initial=1.0))
+    soundfile.write(path, sound / np.float32(peak), SAMPLE_RATE_HZ, subtype="PCM_16")

@@ -1,0 +1,175 @@
+"""Speech from a LibriSpeech tree, a folder of audio files or a manifest."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+
+from datamodules.bad_samples import BadSamples
+from datamodules.base import Batch
+from datamodules.batching.length_buckets import attention_mask, pad_stack
+from datamodules.batching.masking import IGNORED_LABEL, mask_spans
+from datamodules.errors import validate_choice, validate_minimum
+from datamodules.files.fingerprints import fingerprint_of, stamp_file
+from datamodules.geometry import (
+    FRAME_SAMPLES,
+    HOP_SAMPLES,
+    SAMPLE_RATE_HZ,
+    frames_for_samples,
+    samples_for_frames,
+)
+from datamodules.modalities.real import RealData, SampleReader
+from datamodules.recordings.decoding import decode
+from datamodules.recordings.layouts import LAYOUTS
+from datamodules.recordings.listing import list_paths, list_recordings
+from datamodules.recordings.recording import Recording
+
+MASK_PROBABILITY = 0.8  # HuBERT's; hides some 57 % of the frames
+FRAMES_AT_A_TIME = 4096  # bounds the memory of an hour's spectra
+QUIETEST_DB = -60.0  # below the loudest frame
+PITCH_RANGE_HZ = (300.0, 4000.0)
+
+
+def label_frames(samples: Tensor, num_levels: int) -> Tensor:
+    """Label every frame by its loudness and brightness, (frames,) int64.
+
+    The label is `loudness * num_levels + brightness`, each one of `num_levels` levels: the frame's
+    power in dB below the loudest frame's, and the centroid of its spectrum in mel. Made of the
+    audio alone, so no model or clustering has to come first; a stand-in for k-means labels.
+
+    Args:
+        samples: (samples,) at 16 kHz, at least one frame.
+        num_levels: Levels of each of the two.
+    """
+    frames = samples.unfold(0, FRAME_SAMPLES, HOP_SAMPLES)
+    described = [_describe(part) for part in torch.split(frames, FRAMES_AT_A_TIME)]
+    power_db, centroid_mel = (torch.cat(parts) for parts in zip(*described, strict=True))
+    lowest, highest = (_mel(torch.tensor(hz)) for hz in PITCH_RANGE_HZ)
+    loudness = 1 - (power_db - power_db.max()) / QUIETEST_DB
+    brightness = (centroid_mel - lowest) / (highest - lowest)
+    return _level(loudness, num_levels) * num_levels + _level(brightness, num_levels)
+
+
+def _describe(frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Return power in dB and spectral centroid in mel of (frames, 400) samples."""
+    power = torch.fft.rfft(frames * torch.hann_window(FRAME_SAMPLES)).abs().square() + 1e-10
+    hz = torch.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE_HZ)
+    total = power.sum(1)
+    return 10 * total.log10(), _mel(power @ hz / total)
+
+
+def _mel(hz: Tensor) -> Tensor:
+    return 2595 * torch.log10(1 + hz / 700)
+
+
+def _level(share: Tensor, num_levels: int) -> Tensor:
+    return (share * num_levels).long().clamp(0, num_levels - 1)
+
+
+class AudioReader(SampleReader):
+    """Decodes recordings from their beginning, labels their frames and chooses masks."""
+
+    def __init__(
+        self,
+        recordings: list[Recording],
+        max_samples: int | None,
+        num_levels: int,
+        bad_samples: BadSamples,
+    ) -> None:
+        limit = math.inf if max_samples is None else max_samples
+        self.recordings = recordings
+        self.num_samples = [int(min(item.num_samples, limit)) for item in recordings]
+        self.lengths = [frames_for_samples(count) for count in self.num_samples]
+        self.num_levels = num_levels
+        self.bad_samples = bad_samples
+
+    def read(
+        self, index: int, length: int | None = None, generator: Generator | None = None
+    ) -> Batch:
+        """Decode one recording, at most `length` frames of it."""
+        wanted = self.num_samples[index]
+        if length is not None:
+            wanted = min(wanted, samples_for_frames(length))
+        samples = decode(self.recordings[index], wanted)
+        labels = label_frames(samples, self.num_levels)
+        mask = mask_spans(len(labels), MASK_PROBABILITY, generator)
+        return {"input_values": samples, "mask_time_indices": mask, "labels": labels}
+
+    def collate(self, samples: list[Batch], length: int | None = None) -> Batch:
+        """Pad with silence to the longest recording, or to exactly `length` frames."""
+        audio = [sample["input_values"] for sample in samples]
+        longest = max(len(row) for row in audio)
+        if length is not None:
+            longest = samples_for_frames(length)
+        frames = frames_for_samples(longest)
+        masks = [sample["mask_time_indices"] for sample in samples]
+        labels = [sample["labels"] for sample in samples]
+        return {
+            "input_values": pad_stack(audio, longest, 0.0),
+            **attention_mask(audio, longest),
+            "mask_time_indices": pad_stack(masks, frames, False),
+            "labels": pad_stack(labels, frames, IGNORED_LABEL),
+        }
+
+
+class SpeechData(RealData):
+    """Recordings for masked prediction, resampled to 16 kHz and mixed to mono.
+
+    Lengths come from file headers, with a manifest from the manifest alone. One recording in
+    twenty is held out for validation. The labels are those of `label_frames`.
+
+    Args:
+        source: Folder with wav, flac, ogg or mp3 files at any depth, such as a LibriSpeech tree, or
+            manifest (first line the root folder, the others `path<TAB>samples`, samples at 16 kHz).
+        layout: What `source` is; `auto` takes a folder with all that is in it, or a manifest,
+            `librispeech` only files named speaker-chapter-utterance.flac, `datasets` a folder that
+            it saved or a hub name, `name` or `name:config:split`.
+        on_bad_sample: `stop` at a damaged file or manifest line, or `skip` and count it.
+        batch_size: Recordings per batch of a loader.
+        max_seconds: Longest part of a recording that is used, from its beginning; None uses all.
+        num_levels: Levels of loudness and of brightness; `num_classes` is its square.
+        num_workers: Processes of a loader; 0 loads in the main one.
+        seed: Chooses the order in training and the masks in validation.
+    """
+
+    modality = "speech"
+
+    def __init__(  # noqa: PLR0913  (every setting of a YAML block is an argument)
+        self,
+        source: str,
+        layout: Literal["auto", "datasets", "folder", "librispeech", "manifest"] = "auto",
+        on_bad_sample: Literal["stop", "skip"] = "stop",
+        batch_size: int = 4,
+        max_seconds: float | None = None,
+        num_levels: int = 8,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(source, batch_size, num_workers, seed)
+        validate_choice("layout", layout, LAYOUTS)
+        validate_minimum("num_levels", num_levels, 2)
+        if max_seconds is not None:
+            validate_minimum("max_seconds", max_seconds, FRAME_SAMPLES / SAMPLE_RATE_HZ)
+        self.layout = layout
+        self.on_bad_sample = on_bad_sample
+        self.bad_samples = BadSamples(on_bad_sample)
+        self.max_seconds = max_seconds
+        self.num_levels = num_levels
+
+    @property
+    def num_classes(self) -> int:
+        """Number of different labels."""
+        return self.num_levels**2
+
+    def fingerprint(self) -> str:
+        """Return a text that changes with the settings and with any of the files."""
+        settings = ("source", "layout", "on_bad_sample", "max_seconds", "num_levels")
+        stamps = [stamp_file(path) for path in list_paths(self.source, self.layout)]
+        return fingerprint_of({name: getattr(self, name) for name in settings}, stamps)
+
+    def open_reader(self) -> AudioReader:
+        """List the recordings and read their headers."""
+        recordings = list_recordings(self.source, self.layout, self.bad_samples)
+        max_samples = None if self.max_seconds is None else int(self.max_seconds * SAMPLE_RATE_HZ)
+        return AudioReader(recordings, max_samples, self.num_levels, self.bad_samples)

@@ -1,0 +1,175 @@
+"""Images from a folder."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Generator
+from torch.utils.data import DataLoader
+
+from datamodules.bad_samples import BadSamples
+from datamodules.base import Batch
+from datamodules.errors import BadSampleError, DataError, validate_minimum
+from datamodules.files.finding import find_files, resolve_source
+from datamodules.files.fingerprints import fingerprint_of, stamp_file
+from datamodules.geometry import round_up_side
+from datamodules.modalities.real import RealData, SampleReader
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def list_images(source: str) -> list[Path]:
+    """Return the image files under a folder, sorted."""
+    folder = resolve_source(source)
+    if not folder.is_dir():
+        raise DataError(f"`source` must be a folder of images, {folder} is not a folder")
+    return find_files(folder, SUFFIXES)
+
+
+def list_classes(source: str, files: list[Path]) -> list[str]:
+    """Return each file's class: the sub-folder of `source` it lies in, or nothing."""
+    parts = [file.relative_to(resolve_source(source)).parts for file in files]
+    return [names[0] if len(names) > 1 else "" for names in parts]
+
+
+class ImageReader(SampleReader):
+    """Decodes images and resizes them to a square."""
+
+    def __init__(
+        self, files: list[Path], classes: list[str], input_size: int, bad_samples: BadSamples
+    ) -> None:
+        self.bad_samples = bad_samples
+        self.input_size = input_size
+        numbers = {name: number for number, name in enumerate(sorted(set(classes)))}
+        self.files: list[Path] = []
+        self.labels: list[int] = []
+        sides: list[int] = []
+        for file, name in zip(files, classes, strict=True):
+            try:
+                sides.append(_native_side(file))
+            except BadSampleError as error:
+                bad_samples.handle(error)
+                continue
+            self.files.append(file)
+            self.labels.append(numbers[name])
+        self.lengths = sides
+
+    def read(
+        self, index: int, length: int | None = None, generator: Generator | None = None
+    ) -> Batch:
+        """Decode one image and resize it to `length` pixels per side, a multiple of 32."""
+        side = round_up_side(self.input_size if length is None else length)
+        return {
+            "pixel_values": _decode(self.files[index], side),
+            "labels": torch.tensor(self.labels[index]),
+        }
+
+    def collate(self, samples: list[Batch], length: int | None = None) -> Batch:
+        """Stack images, which all have the same side."""
+        return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+
+def _native_side(path: Path) -> int:
+    """Side of the square with the image's area, rounded; reads the header alone."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return max(1, round(math.sqrt(image.width * image.height)))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadSampleError(f"image file {path} cannot be read: {error}") from error
+
+
+def _decode(path: Path, side: int) -> torch.Tensor:
+    """Return (3, side, side) float32 in [-1, 1], upright."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            upright = _to_rgb(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadSampleError(f"image file {path} is damaged: {error}") from error
+    resized = upright.resize((side, side), Image.Resampling.BILINEAR)
+    pixels = torch.from_numpy(np.asarray(resized, dtype=np.float32))
+    return (pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
+
+
+def _to_rgb(image: "Image.Image") -> "Image.Image":
+    """Return 8-bit colours: deep greys scaled, not clipped, and what is transparent white."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits, in a type of 16 or of 32
+        deep = np.asarray(image, dtype=np.int64).clip(0, 65535)
+        return Image.fromarray((deep // 257).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("its values are floating-point numbers, whose white is not known")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+class ImageData(RealData):
+    """Images to classify, resized to a square; their class is the sub-folder they lie in.
+
+    Lengths are the sides of squares with the images' native areas, read from file headers. One
+    image in twenty is held out for validation.
+
+    Args:
+        source: Folder of images, at any depth; its sub-folders are the classes, and images
+            directly in it are a class of their own.
+        input_size: Pixels per side in the loaders, rounded up to a multiple of 32.
+        on_bad_sample: `stop` at a damaged image, or `skip` and count it.
+        batch_size: Images per batch of a loader.
+        num_workers: Processes of a loader; 0 loads in the main one.
+        seed: Chooses the order in training.
+    """
+
+    modality = "vision"
+
+    def __init__(
+        self,
+        source: str,
+        input_size: int = 224,
+        on_bad_sample: Literal["stop", "skip"] = "stop",
+        batch_size: int = 8,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(source, batch_size, num_workers, seed)
+        validate_minimum("input_size", input_size, 1)
+        self.input_size = input_size
+        self.bad_samples = BadSamples(on_bad_sample)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of sub-folders with images; lists the folder."""
+        return len(set(list_classes(self.source, list_images(self.source))))
+
+    def fingerprint(self) -> str:
+        """Return a text that changes with the settings and with any of the files."""
+        stamps = [stamp_file(file) for file in list_images(self.source)]
+        return fingerprint_of({"source": self.source, "input_size": self.input_size}, stamps)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """See RealData.
+
+        Raises:
+            DataError: There is one class alone, of which nothing can be learnt.
+        """
+        if self.num_classes < 2:
+            raise DataError(
+                f"`source` {self.source} must have at least 2 sub-folders, the classes, to train"
+            )
+        return super().train_dataloader()
+
+    def open_reader(self) -> ImageReader:
+        """List the images and read their headers."""
+        files = list_images(self.source)
+        classes = list_classes(self.source, files)
+        return ImageReader(files, classes, self.input_size, self.bad_samples)

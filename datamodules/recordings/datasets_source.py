@@ -1,0 +1,179 @@
+"""Audio and transcripts of `datasets`: a folder it saved, or a name on its hub.
+
+Audio is taken as bytes and decoded by soundfile: the decoder of `datasets` wants ffmpeg.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from datamodules.bad_samples import BadSamples
+from datamodules.errors import BadSampleError, DataError
+from datamodules.files.datasets_hub import load_split, local_path
+from datamodules.files.finding import resolve_source
+from datamodules.files.fingerprints import fingerprint_of, stamp_file
+from datamodules.files.length_cache import Lengths, cached_lengths
+from datamodules.recordings.headers import read_length
+from datamodules.recordings.recording import Recording, collect, long_enough
+
+TEXT_COLUMNS = ("text", "sentence", "transcription", "transcript")
+UNREADABLE = 0  # in the place of a length: the header is read again, to say what is wrong
+
+
+@dataclass(frozen=True)
+class RowAudio:
+    """Opens the audio of a row; a loader process gets the place of the table, not its content."""
+
+    rows: Any
+    column: str
+    row: int
+
+    def __call__(self) -> BinaryIO | Path:
+        """Return the bytes as a file, or the path where the row has only that.
+
+        Raises:
+            FileNotFoundError: There is neither.
+        """
+        audio = self.rows[self.row][self.column]
+        if audio is not None and audio["bytes"] is not None:
+            return io.BytesIO(audio["bytes"])
+        if audio is None or audio["path"] is None or not Path(audio["path"]).is_file():
+            raise FileNotFoundError("the row has neither bytes nor a file")
+        return Path(audio["path"])
+
+
+def list_rows(source: str, bad_samples: BadSamples) -> list[Recording]:
+    """List the rows of a data set, lengths from the headers, which are read once.
+
+    Raises:
+        DataError: There is no such data set, or it has no audio.
+        BadSampleError: A row is damaged.
+    """
+    rows, column = _open_audio(source)
+    names = _names(rows, column)
+    audio = rows.select_columns([column])  # reading a row decodes all its columns
+    openers = [RowAudio(audio, column, row) for row in range(len(names))]
+    paths = [Path(source, name) for name in names]
+    lengths = cached_lengths(_key(rows, column), lambda: _measure(openers, paths))
+
+    def make(row: int) -> Recording:
+        length = int(lengths[row])
+        if length == UNREADABLE:
+            length = _measure_one(openers[row], paths[row])
+        return long_enough(Recording(paths[row], length, names[row], openers[row]))
+
+    return collect(range(len(names)), make, bad_samples)
+
+
+def read_texts(source: str) -> dict[str, str]:
+    """Read the transcripts of a data set.
+
+    Returns:
+        Text by `Recording.name`, without rows that have none.
+
+    Raises:
+        DataError: It has no column of them.
+    """
+    rows, audio_column = _open_audio(source)
+    names = [column for column in TEXT_COLUMNS if column in rows.column_names]
+    if not names:
+        raise DataError(
+            f"`source` {source} must have a column of transcripts, one of "
+            f"{', '.join(TEXT_COLUMNS)}, got {', '.join(sorted(rows.column_names))}"
+        )
+    texts = zip(_names(rows, audio_column), rows[names[0]], strict=True)
+    return {name: str(text) for name, text in texts if text is not None}
+
+
+def list_tables(source: str) -> list[Path]:
+    """Return the files of a saved folder; of a name on the hub none."""
+    folder = resolve_source(source)
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+
+
+def _open_audio(source: str) -> tuple[Any, str]:
+    """Return a data set whose audio is not decoded, and the column of its audio."""
+    import datasets
+
+    rows = _open(source)
+    columns = [name for name, kind in rows.features.items() if isinstance(kind, datasets.Audio)]
+    if not columns:
+        raise DataError(
+            f"`source` {source} must have a column of audio, got {', '.join(rows.column_names)}"
+        )
+    column = "audio" if "audio" in columns else columns[0]
+    return rows.cast_column(column, datasets.Audio(decode=False)), column
+
+
+def _open(source: str) -> Any:
+    import datasets
+
+    folder = local_path(source)
+    if folder is None:
+        name, subset, split = _parse_name(source)
+        return load_split(source, name, name=subset, split=split)
+    try:
+        rows = datasets.load_from_disk(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"`source` of layout datasets must be a folder saved by save_to_disk or a hub name, "
+            f"got {source}"
+        ) from error
+    if isinstance(rows, datasets.DatasetDict):
+        raise DataError(
+            f"`source` {source} must be one split, a folder in it, one of {', '.join(rows)}"
+        )
+    return rows
+
+
+def _parse_name(source: str) -> tuple[str, str | None, str]:
+    name, *rest = source.split(":")
+    if not rest:
+        return name, None, "train"
+    if len(rest) != 2 or not rest[1]:
+        raise DataError(
+            f"`source` of layout datasets must be a hub name or name:config:split, got {source}"
+        )
+    return name, rest[0] or None, rest[1]
+
+
+def _names(rows: Any, column: str) -> list[str]:
+    """Return the names of the audio files, or the numbers of the rows where they are not unique."""
+    import pyarrow.compute  # type: ignore[import-untyped]
+
+    table = rows.with_format("arrow")[:]
+    paths = pyarrow.compute.struct_field(table[column], "path").to_pylist()
+    names = [Path(path or "").name for path in paths]
+    if "" in names or len(set(names)) < len(names):
+        return [f"{row:08d}" for row in range(len(names))]
+    return names
+
+
+def _key(rows: Any, column: str) -> str:
+    stamps = [stamp_file(Path(file["filename"])) for file in rows.cache_files]
+    settings = {"rows": rows._fingerprint, "column": column, "unit": "samples"}
+    return fingerprint_of(settings, stamps)
+
+
+def _measure(openers: list[RowAudio], paths: list[Path]) -> Lengths:
+    return np.fromiter(_lengths(openers, paths), np.int32, len(paths))
+
+
+def _lengths(openers: list[RowAudio], paths: list[Path]) -> Iterator[int]:
+    for opener, path in zip(openers, paths, strict=True):
+        try:
+            yield _measure_one(opener, path)
+        except BadSampleError:
+            yield UNREADABLE
+
+
+def _measure_one(opener: RowAudio, path: Path) -> int:
+    try:
+        opened = opener()
+    except FileNotFoundError as error:
+        raise BadSampleError(f"audio file {path} cannot be read: {error}") from error
+    return read_length(opened, path)

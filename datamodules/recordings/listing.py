@@ -1,0 +1,81 @@
+"""Listing the recordings of a source, with their lengths from headers."""
+
+from collections import Counter
+from pathlib import Path
+
+from datamodules.bad_samples import BadSamples
+from datamodules.errors import BadSampleError, DataError
+from datamodules.recordings.headers import read_length
+from datamodules.recordings.layouts import list_files, resolve_layout
+from datamodules.recordings.recording import Recording, collect, long_enough
+
+
+def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[Recording]:
+    """List the recordings of a source, in a fixed order, decoding nothing."""
+    if layout == "datasets":
+        from datamodules.recordings.datasets_source import list_rows
+
+        return list_rows(source, bad_samples)
+    path, layout = resolve_layout(source, layout)
+    if layout == "manifest":
+        return _distinct(collect(_manifest_lines(path), _parse_line, bad_samples), path)
+    files = list_files(path, layout)
+    return collect(files, lambda file: read_header(file, path), bad_samples)
+
+
+def list_paths(source: str, layout: str) -> list[Path]:
+    """Return the manifest, if there is one, and all audio files, opening none of them."""
+    if layout == "datasets":
+        from datamodules.recordings.datasets_source import list_tables
+
+        return list_tables(source)
+    path, layout = resolve_layout(source, layout)
+    if layout != "manifest":
+        return list_files(path, layout)
+    lines = _manifest_lines(path)
+    return [path, *(folder / line.rpartition("\t")[0] for _, _, folder, line in lines)]
+
+
+def _manifest_lines(path: Path) -> list[tuple[Path, int, Path, str]]:
+    """Return manifest, line number, root folder and text of every line after the first."""
+    try:
+        root, *lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"`source` {path} is not a manifest: a text file whose first line is the root folder "
+            "and the others `path<TAB>samples`"
+        ) from error
+    if "\t" in root:
+        raise DataError(f"the first line of manifest {path} must be the root folder, got {root!r}")
+    # A relative root is meant from the manifest, wherever a command is run.
+    folder = path.parent / Path(root.strip()).expanduser()
+    return [(path, number, folder, line) for number, line in enumerate(lines, 2) if line.strip()]
+
+
+def _distinct(recordings: list[Recording], manifest: Path) -> list[Recording]:
+    """Return them if each has a name of its own: labels and transcripts go by names."""
+    names = [recording.name for recording in recordings]
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise DataError(f"manifest {manifest} must name every recording once, got {twice} again")
+    return recordings
+
+
+def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:
+    manifest, number, folder, line = entry
+    name, _, count = line.rstrip().rpartition("\t")
+    if not name or not (count.isascii() and count.isdigit()):
+        raise BadSampleError(
+            f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line[:80]!r}"
+        )
+    return long_enough(Recording(folder / name, int(count), name))
+
+
+def read_header(path: Path, source: Path) -> Recording:
+    """Read the length of an audio file; its name is the path from `source` on.
+
+    Raises:
+        BadSampleError: It is damaged, or too short for a frame.
+    """
+    num_samples = read_length(path, path)
+    return long_enough(Recording(path, num_samples, path.relative_to(source).as_posix()))

@@ -1,0 +1,60 @@
+"""A recording, before anything of it is decoded."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from datamodules.bad_samples import BadSamples
+from datamodules.errors import BadSampleError
+from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording of a source.
+
+    Args:
+        path: The audio file; of one that is no file, what messages call it.
+        num_samples: Length in samples at 16 kHz.
+        name: What it is called within the source.
+        opener: Opens one that is no file; picklable.
+    """
+
+    path: Path
+    num_samples: int
+    name: str = ""
+    opener: Callable[[], BinaryIO | Path] | None = field(default=None, compare=False)
+
+    def open(self) -> BinaryIO | Path:
+        """Return what a library for audio opens."""
+        return self.path if self.opener is None else self.opener()
+
+
+def long_enough(recording: Recording) -> Recording:
+    """Return a recording that has at least a frame.
+
+    Raises:
+        BadSampleError: It has not.
+    """
+    if recording.num_samples < FRAME_SAMPLES:
+        raise BadSampleError(
+            f"audio file {recording.path} must have at least {FRAME_SAMPLES} samples at "
+            f"{SAMPLE_RATE_HZ} Hz, one frame, got {recording.num_samples}"
+        )
+    return recording
+
+
+def collect(
+    entries: Iterable[Entry], make: Callable[[Entry], Recording], bad_samples: BadSamples
+) -> list[Recording]:
+    """Make recordings of entries; bad ones stop the listing or are left out."""
+    recordings = []
+    for entry in entries:
+        try:
+            recordings.append(make(entry))
+        except BadSampleError as error:
+            bad_samples.handle(error)
+    return recordings

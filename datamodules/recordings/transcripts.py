@@ -1,0 +1,81 @@
+"""The transcripts of a source, by the names of its recordings."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from datamodules.errors import DataError
+from datamodules.files.finding import find_files
+from datamodules.recordings.layouts import resolve_layout
+
+TRANSCRIPTS = "transcripts.tsv"
+LIBRISPEECH_LINE = re.compile(r"(\d+-\d+-\d+)(?: +(.*))?")
+
+
+def read_transcripts(source: str, layout: str) -> dict[str, str]:
+    """Read the transcripts of a source, every file once.
+
+    In a LibriSpeech tree they are the `*.trans.txt`, of a `datasets` source its column of text, of
+    a folder or a manifest the file `transcripts.tsv` in it or beside it, with lines
+    `name<TAB>text`.
+
+    Returns:
+        Text by `Recording.name`.
+
+    Raises:
+        DataError: There are none, or a line of them is damaged.
+    """
+    if layout == "datasets":
+        from datamodules.recordings.datasets_source import read_texts
+
+        return read_texts(source)
+    path, layout = resolve_layout(source, layout)
+    if layout == "librispeech":
+        return _read_tree(path)
+    table = (path if path.is_dir() else path.parent) / TRANSCRIPTS
+    if not table.is_file():
+        raise DataError(
+            f"`source` {source} must have its transcripts in {table}, which does not exist"
+        )
+    return _read_table(table)
+
+
+def _read_tree(folder: Path) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    files = [path for path in find_files(folder, (".txt",)) if path.name.endswith(".trans.txt")]
+    for path in files:
+        place = path.parent.relative_to(folder)
+        for number, line in _lines(path):
+            parts = LIBRISPEECH_LINE.fullmatch(line.rstrip())
+            if parts is None:
+                raise _damaged(path, number, line, "speaker-chapter-utterance TEXT")
+            texts[(place / f"{parts[1]}.flac").as_posix()] = parts[2] or ""
+    return texts
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for number, line in _lines(path):
+        name, tab, text = line.partition("\t")
+        if not name or not tab:
+            raise _damaged(path, number, line, "name<TAB>text")
+        if name in texts:
+            raise DataError(f"line {number} of {path} must name a recording of its own, got {name}")
+        texts[name] = text
+    return texts
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Return number and text of every line that is not blank, whatever its end."""
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise DataError(f"transcripts {path} cannot be read: {reason}") from error
+    for number, line in enumerate(content.split("\n"), 1):
+        if line.strip():
+            yield number, line
+
+
+def _damaged(path: Path, number: int, line: str, expected: str) -> DataError:
+    return DataError(f"line {number} of {path} must be `{expected}`, got {line[:80]!r}")

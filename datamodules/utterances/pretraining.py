@@ -1,0 +1,180 @@
+"""Crops of recordings with the cluster labels of their frames, for masked prediction."""
+
+import warnings
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Generator
+
+from datamodules.bad_samples import BadSamples
+from datamodules.base import Batch
+from datamodules.batching.masking import SPAN_FRAMES, mask_spans
+from datamodules.batching.seconds_batches import BatchDraw
+from datamodules.errors import DataError, validate_fraction, validate_minimum
+from datamodules.geometry import (
+    HOP_SAMPLES,
+    SAMPLE_RATE_HZ,
+    frames_for_samples,
+    samples_for_frames,
+)
+from datamodules.labels.reading import LabelFolder
+from datamodules.recordings.decoding import decode
+from datamodules.recordings.recording import Recording
+from datamodules.utterances.base import UtteranceData, used_frames
+from datamodules.utterances.reader import UtteranceReader
+
+MASK_PROBABILITY = 0.8  # spans times their length over frames: hides some 57 % of the frames
+LONGEST_SECONDS = 15.625  # 250,000 samples
+SHORTEST_SECONDS = 2.0
+
+
+class CropReader(UtteranceReader):
+    """Reads a part of a recording, as long as the shortest of its batch; nothing is padded.
+
+    HuBERT Base takes the statistics of its group norm over time, padding included; so it is trained
+    without any. Crops begin on the grid of the frames, where the labels fit exactly.
+
+    Source: HuBERT, Hsu et al. 2021, section IV-C.
+    """
+
+    def __init__(
+        self,
+        recordings: list[Recording],
+        max_seconds: float | None,
+        labels: LabelFolder,
+        mask_probability: float,
+        bad_samples: BadSamples,
+    ) -> None:
+        frames = [used_frames(recording, max_seconds) for recording in recordings]
+        super().__init__(recordings, frames, bad_samples)
+        self.labels = labels
+        self.mask_probability = mask_probability
+
+    def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
+        """Read a crop of `draw.shortest` frames from a random place."""
+        recording = self.recordings[index]
+        last_start = frames_for_samples(recording.num_samples) - draw.shortest
+        start = int(torch.randint(last_start + 1, (), generator=generator))
+        num_samples = samples_for_frames(draw.shortest)
+        return {
+            "input_values": decode(recording, num_samples, start * HOP_SAMPLES),
+            "mask_time_indices": mask_spans(draw.shortest, self.mask_probability, generator),
+            "labels": self.labels.labels(recording.name, start, draw.shortest),
+        }
+
+    def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
+        """Stack the crops, which are all of one length."""
+        return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+
+class PretrainingSpeech(UtteranceData):
+    """Recordings with the labels that `python train.py labels` made of them.
+
+    Args:
+        source: Training recordings: see UtteranceData.
+        labels: Folder of their labels.
+        val_labels: Folder of the labels of `val_source`, of the same k-means; None = `labels`.
+        test_labels: Folder of the labels of `test_source`; None = `val_labels`.
+        max_seconds: Longest crop; longer recordings are cropped, not left out.
+        min_seconds: Shorter recordings are left out: all crops of a batch are as long as the
+            shortest.
+        mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
+        kwargs: Settings of UtteranceData.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        labels: str,
+        val_labels: str | None = None,
+        test_labels: str | None = None,
+        max_seconds: float | None = LONGEST_SECONDS,
+        min_seconds: float = SHORTEST_SECONDS,
+        mask_probability: float = MASK_PROBABILITY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(source, max_seconds=max_seconds, **kwargs)
+        validate_fraction("mask_probability", mask_probability)
+        shortest = samples_for_frames(SPAN_FRAMES) / SAMPLE_RATE_HZ
+        validate_minimum("min_seconds", min_seconds, shortest)
+        if max_seconds is not None:
+            validate_minimum("max_seconds", max_seconds, min_seconds)
+        for split, given in (("val", val_labels), ("test", test_labels)):
+            if given is not None and getattr(self, f"{split}_source") is None:
+                raise DataError(f"`{split}_labels` needs `{split}_source`, got none")
+        self.labels = labels
+        self.val_labels = val_labels or labels
+        self.test_labels = test_labels or self.val_labels
+        self.min_seconds = min_seconds
+        self.mask_probability = mask_probability
+
+    @cached_property
+    def _train_labels(self) -> LabelFolder:
+        return LabelFolder(self.labels)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of clusters."""
+        return self._train_labels.facts.num_clusters
+
+    @property
+    def centroids(self) -> str:
+        """What identifies the k-means that made the labels."""
+        return self._train_labels.facts.centroids
+
+    def make_reader(
+        self, split: str, recordings: list[Recording], bad_samples: BadSamples
+    ) -> CropReader:
+        """Check the labels of a split against its recordings.
+
+        Raises:
+            DataError: Labels are missing, do not match the audio, or are of another k-means; or
+                all recordings are too short.
+        """
+        labels = self._labels_of(split)
+        long_enough = [
+            recording
+            for recording in recordings
+            if recording.num_samples >= self.min_seconds * SAMPLE_RATE_HZ
+        ]
+        if not long_enough:
+            raise DataError(
+                f"`min_seconds` {self.min_seconds:g} leaves none of {len(recordings)} recordings"
+            )
+        if left_out := len(recordings) - len(long_enough):
+            warnings.warn(
+                f"{left_out} of {len(recordings)} recordings are left out: they are shorter than "
+                f"`min_seconds` {self.min_seconds:g}",
+                stacklevel=2,
+            )
+        if bad_samples.policy == "skip":  # a damaged recording was not labelled either
+            long_enough = _labelled(long_enough, labels)
+        labels.check(long_enough)
+        return CropReader(long_enough, self.max_seconds, labels, self.mask_probability, bad_samples)
+
+    def _labels_of(self, split: str) -> LabelFolder:
+        folder = {"val": self.val_labels, "test": self.test_labels}.get(split, self.labels)
+        if folder == self.labels:
+            return self._train_labels
+        found = LabelFolder(folder)
+        if found.facts.centroids != self.centroids:
+            raise DataError(
+                f"`{split}_labels` must be of the k-means {self.centroids} as `labels` is, got "
+                f"{found.facts.centroids} in {folder}"
+            )
+        return found
+
+
+def _labelled(recordings: list[Recording], labels: LabelFolder) -> list[Recording]:
+    """Return the recordings that have labels, and say how many have none."""
+    found = [recording for recording in recordings if recording.name in labels]
+    if not found:
+        raise DataError(f"`labels` {labels.path} has none of the {len(recordings)} recordings")
+    if left_out := len(recordings) - len(found):
+        warnings.warn(
+            f"{left_out} of {len(recordings)} recordings are left out: they have no labels in "
+            f"{labels.path}",
+            stacklevel=3,
+        )
+    return found

@@ -1,0 +1,215 @@
+"""Whole recordings, one at a time: what `python train.py labels` and `predict` read."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Generator
+from torch.utils.data import DataLoader
+
+from datamodules.bad_samples import BadSamples
+from datamodules.base import Batch
+from datamodules.batching.resumable import ResumableLoader, UntouchedLoader
+from datamodules.batching.seconds_batches import (
+    BatchDraw,
+    Batches,
+    EvaluationBatches,
+    Processes,
+)
+from datamodules.errors import BadSampleError, DataError
+from datamodules.geometry import frames_for_samples
+from datamodules.labels.format import FACTS_FILE, LabelFacts
+from datamodules.labels.reading import LabelFolder
+from datamodules.labels.writing import LabelWriter, join, list_parts, remove_parts
+from datamodules.recordings.decoding import decode
+from datamodules.recordings.recording import Recording
+from datamodules.utterances.base import (
+    SHORTEST_SECONDS,
+    Layout,
+    UtteranceData,
+)
+from datamodules.utterances.reader import UtteranceReader, UtteranceSet
+
+
+class WholeReader(UtteranceReader):
+    """Reads whole recordings; a damaged one that may be skipped has no samples."""
+
+    def __init__(self, recordings: list[Recording], bad_samples: BadSamples) -> None:
+        frames = [frames_for_samples(recording.num_samples) for recording in recordings]
+        super().__init__(recordings, frames, bad_samples)
+
+    def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
+        """Read a recording from its beginning to its end."""
+        recording = self.recordings[index]
+        try:
+            return {"input_values": decode(recording, recording.num_samples)}
+        except BadSampleError as error:
+            self.bad_samples.handle(error)
+            return {"input_values": torch.empty(0)}
+
+    def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
+        """Make a batch of the one recording."""
+        (sample,) = samples
+        return {"input_values": sample["input_values"][None]}
+
+
+class RandomOrder(Batches):
+    """Every recording once, alone, in an order that the seed chooses."""
+
+    def __init__(self, frames: Sequence[int], seed: int) -> None:
+        super().__init__(frames, Processes())
+        order = np.random.default_rng(seed).permutation(len(frames)).tolist()
+        self.chosen = [self._draw([position], [position]) for position in order]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def draws(self) -> list[BatchDraw]:
+        """See Batches."""
+        return self.chosen
+
+
+class WholeSet(UtteranceSet):
+    """Recordings one at a time; of a damaged one an empty batch.
+
+    Args:
+        reader: Reads them.
+        indices: Which of the recordings.
+        seed: See UtteranceSet.
+        keeps_damaged: Give a damaged one as no samples, so that it is known which it is.
+    """
+
+    def __init__(
+        self, reader: UtteranceReader, indices: Sequence[int], seed: int, keeps_damaged: bool
+    ) -> None:
+        super().__init__(reader, indices, seed)
+        self.keeps_damaged = keeps_damaged
+
+    def __getitem__(self, draw: BatchDraw) -> Batch:
+        """Return `input_values` (1, samples) and `index` (1,), or nothing."""
+        batch = super().__getitem__(draw)
+        is_damaged = bool(batch) and not batch["input_values"].numel()
+        return {} if is_damaged and not self.keeps_damaged else batch
+
+
+class RecordingData(UtteranceData):
+    """Recordings without anything that belongs to them, whole and one at a time.
+
+    Args:
+        source: Folder of audio, manifest, or what else `layout` says: see UtteranceData.
+        layout: See UtteranceData.
+        on_bad_sample: `stop` at a damaged recording, or `skip` and count it.
+        num_workers: Loader processes; 0 loads in the main one.
+        seed: Chooses the order of recordings to fit k-means on.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        layout: Layout = "auto",
+        on_bad_sample: Literal["stop", "skip"] = "stop",
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            source,
+            layout=layout,
+            on_bad_sample=on_bad_sample,
+            eval_batch_seconds=SHORTEST_SECONDS,  # so that no two fit into a batch
+            num_workers=num_workers,
+            seed=seed,
+        )
+        self._labelled: set[str] | None = None
+
+    def make_reader(
+        self, split: str, recordings: list[Recording], bad_samples: BadSamples
+    ) -> WholeReader:
+        """See UtteranceData."""
+        return WholeReader(recordings, bad_samples)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all recordings, in the order of the source; `index` of a batch counts them."""
+        return [recording.name for recording in self.predict_reader.recordings]
+
+    def predict_dataloader(self) -> UntouchedLoader:
+        """Return all recordings of `source`, longest first; none that has its labels already."""
+        reader, labelled = self.predict_reader, self._labelled or set()
+        indices = [index for index, name in enumerate(self.names) if name not in labelled]
+        order = EvaluationBatches([reader.frames[index] for index in indices], 1, self._processes())
+        keeps_damaged = self._labelled is not None
+        chosen = WholeSet(reader, indices, self.seed, keeps_damaged)
+        return UntouchedLoader(ResumableLoader(chosen, order, self.num_workers))
+
+    def sample_dataloader(self) -> DataLoader[Any]:
+        """Return all recordings in random order, the same for every process."""
+        reader = self.predict_reader
+        chosen = WholeSet(reader, range(len(reader.frames)), self.seed, keeps_damaged=False)
+        return ResumableLoader(chosen, RandomOrder(reader.frames, self.seed), self.num_workers)
+
+    @staticmethod
+    def has_labels(folder: str) -> bool:
+        """Return whether a folder holds labels, if only of some recordings."""
+        return (Path(folder) / FACTS_FILE).exists() or bool(list_parts(Path(folder)))
+
+    def open_labels(self, folder: str, rank: int, **facts: Any) -> LabelWriter | None:
+        """Begin to label, or go on where a run was killed: only what has no labels is loaded.
+
+        Args:
+            folder: For the labels.
+            rank: Which process this is.
+            facts: The fields of LabelFacts.
+
+        Returns:
+            Takes the labels; None where the folder is complete.
+
+        Raises:
+            DataError: The folder has labels of other facts or of other recordings.
+        """
+        self.facts = LabelFacts(**facts)
+        if (Path(folder) / FACTS_FILE).exists():
+            self._check_complete(LabelFolder(folder))
+            self._labelled = set(self.names)
+            return None
+        writer = LabelWriter(folder, self.facts, rank)
+        self._check_names(writer.done, folder)
+        self._labelled = writer.done
+        return writer
+
+    def join_labels(self, folder: str) -> LabelFolder:
+        """Join what all processes wrote, unless that was done, and open it.
+
+        Raises:
+            DataError: A recording has no labels.
+        """
+        if (Path(folder) / FACTS_FILE).exists():
+            remove_parts(folder)
+        else:
+            join(folder, self.facts, self.names)
+        return LabelFolder(folder)
+
+    def _check_complete(self, labels: LabelFolder) -> None:
+        if labels.facts != self.facts:
+            raise DataError(
+                f"`folder` {labels.path} holds labels of other facts, {labels.facts}, got "
+                f"{self.facts}: give another `folder`"
+            )
+        self._check_names(labels.names, labels.path)
+        left_out = [name for name in self.names if name not in labels]
+        if left_out and self.on_bad_sample == "stop":
+            raise DataError(
+                f"`folder` {labels.path} holds labels without recording {left_out[0]}: give "
+                "another `folder`"
+            )
+        recordings = self.predict_reader.recordings
+        labels.check([recording for recording in recordings if recording.name in labels])
+
+    def _check_names(self, labelled: Iterable[str], folder: str | Path) -> None:
+        known = set(self.names)
+        if others := sorted(name for name in labelled if name not in known):
+            raise DataError(
+                f"`folder` {folder} holds labels of recordings that `source` has not, such as "
+                f"{others[0]}: give another `folder`"
+            )

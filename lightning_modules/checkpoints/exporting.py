@@ -1,0 +1,60 @@
+"""From a checkpoint of Lightning to a folder that transformers loads."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from lightning_modules.checkpoints.vocabulary import write_vocabulary
+from lightning_modules.errors import ModelError
+
+
+def export(module: Any, ckpt_path: str | None, folder: str) -> None:
+    """Write the model of a module to a folder for `from_pretrained`, whole or not at all.
+
+    A model that spells gets a `vocab.json`, as transformers' CTC tokenizers read it.
+
+    Args:
+        module: Has a model of transformers as `model`.
+        ckpt_path: Checkpoint with its weights; None exports what the module was built with, as in
+            converting a HuBERT to an L-HuBERT.
+        folder: Made, or replaced if it is an exported model.
+
+    Raises:
+        ModelError: The checkpoint is of another model, the module has no such model, or the
+            folder holds something else.
+    """
+    model = getattr(module, "model", None)
+    if not isinstance(model, PreTrainedModel):
+        raise ModelError(
+            f"`model` must have a model of transformers to export, got {type(module).__name__}"
+        )
+    target = Path(folder)
+    if target.exists() and any(target.iterdir()) and not (target / "config.json").exists():
+        raise ModelError(f"`folder` must be new or an exported model, got {folder}")
+    if ckpt_path is not None:
+        _load(module, ckpt_path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
+        whole = Path(temporary, "whole")
+        model.save_pretrained(whole)
+        if alphabet := getattr(module, "alphabet", None):
+            write_vocabulary(alphabet, whole)
+        if target.exists():
+            os.replace(target, Path(temporary, "replaced"))
+        os.replace(whole, target)
+
+
+def _load(module: Any, ckpt_path: str) -> None:
+    checkpoint = torch.load(ckpt_path, map_location="cpu", weights_only=True)
+    module.on_load_checkpoint(checkpoint)
+    try:
+        module.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, RuntimeError) as problem:
+        reason = str(problem).splitlines()[-1].strip()
+        raise ModelError(
+            f"`ckpt_path` must be a checkpoint of this model, {ckpt_path} is of another: {reason}"
+        ) from problem

@@ -1,0 +1,178 @@
+"""HuBERT and L-HuBERT for every task of training, from random weights or a checkpoint."""
+
+import math
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import (
+    AutoFeatureExtractor,
+    HubertForCTC,
+    HubertForSequenceClassification,
+    HubertModel,
+)
+
+from lightning_modules.checkpoints.pretrained import load_pretrained
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert import (
+    HubertForPreTraining,
+    LHubertConfig,
+    LHubertForCTC,
+    LHubertForPreTraining,
+    LHubertForSequenceClassification,
+    LHubertModel,
+)
+from lightning_modules.lhubert.features import ChunkedFeatureEncoder
+from lightning_modules.lhubert.modeling import MASK_VECTORS
+from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, NUM_CONV_LAYERS
+from lightning_modules.variants import find_variant, validate_settings
+
+# By task, for plain HuBERT and for L-HuBERT.
+CLASSES: dict[str, tuple[Any, Any]] = {
+    "encoder": (HubertModel, LHubertModel),
+    "pretraining": (HubertForPreTraining, LHubertForPreTraining),
+    "ctc": (HubertForCTC, LHubertForCTC),
+    "classification": (HubertForSequenceClassification, LHubertForSequenceClassification),
+}
+
+
+@dataclass(frozen=True)
+class SpeechModelSettings:
+    """Which model to train.
+
+    Args:
+        variant: "hubert" or "lhubert".
+        size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
+        attention_window: Total width in frames, even, one for all layers or one per layer; only for
+            lhubert; None = the checkpoint's, or 100.
+        implementation: Attention kernel; None = the variant's default.
+        checkpoint: Folder or hub name of a HuBERT or L-HuBERT; None = random weights. A head that
+            it has not, or of another shape, is random.
+        model_fields: Fields of the transformers configuration to replace, such as `layerdrop`.
+    """
+
+    variant: str = "hubert"
+    size: str = "tiny"
+    attention_window: int | list[int] | None = None
+    implementation: str | None = None
+    checkpoint: str | None = None
+    model_fields: dict[str, Any] = field(default_factory=dict)
+
+
+def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any) -> Any:
+    """Build a model of transformers in float32 and training mode.
+
+    Args:
+        task: One of `CLASSES`.
+        settings: Which model.
+        defaults: Fields of the configuration that the task wants, unless the settings have them.
+
+    Raises:
+        ModelError: A setting is wrong, or the checkpoint is missing, damaged or of another model.
+    """
+    _validate(settings)
+    is_local = settings.variant == "lhubert"
+    model_class = CLASSES[task][is_local]
+    fields = defaults | settings.model_fields
+    kernel = settings.implementation or find_variant("speech", settings.variant).default
+    fields["_attn_implementation"] = kernel
+    if is_local and settings.attention_window is not None:
+        fields["attention_window"] = settings.attention_window
+    if settings.checkpoint is not None:
+        converted = ("hubert",) if is_local else ()
+        model = load_pretrained(model_class, settings.checkpoint, fields, MASK_VECTORS, converted)
+        _warn_of_loudness(model.config, settings.checkpoint)
+    else:
+        model = _build_random(model_class, settings.size, fields)
+    backbone = model.base_model
+    # Of both variants, so that what is compared is their attention.
+    backbone.feature_extractor.__class__ = ChunkedFeatureEncoder
+    return model.train()
+
+
+def _validate(settings: SpeechModelSettings) -> None:
+    if settings.variant == "hubert" and settings.attention_window is not None:
+        validate_settings("speech", "hubert", attention_window=2)  # says that it takes none
+    validate_settings("speech", settings.variant, settings.size, settings.implementation)
+    known = set(LHubertConfig().to_dict())
+    unknown = sorted(set(settings.model_fields) - known)
+    if unknown:
+        raise ModelError(
+            f"`model_fields` must be fields of a HuBERT configuration, got {unknown[0]!r}"
+        )
+
+
+def _warn_of_loudness(config: Any, checkpoint: str) -> None:
+    """Warn of a model that was trained on normalised recordings, where that makes a difference.
+
+    A group norm in the front end takes the loudness away again.
+    """
+    if config.feat_extract_norm != "layer":
+        return
+    try:
+        extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
+    except (OSError, ValueError):  # none was saved with the model
+        return
+    if getattr(extractor, "do_normalize", False):
+        warnings.warn(
+            f"`checkpoint` {checkpoint} was trained on recordings of zero mean and unit variance; "
+            "the data are not brought to that, so normalise the files beforehand",
+            stacklevel=3,
+        )
+
+
+def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
+    shape = {"conv_dim": (CONV_WIDTHS[size],) * NUM_CONV_LAYERS} | ENCODER_SIZES[size].fields
+    config_class = model_class.config_class
+    kernel = fields.pop("_attn_implementation")
+    try:
+        config = config_class(**(shape | fields))
+    except ModelError:
+        raise
+    except (TypeError, ValueError) as problem:
+        reason = str(problem).strip().splitlines()[-1].strip()
+        raise ModelError(
+            f"`model_fields` do not make a HuBERT configuration: {reason}"
+        ) from problem
+    config._attn_implementation = kernel
+    model = model_class(config)
+    initialise_positions(model.base_model)
+    return model
+
+
+def has_random_head(model: Any, checkpoint: str | None) -> bool:
+    """Return whether a model of `build_speech_model` has a head that was never trained."""
+    return checkpoint is None or bool(model.random_weights)
+
+
+def cut_layers(backbone: Any, layer: int) -> None:
+    """Leave the layers above one out, so that they are not computed.
+
+    The last layer keeps the norm that models with stable layer norm have after it.
+
+    Raises:
+        ModelError: There is no such layer; they are counted from 1.
+    """
+    num_layers = backbone.config.num_hidden_layers
+    if not 1 <= layer <= num_layers:
+        raise ModelError(f"`layer` must be from 1 to {num_layers}, got {layer}")
+    del backbone.encoder.layers[layer:]
+    if layer < num_layers and backbone.config.do_stable_layer_norm:
+        backbone.encoder.layer_norm = nn.Identity()
+
+
+@torch.no_grad()
+def initialise_positions(backbone: Any) -> None:
+    """Draw the positional convolution from N(0, sqrt(4 / (kernel * width))), its bias zero.
+
+    transformers leaves torch's uniform default, with which pre-training learns less.
+
+    Source: fairseq's `make_conv_pos`; pytorch/audio#2716.
+    """
+    conv: nn.Conv1d = backbone.encoder.pos_conv_embed.conv
+    deviation = math.sqrt(4 / (conv.kernel_size[0] * conv.in_channels))
+    conv.weight = torch.empty_like(conv.weight).normal_(0, deviation)  # through the weight norm
+    if conv.bias is not None:
+        conv.bias.zero_()

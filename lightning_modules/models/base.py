@@ -1,0 +1,172 @@
+"""What every variant shares: settings, steps, optimiser, and the claim that its attention ran."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import lightning
+import torch
+from lightning.pytorch.plugins.precision import MixedPrecision
+from torch import Tensor, nn
+
+from lightning_modules.attention.interface import find_implementations, find_windows
+from lightning_modules.sizes import ENCODER_SIZES
+from lightning_modules.variants import find_variant, validate_settings
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Settings common to all variants, as their constructors document them."""
+
+    size: str
+    implementation: str | None
+    attention_window: int | None
+    max_length: int | None
+    dropout: str
+    checkpoint: str | None
+    lr: float
+
+
+class VariantModule(lightning.LightningModule):
+    """A variant to train or to measure; batches are dicts with the names transformers uses."""
+
+    modality: ClassVar[str]
+    variant: ClassVar[str]
+    model: Any  # transformers' parts are found by name at run time, which types cannot follow
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        validate_settings(
+            self.modality,
+            self.variant,
+            settings.size,
+            settings.implementation,
+            settings.attention_window,
+            settings.dropout,
+        )
+        self.settings = settings
+        self.registered = find_variant(self.modality, self.variant)
+        self.implementation = settings.implementation or self.registered.default
+        self.attention_window = settings.attention_window or self.registered.default_window
+
+    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """Compute the training loss of one batch."""
+        raise NotImplementedError
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Compute and log `train_loss`."""
+        return self._logged_loss("train_loss", batch)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log `val_loss`."""
+        self._logged_loss("val_loss", batch)
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log `test_loss`."""
+        self._logged_loss("test_loss", batch)
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the logits of a batch; what only training needs is ignored."""
+        names = ("labels", "mask_time_indices")
+        logits: Tensor = self(**{k: v for k, v in batch.items() if k not in names})
+        return logits
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Build an AdamW over the parameters that train, fused where Lightning allows it."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        trainer = self._trainer
+        # Lightning refuses to clip what a fused optimiser would itself unscale.
+        clips_scaled = (
+            trainer is not None
+            and bool(trainer.gradient_clip_val)
+            and isinstance(trainer.precision_plugin, MixedPrecision)
+        )
+        return torch.optim.AdamW(parameters, lr=self.settings.lr, fused=not clips_scaled)
+
+    @property
+    def size(self) -> str:
+        """Name of the model's size; that of a checkpoint is found by its depth and width."""
+        if self.settings.checkpoint is None:
+            return self.settings.size
+        names = [name for name, fields in self.sizes().items() if self._has(fields)]
+        return names[0] if names else "custom"
+
+    def sizes(self) -> dict[str, dict[str, Any]]:
+        """Return the fields of a transformers configuration that make each named size."""
+        return {name: size.fields for name, size in ENCODER_SIZES.items()}
+
+    def _has(self, fields: dict[str, Any]) -> bool:
+        values = {name: getattr(self.model.config, name) for name in fields}
+        return fields == {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+    def sequence_length(self, length: int) -> int:
+        """Convert a value of the modality's axis to tokens entering the first layer."""
+        return length
+
+    def effective_length(self, length: int) -> int:
+        """Convert a value of the modality's axis to tokens the first layer computes on."""
+        return self.sequence_length(length)
+
+    def runs_as_full_attention(self, length: int) -> bool:
+        """Tell whether the window covers an input, so that `local_blocked` has nothing to block."""
+        window = self.attention_window
+        is_blocked = self.implementation == "local_blocked"
+        return is_blocked and window is not None and window // 2 >= self.sequence_length(length) - 1
+
+    def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
+        """Give the shape of the logits for a batch at `length` on the modality's axis."""
+        raise NotImplementedError
+
+    def check_active(self, length: int) -> None:
+        """Raise RuntimeError unless `length` runs on the attention that the row will claim.
+
+        It reads the state that the models change themselves (BigBird, Swin) or that decides which
+        attention runs (Nystromformer), so call it before and after a measurement.
+        """
+        reason: str | None
+        if length < self.registered.minimum_length:
+            reason = f"{self.registered.length_reason}, got {length}"
+        else:
+            reason = self._why_inactive(length)
+        if reason is not None:
+            raise RuntimeError(
+                f"`{self.variant}` with `implementation` {self.implementation!r} does not run as "
+                f"measured: {reason}"
+            )
+
+    def _why_inactive(self, length: int) -> str | None:
+        """Say why the claimed attention would not run or did not; None when all is well."""
+        found = find_implementations(self.model)
+        if found != {self.implementation}:
+            return f"its attention modules would call {sorted(found)}"
+        if self.attention_window and set(find_windows(self.model)) != {self.attention_window}:
+            return f"expected `attention_window` {self.attention_window} in every layer"
+        return None
+
+    def _logged_loss(self, name: str, batch: dict[str, Tensor]) -> Tensor:
+        logits = self(**batch)
+        loss = self.loss(logits, batch)
+        self.log(name, loss, batch_size=len(logits), prog_bar=True)
+        return loss
+
+
+def mean_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Average the cross entropy in float32 over labels other than -100; zero when there is none.
+
+    Args:
+        logits: (..., classes).
+        labels: (...) int64.
+    """
+    total = nn.functional.cross_entropy(
+        logits.flatten(0, -2).float(), labels.flatten(), ignore_index=-100, reduction="sum"
+    )
+    return total / (labels != -100).sum().clamp(min=1)
+
+
+def round_up(length: int, multiple: int) -> int:
+    """Give the smallest multiple of `multiple` that is at least `length`."""
+    return -(-length // multiple) * multiple
+
+
+def dropout_fields(dropout: str, *names: str) -> dict[str, Any]:
+    """Set the named configuration fields to 0 for `dropout` "none"; leave what is published."""
+    return dict.fromkeys(names, 0.0) if dropout == "none" else {}

@@ -1,0 +1,85 @@
+"""Swin: attention inside shifted windows of a feature map."""
+
+from typing import Any
+
+from transformers import (
+    SwinConfig,
+    SwinForImageClassification,
+)
+from transformers.models.swin.modeling_swin import SwinLayer
+
+from lightning_modules.models.base import (
+    dropout_fields,
+    round_up,
+)
+from lightning_modules.models.vision import SIDE_MULTIPLE, VisionModule
+
+# As published, at every size: about nine tenths of ViT's multiplications at 224 pixels, and every
+# second layer shifted.
+SWIN_SIZES: dict[str, dict[str, Any]] = {
+    "base": {"embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32]},
+    "small": {"embed_dim": 96, "depths": [2, 2, 6, 2], "num_heads": [3, 6, 12, 24]},
+    "wide": {"embed_dim": 128, "depths": [2, 2, 2, 2], "num_heads": [4, 8, 16, 32]},
+    "tiny": {"embed_dim": 32, "depths": [2, 2, 2, 2], "num_heads": [1, 2, 4, 8]},
+}
+
+
+class SwinModule(VisionModule):
+    """Swin; smaller images are padded until its last feature map holds one whole window."""
+
+    variant = "swin"
+
+    def sizes(self) -> dict[str, dict[str, Any]]:
+        """See VariantModule."""
+        return SWIN_SIZES
+
+    def sequence_length(self, length: int) -> int:
+        """Count the patches of an image `length` pixels wide and high."""
+        side = round_up(length, SIDE_MULTIPLE)
+        return int((side // self.model.config.patch_size) ** 2)
+
+    def effective_length(self, length: int) -> int:
+        """See VariantModule; the first layer pads its feature map to whole windows."""
+        side = self._padded_side(length) // self.model.config.patch_size
+        return int(round_up(side, self.model.config.window_size) ** 2)
+
+    def _padded_side(self, side: int) -> int:
+        # On a feature map smaller than a window the library fails, and never recovers (its bias
+        # table has the size of the window). So many tokens of 32 pixels are the smallest it takes.
+        built = hasattr(self, "model")  # the side is asked for while building, too
+        window = self.model.config.window_size if built else SwinConfig().window_size
+        return max(round_up(side, SIDE_MULTIPLE), SIDE_MULTIPLE * window)
+
+    def _build_model(self) -> Any:
+        fields = dropout_fields(
+            self.settings.dropout,
+            "hidden_dropout_prob",
+            "attention_probs_dropout_prob",
+            "drop_path_rate",
+        )
+        fields |= {"num_labels": self.num_classes}
+        if self.settings.checkpoint is not None:
+            return self._load(SwinForImageClassification, fields)
+        config = SwinConfig(
+            image_size=self.image_size,
+            **SWIN_SIZES[self.settings.size],
+            **fields,
+        )
+        return SwinForImageClassification(config)
+
+    def _why_inactive(self, length: int) -> str | None:
+        side = self._padded_side(length) // self.model.config.patch_size
+        window = self.model.config.window_size
+        for stage, blocks in enumerate(self.model.swin.encoder.layers):
+            feature_map = side // 2**stage
+            layers = [module for module in blocks.modules() if isinstance(module, SwinLayer)]
+            for index, layer in enumerate(layers):
+                built = (window, window // 2 if index % 2 else 0)
+                # A layer whose map is one window drops its shift; that is Swin, not a fault.
+                expected = {built, (window, 0)} if feature_map <= window else {built}
+                if (layer.window_size, layer.shift_size) not in expected:
+                    return (
+                        f"after a smaller image, stage {stage} has window and shift "
+                        f"{(layer.window_size, layer.shift_size)} instead of {built}"
+                    )
+        return super()._why_inactive(length)

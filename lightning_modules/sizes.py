@@ -1,0 +1,42 @@
+"""The named sizes of models: base as published, smaller ones for CPUs and tests."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class EncoderSize:
+    """Depth and width of a text or speech encoder; heads are 64 wide, the FFN 4 x hidden."""
+
+    num_layers: int
+    hidden_size: int
+    num_heads: int
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The same as fields of a transformers configuration."""
+        return {
+            "num_hidden_layers": self.num_layers,
+            "hidden_size": self.hidden_size,
+            "num_attention_heads": self.num_heads,
+            "intermediate_size": 4 * self.hidden_size,
+        }
+
+
+ENCODER_SIZES = {
+    "base": EncoderSize(12, 768, 12),
+    "small": EncoderSize(4, 512, 8),
+    "wide": EncoderSize(2, 768, 12),
+    "tiny": EncoderSize(2, 128, 2),
+}
+
+
+# base: the published configuration; wide: its widths with fewer layers, for CPUs: what all layers
+# share moves no tipping point, so their number hardly does; small and tiny: narrower as well.
+SIZES = ("base", "wide", "small", "tiny")
+
+
+CONV_WIDTHS = {"base": 512, "small": 512, "wide": 512, "tiny": 64}
+
+
+NUM_CONV_LAYERS = 7

@@ -1,0 +1,155 @@
+"""Classification of whole recordings, such as keywords, by HuBERT and L-HuBERT.
+
+Source: SUPERB's keyword spotting, Yang et al. 2021: a sum of the layers, a projection of 256, the
+mean over frames.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchmetrics.classification import MulticlassAccuracy
+
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert.building import (
+    SpeechModelSettings,
+    build_speech_model,
+    has_random_head,
+)
+from lightning_modules.speech.layer_mixing import validate_layerdrop
+from lightning_modules.speech.utterance_module import (
+    TOLD_TO_OTHERS,
+    UtteranceModule,
+    hidden_frames,
+    real_waveforms,
+    validate_masking,
+)
+
+# Any share above zero gives the model a vector to write over what the data hide, if anything.
+CLASSIFICATION_FIELDS = {
+    "use_weighted_layer_sum": True,
+    "layerdrop": 0.0,
+    "apply_spec_augment": True,
+    "mask_time_prob": 0.05,
+    "mask_feature_prob": 0.0,
+}
+
+
+class ClassificationModule(UtteranceModule):
+    """Learns one class per recording."""
+
+    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
+        self,
+        variant: str = "lhubert",
+        size: str = "tiny",
+        attention_window: int | list[int] | None = None,
+        implementation: str | None = None,
+        checkpoint: str | None = None,
+        model_fields: dict[str, Any] | None = None,
+        classes: list[str] | None = None,
+        lr: float = 1e-4,
+        freeze_upstream: bool = False,
+        freeze_feature_encoder: bool = True,
+    ) -> None:
+        """Build the model.
+
+        Args:
+            variant: "hubert" or "lhubert".
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
+            attention_window: Total width in frames, even; only for lhubert.
+            implementation: Attention kernel; None = the variant's default.
+            checkpoint: Folder or hub name of a HuBERT or L-HuBERT; None = random weights.
+            model_fields: Fields of the transformers configuration to replace.
+            classes: Their names; the data say them.
+            lr: Learning rate of AdamW, constant.
+            freeze_upstream: Whether only the sum of the layers and the head learn, as in SUPERB.
+            freeze_feature_encoder: Whether the convolutions never learn.
+
+        Raises:
+            ModelError: A setting is wrong.
+        """
+        super().__init__()
+        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
+        self.classes = list(classes or ())
+        if len(self.classes) < 2:
+            raise ModelError(f"`classes` must be at least two, got {len(self.classes)}")
+        settings = SpeechModelSettings(
+            variant, size, attention_window, implementation, checkpoint, model_fields or {}
+        )
+        named = dict(enumerate(self.classes))
+        numbered = {name: number for number, name in named.items()}
+        fields = CLASSIFICATION_FIELDS | {"id2label": named, "label2id": numbered}
+        self.model = build_speech_model("classification", settings, **fields)
+        self.head_is_random = has_random_head(self.model, checkpoint)
+        validate_layerdrop(self.model.config)
+        validate_masking(self.model.config)
+        self.is_frozen = freeze_upstream
+        if freeze_feature_encoder or freeze_upstream:
+            self.model.freeze_feature_encoder()
+        if freeze_upstream:
+            self.model.freeze_base_model()
+            self.model.hubert.eval()
+        self.accuracy = MulticlassAccuracy(len(self.classes), average="micro")
+
+    def train(self, mode: bool = True) -> "ClassificationModule":
+        """Put what learns into training mode."""
+        super().train(mode)
+        if self.is_frozen:
+            self.model.hubert.eval()
+        return self
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Compute the logits of a batch, (batch, classes), from its frames that are no padding."""
+        logits: Tensor = self.model(
+            batch["input_values"],
+            attention_mask=batch.get("attention_mask"),
+            mask_time_indices=hidden_frames(self.model, batch),
+        ).logits
+        return logits
+
+    def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the cross entropy of every recording in float32, and the logits."""
+        logits = self(batch)
+        return functional.cross_entropy(logits.float(), batch["labels"], reduction="none"), logits
+
+    def count(self, batch: dict[str, Tensor], output: Tensor) -> None:
+        """Count what is right."""
+        self.accuracy.update(output.argmax(-1), batch["labels"])
+
+    def log_counts(self, stage: str) -> None:
+        """Log the accuracy over all processes."""
+        self.log(f"{stage}_accuracy", self.accuracy.compute(), prog_bar=True)
+        self.accuracy.reset()
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[str]:
+        """Return the class of every recording, each as if it were alone.
+
+        Padding would change the group norm of HuBERT's first layer.
+        """
+        if not batch:
+            return []
+        found = [self({"input_values": waveform[None]}) for waveform in real_waveforms(batch)]
+        return [self.classes[int(logits.argmax())] for logits in found]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the outputs stand for beside the weights that give them."""
+        checkpoint["classes"] = self.classes
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights that tell other classes apart.
+
+        Raises:
+            ModelError: The classes are others.
+        """
+        saved = checkpoint.get("classes", self.classes)
+        if saved != self.classes:
+            raise ModelError(
+                f"`classes` must be {', '.join(saved)} as the checkpoint was trained on, got "
+                f"{', '.join(self.classes)}"
+            )
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Build AdamW at a constant rate."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        return torch.optim.AdamW(parameters, lr=self.hparams["lr"])

@@ -1,0 +1,192 @@
+"""Fine-tuning of HuBERT and L-HuBERT by CTC, the same for both.
+
+Source: HuBERT, Hsu et al. 2021; hyper-parameters of fairseq's base_10h.
+"""
+
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lightning_modules.checkpoints.vocabulary import choose_alphabet, read_vocabulary
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert import LHubertModel, encode_recording
+from lightning_modules.lhubert.building import (
+    SpeechModelSettings,
+    build_speech_model,
+    has_random_head,
+)
+from lightning_modules.speech.ctc_decoding import LETTERS
+from lightning_modules.speech.transcriber import Transcriber
+from lightning_modules.speech.utterance_module import (
+    TOLD_TO_OTHERS,
+    hidden_frames,
+    validate_masking,
+)
+from lightning_modules.training.schedules import stepwise, tri_stage
+
+# How fine-tuning differs from transformers' defaults. Spans of time are the data's: any share above
+# zero gives the model a vector to write over them.
+CTC_FIELDS = {
+    "hidden_dropout": 0.0,
+    "attention_dropout": 0.0,
+    "activation_dropout": 0.1,
+    "feat_proj_dropout": 0.0,
+    "final_dropout": 0.0,
+    "layerdrop": 0.1,
+    "apply_spec_augment": True,
+    "mask_time_prob": 0.75,
+    "mask_time_length": 10,
+    "mask_feature_prob": 0.5,
+    "ctc_zero_infinity": True,
+    "ctc_loss_reduction": "sum",
+    "pad_token_id": 0,
+}
+# The published span of channels hides 64 of 768.
+SPAN_CHANNELS = 64
+WIDTH_OVER_SPAN = 12
+
+
+class CtcModule(Transcriber):
+    """Learns to spell: a letter per frame.
+
+    The loss of a step is summed over utterances and divided by their number in all processes and
+    all accumulated batches.
+    """
+
+    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
+        self,
+        variant: str = "lhubert",
+        size: str = "tiny",
+        attention_window: int | list[int] | None = None,
+        implementation: str | None = None,
+        checkpoint: str | None = None,
+        model_fields: dict[str, Any] | None = None,
+        alphabet: list[str] | None = None,
+        lr: float = 2e-5,
+        betas: tuple[float, float] = (0.9, 0.98),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        num_warmup_steps: int = 8_000,
+        num_hold_steps: int = 0,
+        num_decay_steps: int = 72_000,
+        freeze_encoder_steps: int = 10_000,
+        freeze_feature_encoder: bool = True,
+    ) -> None:
+        """Build the model.
+
+        Args:
+            variant: "hubert" or "lhubert".
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
+            attention_window: Total width in frames, even; only for lhubert.
+            implementation: Attention kernel; None = the variant's default.
+            checkpoint: Folder or hub name of a HuBERT or L-HuBERT; None = random weights.
+            model_fields: Fields of the transformers configuration to replace.
+            alphabet: What every output stands for, the first the blank; the data say it.
+            lr: Highest learning rate of AdamW.
+            betas: Of AdamW.
+            eps: Of AdamW.
+            weight_decay: Of AdamW, on all parameters.
+            num_warmup_steps: Steps of linear warm-up.
+            num_hold_steps: Steps at the highest rate.
+            num_decay_steps: Steps of exponential decay, to a twentieth.
+            freeze_encoder_steps: Steps in which only the head learns.
+            freeze_feature_encoder: Whether the convolutions never learn.
+
+        Raises:
+            ModelError: A setting is wrong.
+        """
+        super().__init__(choose_alphabet(alphabet, checkpoint, list(LETTERS)))
+        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
+        self.settings = SpeechModelSettings(
+            variant, size, attention_window, implementation, checkpoint, model_fields or {}
+        )
+        fields = CTC_FIELDS | {"vocab_size": len(self.alphabet)}
+        self.model = build_speech_model("ctc", self.settings, **fields)
+        validate_masking(self.model.config)
+        self.head_is_random = has_random_head(self.model, checkpoint)
+        self._check_letters(read_vocabulary(checkpoint))
+        _choose_channel_span(self.model.config, self.settings.model_fields)
+        if freeze_feature_encoder:
+            self.model.freeze_feature_encoder()
+
+    def setup(self, stage: str) -> None:
+        """Refuse to transcribe with letters that were never learnt.
+
+        Raises:
+            ModelError: `checkpoint` has no head for them, and none was loaded.
+        """
+        super().setup(stage)
+        checkpoint = self.settings.checkpoint
+        if self.head_is_random and checkpoint is not None and self.trainer.ckpt_path is None:
+            raise ModelError(
+                f"`checkpoint` must be a model fine-tuned on {len(self.alphabet)} letters, or "
+                f"`ckpt_path` be given, got {checkpoint!r} without such a head"
+            )
+
+    def _check_letters(self, saved: list[str] | None) -> None:
+        if saved is not None and saved != self.alphabet and not self.head_is_random:
+            raise ModelError(
+                f"`alphabet` must be {''.join(saved)} as `checkpoint` was trained on, got "
+                f"{''.join(self.alphabet)}"
+            )
+
+    def backbone(self) -> Any:
+        """See Transcriber."""
+        return self.model.hubert
+
+    def frame_logits(self, batch: dict[str, Tensor]) -> Tensor:
+        """See Transcriber; `mask_time_indices` are those of the batch and no others."""
+        is_frozen = self.training and self.global_step < self.hparams["freeze_encoder_steps"]
+        # Dropout, LayerDrop and masks stay, so that the head learns on what it will see.
+        with torch.no_grad() if is_frozen else nullcontext():
+            hidden = self.model.hubert(
+                batch["input_values"],
+                attention_mask=batch.get("attention_mask"),
+                mask_time_indices=hidden_frames(self.model, batch),
+            ).last_hidden_state
+        logits: Tensor = self.model.lm_head(self.model.dropout(hidden))
+        return logits
+
+    def recording_logits(self, waveform: Tensor) -> Tensor:
+        """See Transcriber; through L-HuBERT memory grows with the length only."""
+        backbone = self.model.hubert
+        if isinstance(backbone, LHubertModel):
+            hidden = encode_recording(backbone, waveform)
+        else:
+            hidden = backbone(waveform[None]).last_hidden_state[0]
+        logits: Tensor = self.model.lm_head(hidden)
+        return logits
+
+    def configure_optimizers(self) -> Any:
+        """Build AdamW with a rate of three stages, stepped at every optimiser step."""
+        given = self.hparams
+        optimizer = torch.optim.AdamW(
+            [p for p in self.parameters() if p.requires_grad],
+            lr=given["lr"],
+            betas=tuple(given["betas"]),
+            eps=given["eps"],
+            weight_decay=given["weight_decay"],
+        )
+        stages = {
+            name: given[name] for name in ("num_warmup_steps", "num_hold_steps", "num_decay_steps")
+        }
+        return stepwise(optimizer, partial(tri_stage, **stages))
+
+
+def _choose_channel_span(config: Any, given: dict[str, Any]) -> None:
+    """Choose the span of channels by the width of the model, unless it was given.
+
+    Raises:
+        ModelError: It is wider than the model.
+    """
+    width = config.hidden_size
+    if "mask_feature_length" not in given:
+        config.mask_feature_length = min(SPAN_CHANNELS, max(1, width // WIDTH_OVER_SPAN))
+    if config.mask_feature_length > width:
+        raise ModelError(
+            f"`mask_feature_length` of `model_fields` must be at most {width}, the width of the "
+            f"model, got {config.mask_feature_length}"
+        )

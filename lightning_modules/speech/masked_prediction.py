@@ -1,0 +1,236 @@
+"""Pre-training of HuBERT and L-HuBERT by masked prediction, the same for both.
+
+Source: HuBERT, Hsu et al. 2021; hyper-parameters of fairseq's hubert_base_librispeech.
+"""
+
+import functools
+import time
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
+from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
+from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
+from lightning_modules.speech.figures import log_masked_prediction
+from lightning_modules.speech.masked_sums import (
+    COUNTS,
+    count_batch,
+    count_nothing,
+    summed_loss,
+    unmasked_loss,
+)
+from lightning_modules.training.schedules import linear_warmup_decay, planned_steps, stepwise
+from lightning_modules.training.step_totals import (
+    WindowTotals,
+    check_finite,
+    gradient_norm,
+    rescale_gradients,
+)
+
+# How pre-training differs from transformers' defaults, and its masking, which the data draw.
+PRETRAINING_FIELDS = {
+    "hidden_dropout": 0.1,
+    "attention_dropout": 0.1,
+    "activation_dropout": 0.0,
+    "feat_proj_dropout": 0.1,
+    "layerdrop": 0.05,
+    "mask_time_prob": 0.8,
+    "mask_time_length": 10,
+    "mask_feature_prob": 0.0,
+    "apply_spec_augment": True,
+}
+
+
+class MaskedPrediction(lightning.LightningModule):
+    """Predicts the cluster of hidden frames.
+
+    The loss of a step is summed over the masked frames and divided by their number in all processes
+    and all accumulated batches, which is known only just before the optimiser steps.
+    """
+
+    modality = "speech"
+
+    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
+        self,
+        variant: str = "lhubert",
+        size: str = "tiny",
+        attention_window: int | list[int] | None = None,
+        implementation: str | None = None,
+        checkpoint: str | None = None,
+        model_fields: dict[str, Any] | None = None,
+        num_classes: int = 100,
+        centroids: str | None = None,
+        lr: float = 5e-4,
+        betas: tuple[float, float] = (0.9, 0.98),
+        eps: float = 1e-6,
+        weight_decay: float = 0.01,
+        unmasked_weight: float = 0.0,
+        penalty_weight: float = PENALTY_WEIGHT,
+        num_warmup_steps: int = 32_000,
+        num_steps: int | None = None,
+    ) -> None:
+        """Build the model.
+
+        Args:
+            variant: "hubert" or "lhubert".
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
+            attention_window: Total width in frames, even; only for lhubert.
+            implementation: Attention kernel; None = the variant's default.
+            checkpoint: Folder or hub name to begin from: HuBERT goes on as HuBERT or as L-HuBERT;
+                None = from scratch.
+            model_fields: Fields of the transformers configuration to replace.
+            num_classes: Number of clusters; the data say it.
+            centroids: What identifies the k-means; the data say it.
+            lr: Highest learning rate of AdamW.
+            betas: Of AdamW.
+            eps: Of AdamW.
+            weight_decay: Of AdamW, on all parameters.
+            unmasked_weight: Of the loss on frames that are not hidden, which then count too;
+                published is 0. Small models on little data begin to learn much sooner with 1.
+            penalty_weight: Of the mean square of the features in the loss; published is 10. Small
+                models begin to learn sooner with 0.
+            num_warmup_steps: Steps of linear warm-up.
+            num_steps: Steps after which the rate is zero; None = those that the Trainer will do.
+        """
+        super().__init__()
+        self.save_hyperparameters()
+        self.settings = SpeechModelSettings(
+            variant, size, attention_window, implementation, checkpoint, model_fields or {}
+        )
+        self.model = build_speech_model(
+            "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
+        )
+        self.centroids = centroids
+        if "label_embeddings" not in getattr(self.model, "random_weights", []):
+            self._check_centroids(getattr(self.model.config, "centroids", None))
+        self.model.config.centroids = centroids  # exported with the weights
+        self.unmasked_weight = unmasked_weight
+        self.penalty_weight = penalty_weight
+        self.totals = WindowTotals((*COUNTS, "divisor"))
+        self.val_totals = WindowTotals(COUNTS)
+        self._step_ended_at: float | None = None
+
+    def forward(self, batch: dict[str, Tensor]) -> Any:
+        """Predict: see HubertForPreTraining, whose arguments are found in the batch."""
+        return self.model(
+            batch["input_values"],
+            batch.get("attention_mask"),
+            batch["mask_time_indices"],
+            batch["labels"],
+        )
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss summed over the masked frames; its gradients are divided later."""
+        output = self(batch)
+        loss = summed_loss(output, self.penalty_weight)
+        sums = count_batch(output, loss, batch)
+        self.totals.add(**sums, divisor=sums["masked"] + sums["unmasked"] * self._counts_unmasked)
+        if self._counts_unmasked:
+            loss = loss + self.unmasked_weight * unmasked_loss(output.logits, batch)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Divide by the masked frames of all processes and accumulated batches, and log."""
+        sums = self.totals.reduce(self)
+        rescale_gradients(self, sums["divisor"])
+        norm = gradient_norm(self)
+        check_finite(self, sums["loss"], norm)
+        self._log_sums("train", sums)
+        self.log("gradient_norm", norm)
+        now = time.perf_counter()
+        if self._step_ended_at is not None:
+            seconds = sums["real"].item() / SAMPLE_RATE_HZ
+            self.log("audio_seconds_per_second", seconds / (now - self._step_ended_at))
+        self._step_ended_at = now
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Count what is right; show an example of the first batch."""
+        self._evaluate(batch, batch_idx)
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Count what is right."""
+        self._evaluate(batch, batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log `val_loss` and its companions."""
+        self._log_sums("val", self.val_totals.reduce(self))
+        self._step_ended_at = None  # the time of validation is not that of a step
+
+    def on_test_epoch_end(self) -> None:
+        """Log `test_loss` and its companions."""
+        self._log_sums("test", self.val_totals.reduce(self))
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the most likely cluster of every frame, nothing hidden, (batch, frames)."""
+        if not batch:  # other processes still have one
+            return torch.empty(0)
+        logits = self.model(batch["input_values"], batch.get("attention_mask")).logits
+        codes: Tensor = logits.argmax(-1)
+        return codes
+
+    def configure_optimizers(self) -> Any:
+        """Build AdamW with linear warm-up and linear decay, stepped at every optimiser step."""
+        given = self.hparams
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(
+            parameters,
+            lr=given["lr"],
+            betas=tuple(given["betas"]),
+            eps=given["eps"],
+            weight_decay=given["weight_decay"],
+        )
+        factor = functools.partial(
+            linear_warmup_decay,
+            num_warmup_steps=given["num_warmup_steps"],
+            num_steps=given["num_steps"] or planned_steps(self.trainer),
+        )
+        return stepwise(optimizer, factor)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the labels mean beside the weights that predict them."""
+        checkpoint["centroids"] = self.centroids
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights that predict other clusters than the data have.
+
+        Raises:
+            ModelError: The labels are of another k-means.
+        """
+        self._check_centroids(checkpoint.get("centroids"))
+
+    def _check_centroids(self, saved: str | None) -> None:
+        if saved is not None and self.centroids is not None and saved != self.centroids:
+            raise ModelError(
+                f"`labels` must be of the k-means {saved} that the checkpoint was trained on, got "
+                f"{self.centroids}"
+            )
+
+    def _evaluate(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        if not batch:  # other processes still have one
+            self.val_totals.add(**count_nothing(self.model.config.num_clusters, self.device))
+            return
+        output = self(batch)
+        self.val_totals.add(**count_batch(output, summed_loss(output, self.penalty_weight), batch))
+        if batch_idx == 0 and not self.trainer.sanity_checking:
+            log_masked_prediction(self, batch, output.logits)
+
+    @property
+    def _counts_unmasked(self) -> bool:
+        return self.unmasked_weight > 0
+
+    def _log_sums(self, stage: str, sums: dict[str, Tensor]) -> None:
+        """Log ratios of sums that are already those of all processes."""
+        share = sums["codes"] / sums["codes"].sum().clamp(min=1)
+        values = {
+            "loss": sums["loss"] / sums["masked"].clamp(min=1),
+            "masked_accuracy": sums["masked_right"] / sums["masked"].clamp(min=1),
+            "unmasked_accuracy": sums["unmasked_right"] / sums["unmasked"].clamp(min=1),
+            "code_perplexity": torch.special.entr(share).sum().exp(),
+            "padding_waste": 1 - sums["real"] / sums["samples"].clamp(min=1),
+        }
+        for name, value in values.items():
+            self.log(f"{stage}_{name}", value.float(), prog_bar=name == "loss")

@@ -1,0 +1,167 @@
+"""Speech recognition the SUPERB way: a frozen model, a sum of its layers, and a BLSTM that spells.
+
+Source: SUPERB, Yang et al. 2021; sizes and rates of s3prl's downstream `asr`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.lhubert import LHubertModel, encode_recording
+from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
+from lightning_modules.speech.layer_mixing import LayerMix, validate_layerdrop
+from lightning_modules.speech.spec_augment import augment_features
+from lightning_modules.speech.transcriber import Transcriber
+from lightning_modules.speech.utterance_module import TOLD_TO_OTHERS, frame_lengths
+
+NUM_BLSTM_LAYERS = 2
+
+
+class BlstmHead(nn.Module):
+    """A projection, two bidirectional LSTM layers with dropout after each, and a letter per frame.
+
+    Args:
+        input_size: Of a frame.
+        hidden_size: Of the projection, and of each direction.
+        num_symbols: Of the output.
+        dropout: Share of values that become zero in training.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, num_symbols: int, dropout: float) -> None:
+        super().__init__()
+        self.projection = nn.Linear(input_size, hidden_size)
+        self.blstm = nn.LSTM(
+            hidden_size,
+            hidden_size,
+            NUM_BLSTM_LAYERS,
+            batch_first=True,
+            dropout=dropout,
+            bidirectional=True,
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(2 * hidden_size, num_symbols)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Compute logits; the backward direction begins at the last frame that is no padding.
+
+        Args:
+            features: (batch, frames, input_size).
+            lengths: (batch,) frames that are no padding.
+
+        Returns:
+            (batch, frames, num_symbols)
+        """
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.projection(features), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        hidden, _ = nn.utils.rnn.pad_packed_sequence(
+            self.blstm(packed)[0], batch_first=True, total_length=features.shape[1]
+        )
+        logits: Tensor = self.output(self.dropout(hidden))
+        return logits
+
+
+class SuperbAsr(Transcriber):
+    """Only the sum of the layers and the head learn; the model under them stays as it is."""
+
+    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
+        self,
+        variant: str = "lhubert",
+        size: str = "tiny",
+        attention_window: int | list[int] | None = None,
+        implementation: str | None = None,
+        checkpoint: str | None = None,
+        model_fields: dict[str, Any] | None = None,
+        alphabet: list[str] | None = None,
+        lr: float = 1e-4,
+        head_size: int = 1024,
+        head_dropout: float = 0.2,
+        spec_augment: bool = True,
+    ) -> None:
+        """Build the model.
+
+        Args:
+            variant: "hubert" or "lhubert".
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
+            attention_window: Total width in frames, even; only for lhubert.
+            implementation: Attention kernel; None = the variant's default.
+            checkpoint: Folder or hub name of a HuBERT or L-HuBERT; None = random weights.
+            model_fields: Fields of the transformers configuration to replace.
+            alphabet: What every output stands for, the first the blank; the data say it.
+            lr: Learning rate of Adam, constant.
+            head_size: Of the projection, and of each direction of the BLSTM.
+            head_dropout: After each layer of the BLSTM.
+            spec_augment: Whether features are warped and hidden in training.
+
+        Raises:
+            ModelError: A setting is wrong.
+        """
+        super().__init__(alphabet)
+        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
+        settings = SpeechModelSettings(
+            variant, size, attention_window, implementation, checkpoint, model_fields or {}
+        )
+        self.upstream = build_speech_model("encoder", settings, layerdrop=0.0).eval()
+        self.upstream.requires_grad_(False)
+        config = self.upstream.config
+        validate_layerdrop(config)
+        self.mix = LayerMix(config.num_hidden_layers + 1)
+        self.head_is_random = True
+        self.head = BlstmHead(config.hidden_size, head_size, len(self.alphabet), head_dropout)
+
+    def train(self, mode: bool = True) -> "SuperbAsr":
+        """Put the head into training mode; the frozen model has neither dropout nor masks."""
+        super().train(mode)
+        self.upstream.eval()
+        return self
+
+    def backbone(self) -> Any:
+        """See Transcriber."""
+        return self.upstream
+
+    def frame_logits(self, batch: dict[str, Tensor]) -> Tensor:
+        """See Transcriber."""
+        with torch.no_grad():
+            states = self.upstream(
+                batch["input_values"],
+                attention_mask=batch.get("attention_mask"),
+                output_hidden_states=True,
+            ).hidden_states
+        features, lengths = self.mix(states), frame_lengths(self.upstream, batch)
+        if self.training and self.hparams["spec_augment"]:
+            features = augment_features(features, lengths)
+        logits: Tensor = self.head(features, lengths)
+        return logits
+
+    def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """See Transcriber; divided by the letters of each, as s3prl's recipe does."""
+        losses, output = super().losses(batch)
+        return losses / (batch["labels"] > 0).sum(-1).clamp(min=1), output
+
+    def recording_logits(self, waveform: Tensor) -> Tensor:
+        """See Transcriber; of L-HuBERT only the sum of the layers is kept, not each of them."""
+        if isinstance(self.upstream, LHubertModel):
+            features = self._summed_recording(waveform)
+        else:
+            states = self.upstream(waveform[None], output_hidden_states=True).hidden_states
+            features = self.mix(states)[0]
+        lengths = torch.tensor([len(features)])
+        logits: Tensor = self.head(features[None], lengths)[0]
+        return logits
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Build Adam at a constant rate."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        return torch.optim.Adam(parameters, lr=self.hparams["lr"])
+
+    def _summed_recording(self, waveform: Tensor) -> Tensor:
+        weights = self.mix.weights()
+        frames = int(self.upstream._get_feat_extract_output_lengths(len(waveform)))
+        features = waveform.new_zeros(frames, self.upstream.config.hidden_size)
+
+        def add(layer: int, first_frame: int, hidden: Tensor) -> None:
+            features[first_frame : first_frame + len(hidden)] += weights[layer] * hidden
+
+        encode_recording(self.upstream, waveform, add)
+        return features

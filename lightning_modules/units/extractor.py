@@ -1,0 +1,224 @@
+"""Turns recordings into cluster labels, for `python train.py labels`."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
+
+from lightning_modules.errors import ModelError
+from lightning_modules.units.frame_features import LayerStates, Mfcc
+from lightning_modules.units.kmeans import FrameSample, Quantizer, fit_centroids
+from lightning_modules.units.quality import Alignment, measure
+
+FEATURES = ("layer", "mfcc")
+KMEANS_FILE = "kmeans.safetensors"
+
+
+class UnitExtractor(lightning.LightningModule):
+    """Fits k-means on a sample of frames, or takes one, and labels every frame of every recording.
+
+    Killed, the same command goes on: the k-means in `folder` and the labels written so far are
+    kept. Train and validation recordings need one k-means: give `kmeans` for all but the first.
+    It needs the datamodule RecordingData, which reads recordings and writes the label files.
+    """
+
+    modality = "speech"
+
+    def __init__(  # noqa: PLR0913  (every setting of a YAML block is an argument)
+        self,
+        folder: str,
+        features: str = "mfcc",
+        num_clusters: int = 100,
+        layer: int | None = None,
+        checkpoint: str | None = None,
+        variant: str = "hubert",
+        attention_window: int | list[int] | None = None,
+        sample_frames: int = 1_000_000,
+        kmeans: str | None = None,
+        alignment: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Build the features; nothing is fitted yet.
+
+        Args:
+            folder: For the k-means and the labels.
+            features: "mfcc", or "layer" of a model.
+            num_clusters: Of the k-means.
+            layer: Of the checkpoint, from 1 on.
+            checkpoint: Folder or hub name of a HuBERT or L-HuBERT.
+            variant: "hubert" or "lhubert".
+            attention_window: Total width in frames, even; only for lhubert; None = the
+                checkpoint's, or 100.
+            sample_frames: That k-means is fitted on, at most: 4 bytes each and feature in memory.
+            kmeans: A kmeans.safetensors of an earlier run; None fits one.
+            alignment: File of phones to compare the labels with: see Alignment.
+            seed: Chooses the frames and the first centroids.
+
+        Raises:
+            ModelError: A setting is wrong, or a file is missing or damaged.
+        """
+        super().__init__()
+        for name, value in {"num_clusters": num_clusters, "sample_frames": sample_frames}.items():
+            if value < 1:
+                raise ModelError(f"`{name}` must be at least 1, got {value}")
+        self.features = _build_features(features, checkpoint, layer, variant, attention_window)
+        self.folder = folder
+        self.num_clusters = num_clusters
+        self.sample_frames = sample_frames
+        self.kmeans = kmeans
+        self.alignment = None if alignment is None else Alignment(alignment)
+        self.seed = seed
+        self.summary = ""
+        if kmeans is not None:
+            self._load(Path(kmeans))  # so that a wrong one is known at once
+
+    def setup(self, stage: str) -> None:
+        """Fit k-means, in one process, or load it, and open the label files."""
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        own = Path(self.folder) / KMEANS_FILE
+        if self.kmeans is None and not own.exists():
+            if self.trainer.is_global_zero:
+                self._check_new(data)
+                self._fit(data).save(own)
+            _wait_for(own)  # no barrier: those give up after some minutes
+        self.quantizer = self._load(own if self.kmeans is None else Path(self.kmeans))
+        self.names = data.names
+        self.writer = data.open_labels(
+            self.folder,
+            self.trainer.global_rank,
+            num_clusters=self.num_clusters,
+            rate_hz=self.features.rate_hz,
+            centroids=self.quantizer.hash,
+            features=self.features.description,
+        )
+        self.trainer.strategy.barrier()  # all know what was done before any does more
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> int:
+        """Write the labels of one recording, and return how many; a damaged one has none."""
+        if not batch:
+            return 0
+        waveform = batch["input_values"][0]
+        labels = np.empty(0, dtype=np.int64)
+        if len(waveform):
+            labels = self.quantizer.assign(self.features(waveform)).cpu().numpy()
+        self.writer.add(self.names[int(batch["index"])], labels)
+        return len(labels)
+
+    def teardown(self, stage: str) -> None:
+        """Join the labels of all processes; `summary` is one line about them."""
+        if self.writer is not None:
+            self.writer.close()
+        self.trainer.strategy.barrier()
+        if self.trainer.is_global_zero:
+            data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+            self.summary = self._summarise(data.join_labels(self.folder))
+
+    def _check_new(self, data: Any) -> None:
+        """Refuse, before anything is fitted, a folder that has labels or cannot be written."""
+        Path(self.folder).mkdir(parents=True, exist_ok=True)
+        if data.has_labels(self.folder):
+            raise ModelError(
+                f"`kmeans` must be given for `folder` {self.folder}, which holds labels of a "
+                "k-means that is not in it, got null"
+            )
+
+    @torch.no_grad()
+    def _fit(self, data: Any) -> Quantizer:
+        device = self.trainer.strategy.root_device  # the module itself is moved there later
+        self.features.to(device).eval()
+        sample = FrameSample(
+            self.sample_frames, len(data.names), int(self.features.size), self.seed
+        )
+        for batch in data.sample_dataloader():
+            if batch:
+                waveform = batch["input_values"][0].to(device)
+                with self.trainer.precision_plugin.predict_step_context():
+                    features = self.features(waveform)
+                sample.add(features, int(batch["index"]))
+            if sample.is_full:
+                break
+        rank_zero_info(f"Fitting {self.num_clusters} clusters on {len(sample.frames)} frames.")
+        centroids = fit_centroids(sample.frames, self.num_clusters, self.seed)
+        return Quantizer(centroids, self.features.fingerprint)
+
+    def _load(self, path: Path) -> Quantizer:
+        """Load a k-means that belongs to the settings.
+
+        Raises:
+            ModelError: It is of other features, or has another number of clusters.
+        """
+        quantizer = Quantizer.load(path)
+        if quantizer.fingerprint != self.features.fingerprint:
+            raise ModelError(
+                f"`kmeans` must be of the same features, {self.features.description}, with the "
+                f"same weights, window and length of parts; {path} is of others"
+            )
+        if quantizer.num_clusters != self.num_clusters:
+            raise ModelError(
+                f"`num_clusters` must be {quantizer.num_clusters} for the k-means {path}, got "
+                f"{self.num_clusters}"
+            )
+        return quantizer
+
+    def _summarise(self, labels: Any) -> str:
+        counts = np.zeros(self.num_clusters, dtype=np.int64)
+        for name in labels.names:
+            counts += np.bincount(labels.ids(name), minlength=self.num_clusters)
+        facts = [
+            f"{len(labels.names)} recordings",
+            f"{counts.sum()} labels at {self.features.rate_hz} Hz",
+            f"{np.count_nonzero(counts)} of {self.num_clusters} clusters used",
+            f"k-means {self.quantizer.hash}",
+        ]
+        if left_out := len(self.names) - len(labels.names):
+            facts.append(f"{left_out} damaged recordings left out")
+        if self.alignment is not None:
+            facts.append(
+                str(
+                    measure(
+                        self.alignment,
+                        lambda name: labels.ids(name) if name in labels else None,
+                        self.features.rate_hz,
+                        self.num_clusters,
+                    )
+                )
+            )
+        return f"{', '.join(facts)}: {self.folder}"
+
+
+def _wait_for(path: Path) -> None:
+    """Wait until another process has written a file.
+
+    Raises:
+        ModelError: The process that began this one has ended, most likely with an error of its own.
+    """
+    parent = os.getppid()
+    while not path.exists():
+        if os.getppid() != parent:
+            raise ModelError(f"`folder` has no {path.name}: fitting it has ended without one")
+        time.sleep(0.2)
+
+
+def _build_features(
+    features: str,
+    checkpoint: str | None,
+    layer: int | None,
+    variant: str,
+    attention_window: int | list[int] | None,
+) -> Mfcc | LayerStates:
+    if features not in FEATURES:
+        raise ModelError(f"`features` must be one of {', '.join(FEATURES)}, got {features!r}")
+    if features == "mfcc":
+        if checkpoint is not None or layer is not None:
+            raise ModelError("`checkpoint` and `layer` are for `features` layer, got mfcc")
+        return Mfcc()
+    if checkpoint is None or layer is None:
+        lacking = "checkpoint" if checkpoint is None else "layer"
+        raise ModelError(f"`{lacking}` must be given for `features` layer")
+    return LayerStates(checkpoint, layer, variant, attention_window)

@@ -1,0 +1,154 @@
+"""Features of every frame of a recording, which k-means turns into labels.
+
+Source: HuBERT, Hsu et al. 2021, section IV-B: MFCC at first, then a layer of the model.
+"""
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert import LHubertModel, encode_recording
+from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model, cut_layers
+from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
+
+FRAME_SAMPLES = 400
+CEPSTRA = 13
+MFCC_CHUNK_FRAMES = 6000  # a minute
+CHUNK_SECONDS = 100.0
+
+
+class Mfcc(nn.Module):
+    """13 cepstra of Kaldi with their first and second differences, without any normalisation.
+
+    Frames of 25 ms every 10 ms, none centred; frame 2 j sees the samples of the model's frame j.
+
+    Args:
+        chunk_frames: Frames computed at a time; each sees only its own samples, so the result is
+            that of one piece.
+    """
+
+    rate_hz = 100
+    size = 3 * CEPSTRA
+    description = fingerprint = "mfcc"
+
+    def __init__(self, chunk_frames: int = MFCC_CHUNK_FRAMES) -> None:
+        super().__init__()
+        self.chunk_frames = chunk_frames
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (samples,) at 16 kHz, between -1 and 1, at least 400.
+
+        Returns:
+            (frames, 39) float32.
+        """
+        from torchaudio.compliance.kaldi import mfcc
+        from torchaudio.functional import compute_deltas
+
+        hop = SAMPLE_RATE_HZ // self.rate_hz
+        bounds = _equal_parts(_count_frames(waveform, hop), self.chunk_frames)
+        with torch.autocast(waveform.device.type, enabled=False):
+            cepstra = torch.cat(
+                [
+                    mfcc(
+                        waveform[None, first * hop : (end - 1) * hop + FRAME_SAMPLES].float(),
+                        sample_frequency=SAMPLE_RATE_HZ,
+                        num_ceps=CEPSTRA,
+                        use_energy=False,
+                        dither=0.0,
+                    )
+                    for first, end in bounds
+                ]
+            ).T
+            first_differences = compute_deltas(cepstra)
+            second_differences = compute_deltas(first_differences)
+        return torch.cat([cepstra, first_differences, second_differences]).T.contiguous()
+
+
+class LayerStates(nn.Module):
+    """The hidden states of a layer of HuBERT or L-HuBERT, the layers above it left out.
+
+    Args:
+        checkpoint: Folder or hub name.
+        layer: From 1 to the number of layers; as in `hidden_states[layer]` of transformers, so
+            before the norm that models with stable layer norm have after the last layer.
+        variant: "hubert" or "lhubert".
+        attention_window: Total width in frames, even; None = the checkpoint's, or 100.
+        chunk_seconds: HuBERT, whose attention is quadratic, takes longer recordings in parts of
+            equal length, at most this; L-HuBERT takes any in one pass.
+
+    Raises:
+        ModelError: A setting is wrong or the checkpoint does not load.
+    """
+
+    rate_hz = 50
+
+    def __init__(
+        self,
+        checkpoint: str,
+        layer: int,
+        variant: str = "hubert",
+        attention_window: int | list[int] | None = None,
+        chunk_seconds: float = CHUNK_SECONDS,
+    ) -> None:
+        super().__init__()
+        settings = SpeechModelSettings(
+            variant, attention_window=attention_window, checkpoint=checkpoint
+        )
+        self.model = build_speech_model("encoder", settings, layerdrop=0.0).eval()
+        cut_layers(self.model, layer)
+        if self.model.config.do_stable_layer_norm:
+            self.model.encoder.layer_norm = nn.Identity()  # also after the last layer
+        self.size: int = self.model.config.hidden_size
+        self.description = f"layer {layer} of {checkpoint}"
+        self.chunk_frames = max(1, int(chunk_seconds * self.rate_hz))
+        self.fingerprint = _hash_model(self.model, self.chunk_frames)
+
+    @torch.no_grad()
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (samples,) at 16 kHz, at least 400.
+
+        Returns:
+            (frames, hidden), one for every frame of the model, also where parts meet.
+        """
+        if isinstance(self.model, LHubertModel):
+            return encode_recording(self.model, waveform)
+        hop = SAMPLE_RATE_HZ // self.rate_hz
+        bounds = _equal_parts(_count_frames(waveform, hop), self.chunk_frames)
+        parts = [waveform[first * hop : (end - 1) * hop + FRAME_SAMPLES] for first, end in bounds]
+        return torch.cat([self.model(part[None]).last_hidden_state[0] for part in parts])
+
+
+def _count_frames(waveform: Tensor, hop: int) -> int:
+    if waveform.dim() != 1 or len(waveform) < FRAME_SAMPLES:
+        raise ModelError(
+            f"`waveform` must be (samples,) with at least {FRAME_SAMPLES} samples, one frame, "
+            f"got shape {tuple(waveform.shape)}"
+        )
+    return (len(waveform) - FRAME_SAMPLES) // hop + 1
+
+
+def _equal_parts(num_frames: int, longest: int) -> list[tuple[int, int]]:
+    """Return the first frame and the end of as few parts as possible, all of nearly one length."""
+    num_parts = -(-num_frames // longest)
+    bounds = [part * num_frames // num_parts for part in range(num_parts + 1)]
+    return list(zip(bounds[:-1], bounds[1:], strict=True))
+
+
+def _hash_model(model: Any, chunk_frames: int) -> str:
+    """Return what changes with the weights, and with the window or the length of parts."""
+    window = getattr(model.config, "attention_window", None)
+    context = f"parts of {chunk_frames}" if window is None else f"window {window}"
+    digest = hashlib.sha256(context.encode())
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

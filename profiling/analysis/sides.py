@@ -1,0 +1,114 @@
+"""What one side of a comparison costs at each length; imports no torch."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from profiling.analysis.curves import JUDGED, finite
+from profiling.rows.columns import Row
+
+HIGHER_IS_BETTER = ("throughput",)
+MEMORY_RESOLUTION_MIB = 1.0
+# Raw values behind a metric; latencies at its batch size tell the noise of a throughput as well.
+SAMPLES = {"latency": "latency_ms_samples", "throughput": "throughput_latency_ms_samples"}
+
+Points = dict[int, list[Row]]  # the visits by length
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side of a comparison costs at one length.
+
+    Args:
+        status: ok, oom, skipped or missing (failed, not measured or without this metric).
+        implementation: The one that ran.
+        costs: By visit; lower is better, so seconds per sample instead of a throughput.
+        samples: The raw latencies behind them, by visit; memory has none.
+    """
+
+    status: str
+    implementation: str = ""
+    costs: Mapping[int, float] = field(default_factory=dict)
+    samples: Mapping[int, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def mean_log_cost(self) -> float:
+        """The mean over the visits."""
+        return math.fsum(map(math.log, self.costs.values())) / len(self.costs)
+
+
+def best_sides(
+    points: Mapping[str, Points], lengths: Sequence[int], metric: str
+) -> dict[int, Side]:
+    """Return the best implementation at each length; with a single one, that one.
+
+    The best of several noisy values flatters, so what a visit counts for is the value of the
+    implementation that the *other* visits find best. An implementation that works at some length
+    and has no answer at another leaves the best unknown there.
+    """
+    sides = {
+        name: {length: read_side(name, by.get(length, []), metric) for length in lengths}
+        for name, by in points.items()
+    }
+    working = {
+        name: by
+        for name, by in sides.items()
+        if any(side.status in ("ok", "oom") for side in by.values())
+    }
+    return {length: _best([by[length] for by in working.values()]) for length in lengths}
+
+
+def read_side(implementation: str, visits: Sequence[Row], metric: str) -> Side:
+    """Return what one implementation costs at one length, from its visits.
+
+    A row counts for what it has, also when another metric of it failed. Rows measured under an
+    older key (another effort, say) than the last one do not count.
+    """
+    visits = [row for row in visits if row.get("key") == visits[-1].get("key")]
+    costs = {row["visit"]: cost for row in visits if (cost := _cost(row, metric)) is not None}
+    failed = [row["status"] for row in visits if row["visit"] not in costs]
+    if "oom" in failed and failed.count("oom") >= len(costs):
+        return Side("oom", implementation)
+    if not costs:
+        return Side("skipped" if "skipped" in failed else "missing", implementation)
+    name = SAMPLES.get(metric, "")
+    samples = {row["visit"]: row.get(name) or () for row in visits}
+    return Side("ok", implementation, costs, samples)
+
+
+def _cost(row: Row, metric: str) -> float | None:
+    value = finite(row.get(JUDGED[metric]))
+    if value is None:
+        return None
+    if metric == "memory":
+        return max(value, MEMORY_RESOLUTION_MIB)
+    if value <= 0:
+        return None
+    return 1 / value if metric in HIGHER_IS_BETTER else value
+
+
+def _best(sides: Sequence[Side]) -> Side:
+    if not sides or any(side.status == "missing" for side in sides):
+        return Side("missing")
+    able = [side for side in sides if side.status == "ok"]
+    if not able:
+        return next((side for side in sides if side.status == "oom"), sides[0])
+    overall = min(able, key=lambda side: side.mean_log_cost)
+    if len(able) == 1:
+        return overall
+    visits = sorted({visit for side in able for visit in side.costs})
+    chosen = {visit: _best_by_others(able, visit) for visit in visits}
+    return Side(
+        "ok",
+        overall.implementation,
+        {visit: side.costs[visit] for visit, side in chosen.items()},
+        {visit: side.samples.get(visit, ()) for visit, side in chosen.items()},
+    )
+
+
+def _best_by_others(sides: Sequence[Side], visit: int) -> Side:
+    def judged_by_others(side: Side) -> float:
+        others = {number: cost for number, cost in side.costs.items() if number != visit}
+        return Side("ok", costs=others or side.costs).mean_log_cost
+
+    return min((side for side in sides if visit in side.costs), key=judged_by_others)

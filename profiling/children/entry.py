@@ -1,0 +1,83 @@
+"""What runs in a measuring child: limits first, then the task, and every failure as a result.
+
+Imported by the fork server, which must compute nothing: this module and those it imports only
+define things.
+"""
+
+import ctypes
+import gc
+import logging
+import signal
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import lightning  # noqa: F401  (preloaded for the children)
+import torchaudio  # noqa: F401
+import torchvision  # noqa: F401
+
+import datamodules.modalities.synthetic  # noqa: F401
+import lightning_modules.models.bert
+import lightning_modules.models.speech
+import lightning_modules.models.vision  # noqa: F401
+import profiling.measuring.tasks  # noqa: F401
+from profiling.children.outcome import Outcome
+from profiling.errors import USER_ERRORS
+from profiling.measuring.process_limits import is_out_of_memory
+
+PR_SET_PDEATHSIG = 1
+
+# What was imported is never garbage: without this every collection in a child would look through
+# a million objects, a third of a second, and copy the pages that it shares with the server.
+gc.collect()
+gc.freeze()
+
+
+def guarded(function: str, task: Any, send: Callable[[dict[str, Any]], None]) -> Outcome:
+    """Call the function named "module:name"; an exception becomes an outcome of its kind.
+
+    Parts of a result that the function yields are sent as they come.
+    """
+    _die_with_the_server()
+    _be_quiet()
+    try:
+        module, name = function.split(":")
+        arguments = () if task is None else (task,)
+        result = getattr(import_module(module), name)(*arguments)
+        if not isinstance(result, Iterator):
+            return Outcome("ok", result)
+        for part in result:
+            send(part)
+        return Outcome("ok")
+    except USER_ERRORS as mistake:
+        return Outcome("mistake", message=str(mistake))
+    except Exception as problem:
+        if is_out_of_memory(problem):
+            return Outcome("oom", message=_first_line(problem))
+        return Outcome("error", message=_explain(problem))
+
+
+def _die_with_the_server() -> None:
+    # A killed parent closes the server's pipe, the server ends, and the child with it: nobody
+    # goes on computing beside the next sweep. Ctrl-C is the parent's to handle.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _be_quiet() -> None:
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+def _first_line(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
+
+
+def _explain(problem: BaseException) -> str:
+    frames = traceback.extract_tb(problem.__traceback__)[-3:]
+    where = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))
+    return f"{_first_line(problem)} (at {where})"

@@ -1,0 +1,79 @@
+"""`profile.py sweep`: measure what is missing in a run directory, then report."""
+
+from pathlib import Path
+from typing import Any
+
+from profiling.commands.command import Command, plain
+from profiling.commands.report import answer
+from profiling.errors import SettingsError
+from profiling.planning.settings import ModalitySettings, SweepSettings, VariantSettings
+from profiling.rows.run_directory import RunDirectory
+from profiling.sweeping.sweep import Sweep
+
+
+def sweep(
+    settings: SweepSettings, out: Path, fresh: bool = False, shard: tuple[int, int] = (1, 1)
+) -> None:
+    """Measure what is missing in the run directory `out`, then report and print the answers.
+
+    Args:
+        settings: What to measure.
+        out: The run directory; made if need be.
+        fresh: Forget earlier measurements.
+        shard: Measure only part i of n, as (i, n), counted from 1.
+
+    Raises:
+        SettingsError: A setting is wrong, or the directory is in use.
+    """
+    with RunDirectory(out, fresh=fresh) as run:
+        answer(out, rebuild=Sweep(settings, run, shard).measure())
+
+
+def run(arguments: Any) -> int:
+    """Measure, then report."""
+    out = Path(arguments.out) if arguments.out else Path("runs") / _config_name(arguments)
+    sweep(read_settings(arguments), out, arguments.fresh, _read_shard(arguments.shard))
+    return 0
+
+
+def add_arguments(parser: Any) -> None:
+    """Add every setting of a sweep."""
+    parser.add_argument("--config", action="config", help="YAML file of the settings below")
+    parser.add_argument("--out", type=str, default=None, help="run directory; runs/<config name>")
+    parser.add_argument("--fresh", type=bool, default=False, help="forget earlier measurements")
+    parser.add_argument("--shard", type=str, default="1/1", help="measure only part i/n, from 1")
+    parser.add_class_arguments(SweepSettings, None, as_group=False)
+
+
+def read_settings(arguments: Any) -> SweepSettings:
+    """Build the settings from what was parsed; they check themselves."""
+    fields = {name: plain(arguments[name]) for name in SweepSettings.__dataclass_fields__}
+    modalities = {name: ModalitySettings(**values) for name, values in fields["modalities"].items()}
+    return SweepSettings(**(fields | {"modalities": modalities}))
+
+
+def _config_name(arguments: Any) -> str:
+    if not arguments.config:
+        raise SettingsError("`out` must be given when there is no `config`")
+    return Path(str(arguments.config[-1])).stem
+
+
+def _read_shard(text: str) -> tuple[int, int]:
+    part, _, parts = text.partition("/")
+    if part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts):
+        return int(part), int(parts)
+    raise SettingsError(f"`shard` must be i/n with i from 1 to n, got {text}")
+
+
+SWEEP = Command(
+    help="measure, find the tipping points",
+    description="Measure what is missing in a run directory, then report.",
+    add_arguments=add_arguments,
+    run=run,
+    settings=(
+        *("config", "fresh", "out", "shard"),
+        *SweepSettings.__dataclass_fields__,
+        *ModalitySettings.__dataclass_fields__,
+        *VariantSettings.__dataclass_fields__,
+    ),
+)

@@ -1,0 +1,83 @@
+"""Look at a modality's real data once, in a child: lengths, and a batch of each on disk."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentError, ArgumentParser
+
+from datamodules.base import ModalityData
+from datamodules.errors import DataError
+from datamodules.lengths import LengthDistribution
+from profiling.arguments import one_sentence
+from profiling.errors import find_mistake
+from profiling.planning.points import QUANTILES, axis_values
+from profiling.planning.requests import DataTask
+
+# Hours of audio, hundreds of times: a larger batch repeats samples instead of filling the disk.
+MOST_STORED_MIB = 256
+
+
+def build_data(block: dict[str, Any]) -> ModalityData:
+    """Build the datamodule of a `class_path` / `init_args` block.
+
+    Raises:
+        DataError: The class or an argument does not exist or has the wrong type.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(ModalityData, "data", required=True)
+    try:
+        built = parser.instantiate(parser.parse_object({"data": block})).data
+    except (ArgumentError, ValueError) as problem:
+        mistake = find_mistake(problem)
+        if mistake is None and isinstance(problem, ArgumentError):
+            mistake = one_sentence(str(problem))
+        if mistake is None:
+            raise
+        raise DataError(mistake) from problem
+    assert isinstance(built, ModalityData)
+    return built
+
+
+def read_lengths(block: dict[str, Any]) -> tuple[LengthDistribution, list[str]]:
+    """Return the length distribution of the data of a block, and which samples were left out."""
+    data = build_data(block)
+    return data.lengths(), data.skipped
+
+
+def _storable_batch(data: ModalityData, length: int, task: DataTask) -> dict[str, torch.Tensor]:
+    """Return a batch of the size asked for, or as large a one as may be stored."""
+    first = data.batch_at(length, 1, seed=task.seed)
+    sample_bytes = sum(values.numel() * values.element_size() for values in first.values())
+    most = max(1, MOST_STORED_MIB * 2**20 // sample_bytes)
+    return data.batch_at(length, min(task.batch_size, most), seed=task.seed)
+
+
+def prepare_data(task: DataTask) -> dict[str, Any]:
+    """Store one batch per length and return what the sweep must know about the data.
+
+    Raises:
+        DataError: The data cannot be read, are empty or of another modality.
+    """
+    data = build_data(task.block)
+    if data.modality != task.modality:
+        raise DataError(f"`data` of {task.modality} must be its own, got {data.modality} data")
+    distribution = data.lengths()
+    lengths = axis_values(task.modality, task.lengths or distribution.quantiles(QUANTILES))
+    folder = Path(task.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for length in lengths:
+        batch = _storable_batch(data, length, task)
+        path = folder / f"{task.modality}-{length}.pt"
+        temporary = path.with_suffix(".partial")
+        torch.save(batch, temporary)
+        temporary.replace(path)
+    return {
+        "batch_source": data.batch_source,
+        "lengths": lengths,
+        "num_classes": data.num_classes,
+        "fingerprint": data.fingerprint(),
+        "batches": task.folder,
+        "distribution": distribution.to_dict(),
+        "skipped": data.skipped,
+    }

@@ -1,0 +1,73 @@
+"""Measure one point in this process: the tasks of a measuring child, yielding parts of a row."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from lightning_modules.errors import ModelError
+from profiling.instruments.memory import PeakMemory, check_peak, return_freed_pages, supports_peak
+from profiling.instruments.steps import summarise
+from profiling.measuring.active_path import ActivePathCheck
+from profiling.measuring.batch_search import search_batch
+from profiling.measuring.trainer_runs import (
+    batch_of,
+    build_point,
+    facts_of,
+    prepare_process,
+    run_steps,
+)
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+
+Part = dict[str, Any]
+
+
+def measure_speed(point: Point) -> Iterator[Part]:
+    """Yield a row's facts, its latency at batch size 1 and, if asked for, its throughput."""
+    prepare_process(point)
+    module = build_point(point)
+    yield facts_of(module, point) | {"cores": sorted(os.sched_getaffinity(0))}
+    batch = batch_of(point, 1)
+    check = ActivePathCheck(point, batch)
+    samples = run_steps(module, point, batch, point.effort, [check])
+    latency = summarise("latency_ms", [sample.latency_ms for sample in samples])
+    yield latency | {"attention_kernel": check.kernel}
+    if "throughput" in point.metrics:
+        del module, check, batch
+        yield search_batch(point, point.effort, 1e3 / latency["latency_ms"])
+
+
+def measure_memory(point: Point) -> Iterator[Part]:
+    """Yield memory fields at batch size 1: of one step after a warm-up at full length.
+
+    They stay null on a system that lets no process reset its peak.
+    """
+    device = point.conditions.device
+    if not supports_peak(device):
+        return
+    prepare_process(point)
+    batch = batch_of(point, 1)
+    if device == "cpu":
+        check_peak()
+        return_freed_pages()
+    memory = PeakMemory(device)
+    module = build_point(point)
+    yield facts_of(module, point)
+    checks = [memory.when_loaded(), ActivePathCheck(point, batch)]
+    samples = run_steps(module, point, batch, Effort(1, 1, 0.0), checks, memory)
+    peak = max(sample.peak_memory_mib or 0.0 for sample in samples)
+    yield {"peak_memory_mib": peak, "memory_above_weights_mib": peak - memory.weights_mib}
+
+
+def describe_cuda() -> dict[str, Any]:
+    """Return name and usable memory of the CUDA device.
+
+    Raises:
+        ModelError: There is none.
+    """
+    if not torch.cuda.is_available():
+        raise ModelError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
+    properties = torch.cuda.get_device_properties(0)
+    return {"name": properties.name, "memory_gib": round(properties.total_memory * 0.8 / 2**30, 1)}

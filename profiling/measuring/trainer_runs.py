@@ -1,0 +1,163 @@
+"""Run a point's phase again and again through the Trainer, and keep what each step cost."""
+
+import mmap
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning import Trainer
+from torch.utils.data import DataLoader, IterableDataset
+from transformers import AutoConfig
+
+from datamodules.base import ModalityData
+from datamodules.modalities.synthetic import SyntheticSpeech, SyntheticText, SyntheticVision
+from lightning_modules.models.base import VariantModule
+from lightning_modules.variants import build_module
+from profiling.instruments.callback import ProfilingCallback
+from profiling.instruments.memory import PeakMemory
+from profiling.instruments.steps import Sample
+from profiling.measuring.active_path import Batch
+from profiling.measuring.process_limits import limit_memory, set_threads
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+
+
+def run_steps(
+    module: VariantModule,
+    point: Point,
+    batch: Batch,
+    effort: Effort,
+    checks: Sequence[lightning.Callback] = (),
+    memory: PeakMemory | None = None,
+) -> list[Sample]:
+    """Run predictions or training steps on one batch; return the measured ones.
+
+    `checks` are further callbacks, called before the one that measures.
+    """
+    profiler = ProfilingCallback(1, effort.num_warmup_steps, memory=memory)
+    loader = DataLoader(_Repeated(batch, _Enough(profiler, effort)), batch_size=None)
+    trainer = Trainer(
+        accelerator="gpu" if point.conditions.device == "cuda" else "cpu",
+        devices=1,
+        precision=point.conditions.precision,  # type: ignore[arg-type]
+        max_epochs=1,
+        logger=False,
+        callbacks=[*checks, profiler],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    if point.phase == "inference":
+        trainer.predict(module, loader, return_predictions=False)
+    else:
+        module.train()
+        trainer.fit(module, loader)
+    return profiler.samples
+
+
+def prepare_process(point: Point) -> None:
+    """Give this process the point's threads, memory and seed."""
+    set_threads(point.conditions.threads)
+    limit_memory(point.conditions.memory_budget_gib, point.conditions.device)
+    torch.manual_seed(point.conditions.seed)
+
+
+def facts_of(module: VariantModule, point: Point) -> dict[str, Any]:
+    """Return the fields of a row that only a built model knows."""
+    return {
+        "size": module.size,
+        "sequence_length": module.sequence_length(point.length),
+        "effective_sequence_length": module.effective_length(point.length),
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+    }
+
+
+def build_point(point: Point) -> VariantModule:
+    """Build the point's model, fresh."""
+    module = build_module(
+        point.modality,
+        point.variant,
+        size=point.conditions.size,
+        implementation=point.implementation,
+        attention_window=point.attention_window,
+        max_length=point.max_length,
+        dropout=point.conditions.dropout,
+        checkpoint=point.checkpoint,
+        num_classes=point.num_classes,
+    )
+    assert isinstance(module, VariantModule)
+    return module
+
+
+def batch_of(point: Point, batch_size: int) -> Batch:
+    """Return a batch at the point's length: stored real samples, or synthetic ones."""
+    if point.batches is None:
+        return _synthetic(point).batch_at(point.length, batch_size, seed=point.conditions.seed)
+    path = Path(point.batches) / f"{point.modality}-{point.length}.pt"
+    # Mapped and shared: what is not taken must not count against the memory budget.
+    with torch.serialization.set_default_mmap_options(mmap.MAP_SHARED):
+        stored = torch.load(path, weights_only=True, mmap=True)
+    batch = {
+        name: values[torch.arange(batch_size) % len(values)] for name, values in stored.items()
+    }
+    # The stored batch is a large one: its first samples may need no padding at all.
+    if "attention_mask" in batch and bool(batch["attention_mask"].all()):
+        del batch["attention_mask"]
+    return batch
+
+
+def _synthetic(point: Point) -> ModalityData:
+    makers: dict[str, Callable[..., ModalityData]] = {
+        "text": SyntheticText,
+        "speech": SyntheticSpeech,
+        "vision": SyntheticVision,
+    }
+    num_classes = point.num_classes
+    if point.modality == "text" and point.checkpoint is not None:
+        num_classes = AutoConfig.from_pretrained(point.checkpoint).vocab_size
+    return makers[point.modality](num_classes=num_classes)
+
+
+class _Repeated(IterableDataset[Batch]):
+    """One batch, until `enough` says so."""
+
+    def __init__(self, batch: Batch, enough: Callable[[], bool]) -> None:
+        """Ask `enough` before each repetition."""
+        self._batch = batch
+        self._enough = enough
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batch again and again."""
+        while not self._enough():
+            yield self._batch
+
+
+class _Enough:
+    """Whether the step that is under way will be the last that is needed.
+
+    Lightning fetches one batch ahead, so the question comes one step early: counting the step
+    under way saves a whole one, which at long lengths is most of the time.
+    """
+
+    def __init__(self, profiler: ProfilingCallback, effort: Effort) -> None:
+        self._profiler = profiler
+        self._effort = effort
+        self._fetched = 0
+        self._last_call = time.perf_counter()
+
+    def __call__(self) -> bool:
+        samples = self._profiler.samples
+        soon = self._fetched - self._effort.num_warmup_steps
+        self._fetched += 1
+        since_last_s = time.perf_counter() - self._last_call  # a step, if only of the warm-up
+        self._last_call += since_last_s
+        if soon < self._effort.min_samples:
+            return False
+        known = [sample.latency_ms / 1e3 for sample in samples]
+        return (
+            soon * statistics.fmean(known or [since_last_s]) >= self._effort.seconds_per_measurement
+        )

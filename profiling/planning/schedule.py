@@ -1,0 +1,86 @@
+"""Which visits are missing, in which order, and how long they will take; imports no torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import fmean
+
+from profiling.planning.points import Point
+from profiling.rows.run_directory import Row
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The `number`-th measurement of a point, counted from 0."""
+
+    point: Point
+    number: int
+
+
+class Schedule:
+    """The visits of a sweep, round by round, seen through the rows that are already there.
+
+    A round visits every point once, in turns forwards and backwards so that drift cancels. With a
+    time budget the first round is always whole; later ones end at the first visit that should not
+    fit. What decides is the seconds stored in the rows, so the same command run again comes to
+    the same end.
+    """
+
+    def __init__(self, points: list[Point], visits: int, time_budget_s: float | None) -> None:
+        """Plan at most `visits` rounds over `points`."""
+        self.points = points
+        self.visits = visits
+        self.time_budget_s = time_budget_s
+        self._keys = {point.key for point in points}
+
+    def missing(self, rows: list[Row]) -> Iterator[Visit]:
+        """Yield the visits that have no row yet, or one that says error; `rows` may grow."""
+        for number in range(self.visits):
+            statuses = {row["key"]: row["status"] for row in rows if row["visit"] == number}
+            for point in self.points if number % 2 == 0 else reversed(self.points):
+                if number and point.skip_reason:
+                    continue
+                if statuses.get(point.key, "error") != "error":
+                    continue
+                if number and not self._fits(point, rows):
+                    return
+                yield Visit(point, number)
+
+    def num_done(self, rows: list[Row]) -> int:
+        """Return how many of the planned visits have a row."""
+        return sum(row["key"] in self._keys and row["status"] != "error" for row in rows)
+
+    @property
+    def num_visits(self) -> int:
+        """The most visits there can be; with a time budget fewer may be made."""
+        skipped = sum(point.skip_reason is not None for point in self.points)
+        return (len(self.points) - skipped) * self.visits + skipped
+
+    def seconds_left(self, rows: list[Row]) -> float | None:
+        """Return the expected seconds of measuring from here, None before anything is known."""
+        mine = [row for row in rows if row["key"] in self._keys]
+        seconds: dict[str, float] = {row["key"]: row["seconds"] for row in mine}
+        if not seconds:
+            return None
+        typical = fmean(seconds.values())
+        done = {(row["key"], row["visit"]) for row in rows}
+        measured = [point for point in self.points if not point.skip_reason]
+        first, later = (
+            sum(
+                seconds.get(point.key, typical)
+                for number in numbers
+                for point in measured
+                if (point.key, number) not in done
+            )
+            for numbers in (range(1), range(1, self.visits))
+        )
+        if self.time_budget_s is None:
+            return first + later
+        spent = sum(float(row["seconds"]) for row in mine)
+        return first + max(0.0, min(later, self.time_budget_s - spent - first))
+
+    def _fits(self, point: Point, rows: list[Row]) -> bool:
+        if self.time_budget_s is None:
+            return True
+        spent = sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)
+        last = [float(row["seconds"]) for row in rows if row["key"] == point.key][-1:]
+        return spent + sum(last) <= self.time_budget_s

@@ -1,0 +1,235 @@
+"""Every setting of a sweep, with its unit and default; imports no torch."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lightning_modules.sizes import SIZES
+from lightning_modules.variants import VARIANTS, find_variant
+from profiling.errors import SettingsError
+from profiling.rows.pairs import parse_pair
+
+Phase = Literal["inference", "training"]
+Metric = Literal["latency", "throughput", "memory"]
+Precision = Literal["32-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed"]
+
+
+POSITIVE = (
+    "max_batch_size",
+    "memory_budget_gib",
+    "min_samples",
+    "num_warmup_steps",
+    "point_timeout_s",
+    "seconds_per_measurement",
+    "threads",
+    "time_budget_s",
+    "visits",
+)
+
+
+@dataclass(frozen=True)
+class VariantSettings:
+    """One line of `variants`: a name, or a map with the fields below.
+
+    Args:
+        name: A key of `VARIANTS` for the modality.
+        attention_window: Total width in tokens, even; null takes the variant's own.
+        checkpoint: Folder or hub name of the weights; null takes random ones.
+        implementations: Attention kernels; null takes the sweep's.
+    """
+
+    name: str
+    attention_window: int | None = None
+    checkpoint: str | None = None
+    implementations: list[str] | None = None
+
+
+@dataclass
+class ModalitySettings:
+    """What to measure in one modality.
+
+    Args:
+        variants: Names, or maps with name, attention_window, checkpoint, implementations.
+        lengths: Sequence lengths in tokens (text) or frames (speech).
+        input_sizes: Pixels per side (vision).
+        data: A datamodule as class_path and init_args; its real batches are measured, at the
+            quantiles of its lengths unless lengths are given. Null measures synthetic batches.
+    """
+
+    variants: list[Any] = field(default_factory=list)
+    lengths: list[int] | None = None
+    input_sizes: list[int] | None = None
+    data: dict[str, Any] | None = None
+
+
+@dataclass
+class SweepSettings:
+    """Settings of `profile.py sweep`.
+
+    Args:
+        modalities: Map from text, speech or vision to its variants and lengths.
+        implementations: Attention kernels to measure; null takes all that run here in both phases.
+        phases: inference (forward) and training (forward, backward, optimiser step).
+        metrics: What to measure: latency, throughput, memory.
+        size: base (as published), wide (its widths, fewer layers), small or tiny.
+        precision: Lightning's name of the number format.
+        device: cpu or cuda.
+        dropout: none, or the published rates.
+        memory_budget_gib: Memory a measurement may take, in GiB; null takes 80 % of the
+            machine's (cuda: of the device's).
+        threads: CPU threads of a measurement; null takes all cores.
+        seed: Seed of weights and synthetic batches.
+        visits: How often each point is measured, in separate processes.
+        time_budget_s: Seconds of measuring that visits after the first of each point may not
+            exceed in all. Null makes exactly `visits` of each.
+        seconds_per_measurement: Seconds of timed runs per point and visit.
+        min_samples: Timed runs per point and visit, however long they take.
+        num_warmup_steps: Untimed runs before them.
+        max_batch_size: Largest batch of the throughput search, which tries 1, 2, 4, ...
+        point_timeout_s: Seconds after which one measurement is given up as an error.
+        pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed".
+    """
+
+    modalities: dict[str, ModalitySettings]
+    implementations: list[str] | None = None
+    phases: list[Phase] = field(default_factory=lambda: ["inference", "training"])
+    metrics: list[Metric] = field(default_factory=lambda: ["latency", "throughput", "memory"])
+    size: Literal["base", "wide", "small", "tiny"] = "tiny"
+    precision: Precision = "32-true"
+    device: Literal["cpu", "cuda"] = "cpu"
+    dropout: Literal["none", "published"] = "none"
+    memory_budget_gib: float | None = None
+    threads: int | None = None
+    seed: int = 0
+    visits: int = 3
+    time_budget_s: float | None = None
+    seconds_per_measurement: float = 1.0
+    min_samples: int = 5
+    num_warmup_steps: int = 2
+    max_batch_size: int = 32
+    point_timeout_s: float = 900.0
+    pairs: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Check what the types cannot say."""
+        if not self.modalities:
+            raise SettingsError("`modalities` must name at least one modality, got none")
+        _check_numbers(self)
+        if self.device == "cpu" and self.precision == "16-mixed":
+            raise SettingsError("`precision` 16-mixed needs `device` cuda; on a cpu use bf16-mixed")
+        for name in ("phases", "metrics"):
+            if not getattr(self, name):
+                raise SettingsError(f"`{name}` must name at least one, got none")
+        for modality, settings in self.modalities.items():
+            _check_modality(modality, settings)
+        _check_implementations(self)
+        for pair in self.pairs:
+            _check_pair(pair)
+
+    def variants_of(self, modality: str) -> list[VariantSettings]:
+        """Return the checked `variants` of one modality, all of them when none is named."""
+        entries = self.modalities[modality].variants or list(VARIANTS[modality])
+        return [read_variant(modality, entry) for entry in entries]
+
+
+def read_variant(modality: str, entry: Any) -> VariantSettings:
+    """Turn one entry of `variants` into its settings.
+
+    Raises:
+        SettingsError: The entry has an unknown key, no name or an odd window.
+        ModelError: The variant is unknown.
+    """
+    known = sorted(VariantSettings.__dataclass_fields__)
+    fields = {"name": entry} if isinstance(entry, str) else entry
+    if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
+        raise SettingsError(f"`variants` takes names or maps with a `name`, got {entry!r}")
+    for key in fields:
+        if key not in known:
+            raise SettingsError(
+                f"`{key}` is not a setting of a variant; choose one of: {', '.join(known)}"
+            )
+    variant = VariantSettings(**fields)
+    facts = find_variant(modality, variant.name)
+    if variant.attention_window is not None:
+        _check_window(variant.name, variant.attention_window, facts.takes_window)
+    for implementation in variant.implementations or ():
+        if implementation not in facts.implementations:
+            raise SettingsError(
+                f"`implementations` of {variant.name} has no {implementation!r}; "
+                f"choose one of: {', '.join(sorted(facts.implementations))}"
+            )
+    return variant
+
+
+def _check_window(name: str, window: Any, takes_window: bool) -> None:
+    if not takes_window:
+        raise SettingsError(f"`attention_window` is not a setting of {name}, got {window!r}")
+    if not isinstance(window, int) or isinstance(window, bool) or window < 2 or window % 2:
+        raise SettingsError(
+            f"`attention_window` must be a positive even number of tokens, got {window!r}"
+        )
+
+
+def _check_numbers(settings: SweepSettings) -> None:
+    for name in POSITIVE:
+        value = getattr(settings, name)
+        if value is not None and value <= 0:
+            raise SettingsError(f"`{name}` must be above zero, got {value}")
+    if settings.seed < 0:
+        raise SettingsError(f"`seed` must not be negative, got {settings.seed}")
+
+
+def _check_modality(modality: str, settings: ModalitySettings) -> None:
+    if modality not in VARIANTS:
+        raise SettingsError(
+            f"`modalities` has no {modality!r}; choose one of: {', '.join(sorted(VARIANTS))}"
+        )
+    right, wrong = (
+        ("input_sizes", "lengths") if modality == "vision" else ("lengths", "input_sizes")
+    )
+    if getattr(settings, wrong) is not None:
+        raise SettingsError(f"`{wrong}` is not a setting of {modality}; use `{right}`")
+    lengths = getattr(settings, right)
+    if lengths is None and settings.data is None:
+        raise SettingsError(f"`{right}` of {modality} must be given when there is no `data`")
+    if lengths is not None and (not lengths or min(lengths) < 1):
+        raise SettingsError(f"`{right}` of {modality} must be numbers above zero, got {lengths}")
+    for entry in settings.variants:
+        read_variant(modality, entry)
+
+
+def _check_implementations(settings: SweepSettings) -> None:
+    known = {
+        implementation
+        for modality in settings.modalities
+        for variant in VARIANTS[modality].values()
+        for implementation in variant.implementations
+    }
+    for name in settings.implementations or ():
+        if name not in known:
+            raise SettingsError(
+                f"`implementations` has no {name!r}; choose one of: {', '.join(sorted(known))}"
+            )
+
+
+def _check_pair(pair: str) -> None:
+    kernels = {
+        (name, implementation): modality
+        for modality, variants in VARIANTS.items()
+        for name, variant in variants.items()
+        for implementation in variant.implementations
+    }
+    sides = parse_pair(pair)
+    for side in sides:
+        if side not in kernels:
+            known = ", ".join(sorted(":".join(kernel) for kernel in kernels))
+            raise SettingsError(f"`pairs` has no {':'.join(side)!r}; choose one of: {known}")
+    if kernels[sides[0]] != kernels[sides[1]]:
+        raise SettingsError(f"`pairs` must stay within one modality, got {pair!r}")
+
+
+assert SIZES == (
+    "base",
+    "wide",
+    "small",
+    "tiny",
+)  # the Literal of `size` above repeats them for --help

@@ -1,0 +1,116 @@
+"""The panel that compares each efficient variant with the vanilla one; imports no torch."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from typing import Any
+
+from profiling.analysis.curves import finite
+from profiling.report.chart_traces import Trace, comparison_choice
+from profiling.report.palette import Style, efficient_family, row_style
+from profiling.rows.columns import Row
+
+# Purple and green stay apart for colour-blind readers, and the shapes do without colour.
+OUTCOMES = {
+    "win": ("triangle-up", "#1b7837"),
+    "tie": ("circle", "#f0c75e"),
+    "lose": ("triangle-down", "#762a83"),
+}
+BAND_OPACITY = 0.14
+
+
+def ratio_traces(rows: Iterable[Row], families: Mapping[str, Style], unit: str) -> list[Trace]:
+    """Return line, interval band and outcome marks of every comparison."""
+    traces: list[Trace] = []
+    for row in rows:
+        items = [item for item in row.get("lengths") or () if item.get("outcome") in OUTCOMES]
+        style = row_style(row, families)
+        traces += _band(row, [item for item in items if _has_interval(item)], style.colour)
+        traces += _line(row, [item for item in items if _positive(item, "ratio")], style, unit)
+        decided = [item for item in items if not _positive(item, "ratio")]
+        traces += _decided_by_memory(row, decided, unit)
+    return traces
+
+
+def _has_interval(item: Row) -> bool:
+    return all(_positive(item, name) for name in ("ratio", "ci_low", "ci_high"))
+
+
+def _positive(item: Row, name: str) -> bool:
+    value = finite(item.get(name))
+    return value is not None and value > 0
+
+
+def _shared(row: Row) -> Trace:
+    family = efficient_family(row)
+    return {
+        "type": "scatter",
+        "yaxis": "y2",
+        "name": escape(family),
+        "meta": {"family": family, "comparison": comparison_choice(row)},
+    }
+
+
+def _band(row: Row, items: list[Row], colour: str) -> Iterator[Trace]:
+    if len(items) < 2:
+        return
+    lengths = [item["length"] for item in items]
+    yield _shared(row) | {
+        "mode": "lines",
+        "x": lengths + lengths[::-1],
+        "y": [item["ci_high"] for item in items] + [item["ci_low"] for item in items][::-1],
+        "fill": "toself",
+        "fillcolor": _faded(colour),
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+    }
+
+
+def _line(row: Row, items: list[Row], style: Style, unit: str) -> Iterator[Trace]:
+    if not items:
+        return
+    yield _shared(row) | {
+        "mode": "lines+markers",
+        "x": [item["length"] for item in items],
+        "y": [item["ratio"] for item in items],
+        "line": {"color": style.colour, "dash": style.dash, "width": 1.8},
+        "marker": _marks(items),
+        "customdata": [[item["outcome"], _interval(item)] for item in items],
+        "hovertemplate": f"%{{y:.3f}} of vanilla at %{{x:,}} {unit}"
+        "<br>%{customdata[0]}%{customdata[1]}",
+    }
+
+
+def _decided_by_memory(row: Row, items: list[Row], unit: str) -> Iterator[Trace]:
+    """Mark on the even line what has no ratio, because only one of the two fits in memory."""
+    if items:
+        yield _shared(row) | {
+            "mode": "markers",
+            "x": [item["length"] for item in items],
+            "y": [1] * len(items),
+            "marker": _marks(items) | {"size": 12},
+            "customdata": [
+                [item["outcome"], escape(str(item.get("reason") or ""))] for item in items
+            ],
+            "hovertemplate": f"%{{customdata[0]}} at %{{x:,}} {unit}<br>%{{customdata[1]}}",
+        }
+
+
+def _marks(items: list[Row]) -> dict[str, Any]:
+    looks = [OUTCOMES[item["outcome"]] for item in items]
+    return {
+        "symbol": [symbol for symbol, _ in looks],
+        "color": [fill for _, fill in looks],
+        "size": 10,
+        "line": {"color": "#ffffff", "width": 1},
+    }
+
+
+def _interval(item: Row) -> str:
+    if not _has_interval(item):
+        return ""
+    return f", 95 % interval {item['ci_low']:.3f} to {item['ci_high']:.3f}"
+
+
+def _faded(colour: str) -> str:
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{BAND_OPACITY})"

@@ -1,0 +1,142 @@
+"""The interactive charts of the page, as plain data for plotly's script; imports no torch."""
+
+from html import escape
+from math import log10
+from typing import Any
+
+from profiling.analysis.curves import COSTS, spaced_lengths
+from profiling.report.chart_ratios import ratio_traces
+from profiling.report.chart_traces import (
+    ChartInput,
+    curve_traces,
+    length_range,
+    length_traces,
+    oom_traces,
+    tipping_traces,
+    value_range,
+)
+
+INK, QUIET, GRID = "#222222", "#6b6b6b", "#ececec"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+# Heights of the panels in pixels: measured curves, ratios, lengths of real data; then the gaps.
+HEIGHTS = {"measured": 300, "ratio": 190, "lengths": 80}
+GAP, TOP, BOTTOM = 40, 32, 46
+ROOM = 1.5
+
+
+def build_chart(chart: ChartInput) -> dict[str, Any]:
+    """Return `data` and `layout`: the measured curves, the ratios and the lengths of real data."""
+    floor, ceiling = value_range(chart)
+    data = [trace for curve in chart.curves for trace in curve_traces(chart, curve)]
+    data += oom_traces(chart, ceiling)
+    data += tipping_traces(chart, floor, ceiling)
+    ratios = ratio_traces(chart.tipping_points, chart.families, chart.unit)
+    data += ratios
+    data += list(length_traces(chart))
+    panels = ["measured"] + ["ratio"] * bool(ratios) + ["lengths"] * bool(chart.distributions)
+    return {"data": data, "layout": _layout(chart, panels, (floor, ceiling))}
+
+
+def _layout(chart: ChartInput, panels: list[str], values: tuple[float, float]) -> dict[str, Any]:
+    inner = sum(HEIGHTS[panel] for panel in panels) + GAP * (len(panels) - 1)
+    domains, top = {}, 1.0
+    for panel in panels:
+        domains[panel] = [max(0.0, top - HEIGHTS[panel] / inner), top]
+        top -= (HEIGHTS[panel] + GAP) / inner
+    axes = {"measured": "yaxis", "ratio": "yaxis2", "lengths": "yaxis3"}
+    layout: dict[str, Any] = {
+        "height": inner + TOP + BOTTOM,
+        "margin": {"l": 56, "r": 14, "t": TOP, "b": BOTTOM},
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "showlegend": False,
+        "hovermode": "closest",
+        "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left"},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "dragmode": "zoom",
+        "xaxis": _length_axis(chart, {"lengths": "y3", "ratio": "y2"}.get(panels[-1], "y")),
+        "annotations": [_panel_title(chart, panel, domains[panel][1]) for panel in panels[1:]],
+    }
+    for panel in panels:
+        layout[axes[panel]] = _value_axis(panel, values) | {"domain": domains[panel]}
+    if "ratio" in panels:
+        layout["shapes"] = [_even_line()]
+    return layout
+
+
+def _length_axis(chart: ChartInput, anchor: str) -> dict[str, Any]:
+    low, high = length_range(chart)
+    measured = [point.length for curve in chart.curves for point in curve.points]
+    ticks = spaced_lengths([*measured, *_powers_outside(measured, low, high)])
+    return {
+        "type": "log",
+        "range": [log10(low), log10(high)],
+        "tickvals": ticks,
+        "ticktext": [f"{tick:,}" for tick in ticks],
+        "title": {"text": chart.unit, "standoff": 6, "font": {"size": 12, "color": QUIET}},
+        "anchor": anchor,
+        "gridcolor": GRID,
+        "linecolor": "#bdbdbd",
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": "#bdbdbd",
+    }
+
+
+def _powers_outside(measured: list[int], low: float, high: float) -> list[int]:
+    """Return powers of two where the data's lengths reach beyond what was measured."""
+    shortest, longest = min(measured), max(measured)
+    # With room between: a label must not push that of a measured length aside.
+    outside = (2**n for n in range(24) if 2**n * ROOM < shortest or 2**n > longest * ROOM)
+    return [power for power in outside if low <= power <= high]
+
+
+def _value_axis(panel: str, values: tuple[float, float]) -> dict[str, Any]:
+    axis: dict[str, Any] = {"gridcolor": GRID, "zeroline": False, "fixedrange": True}
+    if panel == "lengths":
+        return axis | {"showticklabels": False, "showgrid": False, "rangemode": "tozero"}
+    axis |= {"type": "log", "automargin": True}
+    if panel == "ratio":
+        ticks = [2.0**exponent for exponent in range(-8, 9)]
+        labels = [f"{tick:g}" if tick >= 1 else f"1/{1 / tick:g}" for tick in ticks]
+        return axis | {"tickvals": ticks, "ticktext": labels}
+    low, high = log10(values[0]), log10(values[1])
+    ticks = [
+        digit * 10.0**power
+        for power in range(int(low) - 2, int(high) + 2)
+        for digit in ((1, 2, 5) if high - low < 3.9 else (1,))
+    ]
+    labels = [f"{tick:,.6g}" for tick in ticks]
+    return axis | {"range": [low, high], "tickvals": ticks, "ticktext": labels, "fixedrange": False}
+
+
+def _panel_title(chart: ChartInput, panel: str, top: float) -> dict[str, Any]:
+    names = ", ".join(str(item.get("name")) for item in chart.distributions)
+    texts = {
+        "ratio": f"<b>{COSTS[chart.judged]} relative to vanilla</b>: below 1 it wins",
+        "lengths": f"<b>lengths of {escape(names)}</b>",
+    }
+    return {
+        "text": texts[panel],
+        "xref": "x domain",
+        "yref": "paper",
+        "x": 0,
+        "y": top,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 12, "color": INK},
+    }
+
+
+def _even_line() -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "x domain",
+        "yref": "y2",
+        "x0": 0,
+        "x1": 1,
+        "y0": 1,
+        "y1": 1,
+        "line": {"color": "#3d3d3d", "width": 1},
+    }

@@ -1,0 +1,217 @@
+"""Still pictures of the curves, one per modality, phase and setting; imports no torch."""
+
+import io
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from profiling.analysis.curves import (
+    COSTS,
+    METRICS,
+    UNITS,
+    Contender,
+    Curve,
+    Setting,
+    drawn_metrics,
+    safe_name,
+    spaced_lengths,
+)
+from profiling.report.palette import (
+    Style,
+    contender_styles,
+    efficient_family,
+    family_styles,
+    row_style,
+    vanilla_names,
+)
+from profiling.rows.columns import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+RESOLUTION = 100
+# Given, not searched for: a layout that adapts itself takes most of the time of a picture.
+MARGINS = {"left": 0.05, "right": 0.985, "top": 0.89, "bottom": 0.17, "wspace": 0.16, "hspace": 0.2}
+PREFERRED_COMPARISON = "best_vs_best"
+# Names come from outside: a dollar sign in one must not start a formula.
+LOOK: Any = {
+    "text.parse_math": False,
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#888888",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+}
+
+
+def draw_figures(curves: Iterable[Curve], tipping_points: Iterable[Row]) -> dict[str, bytes]:
+    """Return a PNG per modality, phase and setting, by file name without its ending."""
+    # Imported here: everything else in a report works without waiting for matplotlib.
+    from matplotlib import rc_context
+
+    curves, tipping_points = list(curves), list(tipping_points)
+    vanilla = vanilla_names(tipping_points)
+    styles = contender_styles(curves, vanilla)
+    families = family_styles(curves, vanilla)
+    groups: dict[tuple[str, str, Setting], list[Curve]] = {}
+    for curve in curves:
+        groups.setdefault((curve.modality, curve.phase, curve.setting), []).append(curve)
+    settings = {setting for _, _, setting in groups}
+    pictures: dict[str, bytes] = {}
+    with rc_context(LOOK):
+        for (modality, phase, setting), members in groups.items():
+            rows = select_rows(tipping_points, modality, phase, setting)
+            name = _file_name(modality, phase, setting.describe(settings), pictures)
+            title = f"{modality}, {phase} ({setting.describe()})"
+            pictures[name] = _picture(title, members, styles, rows, families)
+    return pictures
+
+
+def select_rows(
+    tipping_points: Iterable[Row], modality: str, phase: str, setting: Setting
+) -> list[Row]:
+    """Return the tipping point rows of one modality and phase that belong to a setting."""
+    return [
+        row
+        for row in tipping_points
+        if (row["modality"], row["phase"]) == (modality, phase) and setting.covers(row)
+    ]
+
+
+def _file_name(modality: str, phase: str, setting: str, taken: Mapping[str, bytes]) -> str:
+    suffix = f"-{safe_name(setting)}" if setting else ""
+    name = f"{safe_name(modality)}-{safe_name(phase)}{suffix}"
+    return name if name not in taken else f"{name}-{len(taken)}"
+
+
+def _picture(
+    title: str,
+    curves: list[Curve],
+    styles: Mapping[Contender, Style],
+    rows: list[Row],
+    families: Mapping[str, Style],
+) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 6.4), dpi=RESOLUTION)
+    figure.subplots_adjust(**MARGINS)
+    FigureCanvasAgg(figure)
+    metrics = drawn_metrics(curves)
+    panels = figure.subplots(2, len(metrics), sharex=True, height_ratios=(3, 2), squeeze=False)
+    unit = UNITS.get(curves[0].modality, "")
+    for column, (metric, name) in enumerate(metrics.items()):
+        _draw_measured(panels[0][column], curves, styles, name)
+        panels[0][column].set_title(f"{metric}, {METRICS[name]}")
+        chosen = [row for row in rows if row["metric"] == metric]
+        comparison = _draw_ratio(panels[1][column], chosen, families)
+        panels[1][column].set_title(f"{COSTS[metric]} relative to vanilla, {comparison}")
+        panels[1][column].set_xlabel(unit)
+        _plain_numbers(panels[0][column])
+        _plain_numbers(panels[1][column])
+    _set_lengths(panels[1][0], curves)
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    _add_legend(figure, panels[0][0])
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _draw_measured(
+    axes: "Axes", curves: list[Curve], styles: Mapping[Contender, Style], metric: str
+) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.grid(True)
+    for curve in curves:
+        style = styles[curve.contender]
+        points = curve.measured(metric)
+        axes.errorbar(
+            [point.length for point in points],
+            [point.values[metric].median for point in points],
+            yerr=_bars(curve, metric),
+            color=style.colour,
+            linestyle=style.figure_dash,
+            marker=style.figure_marker,
+            markersize=4,
+            linewidth=1.5,
+            label=curve.contender.label,
+        )
+        for point in curve.out_of_memory(metric):
+            axes.plot(
+                point.length,
+                0.98,
+                "x",
+                color=style.colour,
+                markeredgewidth=2,
+                transform=axes.get_xaxis_transform(),
+                clip_on=False,
+            )
+
+
+def _bars(curve: Curve, metric: str) -> list[list[float]]:
+    spreads = [point.values[metric] for point in curve.measured(metric)]
+    below = [max(0.0, s.median - (s.median if s.low is None else s.low)) for s in spreads]
+    above = [max(0.0, (s.median if s.high is None else s.high) - s.median) for s in spreads]
+    return [below, above]
+
+
+def _draw_ratio(axes: "Axes", rows: list[Row], families: Mapping[str, Style]) -> str:
+    """Draw one kind of comparison and return which."""
+    axes.set_yscale("log")
+    axes.grid(True)
+    axes.axhline(1, color="#3d3d3d", linewidth=1)
+    kinds = {row["comparison"] for row in rows}
+    shown = PREFERRED_COMPARISON if PREFERRED_COMPARISON in kinds else next(iter(kinds), None)
+    for row in (row for row in rows if row["comparison"] == shown):
+        style = row_style(row, families)
+        colour = style.colour
+        items = [item for item in row.get("lengths") or () if item.get("ratio")]
+        axes.plot(
+            [item["length"] for item in items],
+            [item["ratio"] for item in items],
+            color=colour,
+            linestyle=style.figure_dash,
+            marker=style.figure_marker,
+            markersize=4,
+            label=efficient_family(row),
+        )
+        banded = [item for item in items if item.get("ci_low") and item.get("ci_high")]
+        axes.fill_between(
+            [item["length"] for item in banded],
+            [item["ci_low"] for item in banded],
+            [item["ci_high"] for item in banded],
+            color=colour,
+            alpha=0.15,
+            linewidth=0,
+        )
+        if row.get("tipping_point") and row.get("verdict") != "always":
+            axes.axvline(row["tipping_point"], color=colour, linestyle=":", linewidth=1.2)
+    # Colour tells the variants apart; two windows of one need to be named.
+    names = {(row["efficient"], efficient_family(row)) for row in rows}
+    if len(names) > len({variant for variant, _ in names}):
+        axes.legend(fontsize=7, loc="best")
+    return str(shown or "nothing to compare").replace("_", " ")
+
+
+def _plain_numbers(axes: "Axes") -> None:
+    """Label a log axis 1, 2, 5, 10: powers of ten alone are too far apart."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _set_lengths(axes: "Axes", curves: list[Curve]) -> None:
+    lengths = spaced_lengths(point.length for curve in curves for point in curve.points)
+    axes.set_xticks(lengths, [f"{length:,}" for length in lengths])
+    axes.minorticks_off()
+
+
+def _add_legend(figure: "Figure", axes: "Axes") -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower left", ncols=min(len(labels), 5) or 1)

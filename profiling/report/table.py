@@ -1,0 +1,251 @@
+"""The answers in words: tipping points as a terminal table, plain text and markdown."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from profiling.analysis.curves import JUDGED, UNITS, Setting, finite, rank
+from profiling.report.palette import efficient_family, vanilla_family, vanilla_names
+from profiling.rows.columns import Row
+
+LEGEND = "A number is the length from which it wins, at every longer one too [its 95 % interval]."
+KERNELS = (
+    "`a vs b`: two implementations, like for like; `best vs best`: the best of each per length."
+)
+VERDICTS = {
+    "crosses": (
+        "1,240 [1,100-1,400]",
+        "It wins from here on, at every longer measured length too; "
+        "in brackets the 95 % interval of that length.",
+    ),
+    "several": (
+        "1,240 [1,100-1,400] last of several",
+        "The curves cross more than once; this is the last crossing.",
+    ),
+    "always": ("always (from 128)", "It wins at every length measured, the shortest included."),
+    "wins_only_below": (
+        "only below 1,024",
+        "It wins at short lengths, but no longer from this one on.",
+    ),
+    "never_in_range": (
+        "never up to 4,096",
+        "It does not win up to the longest length measured; it may beyond.",
+    ),
+    "undecided": (
+        "undecided",
+        "At the longest length the two cannot be told apart within the noise.",
+    ),
+}
+ONE_VISIT = "* from a single visit: the noise between visits is not in it"
+NOT_MEASURED = "not measured"
+COLUMN_NAMES = ("efficient variant", "compared by", *JUDGED)
+CELL_STYLES = {"crosses": "green", "several": "green", "always": "bold green"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One verdict in words."""
+
+    text: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One efficient variant, the comparisons that agree about it, a cell per metric."""
+
+    efficient: str
+    comparisons: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """All answers of one modality and phase in one setting."""
+
+    modality: str
+    phase: str
+    unit: str
+    vanilla: str
+    setting: str
+    lines: tuple[Line, ...]
+
+    @property
+    def title(self) -> str:
+        """Return what the section is about in one line."""
+        where = f" ({self.setting})" if self.setting else ""
+        beats = f"from how many {self.unit} on it beats {self.vanilla}"
+        return f"{self.modality}, {self.phase}: {beats}{where}"
+
+
+def describe_verdict(row: Row) -> Cell:
+    """Return the verdict of one tipping point row in a few characters."""
+    verdict = str(row.get("verdict"))
+    words = {
+        "crosses": _crossing(row),
+        "several": f"{_crossing(row)} last of several",
+        "always": f"always (from {_number(row.get('tipping_point'))})",
+        "never_in_range": f"never up to {_number(row.get('longest_measured'))}",
+        "wins_only_below": _only_below(row),
+    }
+    one_visit = row.get("interval_from") in ("blocks", "resolution")
+    mark = "*" if one_visit and verdict != "undecided" else ""
+    return Cell(words.get(verdict, verdict.replace("_", " ")) + mark, verdict)
+
+
+def describe_comparison(row: Row) -> str:
+    """Return what was compared with what: the efficient implementation comes first.
+
+    The best ones are not named: they may differ from length to length.
+    """
+    kind = str(row.get("comparison"))
+    ours, theirs = row.get("efficient_implementation"), row.get("vanilla_implementation")
+    vanilla = vanilla_family(row)
+    if kind == "pair":
+        return f"{ours} vs {vanilla} {theirs}"
+    # The vanilla variant stands above the table; its weights, when they are somebody's, do not.
+    weights = f" of {vanilla}" if row.get("vanilla_checkpoint") else ""
+    return (f"{ours} vs {theirs}" if kind == "like_for_like" else "best vs best") + weights
+
+
+def build_sections(tipping_points: Iterable[Row]) -> list[Section]:
+    """Return the answers grouped by modality, phase and setting; lines that agree are merged."""
+    rows = list(tipping_points)
+    settings = {Setting.of(row) for row in rows}
+    groups: dict[tuple[str, str, Setting], list[Row]] = {}
+    for row in rows:
+        place = (str(row["modality"]), str(row["phase"]), Setting.of(row))
+        groups.setdefault(place, []).append(row)
+    ordered = sorted(groups, key=lambda place: (rank(place[0]), rank(place[1])))
+    return [_section(place, groups[place], settings) for place in ordered]
+
+
+def print_tipping_points(tipping_points: Iterable[Row], console: Console) -> None:
+    """Print one table per modality and phase, and how to read them."""
+    sections = build_sections(tipping_points)
+    for section in sections:
+        # Not a title of the table, which would wrap at the table's width.
+        console.print(Text(section.title, style="bold"))
+        console.print(_rich_table(section), "")
+    if not sections:
+        console.print("No tipping points: nothing was measured for two variants of a modality.")
+        return
+    console.print(Text(f"{LEGEND}\n{KERNELS.replace('`', '')}", style="dim"))
+    if _any_marked(sections):
+        console.print(Text(ONE_VISIT, style="dim"))
+
+
+def tipping_points_as_text(tipping_points: Iterable[Row], width: int = 100) -> str:
+    """Return what the terminal shows, without colours."""
+    console = Console(width=width, color_system=None, record=True, quiet=True)
+    with console.capture() as capture:
+        console.quiet = False
+        print_tipping_points(tipping_points, console)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def tipping_points_as_markdown(tipping_points: Iterable[Row]) -> str:
+    """Return the same answers as markdown tables, one per modality and phase."""
+    sections = build_sections(tipping_points)
+    blocks = [_markdown_section(section) for section in sections]
+    notes = [LEGEND, KERNELS] + ([ONE_VISIT.replace("*", r"\*")] if _any_marked(sections) else [])
+    return "\n\n".join(blocks + notes) + "\n"
+
+
+def _crossing(row: Row) -> str:
+    low, high = row.get("ci_low"), row.get("ci_high")
+    value = _number(row.get("tipping_point"))
+    if row.get("interval_from") is None or finite(low) is None or finite(high) is None:
+        return value
+    return f"{value} [{_number(low)}-{_number(high)}]"
+
+
+def _only_below(row: Row) -> str:
+    lengths = row.get("lengths") or ()
+    wins = [item["length"] for item in lengths if item.get("outcome") == "win"]
+    later = [item["length"] for item in lengths if wins and item["length"] > max(wins)]
+    return f"only below {_number(min(later))}" if later else "only below"
+
+
+def _number(value: object) -> str:
+    number = finite(value)
+    return "?" if number is None else f"{number:,.0f}"
+
+
+def _section(place: tuple[str, str, Setting], rows: list[Row], settings: set[Setting]) -> Section:
+    modality, phase, setting = place
+    vanilla = " / ".join(sorted(vanilla_names(rows)))
+    where = setting.describe(settings) if len(settings) > 1 else ""
+    unit = UNITS.get(modality, modality)
+    return Section(modality, phase, unit, vanilla, where, tuple(_merged_lines(rows)))
+
+
+def _merged_lines(rows: list[Row]) -> list[Line]:
+    verdicts: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        line = verdicts.setdefault((efficient_family(row), describe_comparison(row)), {})
+        line[str(row["metric"])] = row
+    merged: dict[tuple[str, tuple[Cell, ...]], list[str]] = {}
+    for (efficient, comparison), by_metric in verdicts.items():
+        merged.setdefault((efficient, _cells(by_metric)), []).append(comparison)
+    ordered = sorted(merged.items(), key=lambda item: _first_place(item[0][0], verdicts))
+    return [Line(efficient, tuple(names), cells) for (efficient, cells), names in ordered]
+
+
+def _first_place(efficient: str, verdicts: Mapping[tuple[str, str], object]) -> int:
+    return [name for name, _ in verdicts].index(efficient)
+
+
+def _cells(by_metric: Mapping[str, Row]) -> tuple[Cell, ...]:
+    return tuple(
+        describe_verdict(by_metric[metric]) if metric in by_metric else Cell(NOT_MEASURED, "")
+        for metric in JUDGED
+    )
+
+
+def _any_marked(sections: Iterable[Section]) -> bool:
+    lines = (line for section in sections for line in section.lines)
+    return any(cell.text.endswith("*") for line in lines for cell in line.cells)
+
+
+def _rich_table(section: Section) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    for name in ("efficient variant", *JUDGED):
+        table.add_column(name, no_wrap=name in JUDGED)
+    previous = None
+    for line in section.lines:
+        if line.efficient != previous:
+            table.add_row(Text(line.efficient, style="bold"))
+        names = "\n".join(f"  {name}" for name in line.comparisons)
+        # Said again for each comparison: a blank would look like nothing measured.
+        cells = [
+            Text("\n".join([cell.text] * len(line.comparisons)), CELL_STYLES.get(cell.verdict, ""))
+            for cell in line.cells
+        ]
+        table.add_row(Text(names), *cells)
+        previous = line.efficient
+    return table
+
+
+def _markdown_section(section: Section) -> str:
+    head = [f"**{_escape(section.title)}**", "", _markdown_row(COLUMN_NAMES)]
+    head.append("|" + " --- |" * len(COLUMN_NAMES))
+    body = [
+        _markdown_row((line.efficient, "; ".join(line.comparisons), *(c.text for c in line.cells)))
+        for line in section.lines
+    ]
+    return "\n".join(head + body)
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+
+
+def _escape(text: str) -> str:
+    for character in "\\|*_<>`[]":
+        text = text.replace(character, "\\" + character)
+    return text

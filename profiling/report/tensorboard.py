@@ -1,0 +1,171 @@
+"""The same curves for TensorBoard, with the sequence length as the step; imports no torch."""
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
+from tensorboard.plugins.hparams import summary_v2 as hparams
+from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar import metadata as scalar_metadata
+from tensorboard.plugins.text import metadata as text_metadata
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from profiling.analysis.curves import METRICS, Contender, Curve, Setting, safe_name
+from profiling.report.table import tipping_points_as_markdown
+from profiling.rows.columns import Row
+
+ANSWERS = "answers"  # the run that holds the table and the figures
+HPARAM_METRICS = ("latency_ms", "peak_memory_mib")
+NOTE = "A step is a length, not a moment: set *Smoothing* to 0 in *Time Series*.\n\n"
+
+
+class EventFile:
+    """One event file, written with TensorBoard's own record format.
+
+    Every build gives it a new name, so that a running TensorBoard takes it for the new file it is.
+    """
+
+    def __init__(self, directory: Path, now: float) -> None:
+        """Create the file in a run's folder."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.now = now
+        self._file = (directory / f"events.out.tfevents.{now:.6f}.report").open("xb")
+        self._records = RecordWriter(self._file)
+        self._records.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
+
+    def add_scalar(self, tag: str, value: float, step: int, description: str = "") -> None:
+        """Add one point of a curve."""
+        about = scalar_metadata.create_summary_metadata(tag, description)
+        self._add_tensor(tag, TensorProto(dtype=DT_FLOAT, float_val=[value]), about, step)
+
+    def add_text(self, tag: str, markdown: str) -> None:
+        """Add a text that is shown as markdown."""
+        about = text_metadata.create_summary_metadata(tag, "")
+        self._add_tensor(
+            tag, TensorProto(dtype=DT_STRING, string_val=[markdown.encode()]), about, 0
+        )
+
+    def add_image(self, tag: str, png: bytes) -> None:
+        """Add a picture."""
+        about = image_metadata.create_summary_metadata(tag, "", converted_to_tensor=True)
+        # The plugin's form of one picture: width and height as text, then the file.
+        size = [str(int.from_bytes(png[start : start + 4])).encode() for start in (16, 20)]
+        self._add_tensor(tag, _strings([*size, png]), about, 0)
+
+    def add_summary(self, summary: Summary, step: int = 0) -> None:
+        """Add a summary as it is."""
+        event = Event(wall_time=self.now, step=step, summary=summary)
+        self._records.write(event.SerializeToString())
+
+    def _add_tensor(self, tag: str, tensor: Any, about: SummaryMetadata, step: int) -> None:
+        value = Summary.Value(tag=tag, tensor=tensor, metadata=about)
+        self.add_summary(Summary(value=[value]), step)
+
+    def __enter__(self) -> Self:
+        """Return the open file."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._records.close()
+
+
+def _strings(values: list[bytes]) -> TensorProto:
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(values))])
+    return TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=values)
+
+
+def write_event_files(
+    directory: Path,
+    curves: Iterable[Curve],
+    tipping_points: Iterable[Row],
+    pictures: Mapping[str, bytes],
+) -> None:
+    """Write one run per contender and setting, and one with the table and the figures.
+
+    All runs of a modality share the tag `<modality>/<phase>/<metric>`, hence one chart.
+    """
+    now = time.time()
+    runs = group_runs(curves)
+    with EventFile(directory / ANSWERS, now) as file:
+        file.add_text("tipping_points", NOTE + tipping_points_as_markdown(tipping_points))
+        for name, png in pictures.items():
+            file.add_image(f"figures/{name}", png)
+        file.add_summary(_hparams_plan(runs.values()))
+    for name, members in runs.items():
+        with EventFile(directory / name, now) as file:
+            _write_run(file, members, name)
+
+
+def group_runs(curves: Iterable[Curve]) -> dict[str, list[Curve]]:
+    """Return the curves of every run by the run's name, which is also its folder."""
+    groups: dict[tuple[Setting, str, Contender], list[Curve]] = {}
+    for curve in curves:
+        key = (curve.setting, curve.modality, curve.contender)
+        groups.setdefault(key, []).append(curve)
+    settings = {setting for setting, _, _ in groups}
+    runs: dict[str, list[Curve]] = {}
+    for (setting, _, contender), members in groups.items():
+        prefix = setting.describe(settings) if len(settings) > 1 else ""
+        name = f"{safe_name(prefix)}/{contender.folder}" if prefix else contender.folder
+        runs[name if name not in runs else f"{name}-{len(runs)}"] = members
+    return runs
+
+
+def _write_run(file: EventFile, curves: list[Curve], name: str) -> None:
+    values = _hparam_values(curves)
+    file.add_summary(hparams.hparams_pb(values, trial_id=name, start_time_secs=file.now))
+    for curve in curves:
+        for metric, unit in METRICS.items():
+            for point in curve.measured(metric):
+                value = point.values[metric].median
+                tag = f"{curve.modality}/{curve.phase}/{metric}"
+                file.add_scalar(tag, value, point.length, f"In {unit}; a step is a length.")
+
+
+def _hparam_values(curves: list[Curve]) -> dict[str, str | int]:
+    """Return the conditions of a run, and the longest length that it could measure per phase."""
+    contender, setting = curves[0].contender, curves[0].setting
+    longest = {
+        f"longest_{curve.phase}": max((p.length for p in curve.points if p.values), default=0)
+        for curve in curves
+    }
+    return {
+        "modality": curves[0].modality,
+        "variant": contender.variant,
+        "implementation": contender.implementation,
+        "attention_window": contender.attention_window or 0,
+        "size": setting.size,
+        "precision": setting.precision,
+        "device": setting.device_name or setting.device,
+        **longest,
+    }
+
+
+def _hparams_plan(runs: Iterable[list[Curve]]) -> Summary:
+    """Name the columns; the metrics are the curves, of which the last value is shown."""
+    runs = list(runs)
+    columns: dict[str, set[str | int]] = {}
+    for curves in runs:
+        for name, value in _hparam_values(curves).items():
+            columns.setdefault(name, set()).add(value)
+    parameters = [
+        hparams.HParam(name, hparams.Discrete(sorted(values, key=str)))
+        for name, values in columns.items()
+    ]
+    charts = dict.fromkeys((curve.modality, curve.phase) for curves in runs for curve in curves)
+    metrics = [
+        hparams.Metric(
+            f"{modality}/{phase}/{metric}",
+            display_name=f"{modality} {phase} {metric} at the longest length",
+        )
+        for modality, phase in charts
+        for metric in HPARAM_METRICS
+    ]
+    return hparams.hparams_config_pb(parameters, metrics)

@@ -1,0 +1,90 @@
+"""What a number was measured with: machine, versions, commit; imports no torch."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+# Those whose version can change a number; they are part of every row's key.
+LIBRARIES = ("lightning", "torch", "torchaudio", "torchvision", "transformers")
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the kernel gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def available_threads() -> int:
+    """Return the number of cores that this process, in its container, may use."""
+    cores = len(os.sched_getaffinity(0))
+    quota, _, period = _container_limit("cpu.max").partition(" ")
+    return max(1, min(cores, int(quota) // int(period))) if quota.isdigit() else cores
+
+
+def memory_gib() -> float:
+    """Return the memory of the machine, or of the container, in GiB."""
+    limit = _container_limit("memory.max")
+    total = psutil.virtual_memory().total
+    return float(min(total, int(limit)) if limit.isdigit() else total) / 2**30
+
+
+def default_budget_gib() -> float:
+    """Return 80 % of the machine's memory in GiB, rounded down to a whole one above 2.
+
+    Of all memory, not of what is free: the budget is a condition of every row, and the same
+    machine should always come to the same one.
+    """
+    gib = memory_gib() * 0.8
+    return float(int(gib)) if gib >= 2 else round(gib, 1)
+
+
+def _container_limit(name: str) -> str:
+    """Return a limit of this process's control group (version 2), empty where there is none."""
+    try:
+        group = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2]
+        return Path(f"/sys/fs/cgroup{group}", name).read_text().strip()
+    except OSError:
+        return ""
+
+
+@cache
+def library_versions() -> str:
+    """Return the libraries that can change a number with their versions, without importing."""
+    return ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return machine, versions, commit and date for `manifest.json`."""
+    lock = ROOT / "requirements.lock"
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu_name(),
+        "cores": available_threads(),
+        "memory_gib": round(memory_gib(), 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": library_versions(),
+        "commit": _commit(),
+        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
+    }
+
+
+def _commit() -> str | None:
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,181 @@
+"""Long recordings: in chunks, with the result that they have in one piece."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import HubertModel
+
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert import HiddenStateFiles, LHubertModel, encode_recording
+from lightning_modules.lhubert.features import CHUNK_FRAMES, ChunkedFeatureEncoder
+from tests.samples.hubert import hubert, lhubert, waveform
+
+
+def extractor(norm):
+    model = lhubert(feat_extract_norm=norm, conv_bias=norm == "layer")
+    return model.feature_extractor
+
+
+@pytest.mark.parametrize("norm", ["group", "layer"])
+@pytest.mark.parametrize(("frames", "chunk_frames"), [(1, 1), (50, 7), (50, 49), (64, 64), (9, 40)])
+def test_chunks_of_the_front_end_give_what_one_piece_gives(norm, frames, chunk_frames):
+    encoder = extractor(norm)
+    audio = 3.0 + waveform(frames, batch=2)  # a mean that a careless variance would drown in
+    extra = torch.nn.functional.pad(audio, (0, 200), value=5.0)  # too short for another frame
+    with torch.no_grad():
+        expected = encoder(extra)
+        ours = encoder.in_chunks(extra, chunk_frames)
+    assert ours.shape == (2, 12, frames)
+    torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
+
+
+def test_chunks_are_rounded_as_one_piece_is_in_half_precision():
+    encoder = extractor("group").to(torch.bfloat16)
+    audio = waveform(200).to(torch.bfloat16)
+    with torch.no_grad():
+        exact = extractor("group").double()(audio.double())
+        whole, ours = encoder(audio), encoder.in_chunks(audio, 31)
+    assert ours.dtype == torch.bfloat16
+    error, expected = ((x.double() - exact).abs().max() for x in (ours, whole))
+    assert error <= 1.5 * expected
+
+
+def test_a_long_recording_layer_by_layer_is_one_forward_with_a_group_norm():
+    model = lhubert([2, 12, 8])
+    audio = waveform(CHUNK_FRAMES + 300)
+    with torch.no_grad():
+        expected = model(audio).last_hidden_state[0]
+    ours = encode_recording(model, audio[0])
+    torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
+
+
+def test_without_gradients_long_recordings_take_the_chunks_by_themselves(monkeypatch):
+    model = lhubert()
+    calls = []
+
+    def spy(self, input_values, chunk_frames):
+        calls.append(chunk_frames)
+        return in_chunks(self, input_values, chunk_frames)
+
+    in_chunks = ChunkedFeatureEncoder.in_chunks
+    monkeypatch.setattr(ChunkedFeatureEncoder, "in_chunks", spy)
+    long, short = waveform(CHUNK_FRAMES + 5), waveform(20)
+    with torch.no_grad():
+        model(short)
+        assert not calls
+        ours = model(long).last_hidden_state
+    assert calls == [CHUNK_FRAMES]
+    with_gradients = model(long).last_hidden_state
+    assert calls == [CHUNK_FRAMES]
+    torch.testing.assert_close(ours, with_gradients, atol=1e-4, rtol=1e-3)
+
+
+def test_the_front_end_has_huberts_result():
+    model = lhubert(2 * (CHUNK_FRAMES + 8))
+    audio = waveform(CHUNK_FRAMES + 9)
+    with torch.no_grad():
+        ours, expected = (m(audio).last_hidden_state for m in (model, hubert()))
+    torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"do_stable_layer_norm": True, "feat_extract_norm": "layer"},
+        {"num_conv_pos_embeddings": 9},
+        {"conv_pos_batch_norm": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("frames", "chunk_frames"), [(1, 1), (70, 13), (70, 69), (33, 500)])
+def test_a_recording_layer_by_layer_is_one_forward(fields, frames, chunk_frames):
+    model = lhubert([2, 12, 8], **fields)
+    audio = waveform(frames)
+    with torch.no_grad():
+        expected = model(audio).last_hidden_state[0]
+    ours = encode_recording(model, audio[0], chunk_frames=chunk_frames)
+    torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
+
+
+def test_every_layers_states_are_handed_over_in_order():
+    model = lhubert([2, 12, 8])
+    audio = waveform(70)
+    seen = {}
+
+    def sink(layer, first_frame, hidden):
+        assert first_frame == sum(map(len, seen.setdefault(layer, [])))
+        seen[layer].append(hidden.clone())
+
+    encode_recording(model, audio[0], sink, chunk_frames=16)
+    with torch.no_grad():
+        expected = model(audio, output_hidden_states=True).hidden_states
+    assert list(seen) == list(range(len(expected))) == [0, 1, 2, 3]
+    for layer, states in seen.items():
+        torch.testing.assert_close(torch.cat(states), expected[layer][0], atol=2e-5, rtol=1e-4)
+
+
+def test_states_can_be_streamed_to_files(tmp_path):
+    model = lhubert()
+    audio = waveform(70)
+    with HiddenStateFiles(tmp_path / "made", [0, 2], 70, 24) as sink:
+        encode_recording(model, audio[0], sink, chunk_frames=16)
+        assert not list((tmp_path / "made").glob("layer-*"))  # not before they are whole
+    with torch.no_grad():
+        expected = model(audio, output_hidden_states=True).hidden_states
+    for layer in (0, 2):
+        states = np.load(tmp_path / f"made/layer-{layer}.npy", allow_pickle=False)
+        np.testing.assert_allclose(states, expected[layer][0].numpy(), atol=2e-5, rtol=1e-4)
+    assert len(list((tmp_path / "made").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("layers", "num_frames", "got"), [([2], 71, "70 of layer 2"), ([1, 9], 70, "0 of layer 9")]
+)
+def test_a_file_that_would_be_partly_empty_is_refused(tmp_path, layers, num_frames, got):
+    model, audio = lhubert(), waveform(70)
+    message = rf"all {num_frames} frames, got {got}"
+    files = HiddenStateFiles(tmp_path, layers, num_frames, 24)
+    with pytest.raises(ModelError, match=message), files as sink:
+        encode_recording(model, audio[0], sink)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_a_failed_pass_are_not_left_behind(tmp_path):
+    with pytest.raises(RuntimeError, match="stop"), HiddenStateFiles(tmp_path, [1], 70, 24):
+        raise RuntimeError("stop")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_recording_that_is_not_finite_is_refused(value):
+    model = lhubert()
+    audio = waveform(CHUNK_FRAMES + 3)
+    audio[0, 12345] = value
+    with pytest.raises(ModelError, match="`input_values` must be finite, got NaN or infinity"):
+        encode_recording(model, audio[0])
+    with torch.no_grad(), pytest.raises(ModelError, match="must be finite"):
+        model(audio)
+
+
+def test_what_cannot_be_encoded_is_named():
+    model = lhubert()
+    with pytest.raises(ModelError, match="`model` must have local attention, got a HubertModel"):
+        encode_recording(hubert(), torch.zeros(800))
+    with pytest.raises(ModelError, match="at least 400 samples, one frame, got 399"):
+        encode_recording(model, torch.zeros(399))
+    with pytest.raises(ModelError, match=r"`waveform` must be \(samples,\), got shape \(1, 800\)"):
+        encode_recording(model, torch.zeros(1, 800))
+    with pytest.raises(ModelError, match="evaluation mode"):
+        encode_recording(model.train(), torch.zeros(800))
+
+
+def test_plain_hubert_can_have_the_chunked_front_end_too():
+    plain = hubert()
+    plain.feature_extractor.__class__ = ChunkedFeatureEncoder
+    assert isinstance(plain, HubertModel)
+    assert not isinstance(plain, LHubertModel)
+    audio = waveform(50)
+    with torch.no_grad():
+        ours, expected = (m.feature_extractor(audio) for m in (plain, hubert()))
+    assert torch.equal(ours, expected)

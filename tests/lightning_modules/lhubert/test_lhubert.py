@@ -1,0 +1,338 @@
+"""L-HuBERT is HuBERT with a window: same parameters, same results where the window covers all."""
+
+import copy
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torchaudio.models.wav2vec2.utils import import_huggingface_model
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForAudioClassification,
+    AutoModelForCTC,
+    AutoModelForPreTraining,
+    BertConfig,
+    BertModel,
+    HubertConfig,
+    HubertForCTC,
+    HubertForSequenceClassification,
+    HubertModel,
+)
+
+from lightning_modules.attention.interface import find_implementations, find_windows
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert import (
+    HubertForPreTraining,
+    LHubertConfig,
+    LHubertForCTC,
+    LHubertForPreTraining,
+    LHubertForSequenceClassification,
+    LHubertModel,
+)
+from tests.samples.hubert import FRAME_SAMPLES, HOP_SAMPLES, TINY, hubert, lhubert, waveform
+
+CLASSES = {
+    LHubertModel: (HubertModel, AutoModel, {}),
+    LHubertForCTC: (HubertForCTC, AutoModelForCTC, {"vocab_size": 9}),
+    LHubertForSequenceClassification: (
+        HubertForSequenceClassification,
+        AutoModelForAudioClassification,
+        {"num_labels": 5, "use_weighted_layer_sum": True},
+    ),
+    LHubertForPreTraining: (HubertForPreTraining, AutoModelForPreTraining, {"num_clusters": 7}),
+}
+
+
+def first_output(model, *inputs):
+    with torch.no_grad():
+        output = model.eval()(*inputs)
+    return output.logits if hasattr(output, "logits") else output.last_hidden_state
+
+
+@pytest.mark.parametrize("frames", [1, 2, 11, 37])
+@pytest.mark.parametrize("implementation", ["local_blocked", "local_masked"])
+def test_a_window_that_covers_the_input_gives_hubert(frames, implementation):
+    plain = hubert()
+    window = max(2, 2 * (frames - 1))
+    local = LHubertModel.from_hubert(plain, window, implementation)
+    audio = waveform(frames, batch=2)
+    torch.testing.assert_close(first_output(local, audio), first_output(plain, audio))
+
+
+def test_a_window_two_frames_narrower_does_not():
+    frames = 12
+    local, plain = lhubert(2 * (frames - 1) - 2), hubert()
+    audio = waveform(frames)
+    difference = (first_output(local, audio) - first_output(plain, audio)).abs().max()
+    assert difference > 1e-4
+
+
+@pytest.mark.parametrize("stable", [False, True])
+def test_parameters_have_huberts_names_and_shapes(stable):
+    ours, theirs = (
+        {name: tuple(value.shape) for name, value in model.state_dict().items()}
+        for model in (lhubert(do_stable_layer_norm=stable), hubert(do_stable_layer_norm=stable))
+    )
+    assert ours == theirs
+
+
+def test_torchaudio_gives_the_same_for_the_same_weights():
+    frames = 41
+    local = lhubert(2 * (frames - 1))
+    oracle = import_huggingface_model(local.to_hubert()).eval()
+    audio = waveform(frames, batch=2)
+    with torch.no_grad():
+        expected, _ = oracle(audio)
+    torch.testing.assert_close(first_output(local, audio), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_fast_kernel_gives_the_oracles_outputs_and_gradients(padded):
+    audio = waveform(45, batch=3)
+    mask = torch.ones_like(audio, dtype=torch.long)
+    if padded:
+        mask[1, FRAME_SAMPLES + 20 * HOP_SAMPLES :] = 0
+        mask[2, FRAME_SAMPLES + 2 * HOP_SAMPLES :] = 0
+    results = []
+    for implementation in ("local_masked", "local_blocked"):
+        model = LHubertModel.from_hubert(hubert(), [2, 8, 20], implementation)
+        output = model(audio, attention_mask=mask if padded else None).last_hidden_state
+        real = model._get_feature_vector_attention_mask(output.shape[1], mask)
+        output[real].square().sum().backward()
+        gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        results.append((output[real], gradients))
+    (expected, expected_gradients), (ours, our_gradients) = results
+    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
+    assert our_gradients.keys() == expected_gradients.keys()
+    for name, gradient in our_gradients.items():
+        torch.testing.assert_close(gradient, expected_gradients[name], atol=1e-3, rtol=1e-3)
+
+
+def test_a_frame_sees_what_the_windows_and_the_positions_let_it_see():
+    windows, kernel = [4, 8, 2], 16
+    model = lhubert(windows, num_conv_pos_embeddings=kernel)
+    reach = sum(window // 2 for window in windows)
+    frames = torch.randn(1, 90, TINY["hidden_size"], requires_grad=True)
+    output = model.encoder(frames).last_hidden_state
+    # A sum would do over a layer norm's output, whose gradient is zero: take a random direction.
+    (output[0, 45] @ torch.randn(TINY["hidden_size"])).backward()
+    seen = frames.grad[0].abs().sum(-1).nonzero()[:, 0]
+    assert (seen.min().item(), seen.max().item()) == (45 - reach - 8, 45 + reach + 7)
+
+
+def test_padded_and_unpadded_agree_where_hubert_itself_does():
+    model = lhubert(8, feat_extract_norm="layer", conv_bias=True)
+    audio = waveform(60)
+    real = FRAME_SAMPLES + HOP_SAMPLES * 32
+    mask = (torch.arange(audio.shape[1]) < real).long()[None]
+    with torch.no_grad():
+        padded = model(audio * mask, attention_mask=mask).last_hidden_state[:, :33]
+        alone = model(audio[:, :real]).last_hidden_state
+    torch.testing.assert_close(padded, alone, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("local_class", CLASSES)
+def test_every_class_is_saved_loaded_and_converted_both_ways(local_class, tmp_path):
+    plain_class, auto_class, fields = CLASSES[local_class]
+    torch.manual_seed(0)
+    plain = plain_class(HubertConfig(**TINY, **fields)).eval()
+    local = local_class.from_hubert(plain, [2, 8, 90])
+    assert {n: v.shape for n, v in local.state_dict().items()} == {
+        n: v.shape for n, v in plain.state_dict().items()
+    }
+    audio = waveform(40, batch=2)
+    expected = first_output(local, audio)
+    local.save_pretrained(tmp_path / "local")
+    loaded = auto_class.from_pretrained(tmp_path / "local")
+    assert type(loaded) is local_class
+    assert loaded.config.attention_window == [2, 8, 90]
+    assert find_windows(loaded) == [2, 8, 90]
+    assert find_implementations(loaded) == {"local_blocked"}
+    assert torch.equal(first_output(loaded, audio), expected)
+    back = loaded.to_hubert()
+    assert type(back) is plain_class
+    assert torch.equal(first_output(back, audio), first_output(plain, audio))
+    back.save_pretrained(tmp_path / "plain")
+    config = json.loads((tmp_path / "plain/config.json").read_text())
+    assert config["model_type"] == "hubert"
+    assert "attention_window" not in config
+
+
+@pytest.mark.parametrize("source", [HubertModel, HubertForCTC])
+def test_a_folder_with_any_hubert_gives_the_backbone(source, tmp_path):
+    torch.manual_seed(0)
+    plain = source(HubertConfig(**TINY)).eval()
+    plain.save_pretrained(tmp_path)
+    local = LHubertModel.from_hubert(str(tmp_path), 8)
+    backbone = getattr(plain, "hubert", plain)
+    for name, value in backbone.state_dict().items():
+        assert torch.equal(local.state_dict()[name], value), name
+
+
+def test_weight_norm_under_its_old_names_is_loaded(tmp_path):
+    plain = hubert()
+    plain.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    prefix = "encoder.pos_conv_embed.conv."
+    for new, old in (("original0", "weight_g"), ("original1", "weight_v")):
+        weights[prefix + old] = weights.pop(f"{prefix}parametrizations.weight.{new}")
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    audio = waveform(20)
+    local = LHubertModel.from_hubert(str(tmp_path), 38)
+    torch.testing.assert_close(first_output(local, audio), first_output(plain, audio))
+
+
+def test_the_implementation_can_be_chosen_when_loading(tmp_path):
+    lhubert(8).save_pretrained(tmp_path)
+    loaded = AutoModel.from_pretrained(tmp_path, attn_implementation="local_masked")
+    assert find_implementations(loaded) == {"local_masked"}
+
+
+def test_an_interpreter_that_imports_the_package_loads_a_folder(tmp_path):
+    lhubert(8).save_pretrained(tmp_path)
+    program = (
+        "import lightning_modules.lhubert; from transformers import AutoModel; "
+        f"print(type(AutoModel.from_pretrained({str(tmp_path)!r})).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "LHubertModel", done.stderr
+
+
+def test_a_configuration_survives_its_file(tmp_path):
+    config = LHubertConfig(**TINY, attention_window=[2, 4, 6], num_clusters=11)
+    config.save_pretrained(tmp_path)
+    loaded = AutoConfig.from_pretrained(tmp_path)
+    assert type(loaded) is LHubertConfig
+    assert (loaded.attention_window, loaded.num_clusters) == ([2, 4, 6], 11)
+
+
+@pytest.mark.parametrize("window", [0, -2, 7, [4, 4], [4, 4, 3]])
+def test_an_impossible_window_is_refused_by_name(window):
+    with pytest.raises(ModelError, match="`attention_window` must be"):
+        LHubertConfig(**TINY, attention_window=window)
+    with pytest.raises(ModelError, match="`attention_window` must be"):
+        LHubertModel.from_hubert(hubert(), window)
+
+
+def test_from_hubert_leaves_the_source_alone():
+    plain = hubert()
+    before = copy.deepcopy(plain.state_dict())
+    local = LHubertModel.from_hubert(plain, 4)
+    with torch.no_grad():
+        for parameter in local.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(plain.state_dict()[name], value) for name, value in before.items())
+    assert find_windows(plain) == [None] * 3
+
+
+def test_training_mode_and_dropout_follow_the_source():
+    plain = hubert(hidden_dropout=0.5).train()
+    local = LHubertModel.from_hubert(plain, 4)
+    assert local.training
+    audio = waveform(20)
+    assert not torch.equal(local(audio).last_hidden_state, local(audio).last_hidden_state)
+
+
+def test_the_backbone_of_any_hubert_in_memory_is_taken():
+    torch.manual_seed(0)
+    plain = HubertForCTC(HubertConfig(**TINY, vocab_size=9)).eval()
+    local = LHubertModel.from_hubert(plain, 4)
+    expected = LHubertModel.from_hubert(plain.hubert, 4)
+    assert torch.equal(first_output(local, waveform(20)), first_output(expected, waveform(20)))
+    other_head = LHubertForPreTraining.from_hubert(plain, 4, num_clusters=5)
+    assert torch.equal(
+        other_head.hubert.encoder.layers[1].attention.q_proj.weight,
+        plain.hubert.encoder.layers[1].attention.q_proj.weight,
+    )
+
+
+def test_dtype_is_kept_both_ways():
+    local = LHubertModel.from_hubert(hubert().to(torch.bfloat16), 4)
+    assert {p.dtype for p in local.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in local.to_hubert().parameters()} == {torch.bfloat16}
+
+
+def test_another_architecture_is_refused(tmp_path):
+    bert = BertModel(BertConfig(hidden_size=24, num_attention_heads=2, num_hidden_layers=1))
+    bert.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="`source` must be a HuBERT, got a bert model"):
+        LHubertModel.from_hubert(bert, 4)
+    with pytest.raises(ModelError, match="must hold a lhubert model, got a bert model"):
+        LHubertModel.from_hubert(str(tmp_path), 4)
+
+
+def test_a_folder_that_is_not_there_or_lacks_weights_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="must be a folder or hub name"):
+        LHubertModel.from_hubert(str(tmp_path / "nothing"), 4)
+    hubert().save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["encoder.layers.1.attention.q_proj.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks 1 .* such as encoder.layers.1.attention.q_proj"):
+        LHubertModel.from_hubert(str(tmp_path), 4)
+
+
+def test_a_new_head_on_a_folder_is_random_and_not_what_lay_in_memory(tmp_path):
+    hubert().save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    local = LHubertForPreTraining.from_hubert(str(tmp_path), 4, num_clusters=500)
+    table = local.label_embeddings.detach()
+    assert table.shape == (500, 256)
+    assert 0 <= table.min() < 0.01 < 0.99 < table.max() <= 1
+    assert table.mean().item() == pytest.approx(0.5, abs=0.01)
+    assert local.final_proj.weight.std().item() == pytest.approx(0.02, rel=0.1)
+    head = LHubertForCTC.from_hubert(str(tmp_path), 4, vocab_size=9)
+    assert head.lm_head.weight.std().item() == pytest.approx(0.02, rel=0.3)
+
+
+def test_a_source_without_a_mask_vector_is_taken():
+    plain = hubert(mask_time_prob=0.0)
+    assert "masked_spec_embed" not in plain.state_dict()
+    local = LHubertModel.from_hubert(plain, 4, mask_time_prob=0.5)
+    assert local.masked_spec_embed.isfinite().all()
+
+
+@pytest.mark.parametrize("local_class", CLASSES)
+def test_full_attention_cannot_come_back_unnoticed(local_class, tmp_path):
+    fields = CLASSES[local_class][2]
+    local = local_class(LHubertConfig(**TINY, **fields))
+    local.set_attn_implementation("local_masked")
+    assert find_implementations(local) == {"local_masked"}
+    for name in ("sdpa", "eager"):
+        with pytest.raises(ModelError, match=f"unknown `implementation` '{name}'"):
+            local.set_attn_implementation(name)
+    local.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="unknown `implementation` 'eager'"):
+        local_class.from_pretrained(tmp_path, attn_implementation="eager")
+
+
+def test_a_sample_of_padding_is_not_taken_for_real():
+    model, audio = lhubert(8), waveform(20, batch=2)
+    mask = torch.ones_like(audio, dtype=torch.long)
+    mask[1, 399:] = 0  # too short for a frame
+    frames = model._get_feature_vector_attention_mask(20, mask)
+    assert frames[0].all()
+    assert not frames[1].any()
+    with torch.no_grad():
+        assert model(audio, attention_mask=mask).last_hidden_state.isfinite().all()
+
+
+def test_an_unknown_implementation_is_refused():
+    with pytest.raises(ModelError, match="unknown `implementation` 'sdpa' of local attention"):
+        LHubertModel.from_hubert(hubert(), 4, "sdpa")
+
+
+def test_audio_shorter_than_a_frame_is_refused_before_any_work():
+    with pytest.raises(ModelError, match="at least 400 samples, one frame, got 399"):
+        lhubert()(torch.zeros(1, 399))
+
+
+def test_a_mask_that_is_not_one_per_sample_is_refused():
+    audio = waveform(20)
+    for shape in ((1, 20), (1, 1, audio.shape[1])):
+        with pytest.raises(ModelError, match=r"`attention_mask` must be \(batch, samples\)"):
+            lhubert()(audio, attention_mask=torch.ones(shape, dtype=torch.long))

@@ -1,0 +1,212 @@
+"""The efficient attention of a variant runs, from its shortest length on."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import (
+    NystromformerConfig,
+    NystromformerForMaskedLM,
+)
+
+from lightning_modules.variants import find_variant
+from tests.samples.models import (
+    VARIANT_CASES,
+    batch_of,
+    build,
+    predict,
+    with_same_weights,
+)
+
+FIRST_ATTENTION = {
+    "BertSelfAttention",
+    "LongformerSelfAttention",
+    "_InverseInFloat32",
+    "_BlockSparseInOneDtype",
+    "HubertAttention",
+    "ViTAttention",
+    "ViTSelfAttention",
+    "SwinAttention",
+    "SwinSelfAttention",
+}
+
+
+def _tokens_seen_by_first_attention(module, batch):
+    seen = []
+
+    def note(_, args, kwargs):
+        hidden = args[0] if args else kwargs["hidden_states"]
+        seen.append(hidden.shape[:-1].numel())
+
+    parts = [part for part in module.modules() if type(part).__name__ in FIRST_ATTENTION]
+    hook = parts[0].register_forward_pre_hook(note, with_kwargs=True)
+    predict(module, batch)
+    hook.remove()
+    return seen
+
+
+@pytest.mark.parametrize(("modality", "variant"), VARIANT_CASES)
+@pytest.mark.parametrize("above_minimum", [0, 1, 40])
+def test_first_layer_computes_on_the_effective_length(modality, variant, above_minimum):
+    module = build(modality, variant)
+    length = find_variant(modality, variant).minimum_length + above_minimum
+    seen = _tokens_seen_by_first_attention(module, batch_of(modality, length, batch_size=1))
+    assert seen == [module.effective_length(length)]
+
+
+@pytest.mark.parametrize(
+    ("modality", "variant", "length", "tokens", "effective"),
+    [
+        ("text", "bert", 33, 33, 33),
+        ("text", "longformer", 33, 33, 48),
+        ("text", "nystromformer", 65, 65, 128),
+        ("text", "nystromformer", 30, 30, 128),
+        ("text", "bigbird", 705, 705, 768),
+        ("text", "bigbird", 30, 30, 768),
+        ("speech", "hubert", 49, 49, 49),
+        ("vision", "vit", 224, 197, 197),
+        ("vision", "vit", 225, 257, 257),
+        ("vision", "swin", 224, 3136, 3136),
+        ("vision", "swin", 32, 64, 3136),
+        ("vision", "swin", 256, 4096, 4900),
+    ],
+)
+def test_lengths_follow_the_padding_of_the_model(modality, variant, length, tokens, effective):
+    module = build(modality, variant)
+    assert module.sequence_length(length) == tokens
+    assert module.effective_length(length) == effective
+
+
+class _SquareSpy(TorchDispatchMode):
+    """Notes the element count of the largest tensor."""
+
+    largest = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple) else (result,):
+            if isinstance(tensor, torch.Tensor):
+                self.largest = max(self.largest, tensor.numel())
+        return result
+
+
+@pytest.mark.parametrize("is_padded", [False, True])
+@pytest.mark.parametrize("length", [48, 61])
+def test_mask_fixed_longformer_gives_exactly_the_outputs_of_the_library(is_padded, length):
+    library, fixed = with_same_weights(
+        "text",
+        {"variant": "longformer", "implementation": "library"},
+        {"variant": "longformer", "implementation": "mask_fixed"},
+    )
+    batch = batch_of("text", length)
+    if is_padded:
+        batch["attention_mask"] = (torch.arange(length) < torch.tensor([[length], [30]])).long()
+    assert torch.equal(predict(fixed, batch), predict(library, batch))
+
+
+def test_mask_fixed_longformer_builds_no_square_mask_and_the_library_does():
+    largest = {}
+    for implementation in ("library", "mask_fixed"):
+        module = build("text", "longformer", implementation=implementation, max_length=1600)
+        with _SquareSpy() as spy:
+            predict(module, batch_of("text", 1600, batch_size=1))
+        largest[implementation] = spy.largest
+    assert largest["library"] >= 1600**2
+    assert largest["mask_fixed"] < 1600**2 / 2
+
+
+def _default_nystromformer():
+    module = build("text", "nystromformer")
+    module.model = NystromformerForMaskedLM(
+        NystromformerConfig(hidden_size=24, num_attention_heads=3, num_hidden_layers=2)
+    )
+    return module, 128
+
+
+def _nystromformer_after_a_short_input():
+    module = build("text", "nystromformer")
+    for attention in module._self_attentions():
+        attention.seq_len = 64  # what a wrapper that did not pad it would set
+    return module, 128
+
+
+def _bigbird_after_a_short_input():
+    module = build("text", "bigbird")
+    module.model.eval()(batch_of("text", 100)["input_ids"])
+    return module, 768
+
+
+def _longformer_that_built_the_square_mask():
+    module = build("text", "longformer", implementation="mask_fixed")
+    module.model.eval()(batch_of("text", 100)["input_ids"])
+    return module, 100
+
+
+def _swin_after_a_small_image():
+    module = build("vision", "swin")
+    with pytest.raises(RuntimeError, match="must match the size of tensor"):
+        module.model(torch.zeros(1, 3, 64, 64))
+    return module, 256
+
+
+def _swin_that_lost_a_shift():
+    module = build("vision", "swin")
+    for layer in module.model.swin.encoder.layers[2].blocks:
+        layer.set_shift_and_window_size((7, 7))
+    return module, 256
+
+
+def _bert_switched_behind_our_back():
+    module = build("text", "bert", implementation="eager")
+    module.model.set_attn_implementation("sdpa")
+    return module, 30
+
+
+def _local_bert_with_another_window():
+    module = build("text", "local_bert")
+    for part in module.modules():
+        if hasattr(part, "attention_window") and part is not module:
+            part.attention_window = 2
+    return module, 30
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_default_nystromformer, "full attention"),
+        (_nystromformer_after_a_short_input, "full attention"),
+        (_bigbird_after_a_short_input, "original_full"),
+        (_longformer_that_built_the_square_mask, "its mask took 112 times"),
+        (_swin_after_a_small_image, "after a smaller image"),
+        (_swin_that_lost_a_shift, "after a smaller image"),
+        (_bert_switched_behind_our_back, r"would call \['sdpa'\]"),
+        (_local_bert_with_another_window, "expected `attention_window` 16"),
+    ],
+)
+def test_check_active_sees_a_model_that_left_its_efficient_path(spoil, message):
+    module, length = spoil()
+    with pytest.raises(RuntimeError, match=message):
+        module.check_active(length)
+
+
+@pytest.mark.parametrize(
+    ("modality", "variant"),
+    [case for case in VARIANT_CASES if find_variant(*case).minimum_length > 1],
+)
+def test_check_active_refuses_lengths_below_the_minimum(modality, variant):
+    entry = find_variant(modality, variant)
+    with pytest.raises(RuntimeError, match=entry.length_reason):
+        build(modality, variant).check_active(entry.minimum_length - 1)
+
+
+@pytest.mark.parametrize("variant", ["bigbird", "nystromformer"])
+def test_inputs_too_short_for_an_efficient_path_are_padded_until_they_have_it(variant):
+    module = build("text", variant)
+    short = batch_of("text", 20)
+    logits = predict(module, short)
+    assert logits.shape[1] == 20
+    module.check_active(find_variant("text", variant).minimum_length)
+    if variant == "bigbird":  # Nystromformer averages its padding into the landmarks
+        plain = module.model.bert.set_attention_type("original_full")
+        assert plain is None
+        full = module.model.eval()(short["input_ids"]).logits
+        torch.testing.assert_close(logits, full, atol=1e-4, rtol=1e-3)

@@ -1,0 +1,161 @@
+"""Classification of recordings: the sum of layers, padding, what is frozen."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from lightning_modules.errors import ModelError
+from lightning_modules.speech.classification import ClassificationModule
+from lightning_modules.speech.layer_mixing import LayerMix
+from tests.samples.hubert import FRAME_SAMPLES, HOP_SAMPLES, waveform
+from tests.samples.speech import NO_DROPOUT, TINY
+
+FRAMES = 20
+CLASSES = ["down", "left", "up"]
+STILL = TINY | NO_DROPOUT | {"classifier_proj_size": 16, "feat_extract_norm": "layer"}
+
+
+def module(variant: str = "lhubert", **given: Any) -> ClassificationModule:
+    torch.manual_seed(0)
+    window = {"attention_window": 8} if variant == "lhubert" else {}
+    chosen: dict[str, Any] = {"classes": CLASSES} | window | given
+    chosen["model_fields"] = STILL | given.get("model_fields", {})
+    return ClassificationModule(variant, **chosen)
+
+
+def batch(count: int = 6) -> dict[str, torch.Tensor]:
+    """Return recordings of three classes, one louder than the other."""
+    labels = torch.arange(count) % len(CLASSES)
+    sounds = waveform(FRAMES, count) * 4.0 ** (labels[:, None] - 1)
+    return {"input_values": sounds, "labels": labels, "index": torch.arange(count)}
+
+
+def padded(given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    real = torch.tensor([samples_of(FRAMES - 2 * i) for i in range(len(given["labels"]))])
+    is_real = torch.arange(given["input_values"].shape[1]) < real[:, None]
+    return given | {
+        "input_values": given["input_values"] * is_real,
+        "attention_mask": is_real.long(),
+    }
+
+
+def samples_of(frames: int) -> int:
+    return FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
+
+
+def trainer(folder: Path, **given: Any) -> lightning.Trainer:
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    quiet |= {"enable_model_summary": False, "accelerator": "cpu", "default_root_dir": folder}
+    return lightning.Trainer(**(quiet | given))
+
+
+def fit(model: Any, data: Any, folder: Path, **given: Any) -> lightning.Trainer:
+    built = trainer(folder, max_epochs=1, **given)
+    built.fit(model, DataLoader(data, batch_size=None))
+    return built
+
+
+def weights(model: Any) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_the_loss_is_that_of_transformers(variant: str) -> None:
+    model, given = module(variant).eval(), padded(batch())
+    losses, _ = model.losses(given)
+    known = {name: value for name, value in given.items() if name != "index"}
+    torch.testing.assert_close(losses.mean(), model.model(**known).loss)
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_the_mean_is_over_frames_that_are_no_padding(variant: str) -> None:
+    model, given = module(variant).eval(), padded(batch(4))
+    together = model(given)
+    for index, logits in enumerate(together):
+        alone = given["input_values"][index : index + 1, : samples_of(FRAMES - 2 * index)]
+        torch.testing.assert_close(model({"input_values": alone})[0], logits, rtol=1e-4, atol=1e-5)
+
+
+def test_the_weights_of_the_layers_sum_to_one_and_are_learned(tmp_path: Path) -> None:
+    model = module(lr=0.05)
+    before = model.model.layer_weights.softmax(-1)
+    assert before.tolist() == pytest.approx([1 / 3] * 3)
+    fit(model, [batch()] * 3, tmp_path)
+    after = model.model.layer_weights.softmax(-1)
+    assert after.sum().item() == pytest.approx(1)
+    assert not torch.allclose(after, before)
+
+
+def test_a_frozen_model_does_not_learn_and_has_no_dropout(tmp_path: Path) -> None:
+    model = module(freeze_upstream=True, lr=0.01, model_fields={"hidden_dropout": 0.5}).train()
+    assert torch.equal(model(batch()), model(batch()))
+    before = weights(model)
+    fit(model, [batch()], tmp_path)
+    after = weights(model)
+    learned = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert {name.split(".")[1] for name in learned} == {"layer_weights", "projector", "classifier"}
+
+
+def test_accumulated_batches_train_as_one_batch_does_short_last_window_included(
+    tmp_path: Path,
+) -> None:
+    whole, trained = batch(10), []
+    for size, accumulated in ((4, 1), (1, 4)):
+        data = [
+            {n: v[first : first + size] for n, v in whole.items()} for first in range(0, 10, size)
+        ]
+        model = module(lr=0.003)
+        built = fit(model, data, tmp_path, accumulate_grad_batches=accumulated)
+        assert built.global_step == 3
+        trained.append(weights(model))
+    for name, value in trained[0].items():
+        torch.testing.assert_close(trained[1][name], value, rtol=1e-3, atol=2e-5, msg=name)
+
+
+def test_accuracy_is_counted_by_hand_and_empty_batches_are_skipped(tmp_path: Path) -> None:
+    class Told(ClassificationModule):
+        def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+            return torch.eye(3)[[0, 0, 2, 0, 0, 0]][batch["index"]]
+
+    model = Told("hubert", classes=CLASSES, model_fields=STILL)
+    data = DataLoader([batch(), {}], batch_size=None)
+    (metrics,) = trainer(tmp_path).test(model, data, verbose=False)
+    assert metrics["test_accuracy"] == pytest.approx(3 / 6)
+    assert metrics["test_loss"] > 0
+    assert model.predict_step({}, 0) == []
+
+
+def test_it_learns_and_says_the_names_of_the_classes(tmp_path: Path) -> None:
+    # The convolutions' group norm would make all sounds equally loud.
+    model, given = module(lr=0.01), batch()
+    fit(model, [given] * 40, tmp_path)
+    (found,) = trainer(tmp_path).predict(model, DataLoader([given], batch_size=None))  # type: ignore[misc]
+    assert found == [CLASSES[label] for label in given["labels"].tolist()]
+
+
+@pytest.mark.parametrize("classes", [None, ["only"]])
+def test_fewer_than_two_classes_are_refused(classes: list[str] | None) -> None:
+    with pytest.raises(ModelError, match="`classes` must be at least two, got"):
+        module(classes=classes)
+
+
+def test_layerdrop_is_refused_where_layers_are_summed() -> None:
+    with pytest.raises(ModelError, match="`layerdrop` .* must be 0 for a sum of layers, got 0.1"):
+        module(model_fields={"layerdrop": 0.1})
+
+
+def test_a_mix_starts_as_the_mean_and_refuses_missing_layers() -> None:
+    states = torch.randn(3, 2, 5, 4).unbind()
+    mix = LayerMix(3)
+    torch.testing.assert_close(mix(states), torch.stack(states).mean(0))
+    with torch.no_grad():
+        mix.logits.copy_(torch.tensor([0.0, 1.0, -2.0]))
+    wanted = torch.einsum("lbfs,l->bfs", torch.stack(states), torch.tensor([0.0, 1, -2]).softmax(0))
+    torch.testing.assert_close(mix(states), wanted)
+    assert mix.weights().sum().item() == pytest.approx(1)
+    with pytest.raises(ModelError, match="expected 3 hidden states, got 2"):
+        mix(states[:2])

@@ -1,0 +1,375 @@
+"""CTC fine-tuning: the loss, what a step divides by, what is frozen when, transcripts and WER."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.data import DataLoader
+
+from datamodules.utterances.alphabet import LETTERS as LETTERS_OF_DATA
+from datamodules.utterances.alphabet import spell
+from lightning_modules.errors import ModelError
+from lightning_modules.speech.ctc import CtcModule
+from lightning_modules.speech.ctc_decoding import (
+    LETTERS,
+    ctc_losses,
+    decode_greedily,
+    read_labels,
+    read_symbols,
+)
+from lightning_modules.speech.transcriber import transcript_table
+from tests.samples.hubert import FRAME_SAMPLES, HOP_SAMPLES, waveform
+from tests.samples.speech import NO_DROPOUT, TINY
+
+FRAMES = 40
+STILL = TINY | NO_DROPOUT | {"final_dropout": 0.0, "mask_feature_prob": 0.0}
+PADDABLE = {"feat_extract_norm": "layer"}  # HuBERT's group norm sees the padding
+TEXTS = ("AB", "IT'S ME", "A B C", "ZZ", "HELLO", "ON", "NO NO", "X", "YES", "OK")
+
+
+def module(variant: str = "lhubert", **given: Any) -> CtcModule:
+    torch.manual_seed(0)
+    window = {"attention_window": 8} if variant == "lhubert" else {}
+    chosen = {"lr": 0.003, "num_warmup_steps": 0, "freeze_encoder_steps": 0} | window | given
+    return CtcModule(variant, **(chosen | {"model_fields": STILL | given.get("model_fields", {})}))
+
+
+def samples_of(frames: int) -> int:
+    return FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
+
+
+def utterances(count: int, padded: bool = False) -> dict[str, torch.Tensor]:
+    """Return utterances with their transcripts; with `padded`, each is shorter than the last."""
+    spelled = [torch.tensor(spell(text)) for text in TEXTS[:count]]
+    batch = {
+        "input_values": waveform(FRAMES, count),
+        "labels": torch.nn.utils.rnn.pad_sequence(spelled, True, -100),
+        "index": torch.arange(count),
+    }
+    if padded:
+        real = torch.tensor([samples_of(FRAMES - 3 * index) for index in range(count)])
+        is_real = torch.arange(batch["input_values"].shape[1]) < real[:, None]
+        batch["input_values"] = batch["input_values"] * is_real
+        batch["attention_mask"] = is_real.long()
+    return batch
+
+
+def batches(count: int, size: int) -> list[dict[str, torch.Tensor]]:
+    whole = utterances(count)
+    return [
+        {name: value[first : first + size] for name, value in whole.items()}
+        for first in range(0, count, size)
+    ]
+
+
+def trainer(folder: Path, **given: Any) -> lightning.Trainer:
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    quiet |= {"enable_model_summary": False, "accelerator": "cpu", "default_root_dir": folder}
+    return lightning.Trainer(**(quiet | given))
+
+
+def fit(model: CtcModule, data: Any, folder: Path, **given: Any) -> lightning.Trainer:
+    built = trainer(folder, max_epochs=1, **given)
+    built.fit(model, DataLoader(data, batch_size=None))
+    return built
+
+
+def weights(model: Any) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    return {name for name, value in before.items() if not torch.equal(value, after[name])}
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_loss_is_that_of_transformers(variant: str, padded: bool) -> None:
+    model, batch = module(variant).eval(), utterances(4, padded)
+    losses, _ = model.losses(batch)
+    known = {name: value for name, value in batch.items() if name != "index"}
+    torch.testing.assert_close(losses.sum(), model.model(**known).loss)
+    assert len(losses) == 4
+
+
+def test_a_transcript_too_long_for_its_frames_costs_nothing() -> None:
+    logits = torch.randn(2, 3, 5, requires_grad=True)
+    labels = torch.tensor([[1, 1, 2, 3], [1, 2, -100, -100]])
+    losses = ctc_losses(logits, torch.tensor([3, 3]), labels)
+    assert losses[0] == 0
+    assert losses[1] > 0
+    losses.sum().backward()
+    assert logits.grad is not None
+    assert not logits.grad[0].any()
+
+
+def test_the_loss_sums_the_probability_of_every_way_to_write_a_transcript() -> None:
+    logits = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(1))
+    log_probabilities = logits[0].log_softmax(-1)
+    ways = [
+        sum(log_probabilities[frame, symbol] for frame, symbol in enumerate(path))
+        for path in itertools.product(range(3), repeat=4)
+        if slow_decode(path) == [1, 2]
+    ]
+    wanted = -torch.stack(ways).logsumexp(0)  # type: ignore[arg-type]
+    found = ctc_losses(logits, torch.tensor([4]), torch.tensor([[1, 2, -100]]))
+    torch.testing.assert_close(found[0], wanted)
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_accumulated_batches_train_as_one_batch_does_short_last_window_included(
+    variant: str, tmp_path: Path
+) -> None:
+    trained = []
+    for size, accumulated in ((4, 1), (1, 4), (2, 2)):
+        model = module(variant)
+        built = fit(model, batches(10, size), tmp_path, accumulate_grad_batches=accumulated)
+        assert built.global_step == 3
+        trained.append((weights(model), built.callback_metrics["train_loss"].item()))
+    (wanted, loss), *others = trained
+    assert "model.lm_head.weight" in changed(weights(module(variant)), wanted)
+    for found, other_loss in others:
+        assert other_loss == pytest.approx(loss, rel=1e-4)
+        for name, value in wanted.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=2e-5, msg=name)
+
+
+def test_the_logged_loss_is_the_mean_over_utterances(tmp_path: Path) -> None:
+    model = module()
+    with torch.no_grad():
+        wanted = model.losses(utterances(3))[0].mean().item()
+    metrics = fit(model, batches(3, 1), tmp_path, accumulate_grad_batches=3).callback_metrics
+    assert metrics["train_loss"].item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_encoder_learns_only_after_the_frozen_steps_and_the_convolutions_never(
+    tmp_path: Path,
+) -> None:
+    model = module(freeze_encoder_steps=2)
+    seen = [weights(model)]
+
+    class Watch(lightning.Callback):
+        def on_train_batch_end(self, *_: Any) -> None:
+            seen.append(weights(model))
+
+    fit(model, batches(4, 1), tmp_path, callbacks=[Watch()])
+    head = {"model.lm_head.weight", "model.lm_head.bias"}
+    assert changed(seen[0], seen[1]) == changed(seen[1], seen[2]) == head
+    later = changed(seen[2], seen[3])
+    assert later > head
+    assert "model.hubert.encoder.layers.0.attention.q_proj.weight" in later
+    assert not any("feature_extractor" in name for name in later)
+
+
+def test_the_convolutions_learn_if_asked(tmp_path: Path) -> None:
+    model = module(freeze_feature_encoder=False)
+    before = weights(model)
+    fit(model, batches(1, 1), tmp_path)
+    assert any("feature_extractor" in name for name in changed(before, weights(model)))
+
+
+def test_a_frozen_encoder_keeps_its_dropout() -> None:
+    model = module(freeze_encoder_steps=5, model_fields={"activation_dropout": 0.5})
+    batch = utterances(2)
+    first, second = (model.frame_logits(batch) for _ in range(2))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_nothing_is_hidden_that_the_data_did_not_hide(variant: str) -> None:
+    model, batch = module(variant, model_fields={"mask_time_prob": 0.9}), utterances(2)
+    torch.testing.assert_close(model.frame_logits(batch), model.eval().frame_logits(batch))
+    batch["mask_time_indices"] = torch.zeros(2, FRAMES, dtype=torch.bool)
+    batch["mask_time_indices"][0, 5:15] = True
+    hidden = module(variant).frame_logits(batch)
+    plain = module(variant).frame_logits(utterances(2))
+    assert not torch.allclose(hidden[0], plain[0])
+    torch.testing.assert_close(hidden[1], plain[1])
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_padding_changes_nothing_nor_does_a_mask_on_it(variant: str) -> None:
+    model, batch = module(variant, model_fields=PADDABLE), utterances(4, padded=True)
+    losses, (_, lengths) = model.losses(batch)
+    assert lengths.tolist() == [FRAMES - 3 * index for index in range(4)]
+    on_padding = torch.arange(FRAMES) >= lengths[:, None]
+    torch.testing.assert_close(model.losses(batch | {"mask_time_indices": on_padding})[0], losses)
+    for index, frames in enumerate(lengths.tolist()):
+        alone = {
+            "input_values": batch["input_values"][index : index + 1, : samples_of(frames)],
+            "labels": batch["labels"][index : index + 1],
+        }
+        torch.testing.assert_close(model.losses(alone)[0][0], losses[index], rtol=1e-4, atol=1e-4)
+
+
+def slow_decode(path: Any) -> list[int]:
+    found, last = [], None
+    for symbol in path:
+        if symbol not in (last, 0):
+            found.append(symbol)
+        last = symbol
+    return found
+
+
+@settings(deadline=None)
+@given(paths=st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=12), min_size=1, max_size=4))
+def test_greedy_decoding_merges_then_drops_blanks(paths: list[list[int]]) -> None:
+    alphabet = ["", "|", "A", "B", "'"]
+    longest = max(map(len, paths))
+    # What follows the end of a transcript is not read.
+    padded = torch.tensor([path + [2] * (longest - len(path)) for path in paths])
+    logits = torch.nn.functional.one_hot(padded, 5).float()
+    found = decode_greedily(logits, torch.tensor([len(path) for path in paths]), alphabet)
+    for path, text in zip(paths, found, strict=True):
+        letters = "".join(alphabet[symbol] for symbol in slow_decode(path))
+        assert text.split() == [word for word in letters.split("|") if word]
+        assert text == " ".join(text.split())
+
+
+@given(st.lists(st.text("ABZ'", min_size=1), min_size=1))
+def test_what_is_spelled_is_read_back(words: list[str]) -> None:
+    assert LETTERS == LETTERS_OF_DATA
+    text = " ".join(words)
+    symbols = spell(text)
+    assert read_symbols(symbols, LETTERS) == text
+    assert read_labels(torch.tensor([[*symbols, -100, -100]]), LETTERS) == [text]
+
+
+class Told(CtcModule):
+    """Says what it is told."""
+
+    told: list[str]
+
+    def frame_logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        rows = []
+        for index in batch["index"].tolist():
+            row = [symbol for letter in spell(self.told[index]) for symbol in (letter, 0)]
+            rows.append(torch.tensor(row + [0] * (FRAMES - len(row))))
+        return 9 * torch.nn.functional.one_hot(torch.stack(rows), len(self.alphabet)).float()
+
+
+def tell(said: list[str]) -> Told:
+    model = Told("hubert", model_fields=STILL)
+    model.told = said
+    return model
+
+
+def test_error_rates_are_those_counted_by_hand(tmp_path: Path) -> None:
+    # References: "AB", "IT'S ME", "A B C". One word wrong, one missing, one too many, of six.
+    model = tell(["AX", "ME", "A B C C"])
+    data = DataLoader([*batches(3, 2), {}], batch_size=None)
+    (metrics,) = trainer(tmp_path).test(model, data, verbose=False)
+    assert metrics["test_wer"] == pytest.approx(3 / 6)
+    # 1 letter of "AB", 5 of "IT'S ME", 2 more than "A B C".
+    assert metrics["test_cer"] == pytest.approx((1 + 5 + 2) / (2 + 7 + 5))
+    assert model.hypotheses == [(0, "AB", "AX"), (1, "IT'S ME", "ME"), (2, "A B C", "A B C C")]
+
+
+def test_saying_nothing_is_all_wrong_and_the_next_test_starts_anew(tmp_path: Path) -> None:
+    data = DataLoader(batches(3, 2), batch_size=None)
+    model = tell(["", "", ""])
+    for said, wanted in ((["", "", ""], 1.0), (["AB", "IT'S ME", "A B C"], 0.0)):
+        model.told = said
+        (metrics,) = trainer(tmp_path).test(model, data, verbose=False)
+        assert metrics["test_wer"] == metrics["test_cer"] == wanted
+        assert len(model.hypotheses) == 3
+
+
+def test_validation_logs_the_same_and_shows_transcripts(tmp_path: Path) -> None:
+    model = tell(["AB", "IT'S ME", "A B"])
+    logger = TensorBoardLogger(tmp_path, name="", version="")
+    data = DataLoader(batches(3, 3), batch_size=None)
+    (metrics,) = trainer(tmp_path, logger=logger).validate(model, data, verbose=False)
+    assert metrics["val_wer"] == pytest.approx(1 / 6)
+    assert metrics["val_loss"] > 0
+    logger.experiment.flush()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    (shown,) = events.Tensors("val_transcripts/text_summary")
+    assert b"| 2 | A B C | A B |" in shown.tensor_proto.string_val[0]
+
+
+def test_a_process_without_a_batch_left_evaluates_nothing(tmp_path: Path) -> None:
+    model = tell(["AB", "IT'S ME", "A B"])
+    data = DataLoader([{}, batches(1, 1)[0]], batch_size=None)
+    (metrics,) = trainer(tmp_path).validate(model, data, verbose=False)
+    assert metrics["val_wer"] == 0
+    assert model.predict_step({}, 0) == []
+
+
+def test_a_table_keeps_its_columns() -> None:
+    assert transcript_table([(7, "A|B", "")]).splitlines()[-1] == "| 7 | A\\|B |  |"
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_a_recording_is_transcribed_as_if_it_were_alone(variant: str, tmp_path: Path) -> None:
+    model = module(variant).eval()
+    with torch.no_grad():  # so that something is said
+        model.model.lm_head.weight.mul_(30)
+    batch = utterances(3, padded=True)
+    data = DataLoader([batch], batch_size=None)
+    ((texts),) = trainer(tmp_path).predict(model, data)  # type: ignore[misc]
+    assert any(texts)
+    for index, text in enumerate(texts):
+        real = batch["input_values"][index : index + 1, : samples_of(FRAMES - 3 * index)]
+        logits = model.model(real).logits
+        assert decode_greedily(logits, torch.tensor([logits.shape[1]]), LETTERS) == [text]
+
+
+def test_a_long_recording_is_transcribed_in_one_pass() -> None:
+    model = module().eval()
+    long = waveform(2500)
+    with torch.no_grad():
+        whole = model.model(long).logits[0]
+        torch.testing.assert_close(model.recording_logits(long[0]), whole, rtol=1e-3, atol=1e-4)
+
+
+def test_it_learns_to_spell(tmp_path: Path) -> None:
+    data = batches(3, 3) * 30
+    metrics = fit(module(lr=0.01, num_hold_steps=30), data, tmp_path).callback_metrics
+    untrained = fit(module(lr=0.0), data[:1], tmp_path).callback_metrics
+    assert metrics["train_loss"] < 0.5 * untrained["train_loss"]
+
+
+def test_the_span_of_channels_is_the_published_share_of_the_width() -> None:
+    assert module().model.config.mask_feature_length == 2
+    assert module(model_fields={"mask_feature_length": 5}).model.config.mask_feature_length == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"mask_feature_length": 25}, "`mask_feature_length` .* at most 24, .* got 25"),
+        ({"mask_time_prob": 0.0}, "`mask_time_prob` .* above zero, got 0.0"),
+        ({"apply_spec_augment": False}, "`apply_spec_augment` .* true"),
+    ],
+)
+def test_masking_that_would_not_happen_is_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        module(model_fields=fields)
+
+
+@pytest.mark.parametrize("alphabet", [[""], ["", "A", "A"], []])
+def test_an_alphabet_that_cannot_be_is_refused(alphabet: list[str]) -> None:
+    with pytest.raises(ModelError, match="`alphabet` must be the blank followed by"):
+        module(alphabet=alphabet)
+
+
+def test_weights_that_spell_with_other_letters_are_refused() -> None:
+    checkpoint: dict[str, Any] = {}
+    module(alphabet=["", "|", "B", "A"]).on_save_checkpoint(checkpoint)
+    with pytest.raises(ModelError, match=r"`alphabet` must be \|BA as .* got \|AB"):
+        module(alphabet=["", "|", "A", "B"]).on_load_checkpoint(checkpoint)
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path: Path) -> None:
+    data = batches(2, 2)
+    data[0]["input_values"][0, 50] = float("nan")
+    with pytest.raises(ModelError, match="the loss must be finite, got nan at step 0; lower `lr`"):
+        fit(module(), data, tmp_path)

@@ -1,0 +1,184 @@
+"""The pre-training module: what a step divides by, what it logs, what it refuses."""
+
+import lightning
+import pytest
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from lightning_modules.errors import ModelError
+from lightning_modules.speech.figures import draw_masked_prediction
+from lightning_modules.speech.masked_prediction import MaskedPrediction
+from tests.samples.hubert import waveform
+from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
+
+FRAMES = 30
+
+
+def module(variant="lhubert", **settings):
+    torch.manual_seed(0)
+    given = {"num_classes": NUM_CLUSTERS, "num_warmup_steps": 1, "lr": 0.003} | settings
+    window = {"attention_window": 8} if variant == "lhubert" else {}
+    return MaskedPrediction(variant, model_fields=TINY | NO_DROPOUT, **window, **given)
+
+
+def utterances(count):
+    """Return utterances that hide unequal numbers of frames."""
+    generator = torch.Generator().manual_seed(2)
+    hidden = torch.zeros(count, FRAMES, dtype=torch.bool)
+    for index in range(count):
+        hidden[index, : 3 + 5 * (index % 4)] = True
+    labels = torch.randint(NUM_CLUSTERS, (count, FRAMES), generator=generator)
+    return {
+        "input_values": waveform(FRAMES, count),
+        "mask_time_indices": hidden,
+        "labels": labels,
+        "index": torch.arange(count),
+    }
+
+
+def batches(count, size):
+    given = utterances(count)
+    return [
+        {name: value[first : first + size] for name, value in given.items()}
+        for first in range(0, count, size)
+    ]
+
+
+def fit(model, data, tmp_path, **settings):
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=None if "max_steps" in settings else 2,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+        **settings,
+    )
+    trainer.fit(model, DataLoader(data, batch_size=None))
+    return trainer
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_accumulated_batches_train_as_one_batch_does_short_last_window_included(variant, tmp_path):
+    trained = []
+    for size, accumulated in ((4, 1), (1, 4), (2, 2)):
+        model = module(variant)
+        trainer = fit(model, batches(10, size), tmp_path, accumulate_grad_batches=accumulated)
+        assert trainer.global_step == 6
+        trained.append((model.state_dict(), trainer.callback_metrics["train_loss"].item()))
+    (wanted, loss), *others = trained
+    untrained = module(variant).state_dict()
+    assert any((wanted[name] - untrained[name]).abs().max() > 1e-3 for name in wanted)
+    for weights, other_loss in others:
+        assert other_loss == pytest.approx(loss, rel=1e-4)
+        for name, value in wanted.items():
+            torch.testing.assert_close(weights[name], value, rtol=1e-3, atol=2e-5, msg=name)
+
+
+def test_a_step_divides_the_summed_loss_by_the_masked_frames(tmp_path):
+    given = batches(4, 4)
+    model = module()
+    with torch.no_grad():
+        alone = [
+            model({name: value[index : index + 1] for name, value in given[0].items()})
+            for index in range(4)
+        ]
+    wanted = sum(each.loss for each in alone) / sum(each.num_masked for each in alone)
+    metrics = fit(model, given, tmp_path, max_steps=1).callback_metrics
+    assert metrics["train_loss"].item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert metrics["train_padding_waste"] == 0
+    assert metrics["gradient_norm"] > 0
+
+
+def test_what_is_logged_is_counted_by_hand(tmp_path):
+    given = batches(6, 3)
+    model = module(lr=0.0).eval()
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=tmp_path
+    )
+    (metrics,) = trainer.validate(model, DataLoader(given, batch_size=None), verbose=False)
+    whole = utterances(6)
+    with torch.no_grad():
+        right = model(whole).logits.argmax(-1) == whole["labels"]
+        codes = model(whole).logits.argmax(-1)[whole["mask_time_indices"]]
+    hidden = whole["mask_time_indices"]
+    assert metrics["val_masked_accuracy"] == pytest.approx(right[hidden].float().mean().item())
+    assert metrics["val_unmasked_accuracy"] == pytest.approx(right[~hidden].float().mean().item())
+    shares = torch.bincount(codes).double() / len(codes)
+    shares = shares[shares > 0]
+    perplexity = (-(shares * shares.log()).sum()).exp().item()
+    assert metrics["val_code_perplexity"] == pytest.approx(perplexity, rel=1e-5)
+
+
+def test_it_learns_what_the_sound_tells(tmp_path):
+    given = batches(8, 4)
+    for batch in given:
+        louder = batch["input_values"].unfold(1, 400, 320).square().mean(-1)
+        batch["labels"] = (louder > louder.median(1, keepdim=True).values).long()
+    first, last = (
+        fit(module(lr=0.01), given, tmp_path, max_steps=steps).callback_metrics["train_loss"]
+        for steps in (1, 40)
+    )
+    assert last < 0.7 * first
+
+
+def test_a_process_without_a_batch_left_counts_nothing(tmp_path):
+    given = batches(3, 3)
+    found = []
+    for batches_seen in (given, [*given, {}]):
+        trainer = lightning.Trainer(
+            accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=tmp_path
+        )
+        loader = DataLoader(batches_seen, batch_size=None)
+        found += trainer.validate(module(), loader, verbose=False)
+    assert found[0] == found[1]
+
+
+def test_frames_that_are_seen_count_as_much_as_their_weight_says(tmp_path):
+    given = batches(4, 4)
+    model = module(unmasked_weight=0.5, penalty_weight=0.0, lr=0.0)
+    labels = given[0]["labels"]
+    gradient = torch.autograd.grad(
+        _weighted(model, given[0], 0.5) / labels.numel(), model.model.final_proj.weight
+    )[0]
+    seen = []
+    model.on_before_optimizer_step = lambda optimizer: seen.append(
+        type(model).on_before_optimizer_step(model, optimizer)
+        or model.model.final_proj.weight.grad.clone()
+    )
+    fit(model, given, tmp_path, max_steps=1)
+    torch.testing.assert_close(seen[0], gradient, rtol=1e-3, atol=1e-6)
+
+
+def _weighted(model, batch, weight):
+    """Sum the losses of all frames, those that are seen with a weight."""
+    logits = model.model(batch["input_values"], mask_time_indices=batch["mask_time_indices"]).logits
+    losses = functional.cross_entropy(logits.transpose(1, 2), batch["labels"], reduction="none")
+    return (losses * torch.where(batch["mask_time_indices"], 1.0, weight)).sum()
+
+
+def test_labels_of_another_kmeans_are_refused_on_resume():
+    checkpoint = {}
+    module(centroids="abc").on_save_checkpoint(checkpoint)
+    module(centroids="abc").on_load_checkpoint(checkpoint)
+    with pytest.raises(ModelError, match="`labels` must be of the k-means abc .* got xyz"):
+        module(centroids="xyz").on_load_checkpoint(checkpoint)
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
+    given = batches(2, 2)
+    given[0]["input_values"][0, 50] = float("nan")
+    with pytest.raises(ModelError, match="the loss must be finite, got nan at step 0; lower `lr`"):
+        fit(module(), given, tmp_path)
+
+
+def test_the_picture_shows_every_hidden_span():
+    given = utterances(4)
+    hidden = given["mask_time_indices"][2].clone()
+    hidden[20:25] = True
+    figure = draw_masked_prediction(given["input_values"][2], hidden, *[given["labels"][2]] * 2)
+    above = figure.axes[0]
+    assert [patch.get_x() for patch in above.patches] == pytest.approx([0.0, 0.4])
+    assert "100%" in above.get_title()

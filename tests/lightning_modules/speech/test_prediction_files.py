@@ -1,0 +1,164 @@
+"""What `predict` and `export` write, as a user finds it."""
+
+import json
+from pathlib import Path
+
+import lightning
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+from transformers import AutoModel, AutoModelForCTC
+
+import train
+from lightning_modules.checkpoints.exporting import export
+from lightning_modules.errors import ModelError
+from lightning_modules.speech.ctc import CtcModule
+from lightning_modules.speech.feature_extractor import FeatureExtractor
+from lightning_modules.speech.masked_prediction import MaskedPrediction
+from tests.samples.places import ROOT
+from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
+
+DATA = "datamodules.utterances.whole.RecordingData"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+
+
+def predict(config, *settings):
+    arguments = ["--config", str(ROOT / f"configs/train/{config}.yaml"), *settings]
+    quiet = ["--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu"]
+    return train.main(
+        [
+            "predict",
+            *arguments,
+            "--data.init_args.source=sounds",
+            *quiet,
+            "--data.init_args.num_workers=0",
+        ]
+    )
+
+
+def pretrained(tmp_path, variant="lhubert", **fields):
+    window = {"attention_window": 8} if variant == "lhubert" else {}
+    module = MaskedPrediction(
+        variant, model_fields=TINY | fields, num_classes=NUM_CLUSTERS, **window
+    )
+    export(module, None, str(tmp_path / "exported"))
+    return module
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+@pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize("stable", [False, True])
+def test_features_are_the_hidden_states_of_the_layer(tmp_path, variant, layer, stable):
+    samples = write_sounds(tmp_path / "sounds", 3)
+    module = pretrained(tmp_path, variant, do_stable_layer_norm=stable).model.hubert.eval()
+    window = "8" if variant == "lhubert" else "null"
+    given = [f"--model.init_args.variant={variant}", f"--model.init_args.layer={layer}"]
+    given += [f"--model.init_args.attention_window={window}"]
+    assert predict("features", "--model.init_args.checkpoint=exported", *given) == 0
+    import soundfile
+
+    for name in samples:
+        waveform = torch.from_numpy(soundfile.read(f"sounds/{name}", dtype="float32")[0])
+        with torch.no_grad():
+            states = module(waveform[None], output_hidden_states=True)
+        wanted = states.hidden_states[layer][0]
+        if stable and layer == 2:
+            wanted = states.last_hidden_state[0]
+        found = np.load(f"runs/features/{name}.npy", allow_pickle=False)
+        np.testing.assert_allclose(found, wanted.numpy(), atol=2e-4)
+
+
+def test_transcripts_come_in_the_order_of_the_source_with_the_letters_of_the_model(tmp_path):
+    samples = write_sounds(tmp_path / "sounds", 7)  # of unequal lengths
+    alphabet = ["", "|", "X", "Y"]
+    module = CtcModule("lhubert", attention_window=8, model_fields=TINY, alphabet=alphabet)
+    export(module, None, "exported")
+    assert json.loads(Path("exported/vocab.json").read_text()) == {
+        "<pad>": 0,
+        "|": 1,
+        "X": 2,
+        "Y": 3,
+    }
+    assert predict("transcribe", "--model.init_args.checkpoint=exported") == 0
+    lines = Path("runs/transcripts/transcripts.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in lines] == list(samples)
+    assert set("".join(line.split("\t")[1] for line in lines)) <= set(" XY")
+
+
+def test_a_model_without_letters_does_not_transcribe(tmp_path, capsys):
+    write_sounds(tmp_path / "sounds", 2)
+    pretrained(tmp_path)
+    assert predict("transcribe", "--model.init_args.checkpoint=exported") == 2
+    said = capsys.readouterr().err
+    assert "or a `checkpoint` that has the trained head of CtcModule, got neither" in said
+    module = CtcModule("lhubert", attention_window=8, checkpoint="exported")
+    loader = DataLoader([{}], batch_size=None)
+    with pytest.raises(ModelError, match="`checkpoint` must be a model fine-tuned on 29 letters"):
+        lightning.Trainer(accelerator="cpu", logger=False).predict(module, loader)
+
+
+def test_other_letters_than_the_models_are_refused(tmp_path):
+    module = CtcModule("lhubert", attention_window=8, model_fields=TINY, alphabet=["", "|", "X"])
+    export(module, None, "exported")
+    with pytest.raises(ModelError, match="`alphabet` must be |X as `checkpoint`"):
+        CtcModule("lhubert", checkpoint="exported", alphabet=["", "|", "Y"])
+
+
+def test_an_exported_model_loads_with_transformers(tmp_path):
+    weights = pretrained(tmp_path).model.hubert.state_dict()
+    loaded = AutoModel.from_pretrained("exported")
+    assert type(loaded).__name__ == "LHubertModel"
+    assert loaded.config.attention_window == 8
+    for name, value in loaded.state_dict().items():
+        torch.testing.assert_close(value, weights[name], msg=name)
+    export(CtcModule("hubert", model_fields=TINY), None, "letters")
+    assert type(AutoModelForCTC.from_pretrained("letters")).__name__ == "HubertForCTC"
+
+
+def test_export_takes_the_weights_of_a_checkpoint_and_refuses_those_of_another(tmp_path):
+    trained, fresh = (CtcModule("hubert", model_fields=TINY) for _ in range(2))
+    checkpoint = {"state_dict": trained.state_dict(), "alphabet": trained.alphabet}
+    torch.save(checkpoint, "trained.ckpt")
+    export(fresh, "trained.ckpt", "exported")
+    loaded = AutoModelForCTC.from_pretrained("exported")
+    torch.testing.assert_close(loaded.lm_head.weight, trained.model.lm_head.weight)
+    other = CtcModule("hubert", model_fields=TINY | {"num_hidden_layers": 1})
+    with pytest.raises(ModelError, match="`ckpt_path` must be a checkpoint of this model"):
+        export(other, "trained.ckpt", "elsewhere")
+    assert not Path("elsewhere").exists()
+
+
+def test_export_replaces_a_model_and_nothing_else(tmp_path):
+    module = CtcModule("hubert", model_fields=TINY)
+    export(module, None, "exported")
+    export(module, None, "exported")
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("all of it")
+    with pytest.raises(ModelError, match="`folder` must be new or an exported model, got mine"):
+        export(module, None, "mine")
+    assert [path.name for path in Path().iterdir()].count("mine") == 1
+    assert not list(Path().glob(".*"))
+
+
+def test_pretraining_on_other_clusters_than_a_checkpoint_has_is_refused(tmp_path):
+    module = MaskedPrediction(
+        "hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
+    )
+    export(module, None, "exported")
+    same = {"variant": "hubert", "checkpoint": "exported", "num_classes": NUM_CLUSTERS}
+    MaskedPrediction(**same, centroids="abc")
+    with pytest.raises(ModelError, match="`labels` must be of the k-means abc .* got xyz"):
+        MaskedPrediction(**same, centroids="xyz")
+
+
+@pytest.mark.parametrize("layer", [0, 3])
+def test_a_layer_that_is_not_there_is_named(tmp_path, layer):
+    pretrained(tmp_path)
+    with pytest.raises(ModelError, match=f"`layer` must be from 1 to 2, got {layer}"):
+        FeatureExtractor("exported", layer=layer)

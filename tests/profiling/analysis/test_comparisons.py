@@ -1,0 +1,102 @@
+"""What may be compared with what, from hand-written measurements."""
+
+import pytest
+
+from lightning_modules.variants import VARIANTS
+from profiling.analysis.comparisons import CONDITIONS, Model, registry_facts
+from profiling.errors import SettingsError
+from profiling.rows.pairs import parse_pair
+from tests.samples.comparisons import Row, compare, row
+
+
+@pytest.mark.parametrize("modality", sorted(VARIANTS))
+def test_the_registry_gives_every_efficient_variant_an_implementation(modality: str) -> None:
+    facts = registry_facts(modality)
+    assert set(facts.like_for_like) | {facts.vanilla} == set(VARIANTS[modality])
+    for variant, implementation in facts.like_for_like.items():
+        assert implementation in VARIANTS[modality][variant].implementations
+
+
+def test_like_for_like_takes_eager_and_the_registered_implementation() -> None:
+    rows = [row("plain", "eager"), row("plain", "sdpa"), row("quick", "library")]
+    rows.append(row("quick", "fused"))
+    like, best = compare(rows)
+    assert (like.kind, best.kind) == ("like_for_like", "best_vs_best")
+    assert (list(like.vanilla_points), list(like.efficient_points)) == (["eager"], ["library"])
+    assert (len(best.vanilla_points), len(best.efficient_points)) == (2, 2)
+
+
+def test_like_for_like_needs_both_of_its_implementations() -> None:
+    kinds = [found.kind for found in compare([row("plain", "sdpa"), row("quick", "library")])]
+    assert kinds == ["best_vs_best"]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_rows_under_different_conditions_never_meet(condition: str) -> None:
+    other: Row = {condition: "vision" if condition == "modality" else "another", "input_size": 512}
+    assert compare([row("plain", "eager"), row("quick", "library", **other)]) == []
+
+
+def test_every_window_is_a_variant_of_its_own() -> None:
+    rows = [row("plain", "eager")]
+    rows += [row("wide", "masked", attention_window=window) for window in (256, 32)]
+    found = compare(rows)
+    assert [comparison.efficient.attention_window for comparison in found] == [32, 32, 256, 256]
+    assert all(len(comparison.efficient_points) == 1 for comparison in found)
+
+
+def test_vision_is_compared_by_image_side_and_text_by_tokens() -> None:
+    rows = [
+        row("plain", "eager", modality="vision", sequence_length=197, input_size=224),
+        row("quick", "library", modality="vision", sequence_length=3136, input_size=224),
+        row("plain", "eager", sequence_length=197, input_size=900),
+        row("quick", "library", sequence_length=197, input_size=1000),
+    ]
+    by_modality = {found.conditions["modality"]: found.sides("latency") for found in compare(rows)}
+    assert {modality: list(sides) for modality, sides in by_modality.items()} == {
+        "text": [197],
+        "vision": [224],
+    }
+
+
+def test_a_pair_compares_the_two_that_were_given() -> None:
+    rows = [row("plain", "sdpa"), row("quick", "library"), row("quick", "fused")]
+    pair = compare(rows, "quick:fused,quick:library")[-1]
+    assert (pair.kind, pair.vanilla, pair.efficient) == ("pair", Model("quick"), Model("quick"))
+    assert (list(pair.vanilla_points), list(pair.efficient_points)) == (["fused"], ["library"])
+
+
+def test_a_pair_of_one_variants_kernels_never_mixes_windows() -> None:
+    rows = [row("wide", "masked", attention_window=window) for window in (32, 256)]
+    rows += [row("wide", "blocked", attention_window=window) for window in (32, 64)]
+    found = compare(rows, "wide:masked,wide:blocked")
+    assert [comparison.efficient.attention_window for comparison in found] == [32]
+
+
+def test_a_pair_of_two_variants_compares_their_windows_whatever_they_are() -> None:
+    rows = [row("wide", "masked", attention_window=256)]
+    rows += [row("quick", "library", attention_window=window) for window in (32, 128)]
+    found = compare(rows, "wide:masked,quick:library")
+    windows = [(c.vanilla.attention_window, c.efficient.attention_window) for c in found]
+    assert windows == [(256, 32), (256, 128)]
+
+
+def test_somebodys_weights_are_compared_with_the_vanilla_variant_all_the_same() -> None:
+    rows = [row("plain", "eager"), row("quick", "library", checkpoint="my/weights")]
+    like, best = compare(rows)
+    assert like.vanilla == best.vanilla == Model("plain")
+    assert like.efficient == best.efficient == Model("quick", checkpoint="my/weights")
+
+
+def test_every_pair_of_weights_is_a_comparison_of_its_own() -> None:
+    rows = [row("plain", "sdpa", checkpoint=weights) for weights in (None, "a")]
+    rows += [row("quick", "library", checkpoint=weights) for weights in (None, "b", "c")]
+    found = compare(rows)
+    names = {(c.vanilla.checkpoint, c.efficient.checkpoint) for c in found}
+    assert len(found) == len(names) == 2 * 3
+
+
+@pytest.mark.parametrize("pair", ["plain,quick", "plain:sdpa", "a:b,c:d,e:f", ""])
+def test_a_malformed_pair_is_a_mistake_of_the_user(pair: str) -> None:
+    with pytest.raises(SettingsError, match="`pairs` takes"):
+        parse_pair(pair)

@@ -1,0 +1,112 @@
+"""The search for the best batch size, on hand-written rates and on a real model."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from profiling.measuring import batch_search
+from profiling.measuring.batch_search import Trial, search_batch
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+from tests.samples.points import CONDITIONS, points_of
+
+EFFORT = Effort(num_warmup_steps=1, min_samples=3, seconds_per_measurement=1.0)
+
+
+def point_up_to(max_batch_size: int) -> Point:
+    point = points_of("text", [12], [{"name": "bert", "implementations": ["sdpa"]}])[0]
+    conditions = replace(CONDITIONS, max_batch_size=max_batch_size)
+    return replace(point, num_classes=130, conditions=conditions)
+
+
+class Machine:
+    """Gives each batch size the milliseconds it was told, and memory up to a size."""
+
+    def __init__(self, step_ms: dict[int, float], fits: int = 10**6) -> None:
+        self.step_ms = step_ms
+        self.fits = fits
+        self.tried: list[tuple[int, Effort, bool]] = []
+
+    def __call__(
+        self, point: Point, batch_size: int, effort: Effort, checked: bool = False
+    ) -> Trial | None:
+        self.tried.append((batch_size, effort, checked))
+        if batch_size > self.fits:
+            return None
+        return Trial(batch_size, [self.step_ms[batch_size]] * effort.min_samples, "kernel")
+
+
+def search(monkeypatch: pytest.MonkeyPatch, machine: Machine, cap: int, ms_at_1: float) -> dict:
+    monkeypatch.setattr(batch_search, "_try_batch", machine)
+    return search_batch(point_up_to(cap), EFFORT, 1e3 / ms_at_1)
+
+
+def test_the_best_batch_is_measured_again_with_the_full_effort(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine({2: 15.0, 4: 20.0, 8: 80.0})
+    found = search(monkeypatch, machine, 8, 10.0)
+    assert found["throughput_batch_size"] == 4
+    assert found["throughput_samples_per_s"] == pytest.approx(4 / 0.020)
+    assert found["throughput_latency_ms_samples"] == [20.0] * 3
+    assert found["throughput_attention_kernel"] == "kernel"
+    assert (found["largest_batch_size"], found["largest_batch_limited_by"]) == (8, "cap")
+    assert [size for size, *_ in machine.tried] == [2, 4, 8, 4]
+    assert machine.tried[-1][1:] == (EFFORT, True)
+
+
+def test_memory_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine({2: 15.0, 4: 20.0}, fits=4)
+    found = search(monkeypatch, machine, 64, 10.0)
+    assert (found["largest_batch_size"], found["largest_batch_limited_by"]) == (4, "memory")
+
+
+def test_a_trial_that_would_take_too_long_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Three steps of 4 seconds each are more than ten seconds allow.
+    machine = Machine({1: 1000.0, 2: 2100.0, 4: 4000.0})
+    found = search(monkeypatch, machine, 64, 1000.0)
+    assert (found["largest_batch_size"], found["largest_batch_limited_by"]) == (2, "time")
+
+
+def test_a_winner_that_no_longer_fits_gives_way_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine({1: 10.0, 2: 15.0, 4: 20.0})
+
+    def forgetful(*arguments: Any, **named: Any) -> Trial | None:
+        machine.fits = 2 if len(machine.tried) == 2 else machine.fits
+        return machine(*arguments, **named)
+
+    monkeypatch.setattr(batch_search, "_try_batch", forgetful)
+    found = search_batch(point_up_to(4), EFFORT, 100.0)
+    assert found["throughput_batch_size"] == 2
+    assert found["largest_batch_size"] == 4
+
+
+def test_a_later_visit_measures_the_batch_size_that_is_known_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine({4: 20.0})
+    monkeypatch.setattr(batch_search, "_try_batch", machine)
+    found = search_batch(replace(point_up_to(8), best_batch_size=4), EFFORT, 100.0)
+    assert machine.tried == [(4, EFFORT, True)]
+    assert found["throughput_samples_per_s"] == pytest.approx(4 / 0.020)
+    assert "largest_batch_size" not in found  # the earlier visit has it
+
+
+def test_a_known_batch_size_that_no_longer_fits_is_searched_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine({1: 10.0, 2: 15.0}, fits=2)
+    monkeypatch.setattr(batch_search, "_try_batch", machine)
+    found = search_batch(replace(point_up_to(8), best_batch_size=4), EFFORT, 100.0)
+    assert (found["throughput_batch_size"], found["largest_batch_limited_by"]) == (2, "memory")
+
+
+def test_a_real_model_is_searched_with_its_path_checked() -> None:
+    found = search_batch(point_up_to(4), Effort(1, 3, 0.5), 100.0)
+    assert found["throughput_batch_size"] in (1, 2, 4)
+    assert found["largest_batch_size"] == 4
+    assert "flash" in found["throughput_attention_kernel"]
+    assert len(found["throughput_latency_ms_samples"]) >= 3

@@ -1,0 +1,185 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from lightning_modules.models.bert import BertModule
+from profiling.children.server import run_in_child
+from profiling.measuring.active_path import ActivePathCheck, AttentionKernels
+from profiling.measuring.process_limits import is_out_of_memory
+from profiling.measuring.tasks import measure_memory
+from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+from tests.samples.points import CONDITIONS, points_of
+
+
+def make_point(variant: str, implementation: str, phase: str, length: int) -> Point:
+    points = points_of("text", [length], [{"name": variant, "implementations": [implementation]}])
+    point = next(point for point in points if point.phase == phase)
+    return replace(point, num_classes=130)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+@pytest.mark.parametrize(("warm_up", "samples"), [(1, 1), (2, 3), (3, 4)])
+def test_exactly_as_many_steps_run_as_are_asked_for(phase: str, warm_up: int, samples: int) -> None:
+    point = make_point("bert", "sdpa", phase, 12)
+    calls = []
+
+    class Counting(BertModule):
+        def forward(self, **batch: Any) -> torch.Tensor:
+            calls.append(1)
+            return super().forward(**batch)
+
+    measured = run_steps(
+        Counting(num_classes=130, max_length=12),
+        point,
+        batch_of(point, 2),
+        Effort(warm_up, samples, 0),
+    )
+    assert len(measured) == samples
+    assert len(calls) == warm_up + samples
+    assert {(sample.phase, *sample.shape) for sample in measured} == {(phase, 2, 12, None)}
+
+
+def test_short_steps_are_repeated_until_the_seconds_are_over() -> None:
+    point = make_point("bert", "sdpa", "inference", 12)
+    measured = run_steps(build_point(point), point, batch_of(point, 1), Effort(1, 1, 0.2))
+    assert len(measured) > 5
+    assert sum(sample.latency_ms for sample in measured) > 100
+
+
+def test_an_output_of_another_batch_size_is_an_error() -> None:
+    class Doubling(BertModule):
+        def forward(self, **batch: Any) -> torch.Tensor:
+            return super().forward(**batch).repeat(2, 1, 1)
+
+    point = make_point("bert", "sdpa", "inference", 12)
+    batch = batch_of(point, 1)
+    module = Doubling(num_classes=130, max_length=12)
+    with pytest.raises(RuntimeError, match=r"must have shape \(1, 12, 130\), got \(2, 12, 130\)"):
+        run_steps(module, point, batch, Effort(1, 1, 0), [ActivePathCheck(point, batch)])
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_a_model_that_leaves_its_efficient_path_is_an_error(phase: str) -> None:
+    point = make_point("bigbird", "library", phase, 770)
+    batch = batch_of(point, 1)
+    module = build_point(point)
+    module.model.bert.set_attention_type("original_full")
+    with pytest.raises(RuntimeError, match="bigbird"):
+        run_steps(module, point, batch, Effort(1, 1, 0), [ActivePathCheck(point, batch)])
+
+
+@pytest.mark.parametrize(("length", "covers"), [(65, True), (66, False)])
+def test_a_window_that_covers_the_input_is_recorded(length: int, covers: bool) -> None:
+    point = make_point("local_bert", "local_blocked", "inference", length)
+    assert point.attention_window == 128
+    batch = batch_of(point, 1)
+    check = ActivePathCheck(point, batch)
+    run_steps(build_point(point), point, batch, Effort(1, 1, 0), [check])
+    assert str(check.kernel).startswith("flash_attention_for_cpu")
+    assert str(check.kernel).endswith("(the window covers all)") == covers
+
+
+def test_the_kernel_of_torchs_attention_is_seen() -> None:
+    query = torch.randn(2, 3, 17, 8)
+    with torch.no_grad(), AttentionKernels() as seen:
+        scaled_dot_product_attention(query, query, query)
+    assert seen.names() == "flash_attention_for_cpu"
+    with torch.no_grad(), AttentionKernels() as seen:
+        scaled_dot_product_attention(query, query, query, dropout_p=0.5)
+    assert seen.names() == "math"
+    with torch.no_grad(), AttentionKernels() as seen:
+        torch.softmax(query @ query.transpose(-1, -2), -1) @ query
+    assert seen.names() is None
+
+
+PRECISIONS = ["32-true", "bf16-true", "bf16-mixed", "16-true"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    ("modality", "length", "variants"),
+    [
+        ("text", 140, ["bert", "longformer", "nystromformer", "local_bert"]),
+        ("speech", 31, ["hubert", "lhubert"]),
+        ("vision", 64, ["vit", "swin"]),
+    ],
+)
+def test_every_variant_is_measured_in_every_precision(
+    server: ForkServerContext,
+    modality: str,
+    length: int,
+    variants: list[object],
+    precision: str,
+) -> None:
+    conditions = replace(CONDITIONS, precision=precision, max_batch_size=1)
+    for point in points_of(modality, [length], variants):
+        brief = replace(point, conditions=conditions, effort=Effort(1, 1, 0), metrics=("latency",))
+        outcome = run_in_child(server, "profiling.measuring.tasks:measure_speed", brief, 100)
+        assert outcome.kind == "ok", f"{point.describe()}: {outcome.message}"
+        assert outcome.value["latency_ms"] > 0
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-true"])
+def test_memory_above_the_weights_is_above_those_of_the_precision(
+    server: ForkServerContext, precision: str
+) -> None:
+    point = make_point("bert", "sdpa", "inference", 128)
+    point = replace(point, conditions=replace(CONDITIONS, precision=precision, size="small"))
+    row = run_in_child(server, "profiling.measuring.tasks:measure_memory", point, 100).value
+    bits = 32 if precision == "32-true" else 16
+    weights_mib = row["parameters"] * bits / 8 / 2**20
+    assert row["memory_above_weights_mib"] > 0
+    measured = row["peak_memory_mib"] - row["memory_above_weights_mib"]
+    assert measured == pytest.approx(weights_mib, rel=0.15)
+
+
+def test_a_system_without_peak_memory_leaves_it_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiling.measuring.tasks.supports_peak", lambda device: False)
+    assert list(measure_memory(make_point("bert", "sdpa", "inference", 12))) == []
+
+
+def test_a_stored_batch_is_cut_or_repeated_and_does_not_count_against_the_budget(
+    tmp_path: Path,
+) -> None:
+    ids = torch.arange(3 * 5).reshape(3, 5)
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    torch.save({"input_ids": ids, "attention_mask": mask}, tmp_path / "text-5.pt")
+    point = replace(make_point("bert", "sdpa", "inference", 5), batches=str(tmp_path))
+    assert torch.equal(batch_of(point, 2)["input_ids"], ids[:2])
+    assert torch.equal(batch_of(point, 5)["input_ids"], ids[[0, 1, 2, 0, 1]])
+    assert "attention_mask" not in batch_of(point, 1)  # its only sample needs no padding
+    assert "attention_mask" in batch_of(point, 2)
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), True),
+        (RuntimeError("unable to mmap 9 bytes from file <x>: Cannot allocate memory (12)"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (OSError(2, "No such file"), False),
+        (RuntimeError("shape mismatch"), False),
+    ],
+)
+def test_what_means_that_memory_ran_out(problem: Exception, expected: bool) -> None:
+    assert is_out_of_memory(problem) is expected

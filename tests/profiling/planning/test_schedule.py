@@ -1,0 +1,78 @@
+from typing import Any
+
+from profiling.planning.points import Point
+from profiling.planning.schedule import Schedule
+from tests.samples.points import points_of
+
+
+def _run(
+    schedule: Schedule, rows: list[dict[str, Any]], seconds: float = 1.0, most: int = 10**6
+) -> list[str]:
+    order = []
+    for visit in schedule.missing(rows):
+        if len(order) == most:
+            break
+        order.append(f"{visit.number} {visit.point.describe()}")
+        rows.append(_row(visit.point, visit.number, seconds))
+    return order
+
+
+def _row(point: Point, number: int, seconds: float) -> dict[str, Any]:
+    return {"key": point.key, "visit": number, "status": "ok", "seconds": seconds}
+
+
+def test_rounds_alternate_their_direction() -> None:
+    points = points_of("text", [64], ["bert"])
+    order = _run(Schedule(points, visits=2, time_budget_s=None), [])
+    assert [line[2:] for line in order[len(points) :]] == [
+        line[2:] for line in order[: len(points)]
+    ][::-1]
+
+
+def test_an_interrupted_sweep_measures_what_is_missing_once() -> None:
+    points = points_of("text", [64, 128], ["bert", "longformer"])
+    schedule = Schedule(points, visits=3, time_budget_s=None)
+    whole = _run(schedule, [])
+    rows: list[dict[str, Any]] = []
+    first = _run(schedule, rows, most=17)
+    assert first + _run(schedule, rows) == whole
+    assert len({(row["key"], row["visit"]) for row in rows}) == len(rows)
+    assert _run(schedule, rows) == []
+
+
+def test_errors_are_tried_again() -> None:
+    points = points_of("text", [64], ["bert"])
+    schedule = Schedule(points, visits=1, time_budget_s=None)
+    rows = [_row(point, 0, 1.0) for point in points]
+    rows[2]["status"] = "error"
+    assert [visit.point for visit in schedule.missing(rows)] == [points[2]]
+
+
+def test_skipped_points_are_visited_once() -> None:
+    points = points_of("text", [64], ["bert", "bigbird"])
+    skipped = sum(point.skip_reason is not None for point in points)
+    order = _run(Schedule(points, visits=3, time_budget_s=None), [])
+    assert len(order) == 3 * (len(points) - skipped) + skipped
+    assert sum("bigbird" in line for line in order) == skipped
+
+
+def test_a_time_budget_is_kept_and_the_same_command_adds_nothing() -> None:
+    points = points_of("text", [64], ["bert"])
+    schedule = Schedule(points, visits=9, time_budget_s=3.5 * len(points) + 0.5)
+    rows: list[dict[str, Any]] = []
+    assert len(_run(schedule, rows, seconds=1.0)) == 3.5 * len(points)
+    assert _run(schedule, rows) == []
+    assert schedule.seconds_left(rows) == 0.5
+
+
+def test_the_first_round_always_ends() -> None:
+    points = points_of("text", [64], ["bert"])
+    assert len(_run(Schedule(points, visits=3, time_budget_s=0.1), [])) == len(points)
+
+
+def test_time_left_is_what_the_known_rows_say() -> None:
+    points = points_of("text", [64], ["bert"])
+    schedule = Schedule(points, visits=2, time_budget_s=None)
+    assert schedule.seconds_left([]) is None
+    rows = [_row(point, 0, 2.0) for point in points]
+    assert schedule.seconds_left(rows) == 2.0 * len(points)

@@ -1,0 +1,69 @@
+from typing import Any
+
+import pytest
+
+from profiling.errors import USER_ERRORS
+from profiling.planning.settings import ModalitySettings, SweepSettings, read_variant
+
+
+def _settings(**changes: Any) -> SweepSettings:
+    modalities = {"text": ModalitySettings(variants=["bert", "longformer"], lengths=[64])}
+    return SweepSettings(**({"modalities": modalities} | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"modalities": {}}, ["`modalities`"]),
+        ({"modalities": {"smell": ModalitySettings(lengths=[3])}}, ["smell", "speech", "text"]),
+        ({"modalities": {"text": ModalitySettings(["brt"], [3])}}, ["brt", "bert", "longformer"]),
+        ({"modalities": {"text": ModalitySettings(["bert"])}}, ["`lengths`"]),
+        ({"modalities": {"text": ModalitySettings(["bert"], [])}}, ["`lengths`"]),
+        ({"modalities": {"vision": ModalitySettings(["vit"], [224])}}, ["`input_sizes`"]),
+        ({"implementations": ["fast"]}, ["fast", "eager", "sdpa"]),
+        ({"visits": 0}, ["`visits`", "0"]),
+        ({"memory_budget_gib": -1.0}, ["`memory_budget_gib`", "-1"]),
+        ({"time_budget_s": -5.0}, ["`time_budget_s`", "-5"]),
+        ({"seed": -1}, ["`seed`", "-1"]),
+        ({"precision": "16-mixed"}, ["`precision`", "16-mixed", "cuda"]),
+        ({"phases": []}, ["`phases`"]),
+        ({"pairs": ["bert against longformer"]}, ["`pairs`", "bert against"]),
+        ({"pairs": ["bert:sdpa,longformer:fast"]}, ["longformer:fast", "longformer:library"]),
+        ({"pairs": ["bert:sdpa,swin:sdpa"]}, ["one modality"]),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence(
+    changes: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(USER_ERRORS) as caught:
+        _settings(**changes)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("window", [7, 0, -2, True, 2.0, "32"])
+def test_an_impossible_window_is_refused(window: Any) -> None:
+    with pytest.raises(USER_ERRORS, match="`attention_window` must be a positive even number"):
+        read_variant("speech", {"name": "lhubert", "attention_window": window})
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"name": "bert", "attention_window": 32}, "not a setting of bert"),
+        ({"name": "bert", "wndow": 32}, "`wndow` is not a setting"),
+        ({"attention_window": 32}, "`name`"),
+        (3, "`name`"),
+        ({"name": "bert", "implementations": ["library"]}, "eager, sdpa"),
+    ],
+)
+def test_a_wrong_entry_of_variants_is_named(entry: Any, words: str) -> None:
+    with pytest.raises(USER_ERRORS, match=words):
+        read_variant("text", entry)
+
+
+def test_no_variants_means_all_of_the_modality() -> None:
+    settings = _settings(modalities={"vision": ModalitySettings(input_sizes=[64])})
+    assert [variant.name for variant in settings.variants_of("vision")] == ["vit", "swin"]

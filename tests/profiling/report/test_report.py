@@ -1,0 +1,267 @@
+import json
+import re
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from profiling.analysis.curves import METRICS, build_curves
+from profiling.analysis.length_shares import length_quantiles, share_beyond
+from profiling.report.build import build_report
+from profiling.report.chart_traces import ChartInput
+from profiling.report.charts import build_chart
+from profiling.report.page import Material, render_page
+from profiling.report.page_tables import find_noise, find_problems
+from profiling.report.palette import contender_styles, family_styles
+from tests.samples.places import ROOT
+from tests.samples.run import (
+    sample_manifest,
+    sample_report,
+    sample_rows,
+    sample_tipping_points,
+)
+
+HOSTILE = "</script><img src=x onerror=alert(1)>$\\frac"
+
+
+def small_rows() -> list[dict]:
+    return [row for row in sample_rows() if row["modality"] == "vision" and row["visit"] < 2]
+
+
+def charts_of(page: str) -> list[dict]:
+    found = re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_a_report_has_a_page_pictures_and_event_files_and_leaves_nothing_else() -> None:
+    directory = sample_report()
+    assert {path.name for path in directory.iterdir()} == {"report.html", "figures", "tensorboard"}
+    pictures = {path.name for path in (directory / "figures").iterdir()}
+    assert pictures == {
+        f"{modality}-{phase}.png"
+        for modality in ("text", "speech", "vision")
+        for phase in ("inference", "training")
+    }
+    for path in (directory / "figures").iterdir():
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_metric_that_was_not_measured_has_no_empty_charts(tmp_path: Path) -> None:
+    counts = []
+    for left_out in ((), ("throughput_samples_per_s", "throughput_tokens_per_s")):
+        rows = [row | dict.fromkeys(left_out) for row in small_rows() if row["status"] == "ok"]
+        build_report(tmp_path, rows, sample_tipping_points(rows), {})
+        counts.append(len(charts_of((tmp_path / "report.html").read_text())))
+    assert counts == [6, 4]
+
+
+def test_rebuilding_replaces_what_was_there(tmp_path: Path) -> None:
+    rows = small_rows()
+    for name in ("figures/stale.png", "tensorboard/stale/events.out.tfevents.1"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".tensorboard.partial").mkdir()  # a build that was killed
+    for _ in range(2):
+        build_report(tmp_path, rows, sample_tipping_points(rows), {})
+    runs = tmp_path / "tensorboard"
+    assert not (runs / "stale").exists()
+    assert not (tmp_path / "figures" / "stale.png").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert all(len(list(run.iterdir())) == 1 for run in runs.iterdir())
+
+
+def test_nothing_of_a_report_imports_torch(tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from tests.samples.run import sample_rows
+from profiling.report.build import build_report
+from profiling.report.table import print_tipping_points
+build_report(Path(sys.argv[1]), sample_rows()[:8], [], {})
+heavy = {'torch', 'transformers', 'lightning'} & set(sys.modules)
+assert not heavy, heavy
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    subprocess.run(command, check=True, env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)})
+
+
+def test_an_empty_run_still_gives_a_page(tmp_path: Path) -> None:
+    page = build_report(tmp_path, [], [], {}).read_text()
+    assert "No tipping points" in page
+
+
+def test_the_page_asks_for_nothing_from_outside() -> None:
+    page = (sample_report() / "report.html").read_text()
+    own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)|url\(|@import""", own)
+    assert "default-src 'none'" in own
+    assert page.count("<script>") == 2  # plotly once, and our own
+
+
+def test_the_page_says_every_answer_and_every_reason() -> None:
+    page = unescape((sample_report() / "report.html").read_text())
+    for words in (
+        "never up to 4,096",
+        "its sparse path needs 11 blocks of 64",
+        "memory budget of 4 GiB exceeded",
+        "ended with signal 9",
+        "AMD EPYC 9R14",
+        "0123456789ab",
+        "movie reviews",
+    ):
+        assert words in page
+
+
+def test_names_from_rows_cannot_become_markup(tmp_path: Path) -> None:
+    rows = [dict(row) for row in small_rows()]
+    for row in rows:
+        if row["variant"] == "swin":
+            row |= {"variant": HOSTILE, "device_name": HOSTILE}
+    rows[0] |= {"status": "error", "error": HOSTILE}
+    tipping_points = [row | {"efficient": HOSTILE} for row in sample_tipping_points(small_rows())]
+    page = build_report(tmp_path, rows, tipping_points, {HOSTILE: HOSTILE}).read_text()
+    assert "<img" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    for chart in charts_of(page):
+        assert not any("<img" in trace.get("name", "") for trace in chart["data"])
+
+
+def test_charts_show_curves_out_of_memory_tipping_points_and_real_lengths() -> None:
+    charts = charts_of((sample_report() / "report.html").read_text())
+    assert len(charts) == 18  # three modalities, three metrics, two phases
+    latency = charts[1]["data"]  # text, latency, training
+    curves = {trace["meta"]["contender"]: trace for trace in latency if "error_y" in trace}
+    assert curves["bert eager"]["x"] == [128, 256, 512, 1024, 2048]
+    assert curves["bigbird library"]["x"] == [1024, 2048, 4096]
+    assert all(value > 0 for value in curves["bert sdpa"]["error_y"]["array"])
+    (oom,) = [trace for trace in latency if trace.get("marker", {}).get("symbol") == "x"]
+    assert (oom["meta"]["contender"], oom["x"]) == ("bert eager", [4096])
+    assert oom["y"][0] > max(max(trace["y"]) for trace in curves.values())
+    lines = [trace for trace in latency if "error_x" in trace]
+    assert {trace["meta"]["family"] for trace in lines} >= {"longformer w512", "local_bert w128"}
+    (lengths,) = [trace for trace in latency if "distribution" in trace.get("meta", {})]
+    assert sum(lengths["y"]) == pytest.approx(1, abs=0.02)
+
+
+def test_a_length_that_only_one_side_can_do_is_marked_without_a_ratio() -> None:
+    charts = charts_of((sample_report() / "report.html").read_text())
+    marks = [
+        trace
+        for trace in charts[1]["data"]
+        if trace.get("yaxis") == "y2" and trace["mode"] == "markers"
+    ]
+    assert marks
+    assert all(trace["x"] == [4096] for trace in marks)
+    assert all(trace["customdata"] == [["win", "bert runs out of memory"]] for trace in marks)
+
+
+def test_a_point_is_the_median_of_its_visits_with_their_whole_spread() -> None:
+    rows = [row for row in sample_rows() if row["variant"] == "vit" and row["input_size"] == 224]
+    curve = next(curve for curve in build_curves(rows) if curve.contender.label == "vit sdpa")
+    values = sorted(
+        row["latency_ms"]
+        for row in rows
+        if (row["implementation"], row["phase"]) == ("sdpa", curve.phase)
+    )
+    spread = curve.points[0].values["latency_ms"]
+    assert (spread.low, spread.median, spread.high) == tuple(values)
+    assert curve.points[0].length == 224
+
+
+def test_a_single_visit_shows_its_own_percentiles_and_no_noise_between_visits() -> None:
+    rows = [row for row in small_rows() if row["visit"] == 0]
+    curves = build_curves(rows)
+    spread = curves[0].points[0].values["latency_ms"]
+    assert spread.low == pytest.approx(spread.median * 0.97)
+    assert find_noise(curves) == []
+    assert "the noise between visits is unknown" in render_page(Material(rows, curves, [], {}))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"),
+    [
+        (["ok", "ok", "oom"], "ok"),
+        (["ok", "oom"], "oom"),
+        (["ok", "error"], "ok"),
+        (["error", "error"], "error"),
+        (["skipped"], "skipped"),
+    ],
+)
+def test_visits_that_ended_differently_give_one_status(statuses: list[str], status: str) -> None:
+    row = next(row for row in small_rows() if row["status"] == "ok")
+    failed = dict.fromkeys(METRICS)
+    rows = [row | ({} if name == "ok" else failed) | {"status": name} for name in statuses]
+    (curve,) = build_curves(rows)
+    assert curve.points[0].status == status
+    assert bool(curve.points[0].values) == ("ok" in statuses)
+
+
+def test_a_point_keeps_what_it_has_when_another_metric_ran_out_of_memory() -> None:
+    row = next(row for row in small_rows() if row["status"] == "ok")
+    (curve,) = build_curves([row | {"status": "oom", "peak_memory_mib": None}])
+    assert curve.measured("latency_ms") == list(curve.points)
+    assert curve.out_of_memory("latency_ms") == []
+    assert curve.out_of_memory("peak_memory_mib") == list(curve.points)
+
+
+def test_rows_under_an_older_key_do_not_count() -> None:
+    row = next(row for row in small_rows() if row["status"] == "ok")
+    old = row | {"key": "old", "latency_ms": row["latency_ms"] * 9}
+    (curve,) = build_curves([old, row])
+    assert curve.points[0].values["latency_ms"].num_visits == 1
+
+
+@pytest.mark.parametrize("condition", ["size", "precision", "device_name", "threads", "dropout"])
+def test_different_settings_never_share_a_curve(condition: str) -> None:
+    row = next(row for row in small_rows() if row["status"] == "ok")
+    curves = build_curves([row, row | {condition: "other"}])
+    first, second = (curve.setting for curve in curves)
+    assert first != second
+    assert "other" in second.describe([first, second])
+
+
+def test_a_variant_has_one_colour_and_its_implementations_have_strokes() -> None:
+    curves = build_curves(sample_rows())
+    styles = contender_styles(curves, {"bert", "hubert", "vit"})
+    by_label = {contender.label: style for contender, style in styles.items()}
+    library, fixed = by_label["longformer w512 library"], by_label["longformer w512 mask_fixed"]
+    assert library.colour == fixed.colour
+    assert (library.dash, library.symbol) != (fixed.dash, fixed.symbol)
+    text = {
+        style.colour
+        for contender, style in styles.items()
+        if contender.variant in {"bert", "longformer", "nystromformer", "bigbird", "local_bert"}
+    }
+    assert len(text) == 5
+
+
+def test_points_without_a_number_are_gathered_by_reason() -> None:
+    problems = find_problems(sample_rows())
+    (skipped,) = [p for p in problems if p.status == "skipped" and p.phase == "inference"]
+    assert (skipped.name, skipped.lengths) == ("bigbird library", "128, 256, 512")
+    assert {problem.status for problem in problems} == {"skipped", "oom", "error"}
+
+
+def test_the_share_beyond_a_length_counts_samples_at_least_that_long() -> None:
+    distribution = {"values": [10, 20, 40], "counts": [5, 3, 2]}
+    assert [share_beyond(distribution, length) for length in (1, 20, 21, 41)] == [1, 0.5, 0.2, 0]
+    assert length_quantiles(distribution, (0.5, 0.8, 1)) == [10, 20, 40]
+
+
+def test_a_chart_needs_neither_tipping_points_nor_values() -> None:
+    broken = {"status": "error", "error": "broken", **dict.fromkeys(METRICS)}
+    curves = build_curves([row | broken for row in small_rows()])
+    curves = [curve for curve in curves if curve.phase == "inference"]
+    styles, families = contender_styles(curves, set()), family_styles(curves, set())
+    metric = "latency_ms"
+    chart = build_chart(ChartInput("vision", "latency", metric, curves, [], [], styles, families))
+    assert chart["data"] == []
+    assert json.dumps(chart, allow_nan=False)
+
+
+def test_numbers_that_cannot_be_drawn_are_left_out() -> None:
+    rows = [row | {"latency_ms": float("nan")} for row in small_rows()]
+    page = render_page(Material(rows, build_curves(rows), [], sample_manifest()))
+    assert "NaN" not in json.dumps(charts_of(page))

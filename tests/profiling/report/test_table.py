@@ -1,0 +1,130 @@
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from profiling.report.table import (
+    VERDICTS,
+    build_sections,
+    describe_comparison,
+    describe_verdict,
+    print_tipping_points,
+    tipping_points_as_markdown,
+    tipping_points_as_text,
+)
+from tests.samples.run import sample_tipping_points
+
+CROSSES = {
+    "modality": "text",
+    "phase": "inference",
+    "metric": "latency",
+    "vanilla": "bert",
+    "vanilla_implementation": "eager",
+    "efficient": "longformer",
+    "efficient_implementation": "library",
+    "attention_window": 512,
+    "comparison": "like_for_like",
+    "verdict": "crosses",
+    "tipping_point": 1240.4,
+    "ci_low": 1100.0,
+    "ci_high": 1400.0,
+    "longest_measured": 4096,
+    "interval_from": "visits",
+    "lengths": [{"length": 128, "outcome": "win"}, {"length": 256, "outcome": "lose"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "1,240 [1,100-1,400]"),
+        ({"interval_from": "blocks"}, "1,240 [1,100-1,400]*"),
+        ({"interval_from": None}, "1,240"),
+        ({"ci_low": None}, "1,240"),
+        ({"verdict": "several"}, "1,240 [1,100-1,400] last of several"),
+        ({"verdict": "always", "tipping_point": 128}, "always (from 128)"),
+        ({"verdict": "never_in_range", "tipping_point": None}, "never up to 4,096"),
+        ({"verdict": "undecided", "tipping_point": None}, "undecided"),
+        ({"verdict": "wins_only_below", "tipping_point": None}, "only below 256"),
+        ({"verdict": "wins_only_below", "lengths": []}, "only below"),
+    ],
+)
+def test_a_verdict_is_said_in_a_few_words(changes: dict, words: str) -> None:
+    assert describe_verdict(CROSSES | changes).text == words
+
+
+def test_every_verdict_is_explained() -> None:
+    verdicts = {"crosses", "several", "always", "never_in_range", "undecided", "wins_only_below"}
+    assert set(VERDICTS) == verdicts
+
+
+def test_a_pair_names_both_sides_and_the_best_ones_stay_unnamed() -> None:
+    assert describe_comparison(CROSSES) == "library vs eager"
+    assert describe_comparison(CROSSES | {"comparison": "pair"}) == "library vs bert eager"
+    best = CROSSES | {"comparison": "best_vs_best", "efficient_implementation": "library/mask"}
+    assert describe_comparison(best) == "best vs best"
+
+
+def test_comparisons_that_agree_in_every_metric_share_a_line() -> None:
+    other = CROSSES | {"comparison": "best_vs_best"}
+    (line,) = build_sections([CROSSES, other])[0].lines
+    assert line.comparisons == ("library vs eager", "best vs best")
+    assert [cell.text for cell in line.cells][1:] == ["not measured", "not measured"]
+    # On the terminal each has its answers: a blank would look like nothing measured.
+    shown = tipping_points_as_text([CROSSES, other]).splitlines()
+    assert sum("not measured" in line for line in shown) == 2
+    two = build_sections([CROSSES, other | {"verdict": "undecided"}])[0].lines
+    assert len(two) == 2
+
+
+def test_sections_are_told_apart_by_setting_only_where_settings_differ() -> None:
+    (alone,) = build_sections([CROSSES | {"size": "base", "precision": "32"}])
+    assert alone.title == "text, inference: from how many tokens on it beats bert"
+    both = build_sections(
+        [CROSSES | {"size": size, "precision": "32"} for size in ("base", "tiny")]
+    )
+    assert [section.setting for section in both] == ["base", "tiny"]
+
+
+def test_the_table_fits_100_columns_with_every_answer_on_one_line() -> None:
+    text = tipping_points_as_text(sample_tipping_points())
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "text, inference: from how many tokens on it beats bert" in lines
+    assert any("local_masked vs eager" in line and "never up to 4,096" in line for line in lines)
+    assert sum("best vs best  " in line for line in lines) == 12  # six variants, two phases
+
+
+def test_the_note_about_single_visits_appears_only_when_it_is_needed() -> None:
+    assert "single visit" not in tipping_points_as_text([CROSSES])
+    for where in ("blocks", "resolution"):
+        assert "single visit" in tipping_points_as_text([CROSSES | {"interval_from": where}])
+
+
+@pytest.mark.parametrize("verdict", ["crosses", "always", "never_in_range", "wins_only_below"])
+def test_every_verdict_from_a_single_visit_is_marked(verdict: str) -> None:
+    row = CROSSES | {"verdict": verdict, "interval_from": "blocks"}
+    assert describe_verdict(row).text.endswith("*")
+
+
+def test_weights_are_named_where_there_are_some() -> None:
+    text = tipping_points_as_text([CROSSES | {"checkpoint": "my/model-a"}, CROSSES])
+    assert "(model-a)" in text
+    both = CROSSES | {"vanilla_checkpoint": "my/plain-b"}
+    assert "of bert (plain-b)" in tipping_points_as_text([both])
+
+
+def test_no_tipping_points_is_said() -> None:
+    output = io.StringIO()
+    print_tipping_points([], Console(file=output))
+    assert output.getvalue().startswith("No tipping points")
+
+
+@given(st.text(alphabet="ab|[]*_<>`\\$/", min_size=1, max_size=12))
+def test_names_never_break_the_tables(name: str) -> None:
+    row = CROSSES | {"efficient": name, "attention_window": None}
+    assert name in tipping_points_as_text([row])
+    line = tipping_points_as_markdown([row]).splitlines()[4]
+    assert line.replace("\\|", "").replace("\\\\", "").count("|") == 6

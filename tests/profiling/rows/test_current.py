@@ -1,0 +1,29 @@
+"""Which rows still count when data, seed or libraries have changed."""
+
+import pytest
+
+from profiling.rows.current import STATE, current_rows
+
+OLD = {"modality": "text", "fingerprint": "x", "seed": 0, "versions": "torch 1"}
+
+
+@pytest.mark.parametrize("changed", STATE)
+def test_rows_of_an_older_state_do_not_count(changed: str) -> None:
+    new = OLD | {changed: "new"}
+    assert current_rows([OLD, OLD, new], {}) == [new]
+
+
+def test_the_manifest_says_which_state_is_current_when_an_older_one_came_back() -> None:
+    new = OLD | {"fingerprint": "y"}
+    manifest = {"states": {"text": ["x", 0, "torch 1"]}}
+    assert current_rows([OLD, new], manifest) == [OLD]
+
+
+def test_modalities_have_states_of_their_own() -> None:
+    speech = OLD | {"modality": "speech", "fingerprint": "z"}
+    assert current_rows([OLD, speech], {}) == [OLD, speech]
+
+
+def test_rows_measured_in_one_state_are_merged_whatever_else_differs() -> None:
+    longer = OLD | {"sequence_length": 9, "key": "k"}
+    assert current_rows([OLD, longer], {}) == [OLD, longer]

@@ -1,0 +1,56 @@
+"""Settings of data blocks on the command line."""
+
+import pytest
+
+from profiling.cli import parse
+from profiling.commands.data_settings import set_in_block, split_data_settings
+from profiling.errors import SettingsError
+
+SWEEP = "configs/profile/quickstart.yaml"
+LENGTHS = "configs/profile/lengths_text.yaml"
+
+
+def test_they_are_taken_out_and_read_as_yaml() -> None:
+    line = ["lengths", "--data.source=a b", "--out", "x", "--data.init_args.batch_size", "3"]
+    line += ["--modalities.text.data.max_length", "null"]
+    others, taken = split_data_settings(line)
+    assert others == ["lengths", "--out", "x"]
+    assert taken == [(None, "source", "a b"), (None, "batch_size", 3), ("text", "max_length", None)]
+
+
+def test_one_without_a_value_is_named() -> None:
+    with pytest.raises(SettingsError, match="`data.source` must be given a value"):
+        split_data_settings(["--data.source"])
+
+
+def test_a_block_keeps_what_is_not_set_anew() -> None:
+    block = {"class_path": "a.B", "init_args": {"x": 1, "y": 2}}
+    assert set_in_block(block, "y", 3) == {"class_path": "a.B", "init_args": {"x": 1, "y": 3}}
+    assert set_in_block(None, "class_path", "a.C") == {"class_path": "a.C"}
+    assert block["init_args"] == {"x": 1, "y": 2}
+
+
+def test_a_setting_goes_over_that_of_the_file() -> None:
+    block = parse(["lengths", "--config", LENGTHS, "--data.source", "mine.csv"]).lengths.data
+    assert block["init_args"]["source"] == "mine.csv"
+    assert block["init_args"]["tokenizer"] == "google-bert/bert-base-uncased"
+
+
+def test_a_modality_of_a_sweep_can_be_given_data() -> None:
+    given = ["--modalities.speech.data.class_path", "a.B", "--modalities.speech.data.source", "s"]
+    settings = parse(["sweep", "--config", SWEEP, *given]).sweep
+    expected = {"class_path": "a.B", "init_args": {"source": "s"}}
+    assert settings.modalities["speech"]["data"] == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["sweep", "--config", SWEEP, "--data.source", "x"],
+        ["sweep", "--config", SWEEP, "--modalities.smell.data.source", "x"],
+        ["report", "runs/x", "--data.source", "x"],
+    ],
+)
+def test_without_a_block_to_set_it_in_it_is_refused(line: list[str]) -> None:
+    with pytest.raises(SettingsError, match="has no `data` to set `source` of"):
+        parse(line)

@@ -1,0 +1,68 @@
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+import pytest
+import torch
+
+from profiling.children.server import run_in_child
+from profiling.instruments.memory import PeakMemory, check_peak, return_freed_pages
+
+MIB = 2**20
+
+
+def in_child(server: ForkServerContext, work: Callable[..., Any], task: Any = None) -> Any:
+    """Run like a measurement: other tests leave threads behind, whose counts of pages lag."""
+    outcome = run_in_child(server, f"{__name__}:{work.__name__}", task, 100)
+    assert outcome.kind == "ok", outcome
+    return outcome.value
+
+
+def measure_a_tensor(size_mib: int) -> None:
+    return_freed_pages()
+    check_peak(size_mib)
+
+
+@pytest.mark.parametrize("size_mib", [24, 80])
+def test_a_tensor_of_known_size_is_measured(server: ForkServerContext, size_mib: int) -> None:
+    in_child(server, measure_a_tensor, size_mib)
+
+
+def measure_what_was_freed() -> tuple[float, float, float]:
+    return_freed_pages()
+    memory = PeakMemory("cpu")
+    weights = torch.ones(20 * MIB // 4)
+    memory.loaded()
+    memory.reset()
+    torch.ones(40 * MIB // 4)
+    highest = memory.read()
+    memory.reset()
+    assert len(weights)
+    return memory.weights_mib, highest, memory.read()
+
+
+def test_the_peak_counts_what_was_freed_again_and_weights(server: ForkServerContext) -> None:
+    weights, highest, after = in_child(server, measure_what_was_freed)
+    assert weights == pytest.approx(20, abs=1)
+    assert highest == pytest.approx(60, abs=2)
+    assert after == pytest.approx(20, abs=2)
+
+
+def measure_a_loaded_model() -> float:
+    return_freed_pages()
+    module = torch.nn.Linear(1024, 3 * 1024)
+    memory = PeakMemory.of_loaded(module)
+    memory.reset()
+    return memory.read()
+
+
+def test_a_model_that_is_already_there_counts_with_its_parameters(
+    server: ForkServerContext,
+) -> None:
+    assert in_child(server, measure_a_loaded_model) == pytest.approx(12, abs=2)
+
+
+def test_a_system_whose_peak_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiling.instruments.memory.peak_mib", lambda: 1e6)
+    with pytest.raises(RuntimeError, match="cannot be believed"):
+        check_peak(16)

@@ -1,0 +1,26 @@
+"""Points for tests that need some."""
+
+from profiling.planning.points import Conditions, DataFacts, Point, make_points
+from profiling.planning.settings import ModalitySettings, SweepSettings
+
+CONDITIONS = Conditions(
+    size="tiny",
+    precision="32-true",
+    device="cpu",
+    device_name="a processor",
+    threads=2,
+    dropout="none",
+    memory_budget_gib=4.0,
+    max_batch_size=8,
+    seed=0,
+)
+
+
+def points_of(modality: str, lengths: list[int], variants: list[object]) -> list[Point]:
+    chosen = ModalitySettings(variants=variants)
+    if modality == "vision":
+        chosen.input_sizes = lengths
+    else:
+        chosen.lengths = lengths
+    settings = SweepSettings(modalities={modality: chosen})
+    return make_points(settings, CONDITIONS, {modality: DataFacts("synthetic", lengths, 10)})
