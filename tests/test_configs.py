@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from lightning_modules.variants import VARIANTS
-from profiling.cli import build_parser, read_settings
+from profiling.cli import build_parser
+from profiling.commands.sweep import read_settings
 from profiling.planning.points import make_points, synthetic_facts
 from tests.samples.places import ROOT
 from tests.samples.points import CONDITIONS

@@ -10,7 +10,7 @@ from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import frames_for_samples, samples_for_frames
 from datamodules.modalities.speech import SpeechData, label_frames
 from datamodules.recordings.decoding import decode
-from datamodules.recordings.listing import resampled_length
+from datamodules.recordings.headers import resampled_length
 from datamodules.recordings.recording import Recording
 from tests.samples.places import SHARED_DATA
 
