@@ -7,7 +7,8 @@ import torch
 from lightning import LightningDataModule
 from torch import Tensor
 
-from datamodules.lengths import UNITS, LengthDistribution
+from datamodules.lengths import LengthDistribution
+from datamodules.modality import MODALITIES
 
 Batch = dict[str, Tensor]
 """Tensors by the names transformers uses.
@@ -36,7 +37,7 @@ class ModalityData(LightningDataModule, ABC):
     @property
     def unit(self) -> str:
         """Unit of a length: `tokens`, `frames` or `pixels` per side."""
-        return UNITS[self.modality]
+        return MODALITIES[self.modality].unit
 
     @abstractmethod
     def lengths(self) -> LengthDistribution:

@@ -9,9 +9,8 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-from datamodules.errors import DataError, validate_choice
-
-UNITS = {"text": "tokens", "speech": "frames", "vision": "pixels"}
+from datamodules.errors import DataError
+from datamodules.modality import find_modality
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,9 @@ class LengthDistribution:
     source: str
 
     def __post_init__(self) -> None:
-        validate_choice("modality", self.modality, tuple(UNITS))
-        if self.unit != UNITS[self.modality]:
-            raise DataError(
-                f"`unit` of {self.modality} must be {UNITS[self.modality]}, got {self.unit!r}"
-            )
+        unit = find_modality(self.modality).unit
+        if self.unit != unit:
+            raise DataError(f"`unit` of {self.modality} must be {unit}, got {self.unit!r}")
         _validate_numbers("values", self.values)
         _validate_numbers("counts", self.counts)
         if len(self.values) != len(self.counts):
@@ -80,12 +77,12 @@ class LengthDistribution:
         cls, lengths: Iterable[int], name: str, modality: str, source: str
     ) -> "LengthDistribution":
         """Count the lengths of single samples."""
-        validate_choice("modality", modality, tuple(UNITS))
+        unit = find_modality(modality).unit
         counted = sorted(Counter(int(length) for length in lengths).items())
         if not counted:
             raise DataError(f"`source` {source} holds no samples")
         values, counts = zip(*counted, strict=True)
-        return cls(name, modality, UNITS[modality], values, counts, source)
+        return cls(name, modality, unit, values, counts, source)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields of `lengths.json`."""

@@ -27,8 +27,10 @@ class Variant:
     """The implementation compared with the vanilla one's `eager`."""
     default: str
     """The implementation when none is given."""
-    vanilla: bool = False
-    """Whether it is the baseline of its modality."""
+    is_vanilla: bool = False
+    """Whether others are compared with it."""
+    vanilla: str | None = None
+    """The variant that it is compared with; None takes the first vanilla one of its modality."""
     takes_window: bool = False
     """Whether `attention_window` is a setting of it."""
     default_window: int | None = None
@@ -46,7 +48,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
-            vanilla=True,
+            is_vanilla=True,
         ),
         "longformer": Variant(
             path="lightning_modules.models.longformer:LongformerModule",
@@ -87,7 +89,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
-            vanilla=True,
+            is_vanilla=True,
         ),
         "lhubert": Variant(
             path="lightning_modules.models.lhubert:LHubertModule",
@@ -104,7 +106,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
-            vanilla=True,
+            is_vanilla=True,
             minimum_length=32,
             length_reason="image sides are multiples of 32 pixels",
         ),
@@ -120,9 +122,11 @@ VARIANTS: dict[str, dict[str, Variant]] = {
 }
 
 
-def vanilla_of(modality: str) -> str:
-    """Name the vanilla variant of a modality."""
-    return next(name for name, variant in _variants_of(modality).items() if variant.vanilla)
+def vanilla_of(modality: str, variant: str | None = None) -> str:
+    """Name the variant that one is compared with, or the usual one of a modality."""
+    chosen = find_variant(modality, variant).vanilla if variant else None
+    variants = _variants_of(modality)
+    return chosen or next(name for name in variants if variants[name].is_vanilla)
 
 
 def find_variant(modality: str, variant: str) -> Variant:

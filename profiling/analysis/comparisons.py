@@ -27,11 +27,16 @@ CONDITIONS = (
 
 
 @dataclass(frozen=True)
-class ModalityFacts:
-    """What the registry says: the vanilla variant, and what each other one is compared by."""
+class Opponent:
+    """What an efficient variant is compared with.
+
+    Args:
+        vanilla: The variant.
+        like_for_like: The efficient one's implementation that meets the vanilla one's `eager`.
+    """
 
     vanilla: str
-    like_for_like: Mapping[str, str]
+    like_for_like: str
 
 
 @dataclass(frozen=True)
@@ -65,20 +70,23 @@ class Comparison:
 Kernels = Mapping[Contender, Points]
 
 
-def registry_facts(modality: str) -> ModalityFacts:
+Opponents = Mapping[str, Opponent]
+"""By the name of an efficient variant."""
+
+
+def registered_opponents(modality: str) -> Opponents:
     """Return what `VARIANTS` says of a modality."""
-    others = {
-        name: variant.like_for_like
+    return {
+        name: Opponent(vanilla_of(modality, name), variant.like_for_like)
         for name, variant in VARIANTS[modality].items()
-        if not variant.vanilla
+        if not variant.is_vanilla
     }
-    return ModalityFacts(vanilla_of(modality), others)
 
 
 def find_comparisons(
     rows: Iterable[Row],
     pairs: Iterable[str] = (),
-    facts: Callable[[str], ModalityFacts] = registry_facts,
+    opponents: Callable[[str], Opponents] = registered_opponents,
 ) -> list[Comparison]:
     """Return every comparison that the rows allow, in an order of its own."""
     parsed = [parse_pair(pair) for pair in pairs]
@@ -87,7 +95,7 @@ def find_comparisons(
     for identity in sorted(groups, key=_order):
         conditions = dict(zip(CONDITIONS, identity, strict=True))
         kernels = groups[identity]
-        found += _with_vanilla(conditions, kernels, facts(conditions["modality"]))
+        found += _with_vanilla(conditions, kernels, opponents(conditions["modality"]))
         for vanilla, efficient in parsed:
             found += _given_pair(conditions, kernels, vanilla, efficient)
     return found
@@ -112,17 +120,16 @@ def _group(rows: Iterable[Row]) -> dict[tuple[Any, ...], dict[Contender, Points]
 
 
 def _with_vanilla(
-    conditions: Mapping[str, Any], kernels: Kernels, facts: ModalityFacts
+    conditions: Mapping[str, Any], kernels: Kernels, opponents: Opponents
 ) -> Iterator[Comparison]:
     models = _models(kernels)
     for efficient in models:
-        if efficient.variant == facts.vanilla:
-            continue
+        opponent = opponents.get(efficient.variant)
         for vanilla in models:
-            if vanilla.variant != facts.vanilla:
+            if opponent is None or vanilla.variant != opponent.vanilla:
                 continue
             theirs, ours = _select(kernels, vanilla), _select(kernels, efficient)
-            alike = facts.like_for_like.get(efficient.variant, "")
+            alike = opponent.like_for_like
             if "eager" in theirs and alike in ours:
                 sides = ({"eager": theirs["eager"]}, {alike: ours[alike]})
                 yield Comparison("like_for_like", conditions, vanilla, efficient, *sides)

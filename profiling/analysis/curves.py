@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from statistics import median
 
+from datamodules.modality import MODALITIES
 from profiling.rows.columns import Row
 
-MODALITIES = ("text", "speech", "vision")
 PHASES = ("inference", "training")
 # What the ratio of a tipping point row's lengths is a ratio of: a cost, so below 1 is better.
 COSTS = {"latency": "time", "throughput": "time per sample", "memory": "memory"}
-UNITS = {"text": "tokens", "speech": "frames", "vision": "pixels per side"}
 # The columns that are curves, with their units as a reader wants them.
 METRICS = {
     "latency_ms": "ms",
@@ -171,7 +170,14 @@ def family_of(variant: str, attention_window: int | None, checkpoint: str | None
 
 def axis_of(modality: str) -> str:
     """Return the column on which the variants of a modality are compared."""
-    return "input_size" if modality == "vision" else "sequence_length"
+    known = MODALITIES.get(modality)
+    return known.axis if known else "sequence_length"
+
+
+def axis_unit(modality: str) -> str:
+    """Return the unit of that axis in the words of a chart."""
+    known = MODALITIES.get(modality)
+    return known.axis_unit if known else ""
 
 
 def safe_name(text: str) -> str:
@@ -197,7 +203,7 @@ def build_curves(rows: Iterable[Row]) -> list[Curve]:
 
 def rank(word: str) -> int:
     """Return the place of a modality or phase in every listing; unknown words come last."""
-    known = MODALITIES + PHASES
+    known = (*MODALITIES, *PHASES)
     return known.index(word) if word in known else len(known)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from profiling.analysis.comparisons import (
     Comparison,
-    ModalityFacts,
+    Opponents,
     find_comparisons,
-    registry_facts,
+    registered_opponents,
 )
 from profiling.analysis.curves import JUDGED, axis_of
 from profiling.analysis.duels import Duel, Judged, find_duels, judge
@@ -62,7 +62,7 @@ FIELDS = (
 def find_tipping_points(
     rows: Iterable[Row],
     pairs: Iterable[str] = (),
-    facts: Callable[[str], ModalityFacts] = registry_facts,
+    opponents: Callable[[str], Opponents] = registered_opponents,
 ) -> list[dict[str, Any]]:
     """Return one row of `tipping_points.json` per comparison and metric with a common length.
 
@@ -74,12 +74,12 @@ def find_tipping_points(
         rows: Measurement rows, in any order but for the keys: where a point was measured under
             several keys (another effort, say), the last row's key counts.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed", vanilla first.
-        facts: What the registry says of a modality.
+        opponents: What each efficient variant of a modality is compared with.
 
     Raises:
         SettingsError: A pair has another form.
     """
-    comparisons = find_comparisons(rows, pairs, facts)
+    comparisons = find_comparisons(rows, pairs, opponents)
     found = (_tipping_point(comparison, metric) for comparison in comparisons for metric in JUDGED)
     return [row for row in found if row is not None]
 

@@ -4,6 +4,7 @@ import mmap
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from transformers import AutoConfig
 
 from datamodules.base import ModalityData
-from datamodules.modalities.synthetic import SyntheticSpeech, SyntheticText, SyntheticVision
+from datamodules.modality import MODALITIES
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
 from profiling.instruments.callback import ProfilingCallback
@@ -111,15 +112,14 @@ def batch_of(point: Point, batch_size: int) -> Batch:
 
 
 def _synthetic(point: Point) -> ModalityData:
-    makers: dict[str, Callable[..., ModalityData]] = {
-        "text": SyntheticText,
-        "speech": SyntheticSpeech,
-        "vision": SyntheticVision,
-    }
+    modality = MODALITIES[point.modality]
     num_classes = point.num_classes
-    if point.modality == "text" and point.checkpoint is not None:
-        num_classes = AutoConfig.from_pretrained(point.checkpoint).vocab_size
-    return makers[point.modality](num_classes=num_classes)
+    if modality.classes_field and point.checkpoint is not None:
+        config = AutoConfig.from_pretrained(point.checkpoint)
+        num_classes = getattr(config, modality.classes_field)
+    module, name = modality.synthetic.split(":")
+    data: ModalityData = getattr(import_module(module), name)(num_classes=num_classes)
+    return data
 
 
 class _Repeated(IterableDataset[Batch]):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 
-from datamodules.geometry import round_up_side
+from datamodules.modality import MODALITIES
 from lightning_modules.kernel_limits import KernelUse, limit_of
 from lightning_modules.variants import Variant, find_variant
 from profiling.errors import SettingsError
@@ -15,9 +15,6 @@ from profiling.planning.settings import SweepSettings, VariantSettings
 from profiling.rows.machine import library_versions
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
-# Widths of the text head: the published vocabulary where there are layers enough beside it; the
-# head is the same for all variants, and of two layers it would hide what differs.
-VOCABULARY = {"base": 30522, "wide": 4096, "small": 30522, "tiny": 1024}
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def make_points(
         _check_lengths(settings, modality, lengths)
         make = partial(_make_point, settings, conditions, facts)
         for length in lengths:
-            max_length = lengths[-1] if modality == "text" else length
+            max_length = lengths[-1] if MODALITIES[modality].has_position_table else length
             for phase in settings.phases:
                 for kernel in _kernels(settings, modality):
                     points.append(make((modality, phase), kernel, (length, max_length)))
@@ -130,8 +127,7 @@ def shard_of(points: list[Point], part: int, parts: int) -> list[Point]:
 
 def axis_values(modality: str, lengths: list[int]) -> list[int]:
     """Return sorted lengths without repetition; image sides rounded up to a multiple of 32."""
-    rounded = (round_up_side(value) if modality == "vision" else value for value in lengths)
-    return sorted(set(rounded))
+    return sorted(set(map(MODALITIES[modality].round_length, lengths)))
 
 
 def _kernels(settings: SweepSettings, modality: str) -> Iterator[tuple[VariantSettings, str]]:
@@ -204,7 +200,7 @@ def _check_lengths(settings: SweepSettings, modality: str, lengths: list[int]) -
     chosen = [find_variant(modality, variant.name) for variant in settings.variants_of(modality)]
     shortest = min(variant.minimum_length for variant in chosen)
     if lengths[0] < shortest:
-        setting = "input_sizes" if modality == "vision" else "lengths"
+        setting = MODALITIES[modality].lengths_setting
         raise SettingsError(
             f"`{setting}` of {modality} must be at least {shortest} for the variants chosen, "
             f"got {lengths[0]}"
@@ -213,7 +209,7 @@ def _check_lengths(settings: SweepSettings, modality: str, lengths: list[int]) -
 
 def synthetic_facts(settings: SweepSettings, modality: str) -> DataFacts:
     """Return the facts of a modality whose batches are made on the spot."""
-    chosen = settings.modalities[modality]
-    lengths = chosen.input_sizes if modality == "vision" else chosen.lengths
-    num_classes = {"text": VOCABULARY[settings.size], "speech": 100, "vision": 10}[modality]
+    facts = MODALITIES[modality]
+    lengths = settings.modalities[modality].axis_values(modality)
+    num_classes = facts.num_classes_of_size.get(settings.size, facts.num_classes)
     return DataFacts("synthetic", list(lengths or ()), num_classes)

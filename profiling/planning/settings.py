@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from datamodules.modality import MODALITIES
 from lightning_modules.sizes import SIZES
 from lightning_modules.variants import VARIANTS, find_variant
 from profiling.errors import SettingsError
@@ -59,6 +60,11 @@ class ModalitySettings:
     lengths: list[int] | None = None
     input_sizes: list[int] | None = None
     data: dict[str, Any] | None = None
+
+    def axis_values(self, modality: str) -> list[int] | None:
+        """Return what was given of the modality's axis; None where the data decide."""
+        values: list[int] | None = getattr(self, MODALITIES[modality].lengths_setting)
+        return values
 
 
 @dataclass
@@ -183,12 +189,11 @@ def _check_modality(modality: str, settings: ModalitySettings) -> None:
         raise SettingsError(
             f"`modalities` has no {modality!r}; choose one of: {', '.join(sorted(VARIANTS))}"
         )
-    right, wrong = (
-        ("input_sizes", "lengths") if modality == "vision" else ("lengths", "input_sizes")
-    )
-    if getattr(settings, wrong) is not None:
-        raise SettingsError(f"`{wrong}` is not a setting of {modality}; use `{right}`")
-    lengths = getattr(settings, right)
+    right = MODALITIES[modality].lengths_setting
+    for wrong in sorted({other.lengths_setting for other in MODALITIES.values()} - {right}):
+        if getattr(settings, wrong) is not None:
+            raise SettingsError(f"`{wrong}` is not a setting of {modality}; use `{right}`")
+    lengths = settings.axis_values(modality)
     if lengths is None and settings.data is None:
         raise SettingsError(f"`{right}` of {modality} must be given when there is no `data`")
     if lengths is not None and (not lengths or min(lengths) < 1):

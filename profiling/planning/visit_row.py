@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from datamodules.geometry import samples_for_frames
+from datamodules.modality import MODALITIES
 from profiling.planning.schedule import Visit
 from profiling.rows.machine import library_versions
 from profiling.rows.run_directory import Row
@@ -37,8 +37,7 @@ UNKNOWN: Row = dict.fromkeys(
 def row_of(visit: Visit) -> Row:
     """Return the conditions of a visit, and null for what a child will say."""
     point = visit.point
-    is_vision = point.modality == "vision"
-    samples = samples_for_frames(point.length) if point.modality == "speech" else None
+    modality = MODALITIES[point.modality]
     return (
         UNKNOWN
         | asdict(point.conditions)
@@ -56,8 +55,8 @@ def row_of(visit: Visit) -> Row:
             "fingerprint": point.fingerprint,
             "versions": library_versions(),
             "batch_size": 1,
-            "sequence_length": None if is_vision else point.length,
-            "input_size": point.length if is_vision else samples,
+            "sequence_length": modality.sequence_length(point.length),
+            "input_size": modality.input_size(point.length),
             "max_length": point.max_length,
             "status": "ok",
         }

@@ -6,7 +6,7 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
-from profiling.analysis.curves import METRICS, UNITS, Contender, Curve, finite
+from profiling.analysis.curves import METRICS, Contender, Curve, axis_unit, finite
 from profiling.analysis.length_shares import length_quantiles, share_beyond
 from profiling.report.palette import Style, efficient_family, row_style
 from profiling.report.table import describe_comparison, describe_verdict
@@ -34,7 +34,7 @@ class ChartInput:
     @property
     def unit(self) -> str:
         """Return the unit of the axis."""
-        return UNITS.get(self.modality, "")
+        return axis_unit(self.modality)
 
 
 def length_range(chart: ChartInput) -> tuple[float, float]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from profiling.analysis.curves import (
     COSTS,
     METRICS,
-    UNITS,
     Contender,
     Curve,
     Setting,
+    axis_unit,
     drawn_metrics,
     safe_name,
     spaced_lengths,
@@ -102,7 +102,7 @@ def _picture(
     FigureCanvasAgg(figure)
     metrics = drawn_metrics(curves)
     panels = figure.subplots(2, len(metrics), sharex=True, height_ratios=(3, 2), squeeze=False)
-    unit = UNITS.get(curves[0].modality, "")
+    unit = axis_unit(curves[0].modality)
     for column, (metric, name) in enumerate(metrics.items()):
         _draw_measured(panels[0][column], curves, styles, name)
         panels[0][column].set_title(f"{metric}, {METRICS[name]}")

@@ -13,10 +13,10 @@ from profiling.analysis.curves import (
     JUDGED,
     METRICS,
     PHASES,
-    UNITS,
     Contender,
     Curve,
     Setting,
+    axis_unit,
     drawn_metrics,
     finite,
 )
@@ -172,7 +172,7 @@ def _part(
     return ModalityPart(
         modality=modality,
         setting=name,
-        unit=UNITS.get(modality, ""),
+        unit=axis_unit(modality),
         contenders=styles,
         choices=_choices(rows),
         phases=phases,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from profiling.analysis.curves import METRICS, UNITS, Curve, axis_of, family_of, finite
+from profiling.analysis.curves import METRICS, Curve, axis_of, axis_unit, family_of, finite
 from profiling.rows.columns import Row
 
 # Heading and column of the table of all measurements; the length is the one on the axis.
@@ -68,7 +68,7 @@ def find_noise(curves: Iterable[Curve]) -> list[Noise]:
                 spread = point.values[metric]
                 if spread.num_visits < 2 or spread.low is None or spread.high is None:
                     continue
-                place = f"{curve.contender.label}, {point.length:,} {UNITS.get(curve.modality, '')}"
+                place = f"{curve.contender.label}, {point.length:,} {axis_unit(curve.modality)}"
                 share = (spread.high - spread.low) / spread.median if spread.median else 0.0
                 key = (curve.modality, curve.phase, metric)
                 spreads.setdefault(key, []).append((share, place))

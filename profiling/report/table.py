@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from profiling.analysis.curves import JUDGED, UNITS, Setting, finite, rank
+from profiling.analysis.curves import JUDGED, Setting, axis_unit, finite, rank
 from profiling.report.palette import efficient_family, vanilla_family, vanilla_names
 from profiling.rows.columns import Row
 
@@ -180,7 +180,7 @@ def _section(place: tuple[str, str, Setting], rows: list[Row], settings: set[Set
     modality, phase, setting = place
     vanilla = " / ".join(sorted(vanilla_names(rows)))
     where = setting.describe(settings) if len(settings) > 1 else ""
-    unit = UNITS.get(modality, modality)
+    unit = axis_unit(modality)
     return Section(modality, phase, unit, vanilla, where, tuple(_merged_lines(rows)))
 
 

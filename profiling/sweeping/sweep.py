@@ -115,7 +115,7 @@ class Sweep:
         task = DataTask(
             modality=modality,
             block=chosen.data,
-            lengths=chosen.input_sizes if modality == "vision" else chosen.lengths,
+            lengths=chosen.axis_values(modality),
             batch_size=self.settings.max_batch_size,
             folder=str(self.run.path / "batches"),
             seed=self.settings.seed,

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from profiling.analysis.comparisons import Comparison, ModalityFacts, find_comparisons
+from profiling.analysis.comparisons import Comparison, Opponent, find_comparisons
 
 Row = dict[str, Any]
 METRICS = ("latency_ms", "throughput_samples_per_s", "peak_memory_mib")
-FACTS = ModalityFacts("plain", {"quick": "library", "wide": "masked"})
+OPPONENTS = {"quick": Opponent("plain", "library"), "wide": Opponent("plain", "masked")}
 
 
 def row(variant: str, implementation: str, length: int = 512, **fields: Any) -> Row:
@@ -40,8 +40,8 @@ def row(variant: str, implementation: str, length: int = 512, **fields: Any) -> 
 
 
 def compare(rows: list[Row], *pairs: str) -> list[Comparison]:
-    """Return the comparisons by the hand-written facts."""
-    return find_comparisons(rows, pairs, lambda _: FACTS)
+    """Return the comparisons by the hand-written opponents."""
+    return find_comparisons(rows, pairs, lambda _: OPPONENTS)
 
 
 def visits(costs: Mapping[int, float], variant: str, implementation: str) -> list[Row]:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from profiling.analysis.comparisons import ModalityFacts
+from profiling.analysis.comparisons import Opponent
 from profiling.analysis.tipping_points import find_tipping_points
 
 Row = dict[str, Any]
 Values = Mapping[int, float | str | None]
-FACTS = ModalityFacts("bert", {"longformer": "library", "local_bert": "local_masked"})
+OPPONENTS = {
+    "longformer": Opponent("bert", "library"),
+    "local_bert": Opponent("bert", "local_masked"),
+}
 COLUMNS = {
     "latency": "latency_ms",
     "throughput": "throughput_samples_per_s",
@@ -52,7 +55,7 @@ def rows_of(
 
 def find(rows: list[Row], comparison: str = "like_for_like", **wanted: Any) -> list[Row]:
     """Return the tipping points of one comparison by the hand-written facts."""
-    found = find_tipping_points(rows, facts=lambda _: FACTS)
+    found = find_tipping_points(rows, opponents=lambda _: OPPONENTS)
     wanted["comparison"] = comparison
     return [row for row in found if all(row[name] == value for name, value in wanted.items())]
 

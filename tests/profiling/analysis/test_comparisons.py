@@ -3,7 +3,7 @@
 import pytest
 
 from lightning_modules.variants import VARIANTS
-from profiling.analysis.comparisons import CONDITIONS, Model, registry_facts
+from profiling.analysis.comparisons import CONDITIONS, Model, registered_opponents
 from profiling.errors import SettingsError
 from profiling.rows.pairs import parse_pair
 from tests.samples.comparisons import Row, compare, row
@@ -11,10 +11,12 @@ from tests.samples.comparisons import Row, compare, row
 
 @pytest.mark.parametrize("modality", sorted(VARIANTS))
 def test_the_registry_gives_every_efficient_variant_an_implementation(modality: str) -> None:
-    facts = registry_facts(modality)
-    assert set(facts.like_for_like) | {facts.vanilla} == set(VARIANTS[modality])
-    for variant, implementation in facts.like_for_like.items():
-        assert implementation in VARIANTS[modality][variant].implementations
+    opponents = registered_opponents(modality)
+    vanilla = {name for name, variant in VARIANTS[modality].items() if variant.is_vanilla}
+    assert set(opponents) | vanilla == set(VARIANTS[modality])
+    for variant, opponent in opponents.items():
+        assert opponent.like_for_like in VARIANTS[modality][variant].implementations
+        assert opponent.vanilla in vanilla
 
 
 def test_like_for_like_takes_eager_and_the_registered_implementation() -> None:

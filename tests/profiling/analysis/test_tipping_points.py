@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiling.analysis.tipping_points import FIELDS, find_tipping_points, save_tipping_points
-from tests.samples.curves import FACTS, LENGTHS, Row, find, find_one, judge, outcomes, rows_of
+from tests.samples.curves import OPPONENTS, LENGTHS, Row, find, find_one, judge, outcomes, rows_of
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_the_interval_contains_the_true_tipping_point(noise: float) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_interval_always_contains_the_value(seed: int) -> None:
-    for row in find_tipping_points(noisy_run(seed, 600.0, 0.2), facts=lambda _: FACTS):
+    for row in find_tipping_points(noisy_run(seed, 600.0, 0.2), opponents=lambda _: OPPONENTS):
         if row["tipping_point"] is not None:
             assert LENGTHS[0] <= row["ci_low"] <= row["tipping_point"]
             assert row["tipping_point"] <= row["ci_high"] <= LENGTHS[-1]
@@ -178,9 +178,9 @@ def test_more_noise_makes_a_wider_interval() -> None:
 def test_the_order_of_the_rows_does_not_matter() -> None:
     rows = noisy_run(3, 500.0, 0.05)
     rows += [row | {"implementation": "sdpa", "key": f"{row['key']}-sdpa"} for row in rows[:18]]
-    expected = find_tipping_points(rows, facts=lambda _: FACTS)
+    expected = find_tipping_points(rows, opponents=lambda _: OPPONENTS)
     random.Random(4).shuffle(rows)
-    assert find_tipping_points(rows, facts=lambda _: FACTS) == expected
+    assert find_tipping_points(rows, opponents=lambda _: OPPONENTS) == expected
 
 
 def test_the_best_implementations_are_named_in_order_of_length() -> None:
@@ -197,7 +197,7 @@ def test_given_pairs_come_beside_the_others() -> None:
     rows = rows_of("bert", {128: 5.0}, implementation="sdpa")
     rows += rows_of("longformer", {128: 1.0}, implementation="mask_fixed")
     pairs = ["bert:sdpa,longformer:mask_fixed", "bert:sdpa,longformer:library"]
-    found = find_tipping_points(rows, pairs, lambda _: FACTS)
+    found = find_tipping_points(rows, pairs, lambda _: OPPONENTS)
     assert [row["comparison"] for row in found] == ["best_vs_best", "pair"]
     assert found[1]["efficient_implementation"] == "mask_fixed"
 
