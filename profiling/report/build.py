@@ -41,7 +41,8 @@ def build_report(
     _put_in_place(events, directory / EVENTS)
 
     page = directory / f".{PAGE}.partial"
-    page.write_text(render_page(Material(rows, curves, tipping_points, manifest)), encoding="utf-8")
+    material = Material(rows, curves, tipping_points, manifest, pictures)
+    page.write_text(render_page(material), encoding="utf-8")
     page.replace(directory / PAGE)
     return directory / PAGE
 

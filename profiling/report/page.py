@@ -1,8 +1,9 @@
 """`report.html`: one file that needs no network; imports no torch."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,19 +70,17 @@ class ModalityPart:
 
 @dataclass(frozen=True)
 class Material:
-    """What a page is made of."""
+    """What a page is made of; the pictures, PNGs by name, stand in for charts without plotly."""
 
     rows: Sequence[Row]
     curves: Sequence[Curve]
     tipping_points: Sequence[Row]
     manifest: Row
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def render_page(material: Material) -> str:
     """Return the page, with plotly's script, all charts and all numbers inside it."""
-    # Imported here: the terminal's table needs none of its 100 ms.
-    from plotly.offline import get_plotlyjs
-
     charts: list[dict[str, Any]] = []
     parts = _parts(material, charts)
     environment = Environment(
@@ -109,8 +108,23 @@ def render_page(material: Material) -> str:
         manifest=json.dumps(material.manifest, indent=2, ensure_ascii=False, default=str),
         facts=_facts(material.manifest),
         charts=charts,
-        plotly=Markup(get_plotlyjs()),
+        plotly=_plotly_script(),
+        pictures={name: _as_url(png) for name, png in material.pictures.items()},
     )
+
+
+def _plotly_script() -> Markup | None:
+    """Return what draws the charts; None where plotly is not installed."""
+    # Imported here: the terminal's table needs none of its 100 ms.
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError:
+        return None
+    return Markup(get_plotlyjs())
+
+
+def _as_url(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"
 
 
 def _facts(manifest: Row) -> list[str]:
