@@ -2,6 +2,7 @@
 
 import json
 import os
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,11 @@ class LengthDistribution:
             if below >= needed - 1e-9 * self.count
         )
 
+    def share_beyond(self, length: float) -> float:
+        """Return the share of the samples that are at least this long, between 0 and 1."""
+        longer = bisect_left(self.values, length)
+        return sum(self.counts[longer:]) / self.count
+
     @classmethod
     def from_lengths(
         cls, lengths: Iterable[int], name: str, modality: str, source: str
@@ -96,6 +102,31 @@ class LengthDistribution:
             "source": self.source,
         }
 
+    @classmethod
+    def from_dict(cls, fields: Any) -> "LengthDistribution":
+        """Make a distribution of what `to_dict` returned.
+
+        Raises:
+            DataError: A field is missing or cannot be.
+        """
+        if not isinstance(fields, dict) or not fields.keys() >= set(_FIELDS):
+            raise DataError(f"expected an object with {', '.join(_FIELDS)}")
+        for name in ("modality", "name", "source", "unit"):
+            if not isinstance(fields[name], str):
+                raise DataError(f"`{name}` must be a string, got {fields[name]!r}")
+        for name in ("counts", "values"):
+            if not isinstance(fields[name], list):
+                raise DataError(f"`{name}` must be a list, got {fields[name]!r}")
+        numbers = (tuple(fields["values"]), tuple(fields["counts"]))
+        distribution = cls(
+            fields["name"], fields["modality"], fields["unit"], *numbers, fields["source"]
+        )
+        if distribution.count != fields["count"]:
+            raise DataError(
+                f"`count` must be the sum of `counts`, {distribution.count}, got {fields['count']}"
+            )
+        return distribution
+
     def to_json(self, path: str | Path) -> None:
         """Write the distribution, under a temporary name first."""
         target = Path(path)
@@ -118,36 +149,12 @@ class LengthDistribution:
         except ValueError as error:
             raise DataError(f"lengths file {path} is not JSON: {error}") from error
         try:
-            return _from_fields(fields)
+            return cls.from_dict(fields)
         except DataError as error:
             raise DataError(f"lengths file {path}: {error}") from error
 
 
 _FIELDS = ("count", "counts", "modality", "name", "source", "unit", "values")
-
-
-def _from_fields(fields: Any) -> LengthDistribution:
-    if not isinstance(fields, dict) or not fields.keys() >= set(_FIELDS):
-        raise DataError(f"expected an object with {', '.join(_FIELDS)}")
-    for name in ("modality", "name", "source", "unit"):
-        if not isinstance(fields[name], str):
-            raise DataError(f"`{name}` must be a string, got {fields[name]!r}")
-    for name in ("counts", "values"):
-        if not isinstance(fields[name], list):
-            raise DataError(f"`{name}` must be a list, got {fields[name]!r}")
-    distribution = LengthDistribution(
-        fields["name"],
-        fields["modality"],
-        fields["unit"],
-        tuple(fields["values"]),
-        tuple(fields["counts"]),
-        fields["source"],
-    )
-    if distribution.count != fields["count"]:
-        raise DataError(
-            f"`count` must be the sum of `counts`, {distribution.count}, got {fields['count']}"
-        )
-    return distribution
 
 
 def _validate_numbers(setting: str, numbers: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The only registry of models: which variants exist, and how each is built; free of torch."""
+"""The only registry of models: which variants exist, and how each is built."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -148,7 +148,7 @@ def validate_settings(
     attention_window: int | None = None,
     dropout: str = "none",
 ) -> None:
-    """Raise ModelError for a setting that the variant does not take; imports no torch."""
+    """Raise ModelError for a setting that the variant does not take."""
     entry = find_variant(modality, variant)
     _validate_choice("size", size, SIZES)
     _validate_choice("dropout", dropout, DROPOUTS)

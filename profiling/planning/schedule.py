@@ -1,11 +1,11 @@
-"""Which visits are missing, in which order, and how long they will take; imports no torch."""
+"""Which visits are missing, in which order, and how long they will take."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
 
 from profiling.planning.points import Point
-from profiling.rows.run_directory import Row
+from profiling.rows.columns import Row
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every setting of a sweep, with its unit and default; imports no torch."""
+"""Every setting of a sweep, with its unit and default."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal

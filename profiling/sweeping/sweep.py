@@ -1,4 +1,4 @@
-"""Measure every point of a sweep, each visit in fresh children; imports no torch."""
+"""Measure every point of a sweep, each visit in fresh children."""
 
 import json
 import time
@@ -22,7 +22,8 @@ from profiling.planning.requests import DataTask
 from profiling.planning.schedule import Schedule, Visit
 from profiling.planning.settings import SweepSettings
 from profiling.planning.visit_row import row_of
-from profiling.rows.current import state_of
+from profiling.rows.columns import Row
+from profiling.rows.current import name_state
 from profiling.rows.machine import (
     available_threads,
     cpu_name,
@@ -30,7 +31,7 @@ from profiling.rows.machine import (
     describe_machine,
     memory_gib,
 )
-from profiling.rows.run_directory import Row, RunDirectory, read_manifest
+from profiling.rows.run_directory import RunDirectory, read_manifest
 from profiling.sweeping.progress import Progress, warn_of_skipped
 
 SPEED, MEMORY = (
@@ -163,7 +164,7 @@ class Sweep:
             row["throughput_tokens_per_s"] = row["throughput_samples_per_s"] * tokens
         return row | {"seconds": round(time.monotonic() - began, 3)}
 
-    def _searched_before(self, point: Point) -> Row:
+    def _searched_before(self, point: Point) -> dict[str, Any]:
         """Return what an earlier visit found of batch sizes; the next one need not search."""
         names = ("throughput_batch_size", "largest_batch_size", "largest_batch_limited_by")
         for row in self.run.rows:
@@ -183,12 +184,12 @@ class Sweep:
     def _write_manifest(self, points: list[Point]) -> bool:
         """Say what the rows are to be read with; return whether that is new."""
         before = read_manifest(self.run.path)
-        states = {point.modality: state_of(row_of(Visit(point, 0))) for point in points}
+        states = {point.modality: name_state(point.columns) for point in points}
         manifest = before | {
             "config": asdict(self.settings),
             "seed": self.settings.seed,
             "shard": list(self.shard),
-            "states": {modality: list(state) for modality, state in states.items()},
+            "states": states,
             "length_distributions": self.distributions,
         }
         self.run.write_manifest(manifest)
