@@ -53,8 +53,18 @@ def _storable_batch(data: ModalityData, length: int, task: DataTask) -> dict[str
     return data.batch_at(length, min(task.batch_size, most), seed=task.seed)
 
 
+def _store_batches(data: ModalityData, lengths: list[int], task: DataTask, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for length in lengths:
+        batch = _storable_batch(data, length, task)
+        path = folder / f"{task.modality}-{length}.pt"
+        temporary = path.with_suffix(".partial")
+        torch.save(batch, temporary)
+        temporary.replace(path)
+
+
 def prepare_data(task: DataTask) -> dict[str, Any]:
-    """Store one batch per length and return what the sweep must know about the data.
+    """Store one batch per length, if asked for, and return what the sweep must know about the data.
 
     Raises:
         DataError: The data cannot be read, are empty or of another modality.
@@ -64,14 +74,8 @@ def prepare_data(task: DataTask) -> dict[str, Any]:
         raise DataError(f"`data` of {task.modality} must be its own, got {data.modality} data")
     distribution = data.lengths()
     lengths = axis_values(task.modality, task.lengths or distribution.quantiles(QUANTILES))
-    folder = Path(task.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for length in lengths:
-        batch = _storable_batch(data, length, task)
-        path = folder / f"{task.modality}-{length}.pt"
-        temporary = path.with_suffix(".partial")
-        torch.save(batch, temporary)
-        temporary.replace(path)
+    if task.folder is not None:
+        _store_batches(data, lengths, task, Path(task.folder))
     return {
         "batch_source": data.batch_source,
         "lengths": lengths,

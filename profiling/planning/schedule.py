@@ -55,13 +55,18 @@ class Schedule:
         skipped = sum(point.skip_reason is not None for point in self.points)
         return (len(self.points) - skipped) * self.visits + skipped
 
-    def seconds_left(self, rows: list[Row]) -> float | None:
-        """Return the expected seconds of measuring from here, None before anything is known."""
+    def seconds_left(self, rows: list[Row], guess_s: float | None = None) -> float | None:
+        """Return the expected seconds of measuring from here, None before anything is known.
+
+        Args:
+            rows: What has been measured; visits of other points are taken to last as long.
+            guess_s: Seconds of a visit while nothing is known.
+        """
         mine = [row for row in rows if row["key"] in self._keys]
         seconds: dict[str, float] = {row["key"]: row["seconds"] for row in mine}
-        if not seconds:
+        if not seconds and guess_s is None:
             return None
-        typical = fmean(seconds.values())
+        typical = fmean(seconds.values()) if seconds else guess_s or 0.0
         done = {(row["key"], row["visit"]) for row in rows}
         measured = [point for point in self.points if not point.skip_reason]
         first, later = (
