@@ -36,7 +36,7 @@ class Outlook:
     known: bool
 
     @classmethod
-    def of(cls, settings: SweepSettings, points: Sequence[Point], rows: list[Row]) -> "Outlook":
+    def of(cls, settings: SweepSettings, points: Sequence[Point], rows: Sequence[Row]) -> "Outlook":
         """Look ahead from the rows that are already there."""
         schedule = Schedule(list(points), settings.visits, settings.time_budget_s)
         known = schedule.seconds_left(rows)
