@@ -45,7 +45,7 @@ format: .venv/ready ## Format the code.
 	$(BIN)/ruff check --fix .
 
 lock: .venv/ready ## Write requirements.lock from pyproject.toml.
-	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --group locked --universal --generate-hashes \
 		--no-header --no-annotate -o requirements.lock
 
 clean: ## Remove the environment and everything that was made.

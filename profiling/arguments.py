@@ -6,7 +6,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser
+from datamodules.libraries import needed
+
+with needed("jsonargparse", "a command line"):
+    from jsonargparse import ArgumentParser
 
 
 def one_sentence(message: str, known: Iterable[str] = ()) -> str:

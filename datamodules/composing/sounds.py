@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.geometry import SAMPLE_RATE_HZ
+from datamodules.libraries import needed
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
 
@@ -97,7 +98,8 @@ def _at_speed(recording: Recording, speed: float) -> Sound:
     samples = decode(recording, recording.num_samples)
     percent = round(PERCENT * speed)
     if percent != PERCENT:
-        from torchaudio.functional import resample
+        with needed("torchaudio", "`speeds` other than 1"):
+            from torchaudio.functional import resample
 
         samples = resample(samples, percent, PERCENT)
     sound: Sound = samples.numpy()
@@ -116,7 +118,8 @@ def _add_noise(
 
 def write_sound(path: Path, sound: Sound) -> None:
     """Write a wav file of 16 bits; what is too loud is made softer as a whole, not clipped."""
-    import soundfile
+    with needed("soundfile", "writing audio"):
+        import soundfile
 
     peak = float(np.abs(sound).max(initial=1.0))
     soundfile.write(path, sound / np.float32(peak), SAMPLE_RATE_HZ, subtype="PCM_16")

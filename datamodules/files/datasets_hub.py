@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.errors import DataError
+from datamodules.libraries import needed
 
 BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".tsv": "csv"}
 
@@ -29,9 +30,10 @@ def load_split(source: str, builder: str, **options: Any) -> Any:
         options: Further arguments of `load_dataset`.
 
     Raises:
-        DataError: It cannot be read, or has no samples.
+        DataError: It cannot be read or has no samples, or the library is missing.
     """
-    import datasets
+    with needed("datasets", "reading a table or a hub name"):
+        import datasets
 
     try:
         with _quietly():

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from datamodules.errors import BadSampleError
 from datamodules.geometry import SAMPLE_RATE_HZ
+from datamodules.libraries import needed
 from datamodules.recordings.headers import resampled_length, unreadable
 from datamodules.recordings.recording import Recording
 
@@ -17,8 +18,10 @@ def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Ten
 
     Raises:
         BadSampleError: the file cannot be decoded, or is not as long as it was listed.
+        DataError: a library that this file needs is missing.
     """
-    import soundfile
+    with needed("soundfile", "decoding audio"):
+        import soundfile
 
     try:
         with soundfile.SoundFile(recording.open()) as file:
@@ -55,7 +58,8 @@ def _check_length(recording: Recording, file: Any) -> None:
 def _resample(samples: Tensor, rate_hz: int) -> Tensor:
     if rate_hz == SAMPLE_RATE_HZ:
         return samples
-    from torchaudio.functional import resample
+    with needed("torchaudio", "audio that is not sampled at 16 kHz"):
+        from torchaudio.functional import resample
 
     resampled: Tensor = resample(samples, rate_hz, SAMPLE_RATE_HZ)
     # torchaudio counts in single precision, which is off by some samples for long recordings.

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from datamodules.errors import BadSampleError
 from datamodules.geometry import SAMPLE_RATE_HZ
+from datamodules.libraries import needed
 
 
 def resampled_length(num_samples: int, rate_hz: int) -> int:
@@ -18,8 +19,10 @@ def read_length(opened: BinaryIO | Path, path: Path) -> int:
 
     Raises:
         BadSampleError: It is damaged; the message calls it `path`.
+        DataError: soundfile is missing.
     """
-    import soundfile
+    with needed("soundfile", "reading audio"):
+        import soundfile
 
     is_file = isinstance(opened, Path)
     try:

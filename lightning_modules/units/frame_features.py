@@ -13,6 +13,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model, cut_layers
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
+from lightning_modules.libraries import torchaudio_needed
 
 FRAME_SAMPLES = 400
 CEPSTRA = 13
@@ -46,9 +47,13 @@ class Mfcc(nn.Module):
 
         Returns:
             (frames, 39) float32.
+
+        Raises:
+            ModelError: The waveform is too short, or torchaudio does not fit this torch.
         """
-        from torchaudio.compliance.kaldi import mfcc
-        from torchaudio.functional import compute_deltas
+        with torchaudio_needed("`features` mfcc"):
+            from torchaudio.compliance.kaldi import mfcc
+            from torchaudio.functional import compute_deltas
 
         hop = SAMPLE_RATE_HZ // self.rate_hz
         bounds = _equal_parts(_count_frames(waveform, hop), self.chunk_frames)

@@ -11,12 +11,12 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import lightning  # noqa: F401  (preloaded for the children)
-import torchaudio  # noqa: F401
 import torchvision  # noqa: F401
 
 import profiling.measuring.tasks  # noqa: F401
@@ -25,6 +25,9 @@ from lightning_modules.variants import VARIANTS
 from profiling.children.outcome import Outcome
 from profiling.errors import USER_ERRORS
 from profiling.measuring.process_limits import is_out_of_memory
+
+with suppress(Exception):  # the child that needs it says why it cannot be imported
+    import torchaudio  # noqa: F401
 
 PR_SET_PDEATHSIG = 1
 

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentError, ArgumentParser
 
 from datamodules.base import ModalityData
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
-from profiling.arguments import one_sentence
+from datamodules.libraries import needed
 from profiling.errors import find_mistake
 from profiling.planning.points import QUANTILES, axis_values
 from profiling.planning.requests import DataTask
@@ -22,8 +21,14 @@ def build_data(block: dict[str, Any]) -> ModalityData:
     """Build the datamodule of a `class_path` / `init_args` block.
 
     Raises:
-        DataError: The class or an argument does not exist or has the wrong type.
+        DataError: The class or an argument does not exist or has the wrong type, or the library
+            that looks for them is missing.
     """
+    with needed("jsonargparse", "a `data` block"):
+        from jsonargparse import ArgumentError, ArgumentParser
+
+        from profiling.arguments import one_sentence
+
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(ModalityData, "data", required=True)
     try:
