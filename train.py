@@ -15,11 +15,11 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
+from datamodules.libraries import needed
 from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
 from lightning_modules.models.base import VariantModule
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.variants import VARIANTS
-from profiling.arguments import one_sentence
 from profiling.errors import SettingsError, find_mistake
 
 MODELS = [
@@ -55,6 +55,8 @@ class TrainParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Any = None) -> NoReturn:
         """Print one sentence to stderr and exit with status 2."""
+        from profiling.arguments import one_sentence
+
         sentence = one_sentence(
             message, known_settings(LightningModule) | known_settings(LightningDataModule)
         )
@@ -202,6 +204,8 @@ def main(arguments: list[str] | None = None) -> int:
     # The same as above, of torch.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     try:
+        with needed("jsonargparse", "a command line"):
+            import jsonargparse  # noqa: F401
         TrainCLI(
             LightningModule,
             LightningDataModule,

@@ -122,7 +122,8 @@ def main() -> None:
         samples = sum(batch["input_values"].numel() for batch in kept[NUM_SKIPPED:])
         ratios, waited = [], []
         for turn in range(ROUNDS):
-            loaders = {"loaded": data.train_dataloader(), "kept": DataLoader(kept, batch_size=None)}
+            again = DataLoader[Any](kept, batch_size=None)  # type: ignore[arg-type]
+            loaders = {"loaded": data.train_dataloader(), "kept": again}
             order = sorted(loaders, reverse=turn % 2 == 1)
             times = {name: train(model, loaders[name]) for name in order}
             speed = {name: samples / 16_000 / times[name].seconds for name in loaders}

@@ -50,7 +50,7 @@ def build_report(
     write_event_files(events, material.curves, sections, pictures)
     _put_in_place(events, directory / EVENTS)
 
-    write_atomically(directory / PAGE, render_page(material))
+    write_atomically(directory / PAGE, render_page(material, pictures))
     return directory / PAGE
 
 

@@ -1,6 +1,7 @@
 """`report.html`: one file that needs no network."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +54,13 @@ class ModalityPart:
     shares: Sequence[Share]
 
 
-def render_page(material: Material) -> str:
-    """Return the page, with plotly's script, all charts and all numbers inside it."""
-    # Imported here: the terminal's table needs none of its 100 ms.
-    from plotly.offline import get_plotlyjs
+def render_page(material: Material, pictures: Mapping[str, bytes] | None = None) -> str:
+    """Return the page, with plotly's script, all charts and all numbers inside it.
 
+    Args:
+        material: What it shows.
+        pictures: PNGs by name, which stand in for the charts where plotly is not installed.
+    """
     charts: list[dict[str, Any]] = []
     parts = _parts(material, charts)
     environment = Environment(
@@ -86,8 +89,23 @@ def render_page(material: Material) -> str:
         manifest=json.dumps(dict(material.manifest), indent=2, ensure_ascii=False, default=str),
         facts=_facts(material.manifest),
         charts=charts,
-        plotly=Markup(get_plotlyjs()),
+        plotly=_plotly_script(),
+        pictures={name: _as_url(png) for name, png in (pictures or {}).items()},
     )
+
+
+def _plotly_script() -> Markup | None:
+    """Return what draws the charts; None where plotly is not installed."""
+    # Imported here: the terminal's table needs none of its 100 ms.
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError:
+        return None
+    return Markup(get_plotlyjs())
+
+
+def _as_url(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"
 
 
 def _facts(manifest: Mapping[str, Any]) -> list[str]:

@@ -105,6 +105,7 @@ def test_a_sound_is_its_recordings_with_gaps_between_them(words, tmp_path):
         assert end == len(sound)
 
 
+@pytest.mark.torchaudio
 def test_speed_changes_length_and_pitch_and_only_training_is_changed(words, tmp_path):
     changed = replace(
         SMALL, augmentation=Augmentation((0.8, 1.25), gain_db=(-6, -6), snr_db=(20, 30)), passes=2

@@ -87,6 +87,7 @@ def test_a_batch_has_exactly_the_asked_frames(folder):
     assert "attention_mask" not in SpeechData(str(folder)).batch_at(20, 7)
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("rate_hz", [8_000, 11_025, 22_050, 44_100, 48_000])
 @pytest.mark.parametrize("num_samples", [5_000, 12_347])
 def test_resampling_gives_the_samples_that_the_header_promises(tmp_path, rate_hz, num_samples):
@@ -100,6 +101,7 @@ def test_resampling_gives_the_samples_that_the_header_promises(tmp_path, rate_hz
     assert torch.allclose(samples[middle], tone[middle], atol=5e-3)
 
 
+@pytest.mark.torchaudio
 def test_decoding_a_part_equals_the_part_of_decoding_all(tmp_path):
     path = write_audio(tmp_path / "a.wav", 40_000, rate_hz=22_050)
     recording = Recording(path, resampled_length(40_000, 22_050))

@@ -220,6 +220,7 @@ def test_the_reader_can_be_sent_to_loader_processes(corpus):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.torchaudio
 def test_sounds_of_another_rate_are_resampled(tmp_path):
     folder = write_corpus(tmp_path / "corpus", rate_hz=8_000)
     data = speech(folder, val_source=str(folder))
@@ -344,6 +345,7 @@ def archive(tmp_path, monkeypatch):
     return asked, checksums
 
 
+@pytest.mark.torchaudio
 def test_a_subset_is_fetched_once_where_the_source_is(tmp_path, archive):
     source = tmp_path / "data/LibriSpeech/dev-clean"
     data = speech(source, layout="librispeech", download=["dev-clean"])
@@ -355,6 +357,7 @@ def test_a_subset_is_fetched_once_where_the_source_is(tmp_path, archive):
     assert [path.name for path in source.parent.iterdir()] == ["dev-clean"]
 
 
+@pytest.mark.torchaudio
 def test_a_half_unpacked_subset_is_unpacked_again_without_the_network(tmp_path, archive):
     target = download("dev-clean", str(tmp_path / "first"))
     partial = tmp_path / "second/LibriSpeech/.dev-clean.partial"
@@ -375,6 +378,7 @@ def _stop(*_):
     raise KeyboardInterrupt
 
 
+@pytest.mark.torchaudio
 def test_what_cannot_be_fetched_is_one_sentence(tmp_path, archive):
     _, checksums = archive
     checksums.update(dict.fromkeys(checksums, "0" * 64))
