@@ -187,8 +187,9 @@ def _let_states_be_recorded() -> None:
     """Build one L-HuBERT without memory, so that transformers hands out its hidden states.
 
     It notes how when a model of a class is built; inside other models the class was changed to it.
+    What building draws is given back: the first model after a seed has the weights of later ones.
     """
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
         LHubertModel(LHubertConfig(num_hidden_layers=1))
 
 

@@ -31,6 +31,7 @@ from lightning_modules.lhubert import (
     LHubertForPreTraining,
     LHubertForSequenceClassification,
     LHubertModel,
+    modeling,
 )
 from tests.samples.hubert import FRAME_SAMPLES, HOP_SAMPLES, TINY, hubert, lhubert, waveform
 
@@ -250,6 +251,16 @@ def test_the_backbone_of_any_hubert_in_memory_is_taken():
         other_head.hubert.encoder.layers[1].attention.q_proj.weight,
         plain.hubert.encoder.layers[1].attention.q_proj.weight,
     )
+
+
+def test_a_seed_gives_the_first_model_of_a_process_the_weights_of_later_ones():
+    modeling._let_states_be_recorded.cache_clear()  # as in a process that has built none
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        LHubertModel(LHubertConfig(**TINY))
+        drawn.append(torch.rand(3).tolist())
+    assert drawn[0] == drawn[1]
 
 
 def test_dtype_is_kept_both_ways():
