@@ -2,16 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Literal, get_args
 
 from datamodules.errors import DataError
 from datamodules.files.finding import find_files, resolve_source
 
-LAYOUTS = ("auto", "datasets", "folder", "librispeech", "manifest")
-
-
+Layout = Literal["auto", "datasets", "folder", "librispeech", "manifest"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
-
-
 # speaker-chapter-utterance, wherever in the tree of subset/speaker/chapter `source` begins
 LIBRISPEECH_NAME = re.compile(r"\d+-\d+-\d+\.flac")
 

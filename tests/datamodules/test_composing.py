@@ -286,4 +286,4 @@ def test_a_corpus_is_what_transcribed_speech_reads(words, tmp_path):
     )
     data.setup("fit")
     assert set(data.train_reader.texts[0].split()) <= {"ZERO", "SEVEN", "YES"}
-    assert len(data.test_reader.frames) == len(manifest_of(corpus)["test"])
+    assert len(data.test_reader.lengths) == len(manifest_of(corpus)["test"])

@@ -6,12 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.batching.seconds_batches import (
-    EvaluationBatches,
-    Processes,
-    TrainingBatches,
-    frames_of,
-)
+from datamodules.batching.orders import Processes
+from datamodules.batching.seconds_batches import EvaluationBatches, TrainingBatches, frames_of
 from datamodules.errors import DataError
 
 FRAMES = st.lists(st.integers(20, 300), min_size=1, max_size=120)
