@@ -194,7 +194,9 @@ def known_settings(base: type) -> set[str]:
     found: set[str] = set()
     derived: type
     for derived in base.__subclasses__():
-        found |= set(inspect.signature(derived).parameters) | known_settings(derived)
+        parameters = inspect.signature(derived).parameters.values()
+        named = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
+        found |= named | known_settings(derived)
     return found
 
 

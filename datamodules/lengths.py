@@ -1,7 +1,6 @@
 """The length distribution of a data set, and its file."""
 
 import json
-import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.errors import DataError
+from datamodules.files.writing import write_text
 from datamodules.modality import find_modality
 
 
@@ -128,10 +128,14 @@ class LengthDistribution:
         return distribution
 
     def to_json(self, path: str | Path) -> None:
-        """Write the distribution, under a temporary name first."""
+        """Write the distribution, whole or not at all.
+
+        Raises:
+            DataError: The file cannot be written.
+        """
         target = Path(path)
         try:
-            _write_text(target, json.dumps(self.to_dict()) + "\n")
+            write_text(target, json.dumps(self.to_dict()) + "\n")
         except OSError as error:
             raise DataError(f"cannot write lengths to {target}: {error.strerror}") from error
 
@@ -163,12 +167,3 @@ def _validate_numbers(setting: str, numbers: Sequence[Any]) -> None:
     for number in numbers:
         if type(number) is not int or number < 1:
             raise DataError(f"`{setting}` must be positive integers, got {number!r}")
-
-
-def _write_text(target: Path, text: str) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

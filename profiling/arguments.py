@@ -1,6 +1,5 @@
 """A command line whose errors are one sentence; shared by `profile.py` and `train.py`."""
 
-import inspect
 import re
 import sys
 from collections.abc import Iterable
@@ -39,10 +38,13 @@ def _of_class(class_path: str, reason: str) -> str:
 
 
 def _settings_of(class_path: str) -> list[str]:
-    """Return the names that a class takes; the parser has imported it already."""
+    """Return the names that a class takes, also through `**kwargs`; it is imported already."""
     module, _, name = class_path.rpartition(".")
     found = getattr(sys.modules.get(module), name, None)
-    return [] if found is None else list(inspect.signature(found).parameters)
+    if found is None:
+        return []
+    added = ArgumentParser().add_class_arguments(found, "settings", fail_untyped=False)
+    return [path.removeprefix("settings.") for path in added]
 
 
 def _plain_expectation(text: str) -> str:

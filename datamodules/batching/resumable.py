@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import Generator
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batching.orders import Batches
-from datamodules.batching.reading import SampleSet
 from datamodules.errors import DataError
 
 
@@ -24,7 +23,7 @@ class ResumableLoader(DataLoader[Any]):
         num_workers: Processes that load; 0 loads in the main one.
     """
 
-    def __init__(self, dataset: SampleSet, sampler: Batches, num_workers: int = 0) -> None:
+    def __init__(self, dataset: Dataset[Any], sampler: Batches, num_workers: int = 0) -> None:
         super().__init__(
             dataset,
             batch_size=None,
@@ -89,3 +88,9 @@ class UntouchedLoader:
 
 
 Loader = ResumableLoader | UntouchedLoader
+
+
+def protect(loader: ResumableLoader, trainer: Any) -> Loader:
+    """Return a loader that keeps its order, even for a Trainer that overfits to some batches."""
+    overfits = trainer is not None and bool(trainer.overfit_batches)
+    return UntouchedLoader(loader) if overfits else loader

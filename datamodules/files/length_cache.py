@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.files.writing import whole_file
+
 Lengths = NDArray[np.int32]
 
 
@@ -25,7 +27,6 @@ def cached_lengths(key: str, count: Callable[[], Lengths]) -> Lengths:
     lengths = count()
     with contextlib.suppress(OSError):  # a home that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.npy")
-        np.save(temporary, lengths)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            np.save(temporary, lengths)
     return lengths

@@ -6,7 +6,6 @@ that was cut short, which is dropped, and goes on with what is missing.
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.files.writing import whole_file, write_text
 from datamodules.labels.format import (
     FACTS_FILE,
     LABELS_FILE,
@@ -98,18 +98,10 @@ def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
     kept = [name for name in names if index[name][2]]
     if not kept:
         raise DataError(f"`source` must hold recordings that can be read, got {len(names)} damaged")
-    with ExitStack() as files:
-        parts = {path: files.enter_context(path.open("rb")) for path in list_parts(folder)}
-        listed = files.enter_context(_unfinished(folder, NAMES_FILE).open("wb"))
-        labels = files.enter_context(_unfinished(folder, LABELS_FILE).open("wb"))
-        for name in kept:
-            path, start, length = index[name]
-            line = _read(parts[path], start, length)
-            labels.write(line + b"\n")
-            listed.write(encode_name(name) + f"\t{len(line.split())}\n".encode())
-    _unfinished(folder, FACTS_FILE).write_text(json.dumps(asdict(facts), indent=2) + "\n")
-    for file_name in (NAMES_FILE, LABELS_FILE, FACTS_FILE):  # the facts last: then it is complete
-        os.replace(_unfinished(folder, file_name), folder / file_name)
+    with whole_file(folder / NAMES_FILE) as listed, whole_file(folder / LABELS_FILE) as labels:
+        _write_lines(kept, index, listed, labels)
+    # The facts come last: with them the folder is complete.
+    write_text(folder / FACTS_FILE, json.dumps(asdict(facts), indent=2) + "\n")
     remove_parts(folder)
 
 
@@ -124,8 +116,19 @@ def list_parts(folder: Path) -> list[Path]:
     return sorted(folder.glob(PARTS))
 
 
-def _unfinished(folder: Path, name: str) -> Path:
-    return folder / f".{name}.partial"
+def _write_lines(
+    names: Sequence[str], index: dict[str, tuple[Path, int, int]], listed: Path, labels: Path
+) -> None:
+    """Write names with their counts into one file, and labels out of the parts into another."""
+    with ExitStack() as files:
+        parts = {path: files.enter_context(path.open("rb")) for path in list_parts(listed.parent)}
+        names_file = files.enter_context(listed.open("wb"))
+        labels_file = files.enter_context(labels.open("wb"))
+        for name in names:
+            path, start, length = index[name]
+            line = _read(parts[path], start, length)
+            labels_file.write(line + b"\n")
+            names_file.write(encode_name(name) + f"\t{len(line.split())}\n".encode())
 
 
 def _facts_line(facts: LabelFacts) -> bytes:

@@ -12,7 +12,7 @@ from datamodules.batching.choosing import hold_out, order_by_nearness
 from datamodules.batching.counted_batches import InOrder, LengthBuckets
 from datamodules.batching.orders import BatchDraw, Processes
 from datamodules.batching.reading import SampleReader, SampleSet
-from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader
+from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader, protect
 from datamodules.errors import BadSampleError, DataError, validate_minimum
 from datamodules.lengths import LengthDistribution
 
@@ -124,8 +124,7 @@ class RealData(ModalityData):
         processes = Processes.of(self.trainer)
         order = InOrder(self._lengths_of(indices), self.batch_size, processes, in_step)
         samples = SampleSet(self.reader, indices, self.seed)
-        loader = ResumableLoader(samples, order, self.num_workers)
-        return UntouchedLoader(loader) if self._overfits() else loader
+        return protect(ResumableLoader(samples, order, self.num_workers), self.trainer)
 
     def _lengths_of(self, indices: Sequence[int]) -> list[int]:
         return [self.reader.lengths[index] for index in indices]

@@ -101,7 +101,7 @@ def test_validation_is_the_same_every_time(folder):
 def test_the_data_tell_the_model_about_the_labels(folder):
     data = speech(folder)
     assert (data.num_classes, data.centroids) == (NUM_CLUSTERS, "abc")
-    assert pickle.loads(pickle.dumps(data.train_reader)).frames == data.train_reader.lengths
+    assert pickle.loads(pickle.dumps(data.train_reader)).lengths == data.train_reader.lengths
 
 
 def test_short_recordings_are_left_out_and_counted(folder):

@@ -131,5 +131,5 @@ def test_evaluation_is_the_same_in_every_epoch():
 def test_the_least_budget_that_an_error_names_is_accepted(frames):
     with pytest.raises(DataError) as refused:
         TrainingBatches([frames], frames - 1, seed=0)
-    seconds = float(re.search(r"at least ([\d.]+)", str(refused.value))[1])
-    assert len(TrainingBatches([frames], frames_of(seconds), seed=0)) == 1
+    (seconds,) = re.findall(r"at least ([\d.]+)", str(refused.value))
+    assert len(TrainingBatches([frames], frames_of(float(seconds)), seed=0)) == 1
