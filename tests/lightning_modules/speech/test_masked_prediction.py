@@ -19,7 +19,7 @@ def module(variant="lhubert", **settings):
     torch.manual_seed(0)
     given = {"num_classes": NUM_CLUSTERS, "num_warmup_steps": 1, "lr": 0.003} | settings
     window = {"attention_window": 8} if variant == "lhubert" else {}
-    return MaskedPrediction(variant, model_fields=TINY | NO_DROPOUT, **window, **given)
+    return MaskedPrediction(variant=variant, model_fields=TINY | NO_DROPOUT, **window, **given)
 
 
 def utterances(count):
