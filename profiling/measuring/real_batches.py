@@ -10,6 +10,7 @@ from datamodules.base import ModalityData
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from profiling.arguments import one_sentence
+from profiling.class_names import DATA, full_path
 from profiling.errors import find_mistake
 from profiling.planning.points import QUANTILES, axis_values
 from profiling.planning.requests import DataTask
@@ -19,11 +20,13 @@ MOST_STORED_MIB = 256
 
 
 def build_data(block: dict[str, Any]) -> ModalityData:
-    """Build the datamodule of a `class_path` / `init_args` block.
+    """Build the datamodule of a `class_path` / `init_args` block; of ours the class name is enough.
 
     Raises:
         DataError: The class or an argument does not exist or has the wrong type.
     """
+    if isinstance(name := block.get("class_path"), str):
+        block = block | {"class_path": full_path(name, DATA)}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(ModalityData, "data", required=True)
     try:
