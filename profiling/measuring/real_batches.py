@@ -9,6 +9,7 @@ from datamodules.base import ModalityData
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from datamodules.libraries import needed
+from profiling.class_names import DATA, full_path
 from profiling.errors import find_mistake
 from profiling.planning.points import QUANTILES, axis_values
 from profiling.planning.requests import DataTask
@@ -18,7 +19,7 @@ MOST_STORED_MIB = 256
 
 
 def build_data(block: dict[str, Any]) -> ModalityData:
-    """Build the datamodule of a `class_path` / `init_args` block.
+    """Build the datamodule of a `class_path` / `init_args` block; of ours the class name is enough.
 
     Raises:
         DataError: The class or an argument does not exist or has the wrong type, or the library
@@ -29,6 +30,8 @@ def build_data(block: dict[str, Any]) -> ModalityData:
 
         from profiling.arguments import one_sentence
 
+    if isinstance(name := block.get("class_path"), str):
+        block = block | {"class_path": full_path(name, DATA)}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(ModalityData, "data", required=True)
     try:
