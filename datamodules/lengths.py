@@ -19,7 +19,7 @@ class LengthDistribution:
     """How many samples of a data set have which length.
 
     Args:
-        name: What to call the data set in a plot.
+        name: Name of the data set in a plot.
         modality: `text`, `speech` or `vision`.
         unit: Unit of `values`: `tokens`, `frames` or `pixels` (side of the square with the
             image's area).
@@ -141,7 +141,7 @@ class LengthDistribution:
 
     @classmethod
     def from_json(cls, path: str | Path) -> "LengthDistribution":
-        """Read what `to_json` wrote.
+        """Read the file that `to_json` wrote.
 
         Raises:
             DataError: the file is missing, is not JSON or does not hold a distribution.

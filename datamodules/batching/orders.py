@@ -1,4 +1,4 @@
-"""What all orders of batches share: the batches of an epoch, and each process's share of them.
+"""Orders of batches: the batches of an epoch, and each process's share of them.
 
 A step of training has one global batch, which depends on the seed and the epoch alone, and each
 process takes its share of it.
@@ -14,7 +14,7 @@ from torch.utils.data import DistributedSampler
 
 @dataclass(frozen=True)
 class BatchDraw:
-    """One process's share of a batch, with what all shares agree on.
+    """One process's share of a batch, with the facts that all shares agree on.
 
     Args:
         positions: Places of the samples among those that a loader has; none where other processes
@@ -58,12 +58,16 @@ class Batches(DistributedSampler[BatchDraw]):
     Args:
         lengths: Length of every sample on the modality's axis, as far as it is used.
         processes: The processes that share the batches; None is one alone.
+
+    Attributes:
+        depends_on: Settings that the order depends on, in the words of a message.
+        first_batch: How many batches of an epoch are left out at its beginning.
     """
 
-    depends_on = ""
+    depends_on = "data"
 
     def __init__(self, lengths: Sequence[int], processes: Processes | None = None) -> None:
-        # What torch would share among replicas is shared here already.
+        # To torch there is one replica: subclasses share the batches among processes themselves.
         super().__init__(range(len(lengths)), num_replicas=1, rank=0)  # type: ignore[arg-type]
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.processes = processes or Processes()

@@ -12,7 +12,7 @@ def pad_stack(rows: Sequence[Tensor], length: int, value: float) -> Tensor:
     Args:
         rows: Each (n_i,), all of one dtype, at least one of them.
         length: Of every row of the result, at least that of the longest row.
-        value: What fills a row up behind its end.
+        value: Fills a row up behind its end.
 
     Returns:
         (batch, length), of the rows' dtype.

@@ -21,7 +21,10 @@ class SampleReader(ABC):
 
     Args:
         lengths: Length of every sample on the modality's axis, as far as it is used.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
+
+    Attributes:
+        tells_index: Whether batches have `index`, which samples of the source they are.
     """
 
     tells_index = False
@@ -36,7 +39,7 @@ class SampleReader(ABC):
 
         Args:
             index: Which sample of the source.
-            draw: The batch that it is for: to what length all are cut or padded.
+            draw: The batch that it is for, which says how long samples must be.
             generator: Source of chance for crops and masks.
 
         Raises:
@@ -48,7 +51,7 @@ class SampleReader(ABC):
         """Make a batch, as `datamodules.base.Batch` describes it, of what `read` returned."""
 
     def for_evaluation(self) -> "SampleReader":
-        """Return what reads the same samples for validation, testing and prediction."""
+        """Return the reader of the same samples for validation, testing and prediction."""
         return self
 
 
@@ -62,7 +65,7 @@ class SampleSet(Dataset[Batch]):
         reader: Reads them.
         indices: Which samples of the source.
         seed: Chooses crops and masks.
-        when_empty: What to do where all samples of a batch are damaged: read `another` sample of
+        when_empty: Where all samples of a batch are damaged: read `another` sample of
             the same lengths, give `nothing`, or `stop`.
     """
 
@@ -85,8 +88,9 @@ class SampleSet(Dataset[Batch]):
         """Return the batch that a draw describes, without its damaged samples.
 
         Returns:
-            What the reader makes of them, with `index` (batch,) int64, which samples they are, if
-            the reader tells it; an empty dict if there are none and `when_empty` is `nothing`.
+            A batch of the reader, as `datamodules.base.Batch` describes it, with `index` (batch,)
+            int64, which samples they are, if the reader tells it; an empty dict if there are none
+            and `when_empty` is `nothing`.
 
         Raises:
             DataError: None can be read, and `when_empty` forbids that or no other one fits.

@@ -2,7 +2,7 @@
 
 A part is a file in the label folder: a line of facts, then `name<TAB>labels` for each recording
 that was finished; none for a recording that is damaged. A run that is killed leaves at most a line
-that was cut short, which is dropped, and goes on with what is missing.
+that was cut short. It is dropped, and the next run goes on with the recordings that are missing.
 """
 
 import json
@@ -33,8 +33,8 @@ class LabelWriter:
     """Appends the labels of finished recordings to this process's part.
 
     Args:
-        folder: Made if need be.
-        facts: Of the labels.
+        folder: For the labels; it is made if need be.
+        facts: Facts of the labels.
         rank: Which process this is.
 
     Attributes:
@@ -58,7 +58,7 @@ class LabelWriter:
             self._file.flush()
 
     def add(self, name: str, labels: NDArray[np.int64] | Sequence[int]) -> None:
-        """Append the labels of one recording; none at all mark it as damaged.
+        """Append the labels of one recording, (labels,) int64; none mark it as damaged.
 
         Raises:
             DataError: The name has a line break, so it cannot stand in a text file.
@@ -77,12 +77,12 @@ class LabelWriter:
 def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
     """Make the three label files out of the parts of all processes, and remove the parts.
 
-    Damaged recordings are left out. In memory are only places in the parts and the labels of one
-    recording.
+    Damaged recordings are left out. Only the places of all labels and the labels of one recording
+    are in memory at a time.
 
     Args:
-        folder: With the parts.
-        facts: Of the labels.
+        folder: The folder that has the parts.
+        facts: Facts of the labels.
         names: All recordings, in the order of the source.
 
     Raises:
@@ -106,7 +106,7 @@ def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
 
 
 def remove_parts(folder: str | Path) -> None:
-    """Remove what runs that were killed left."""
+    """Remove the parts that runs left when they were killed."""
     for path in list_parts(Path(folder)):
         path.unlink()
 

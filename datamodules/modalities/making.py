@@ -1,4 +1,4 @@
-"""What synthetic data are made of: texts with topics, tones, stripes, each a batch at a time."""
+"""Makers of synthetic data, a batch at a time: texts with topics, sounds of tones, stripes."""
 
 import math
 from dataclasses import dataclass

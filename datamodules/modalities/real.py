@@ -1,4 +1,4 @@
-"""What the real data of all modalities share: choosing samples, skipping bad ones, loaders."""
+"""The part that real data of all modalities share: choosing and skipping samples, loaders."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class RealData(ModalityData):
         source: Where the samples are.
         batch_size: Samples in a batch of a loader of one process.
         num_workers: Processes of a loader; 0 loads in the main one.
-        seed: Chooses the order in training and what is random in a sample, such as its masks.
+        seed: Chooses the order in training, and masks.
     """
 
     batch_source = "real"
@@ -57,7 +57,7 @@ class RealData(ModalityData):
 
     @property
     def skipped(self) -> list[str]:
-        """What was left out so far, by this process, because it is damaged or empty."""
+        """Messages that name the samples this process has left out, damaged or empty ones."""
         return self.reader.bad_samples.skipped
 
     def lengths(self) -> LengthDistribution:

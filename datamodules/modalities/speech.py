@@ -79,7 +79,7 @@ class AudioReader(SampleReader):
         recordings: The audio files.
         max_samples: Most audio samples of one that are used; None uses all.
         num_levels: Levels of loudness and of brightness that labels tell apart.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class SpeechData(FileData):
         source: Folder with wav, flac, ogg or mp3 files at any depth, such as a LibriSpeech tree, or
             manifest (first line the root folder, the others `path<TAB>samples`, audio samples at
             16 kHz).
-        layout: What `source` is; `auto` takes a folder with all that is in it, or a manifest,
+        layout: Kind of `source`; `auto` takes a folder with all that is in it, or a manifest,
             `librispeech` only files named speaker-chapter-utterance.flac, `datasets` a folder that
             it saved or a hub name, `name` or `name:config:split`.
         max_seconds: Longest part of a recording that is used, from its beginning; None uses all.

@@ -45,12 +45,12 @@ class SyntheticBatches(Dataset[Batch]):
 
 
 class SyntheticData(ModalityData):
-    """What the synthetic data of all modalities share.
+    """Loaders and lengths of data made on the spot, of any modality.
 
     Args:
         axis_length: Length of all samples on the modality's axis.
         maker: Makes the batches.
-        num_classes: What a model's head tells apart.
+        num_classes: How many things a model's head tells apart.
         batch_size: Samples in a batch.
         num_batches: Batches of a training epoch; a tenth as many for validation.
         seed: Chooses all that is random in the data.
@@ -80,7 +80,7 @@ class SyntheticData(ModalityData):
 
     @property
     def num_classes(self) -> int:
-        """What a model's head tells apart."""
+        """How many things a model's head tells apart: token ids, tones or directions."""
         return self._num_classes
 
     def lengths(self) -> LengthDistribution:
@@ -146,7 +146,7 @@ class SyntheticData(ModalityData):
         seeds = (self.seed, stream)
         batches = SyntheticBatches(self.maker, self.axis_length, self.batch_size, seeds)
         lengths = [self.axis_length] * num_batches
-        # What is shared among processes are whole batches.
+        # To this order a batch is one sample, so processes take whole batches in turns.
         order = InOrder(lengths, 1, Processes.of(self.trainer), in_step)
         return ResumableLoader(batches, order)
 

@@ -50,7 +50,7 @@ class TextReader(SampleReader):
         self.masking = TokenMasking(
             mask_fraction, tokenizer.mask_token_id, (0, vocab_size_of(tokenizer))
         )
-        # Unknown words are content, whatever the tokenizer calls them.
+        # Unknown words are content, although the tokenizer calls their token a special one.
         frame = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id, tokenizer.mask_token_id}
         self.frame_ids = torch.tensor(sorted(frame))
         has_content = lengths > self.num_special_tokens
@@ -108,7 +108,7 @@ def vocab_size_of(tokenizer: Any) -> int:
 
 
 def count_tokens(texts: Any, tokenizer: Any) -> Lengths:
-    """Return the tokens of every text, special tokens included, keeping nothing else."""
+    """Count the tokens of every text, special tokens included, (texts,) int32."""
     lengths = np.empty(len(texts), dtype=np.int32)
     for start in range(0, len(texts), TEXTS_AT_A_TIME):
         end = min(start + TEXTS_AT_A_TIME, len(texts))

@@ -46,7 +46,7 @@ class ImageReader(SampleReader):
         files: The images.
         classes: The name of the class of each.
         input_size: Pixels per side, where no other size is asked for.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class ImageReader(SampleReader):
 
 
 def _native_side(path: Path) -> int:
-    """Side of the square with the image's area, rounded; reads the header alone."""
+    """Return the side of the square with the image's area, rounded; read the header alone."""
     from PIL import Image
 
     try:
@@ -100,7 +100,7 @@ def _native_side(path: Path) -> int:
 
 
 def _decode(path: Path, side: int) -> torch.Tensor:
-    """Return (3, side, side) float32 in [-1, 1], upright."""
+    """Return an image, upright, (3, side, side) float32 in [-1, 1]."""
     from PIL import Image, ImageOps
 
     try:
@@ -114,7 +114,7 @@ def _decode(path: Path, side: int) -> torch.Tensor:
 
 
 def _to_rgb(image: "Image.Image") -> "Image.Image":
-    """Return 8-bit colours: deep greys scaled, not clipped, and what is transparent white."""
+    """Return 8-bit colours: deep greys are scaled, not clipped; transparent pixels are white."""
     from PIL import Image
 
     if image.mode.startswith("I"):  # 16 bits, in a type of 16 or of 32

@@ -1,4 +1,4 @@
-"""What a source of recordings may be: a folder, a LibriSpeech tree, a manifest."""
+"""Layouts of a source of recordings: a folder, a LibriSpeech tree, a manifest."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ LIBRISPEECH_NAME = re.compile(r"\d+-\d+-\d+\.flac")
 
 
 def resolve_layout(source: str, layout: str) -> tuple[Path, str]:
-    """Return where a source of files is, and what `auto` stands for.
+    """Return where a source of files is, and its layout, which is never `auto`.
 
     Raises:
         DataError: It does not exist, or is of another kind.

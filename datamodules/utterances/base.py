@@ -1,4 +1,4 @@
-"""What all data of recordings share: a source, what is read of it, loaders that resume."""
+"""The part that all data of recordings share: a source and its reader."""
 
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -20,7 +20,7 @@ class UtteranceData(LightningDataModule, ABC):
     Args:
         source: Folder of audio at any depth, manifest (first line the root folder, the others
             `path<TAB>samples`), or a `datasets` hub name or saved folder.
-        layout: What every source is; `auto` takes a folder or a manifest, `librispeech` only files
+        layout: Kind of every source; `auto` takes a folder or a manifest, `librispeech` only files
             named speaker-chapter-utterance.flac, `datasets` a folder that it saved or a hub name,
             `name` or `name:config:split`.
         on_bad_sample: `stop` at a damaged file or manifest line, or `skip` it and count it.
@@ -58,7 +58,7 @@ class UtteranceData(LightningDataModule, ABC):
         """Make the reader of a split: `train`, `val`, `test` or `predict`.
 
         Raises:
-            DataError: What belongs to the recordings is missing or does not match them.
+            DataError: Labels or transcripts of the recordings are missing or do not match.
         """
 
     @cached_property
@@ -70,7 +70,7 @@ class UtteranceData(LightningDataModule, ABC):
         """List the recordings of a source and make the reader of a split.
 
         Raises:
-            DataError: There are no recordings, or what belongs to them does not match.
+            DataError: There are no recordings, or labels or transcripts of them do not match.
         """
         bad_samples = BadSamples(self.on_bad_sample)
         recordings = list_recordings(source, self.layout, bad_samples)

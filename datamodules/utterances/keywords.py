@@ -21,7 +21,7 @@ class KeywordReader(UncroppedReader):
         recordings: The audio files.
         numbers: Their classes.
         mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(

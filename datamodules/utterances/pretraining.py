@@ -40,7 +40,7 @@ class CropReader(UtteranceReader):
         max_seconds: Longest crop; None crops none.
         labels: Labels of all frames of the recordings.
         mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
 
     Source: HuBERT, Hsu et al. 2021, section IV-C.
     """
@@ -139,7 +139,7 @@ class PretrainingSpeech(TrainingSpeech):
 
     @property
     def centroids(self) -> str:
-        """What identifies the k-means that made the labels."""
+        """Hash of the k-means that made the labels."""
         return self._train_labels.facts.centroids
 
     def make_reader(

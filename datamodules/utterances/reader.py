@@ -13,7 +13,7 @@ class UtteranceReader(SampleReader):
     Args:
         recordings: The audio files.
         lengths: Frames of every one, as far as it is used.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     tells_index = True

@@ -1,4 +1,4 @@
-"""What all data for training on speech share: a source for each split, batches by seconds."""
+"""The part that all data for training on speech share: sources of splits, batches by seconds."""
 
 import warnings
 from collections.abc import Sequence
@@ -56,10 +56,10 @@ class TrainingSpeech(UtteranceData):
         self.hold_out_fraction = hold_out_fraction
 
     def setup(self, stage: str) -> None:
-        """Open what is needed, so that what is wrong with it is known before anything begins.
+        """Open the sources that are needed: a mistake in them is then known before anything begins.
 
         Raises:
-            DataError: What belongs to the recordings is missing or does not match them.
+            DataError: Labels or transcripts of the recordings are missing or do not match.
         """
         if stage == "fit":
             _ = self.train_reader

@@ -28,7 +28,7 @@ class TranscribedReader(UncroppedReader):
         texts: Their transcripts.
         alphabet: The symbols; the first is the blank.
         mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class TranscribedSpeech(UncroppedSpeech):
 
     @property
     def alphabet(self) -> list[str]:
-        """What every label stands for; the first is the blank."""
+        """The symbols that labels number; the first is the blank."""
         return list(self._alphabet)
 
     @property
@@ -105,7 +105,7 @@ class TranscribedSpeech(UncroppedSpeech):
         return len(self._alphabet)
 
     def prepare_data(self) -> None:
-        """Fetch what is to be downloaded; called in one process of a machine."""
+        """Fetch the subsets of `download`; Lightning calls it in one process of a machine."""
         source = Path(self.source).expanduser()
         above = [path.parent for path in (source, *source.parents) if path.name == "LibriSpeech"]
         for subset in self.download:

@@ -1,4 +1,4 @@
-"""Utterances that are read whole and padded: what transcripts and keywords are learnt from."""
+"""Utterances that are read whole and padded, to learn transcripts or keywords from."""
 
 import copy
 import warnings
@@ -25,12 +25,12 @@ class UncroppedReader(UtteranceReader):
     """Reads all whole frames of a recording, its labels and, in training, spans to hide.
 
     Every share of a batch is padded to the longest utterance of all shares: HuBERT Base takes the
-    statistics of its group norm over time, so what it computes depends on the padding.
+    statistics of its group norm over time, so its output depends on the padding.
 
     Args:
         recordings: The audio files.
         mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(

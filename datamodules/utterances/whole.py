@@ -1,4 +1,4 @@
-"""Whole recordings, one at a time: what `python train.py labels` and `predict` read."""
+"""Whole recordings, one at a time, for `python train.py labels` and `predict`."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ class WholeReader(UtteranceReader):
 
     Args:
         recordings: The audio files.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(self, recordings: list[Recording], bad_samples: BadSamples) -> None:
@@ -79,8 +79,8 @@ class WholeSet(SampleSet):
     Args:
         reader: Reads them.
         indices: Which of the recordings.
-        seed: What SampleSet makes crops and masks of, which whole recordings have not.
-        keeps_damaged: Give a damaged one as no samples, so that it is known which it is.
+        seed: Not used: whole recordings have no crops and no masks.
+        keeps_damaged: Give a damaged one with no audio samples, so that its `index` is known.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class RecordingData(UtteranceData):
         return (Path(folder) / FACTS_FILE).exists() or bool(list_parts(Path(folder)))
 
     def open_labels(self, folder: str, rank: int, **facts: Any) -> LabelWriter | None:
-        """Begin to label, or go on where a run was killed: only what has no labels is loaded.
+        """Begin to label, or go on where a run was killed: only recordings without labels are read.
 
         Args:
             folder: For the labels.
@@ -166,7 +166,7 @@ class RecordingData(UtteranceData):
         return writer
 
     def join_labels(self, folder: str) -> LabelFolder:
-        """Join what all processes wrote, unless that was done, and open it.
+        """Join the labels that all processes wrote, unless that was done, and open them.
 
         Raises:
             DataError: A recording has no labels.
