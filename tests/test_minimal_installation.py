@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import wave
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +28,8 @@ def find_spec_but_hidden(name, path=None, target=None):
     return None if name.partition(".")[0] in HIDDEN else find_spec(name, path, target)
 
 
-def find_distributions_but_hidden(*arguments, **named):
-    found = find_distributions(*arguments, **named)
-    return (one for one in found if one.metadata["Name"].lower() not in HIDDEN)
+def find_distributions_but_hidden(context=importlib.metadata.DistributionFinder.Context()):
+    return () if context.name in HIDDEN else find_distributions(context)
 
 
 Finder.find_spec = staticmethod(find_spec_but_hidden)
@@ -75,6 +76,7 @@ trainer = Trainer(
     logger=False,
     enable_checkpointing=False,
     enable_progress_bar=False,
+    enable_model_summary=False,
     limit_val_batches=0,
 )
 trainer.fit(module, SyntheticText(sequence_length=24, batch_size=3, num_classes=12))
@@ -121,6 +123,31 @@ for use in (
 """
 
 
+# With a torchaudio that fails when it is imported; the argument is a recording at 8 kHz.
+BROKEN = """
+import sys
+from pathlib import Path
+
+import torch
+
+from datamodules.recordings.decoding import decode
+from datamodules.recordings.recording import Recording
+from lightning_modules.units.frame_features import Mfcc
+from lightning_modules.variants import build_module
+
+module = build_module("speech", "hubert", size="tiny", num_classes=8)
+audio = torch.zeros(1, 400 + 320 * 11)
+print(tuple(module(audio).shape))
+recording = Recording(Path(sys.argv[1]), 16_000)
+for use in (lambda: decode(recording, 16_000), lambda: Mfcc()(torch.zeros(800))):
+    try:
+        use()
+        print("nothing")
+    except ValueError as problem:
+        print(f"{type(problem).__name__}: {problem}")
+"""
+
+
 @pytest.fixture(scope="module")
 def hidden(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment of a process that finds none of the hidden packages."""
@@ -139,6 +166,14 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
         timeout=600,
         check=False,
     )
+
+
+def write_silence(path: Path, rate_hz: int) -> Path:
+    """Write a second of it, without the library that is hidden."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate_hz, 0, "NONE", ""))
+        file.writeframes(bytes(2 * rate_hz))
+    return path
 
 
 def test_the_packages_look_as_if_they_were_not_installed(hidden):
@@ -209,9 +244,7 @@ def test_data_that_need_a_hidden_package_name_it(hidden, tmp_path):
     (tmp_path / "tokenizer").mkdir()
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "few", "words"]
     (tmp_path / "tokenizer/vocab.txt").write_text("\n".join(words))
-    with wave.open(str(tmp_path / "sound.wav"), "wb") as file:
-        file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(bytes(32_000))
+    write_silence(tmp_path / "sound.wav", rate_hz=16_000)
     answer = run(hidden, "-c", DATA, str(tmp_path))
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.splitlines() == [
@@ -224,6 +257,20 @@ def test_data_that_need_a_hidden_package_name_it(hidden, tmp_path):
             ("a `data` block", "jsonargparse", "'jsonargparse[signatures]'"),
         )
     ]
+
+
+def test_beside_a_torchaudio_for_another_torch_only_what_uses_it_is_refused(tmp_path):
+    (tmp_path / "torchaudio").mkdir()
+    (tmp_path / "torchaudio/__init__.py").write_text("raise RuntimeError('another CUDA')")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    recording = write_silence(tmp_path / "sound.wav", rate_hz=8_000)
+    answer = run(os.environ | {"PYTHONPATH": path}, "-c", BROKEN, str(recording))
+    assert answer.returncode == 0, answer.stderr
+    trained, resampled, cepstra = answer.stdout.splitlines()
+    assert trained == "(1, 12, 8)"
+    beside = "cannot be imported beside torch .*: torchaudio 2.11.0 goes with torch 2.11.0 .* to "
+    assert re.match(f"DataError: audio that is not sampled at 16 kHz needs .* {beside}", resampled)
+    assert re.match(f"ModelError: `features` mfcc needs torchaudio, which {beside}", cepstra)
 
 
 def test_tests_of_a_gpu_can_be_collected(hidden):
