@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-import lightning
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 from transformers import AutoModel, AutoModelForCTC
 
 import train
@@ -16,6 +15,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.feature_extractor import FeatureExtractor
 from lightning_modules.speech.masked_prediction import MaskedPrediction
+from tests.samples import fitting
 from tests.samples.places import ROOT
 from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
 
@@ -43,9 +43,12 @@ def predict(config, *settings):
 
 
 def pretrained(tmp_path, variant="lhubert", **fields):
-    window = {"attention_window": 8} if variant == "lhubert" else {}
+    window = 8 if variant == "lhubert" else None
     module = MaskedPrediction(
-        variant, model_fields=TINY | fields, num_classes=NUM_CLUSTERS, **window
+        variant,
+        attention_window=window,
+        model_fields=TINY | fields,
+        num_classes=NUM_CLUSTERS,
     )
     export(module, None, str(tmp_path / "exported"))
     return module
@@ -57,9 +60,9 @@ def pretrained(tmp_path, variant="lhubert", **fields):
 def test_features_are_the_hidden_states_of_the_layer(tmp_path, variant, layer, stable):
     samples = write_sounds(tmp_path / "sounds", 3)
     module = pretrained(tmp_path, variant, do_stable_layer_norm=stable).model.hubert.eval()
-    window = "8" if variant == "lhubert" else "null"
+    width = "8" if variant == "lhubert" else "null"
     given = [f"--model.init_args.variant={variant}", f"--model.init_args.layer={layer}"]
-    given += [f"--model.init_args.attention_window={window}"]
+    given += [f"--model.init_args.attention_window={width}"]
     assert predict("features", "--model.init_args.checkpoint=exported", *given) == 0
     import soundfile
 
@@ -98,9 +101,8 @@ def test_a_model_without_letters_does_not_transcribe(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "or a `checkpoint` that has the trained head of CtcModule, got neither" in said
     module = CtcModule(variant="lhubert", attention_window=8, checkpoint="exported")
-    loader = DataLoader([{}], batch_size=None)
     with pytest.raises(ModelError, match="`checkpoint` must be a model fine-tuned on 29 letters"):
-        lightning.Trainer(accelerator="cpu", logger=False).predict(module, loader)
+        fitting.predict(module, [{}], tmp_path)
 
 
 def test_other_letters_than_the_models_are_refused(tmp_path):
@@ -153,7 +155,11 @@ def test_pretraining_on_other_clusters_than_a_checkpoint_has_is_refused(tmp_path
         "hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
     )
     export(module, None, "exported")
-    same = {"variant": "hubert", "checkpoint": "exported", "num_classes": NUM_CLUSTERS}
+    same: dict[str, Any] = {
+        "variant": "hubert",
+        "checkpoint": "exported",
+        "num_classes": NUM_CLUSTERS,
+    }
     MaskedPrediction(**same, centroids="abc")
     with pytest.raises(ModelError, match="`labels` must be of the k-means abc .* got xyz"):
         MaskedPrediction(**same, centroids="xyz")
