@@ -1,5 +1,6 @@
 """A command line whose errors are one sentence; shared by `profile.py` and `train.py`."""
 
+import inspect
 import re
 import sys
 from collections.abc import Iterable

@@ -24,16 +24,16 @@ Finder = importlib.machinery.PathFinder
 find_spec, find_distributions = Finder.find_spec, Finder.find_distributions
 
 
-def find_spec_but_hidden(name, path=None, target=None):
+def find_spec_but_hidden(cls, name, path=None, target=None):
     return None if name.partition(".")[0] in HIDDEN else find_spec(name, path, target)
 
 
-def find_distributions_but_hidden(context=importlib.metadata.DistributionFinder.Context()):
+def find_distributions_but_hidden(cls, context=importlib.metadata.DistributionFinder.Context()):
     return () if context.name in HIDDEN else find_distributions(context)
 
 
-Finder.find_spec = staticmethod(find_spec_but_hidden)
-Finder.find_distributions = staticmethod(find_distributions_but_hidden)
+Finder.find_spec = classmethod(find_spec_but_hidden)
+Finder.find_distributions = classmethod(find_distributions_but_hidden)
 """
 HIDDEN = ("datasets", "jsonargparse", "plotly", "soundfile")
 

@@ -109,6 +109,18 @@ class RecordingData(UtteranceData):
         super().__init__(source, **kwargs)
         self._labelled: set[str] | None = None
 
+    def setup(self, stage: str) -> None:
+        """Refuse whatever needs more than recordings.
+
+        Raises:
+            DataError: They are to be trained on, or a model is to be evaluated with them.
+        """
+        if stage != "predict":
+            raise DataError(
+                f"`data` must have labels or transcripts for `{stage}`, got RecordingData, which "
+                "is for `labels` and `predict`"
+            )
+
     def make_reader(
         self, split: str, recordings: list[Recording], bad_samples: BadSamples
     ) -> WholeReader:

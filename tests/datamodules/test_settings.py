@@ -3,8 +3,10 @@
 import pytest
 
 from datamodules.errors import DataError
+from datamodules.utterances.whole import RecordingData
+from profiling.class_names import DATA
 from profiling.measuring.real_batches import build_data
-from train import DATA, main
+from train import main
 
 EVERYWHERE = {"source", "num_workers", "seed"}
 FILES = EVERYWHERE | {"on_bad_sample"}
@@ -83,3 +85,10 @@ def test_what_only_training_needs_is_no_setting_of_recordings_to_predict(capsys)
     said = capsys.readouterr().err
     assert "batch_seconds" in said
     assert "kwargs" not in said
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test"])
+def test_recordings_alone_are_refused_where_something_is_learnt_or_compared(command):
+    with pytest.raises(DataError, match=f"`data` must have labels or transcripts for `{command}`"):
+        RecordingData("x").setup(command)
+    RecordingData("x").setup("predict")

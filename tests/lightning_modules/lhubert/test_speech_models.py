@@ -1,6 +1,7 @@
 """Models for training that come from a checkpoint."""
 
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -39,7 +40,8 @@ def test_others_load_without_a_word(norm, do_normalize, tmp_path):
 @pytest.mark.parametrize("variant", ["hubert", "lhubert"])
 def test_what_is_measured_begins_from_the_weights_that_pretraining_begins_from(variant):
     torch.manual_seed(3)
-    measured = build_module("speech", variant, size="tiny").model.state_dict()
+    module: Any = build_module("speech", variant, size="tiny")
+    measured = module.model.state_dict()
     torch.manual_seed(3)
     trained = MaskedPrediction(
         variant=variant, size="tiny", num_classes=9

@@ -45,7 +45,7 @@ def predict(config, *settings):
 def pretrained(tmp_path, variant="lhubert", **fields):
     window = 8 if variant == "lhubert" else None
     module = MaskedPrediction(
-        variant,
+        variant=variant,
         attention_window=window,
         model_fields=TINY | fields,
         num_classes=NUM_CLUSTERS,
@@ -152,7 +152,7 @@ def test_export_replaces_a_model_and_nothing_else(tmp_path):
 
 def test_pretraining_on_other_clusters_than_a_checkpoint_has_is_refused(tmp_path):
     module = MaskedPrediction(
-        "hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
+        variant="hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
     )
     export(module, None, "exported")
     same: dict[str, Any] = {
