@@ -32,6 +32,10 @@ class ModalityData(LightningDataModule, ABC):
     modality: str
     batch_source: str
 
+    def __str__(self) -> str:
+        # Lightning would build all loaders to describe them.
+        return f"{self.batch_source} {self.modality} data"
+
     @property
     def skipped(self) -> list[str]:
         """Messages that name the samples this process has left out, damaged or empty ones."""

@@ -44,7 +44,10 @@ def _settings_of(class_path: str) -> list[str]:
     """Return the names that a class takes, also through `**kwargs`; it is imported already."""
     module, _, name = class_path.rpartition(".")
     found = getattr(sys.modules.get(module), name, None)
-    return sorted(settings_of(found)) if isinstance(found, type) else []
+    if found is None:
+        return []
+    added = ArgumentParser().add_class_arguments(found, "settings", fail_untyped=False)
+    return [path.removeprefix("settings.") for path in added]
 
 
 def settings_of(found: type) -> set[str]:
