@@ -116,7 +116,9 @@ def main() -> None:
         recordings = given.recordings or str(noise)
         write_labels(recordings, labels)
         data = PretrainingSpeech(recordings, str(labels), batch_seconds=given.batch_seconds)
-        model = MaskedPrediction("lhubert", given.size, attention_window=100, num_steps=1000)
+        model = MaskedPrediction(
+            variant="lhubert", size=given.size, attention_window=100, num_steps=1000
+        )
         loader = data.train_dataloader()
         kept = [batch for batch, _ in zip(loader, range(NUM_BATCHES), strict=False)]
         samples = sum(batch["input_values"].numel() for batch in kept[NUM_SKIPPED:])

@@ -1,18 +1,25 @@
 """`python train.py labels` on sounds made on the spot: both kinds of features, killed, reused."""
 
+import os
 import re
 import subprocess
 import sys
+import time
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 from lightning import Trainer
 
 import train
 from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
+from lightning_modules.units import extractor
 from lightning_modules.units.extractor import UnitExtractor
 from tests.samples.hubert import hubert, lhubert
 from tests.samples.places import CONFIGS as ALL_CONFIGS
@@ -33,6 +40,17 @@ def _elsewhere(tmp_path, monkeypatch):
 def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
     return folder, write_sounds(folder, 7)
+
+
+@pytest.fixture(scope="module")
+def made(sounds, tmp_path_factory):
+    """Labels of all sounds, to be read only."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["train.py"])
+        assert labels(MFCC, sounds[0], folder / "labels") == 0
+    return folder / "labels"
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +117,9 @@ def test_every_frame_of_a_layer_gets_a_label(sounds, checkpoints, tmp_path, vari
     assert "`kmeans` must be of the same features, layer 1 of" in capsys.readouterr().err
 
 
-def test_labels_of_a_kmeans_that_is_elsewhere_are_not_fitted_anew(sounds, tmp_path, capsys):
+def test_labels_of_a_kmeans_that_is_elsewhere_are_not_fitted_anew(sounds, made, tmp_path, capsys):
     source, _ = sounds
-    assert labels(MFCC, source, tmp_path / "train") == 0
-    kmeans = {"model__init_args__kmeans": tmp_path / "train/kmeans.safetensors"}
+    kmeans = {"model__init_args__kmeans": made / "kmeans.safetensors"}
     assert labels(MFCC, source, tmp_path / "val", **kmeans) == 0
     capsys.readouterr()
     assert labels(MFCC, source, tmp_path / "val") == 2
@@ -110,65 +127,73 @@ def test_labels_of_a_kmeans_that_is_elsewhere_are_not_fitted_anew(sounds, tmp_pa
     assert not (tmp_path / "val/kmeans.safetensors").exists()
 
 
-def test_who_waits_for_a_kmeans_ends_with_the_process_that_fits_it(tmp_path):
-    waiting = (
-        "import sys; from pathlib import Path\n"
-        "from lightning_modules.units.extractor import _wait_for\n"
-        "print('waiting', flush=True)\n"
-        "_wait_for(Path(sys.argv[1]))"
-    )
-    starting = (
-        "import subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1], sys.argv[2]], "
-        "stdout=subprocess.PIPE)\n"
-        "child.stdout.readline()\n"  # and end, as a fit that fails does
-    )
-    command = [sys.executable, "-c", starting, waiting, str(tmp_path / "kmeans.safetensors")]
-    ended = subprocess.run(  # waits for the end of all who write to its stderr
-        command, stderr=subprocess.PIPE, text=True, cwd=Path(train.__file__).parent, timeout=120
-    )
-    assert "fitting it has ended without one" in ended.stderr
+def begin_to_wait_and_end(path: Path, sender: Connection) -> None:
+    """Leave a process behind that waits for a file and sends what it says; as a fit that fails."""
+    is_waiting, waits = os.pipe()
+    if os.fork():
+        os.read(is_waiting, 1)
+        return
+
+    def sleep(seconds: float) -> None:
+        os.write(waits, b"w")  # it knows by now whose end it is to notice
+        time.sleep(seconds)
+
+    with mock.patch.object(extractor, "time", SimpleNamespace(sleep=sleep)):
+        try:
+            extractor._wait_for(path)
+        except ModelError as error:
+            sender.send(str(error))
+    os._exit(0)
 
 
-def test_two_processes_write_the_files_that_one_does(sounds, tmp_path):
+def test_who_waits_for_a_kmeans_ends_with_the_process_that_fits_it(server, tmp_path):
+    receiver, sender = server.Pipe(duplex=False)
+    path = tmp_path / "kmeans.safetensors"
+    child = server.Process(target=begin_to_wait_and_end, args=(path, sender))
+    child.start()
+    sender.close()
+    # What never ends is not worth more patience, whoever computes here: it takes seconds.
+    assert receiver.poll(1200)
+    assert "fitting it has ended without one" in receiver.recv()
+    child.join()
+
+
+def test_two_processes_write_the_files_that_one_does(sounds, made, tmp_path):
     source, _ = sounds
-    assert labels(MFCC, source, tmp_path / "one") == 0
     command = [sys.executable, train.__file__, "labels", f"--config={MFCC}"]
     command += [f"--data.init_args.source={source}", "--data.init_args.num_workers=0"]
     command += [f"--model.init_args.folder={tmp_path / 'two'}", "--model.init_args.num_clusters=6"]
     command += ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    # As many threads as here, or the same kernels would add up in another order.
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | threads)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("7 recordings, ") == 1
-    assert read_all(tmp_path / "two") == read_all(tmp_path / "one")
+    assert read_all(tmp_path / "two") == read_all(made)
 
 
-def test_a_run_that_was_killed_goes_on_to_the_same_files(sounds, tmp_path, capsys):
+def test_a_run_that_was_killed_goes_on_to_the_same_files(sounds, made, tmp_path, capsys):
     source, _ = sounds
-    assert labels(MFCC, source, tmp_path / "whole") == 0
     killed = tmp_path / "killed"
     assert labels(MFCC, source, killed, trainer__limit_predict_batches=4) == 2
     assert "no labels yet of 3 of 7 recordings" in capsys.readouterr().err
     (part,) = killed.glob(".part-*")
     part.write_bytes(part.read_bytes()[:-20])
     assert labels(MFCC, source, killed) == 0
-    assert read_all(killed) == read_all(tmp_path / "whole")
+    assert read_all(killed) == read_all(made)
 
 
-def test_loader_processes_change_nothing(sounds, tmp_path):
+def test_loader_processes_change_nothing(sounds, made, tmp_path):
     source, _ = sounds
-    assert labels(MFCC, source, tmp_path / "none") == 0
     assert labels(MFCC, source, tmp_path / "one", data__init_args__num_workers=1) == 0
-    assert read_all(tmp_path / "none") == read_all(tmp_path / "one")
+    assert read_all(tmp_path / "one") == read_all(made)
 
 
-def test_other_recordings_get_labels_of_the_same_kmeans(sounds, tmp_path):
-    source, _ = sounds
-    assert labels(MFCC, source, tmp_path / "train") == 0
+def test_other_recordings_get_labels_of_the_same_kmeans(made, tmp_path):
     write_sound(tmp_path / "val/a.wav", 9_000, seed=99)
-    given = {"model__init_args__kmeans": tmp_path / "train/kmeans.safetensors"}
+    given = {"model__init_args__kmeans": made / "kmeans.safetensors"}
     assert labels(MFCC, tmp_path / "val", tmp_path / "out", **given) == 0
-    first, second = LabelFolder(tmp_path / "train").facts, LabelFolder(tmp_path / "out").facts
+    first, second = LabelFolder(made).facts, LabelFolder(tmp_path / "out").facts
     assert first == second
     assert not (tmp_path / "out/kmeans.safetensors").exists()
 
@@ -271,13 +296,11 @@ def test_a_folder_of_other_labels_is_refused(sounds, tmp_path):
         make_labels(tmp_path / "new", tmp_path / "out")
 
 
-def test_labels_do_not_depend_on_the_other_recordings(sounds, tmp_path):
+def test_labels_do_not_depend_on_the_other_recordings(sounds, made, tmp_path):
     source, samples = sounds
-    make_labels(source, tmp_path / "all")
     name = list(samples)[3]
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / name).write_bytes((source / name).read_bytes())
-    given = {"kmeans": str(tmp_path / "all/kmeans.safetensors")}
-    make_labels(tmp_path / "one", tmp_path / "alone", **given)
-    alone, among = LabelFolder(tmp_path / "alone"), LabelFolder(tmp_path / "all")
+    make_labels(tmp_path / "one", tmp_path / "alone", kmeans=str(made / "kmeans.safetensors"))
+    alone, among = LabelFolder(tmp_path / "alone"), LabelFolder(made)
     assert np.array_equal(alone.ids(name), among.ids(name))

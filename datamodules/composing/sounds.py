@@ -67,8 +67,8 @@ def compose_sound(
     """Put recordings one after the other, with gaps between them.
 
     Returns:
-        16 kHz samples, (samples,) float32, and of every recording what became of it: its `name`,
-        where it `start`s and how many `samples` it has there, and its `speed`.
+        The sound at 16 kHz, (audio samples,) float32, and where every recording is in it: its
+        `name`, the audio sample at which it `start`s, how many `samples` it has, and its `speed`.
 
     Raises:
         BadSampleError: A recording is damaged.
@@ -117,7 +117,12 @@ def _add_noise(
 
 
 def write_sound(path: Path, sound: Sound) -> None:
-    """Write a wav file of 16 bits; what is too loud is made softer as a whole, not clipped."""
+    """Write a wav file of 16 bits; a sound that is too loud is made softer, not clipped.
+
+    Args:
+        path: The file.
+        sound: (audio samples,) float32 at 16 kHz.
+    """
     with needed("soundfile", "writing audio"):
         import soundfile
 

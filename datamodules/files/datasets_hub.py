@@ -25,8 +25,8 @@ def load_split(source: str, builder: str, **options: Any) -> Any:
     """Call `datasets.load_dataset`, showing no progress.
 
     Args:
-        source: What messages call it.
-        builder: What is loaded: a hub name or a kind of file.
+        source: The name that messages have for the data.
+        builder: A name on the hub, or a kind of file, such as `csv`.
         options: Further arguments of `load_dataset`.
 
     Raises:

@@ -76,7 +76,8 @@ def _csv_options(path: Path, text_column: str) -> dict[str, Any]:
 def _check_table(path: Path, dialect: dict[str, Any]) -> list[str]:
     """Return the names of the columns; refuse a row with more fields than names.
 
-    The reader would drop what is too much, and with it the end of a text that holds a comma.
+    The reader would drop the fields that are too many, and with them the end of a text that holds
+    a comma.
     """
     quoting = dialect.get("quoting", csv.QUOTE_MINIMAL)
     try:

@@ -22,7 +22,7 @@ from datamodules.recordings.headers import read_length
 from datamodules.recordings.recording import Recording, collect, long_enough
 
 TEXT_COLUMNS = ("text", "sentence", "transcription", "transcript")
-UNREADABLE = 0  # in the place of a length: the header is read again, to say what is wrong
+UNREADABLE = 0  # stands in the place of a length: the header is read again, for the message
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Decoding a recording to 16 kHz mono samples."""
+"""Decoding a recording to 16 kHz, mixed to mono."""
 
 from typing import Any
 
@@ -14,11 +14,19 @@ from datamodules.recordings.recording import Recording
 
 
 def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Tensor:
-    """Decode `num_samples` 16 kHz samples from one on, mixed to mono, (num_samples,) float32.
+    """Decode a part of a recording, resampled to 16 kHz and mixed to mono.
+
+    Args:
+        recording: The recording.
+        num_samples: Audio samples at 16 kHz that are wanted.
+        first_sample: The first of them.
+
+    Returns:
+        (num_samples,) float32.
 
     Raises:
-        BadSampleError: the file cannot be decoded, or is not as long as it was listed.
-        DataError: a library that this file needs is missing.
+        BadSampleError: The file cannot be decoded, or is not as long as it was listed.
+        DataError: A library that this file needs is missing.
     """
     with needed("soundfile", "decoding audio"):
         import soundfile
@@ -27,11 +35,11 @@ def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Ten
         with soundfile.SoundFile(recording.open()) as file:
             _check_length(recording, file)
             rate_hz = file.samplerate
-            # What is resampled is decoded from its beginning: only there do the grids of both
-            # rates meet for every rate.
+            # A file of another rate is decoded from its beginning, because only there do the grids
+            # of both rates meet, whatever the rate.
             skipped = first_sample if rate_hz == SAMPLE_RATE_HZ else 0
             last_sample = first_sample + num_samples
-            # A tenth of a second more, so that the resampling filter sees what follows.
+            # A tenth of a second more is decoded: the resampling filter sees beyond the last one.
             end = min(-(-last_sample * rate_hz // SAMPLE_RATE_HZ) + rate_hz // 10, file.frames)
             file.seek(skipped)
             samples = file.read(end - skipped, dtype="float32", always_2d=True)

@@ -1,4 +1,4 @@
-"""What a number was measured with: machine, versions, commit; imports no torch."""
+"""What a number was measured with: machine, versions, commit."""
 
 import hashlib
 import os

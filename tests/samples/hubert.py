@@ -26,20 +26,27 @@ FRAME_SAMPLES, HOP_SAMPLES = 400, 320
 def hubert(**fields: Any) -> HubertModel:
     """Build a plain HuBERT, in evaluation mode."""
     torch.manual_seed(0)
-    return HubertModel(HubertConfig(**(TINY | fields))).eval()
+    model = HubertModel(HubertConfig(**(TINY | fields)))
+    model.eval()
+    return model
 
 
 def lhubert(attention_window: int | list[int] = 8, **fields: Any) -> LHubertModel:
     """Build an L-HuBERT, in evaluation mode, with the weights of `hubert`."""
     torch.manual_seed(0)
     config = LHubertConfig(**(TINY | fields | {"attention_window": attention_window}))
-    model = LHubertModel(config).eval()
+    model = LHubertModel(config)
+    model.eval()
     model.load_state_dict(hubert(**fields).state_dict())
     return model
+
+
+def samples_of(frames: int) -> int:
+    """Return the fewest samples that give so many frames."""
+    return FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
 
 
 def waveform(frames: int, batch: int = 1, seed: int = 0) -> torch.Tensor:
     """Return (batch, samples) that give exactly so many frames."""
     generator = torch.Generator().manual_seed(seed)
-    samples = FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
-    return torch.randn(batch, samples, generator=generator)
+    return torch.randn(batch, samples_of(frames), generator=generator)

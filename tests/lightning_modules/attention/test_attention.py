@@ -1,6 +1,7 @@
 """Local attention: the dense oracle against a loop, and every implementation against the oracle."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from lightning_modules.attention import local_attention
 from lightning_modules.attention.pieces import plan_pieces
+from tests.samples.attention import Inputs, attend, draw_inputs, in_float64, relative_error
 
 HERE = ["local_blocked", "local_masked"]  # for the others see test_device_attention.py
 FASTER = ["local_blocked"]
@@ -32,21 +34,6 @@ class _Recorder(TorchDispatchMode):
             if isinstance(tensor, torch.Tensor):
                 self.shapes.append(tuple(tensor.shape))
         return result
-
-
-def _inputs(shape, dtype=torch.float64, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for _ in range(4)
-    ]
-
-
-def _run(inputs, window, mask, implementation):
-    """Return the output and the gradients of query, key and value for one fixed loss."""
-    *tensors, weights = inputs
-    leaves = [tensor.clone().requires_grad_() for tensor in tensors]
-    output = local_attention(*leaves, window, mask, implementation=implementation)
-    return [output.detach(), *torch.autograd.grad(output, leaves, weights)]
 
 
 def _loop_attention(query, key, value, window, mask):
@@ -87,7 +74,7 @@ def _cases(draw, max_tokens=90):
 @given(_cases(max_tokens=12))
 def test_oracle_equals_a_loop_over_queries(case):
     shape, window, mask, seed = case
-    query, key, value, _ = _inputs(shape, seed=seed)
+    query, key, value = draw_inputs(shape, seed=seed)
     output = local_attention(query, key, value, window, mask, implementation="local_masked")
     every = torch.ones(shape[0], shape[2], dtype=torch.bool)
     expected = _loop_attention(query, key, value, window, every if mask is None else mask)
@@ -99,9 +86,9 @@ def test_oracle_equals_a_loop_over_queries(case):
 @given(case=_cases())
 def test_implementation_equals_the_oracle_in_outputs_and_gradients(implementation, case):
     shape, window, mask, seed = case
-    inputs = _inputs(shape, seed=seed)
-    found = _run(inputs, window, mask, implementation)
-    expected = _run(inputs, window, mask, "local_masked")
+    inputs = draw_inputs(shape, seed=seed)
+    found = attend(inputs, window, mask, implementation)
+    expected = attend(inputs, window, mask, "local_masked")
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -111,7 +98,7 @@ def test_implementation_equals_the_oracle_in_outputs_and_gradients(implementatio
 @pytest.mark.parametrize("window", [2, 32, 100, 258, 600, 1022])
 @pytest.mark.parametrize("padding", ["none", "right", "left", "whole windows"])
 def test_blocked_equals_the_oracle_over_many_blocks(tokens, window, padding):
-    shape = (2, 3, tokens, 64)
+    shape = (2, 3, tokens, 16)
     positions = torch.arange(tokens)
     mask = {
         "none": None,
@@ -119,9 +106,9 @@ def test_blocked_equals_the_oracle_over_many_blocks(tokens, window, padding):
         "left": positions >= torch.tensor([0, tokens // 3])[:, None],
         "whole windows": (positions // 120 % 2 == 0).expand(2, -1),
     }[padding]
-    inputs = _inputs(shape, seed=tokens + window)
-    found = _run(inputs, window, mask, "local_blocked")
-    expected = _run(inputs, window, mask, "local_masked")
+    inputs = draw_inputs(shape, seed=tokens + window)
+    found = attend(inputs, window, mask, "local_blocked")
+    expected = attend(inputs, window, mask, "local_masked")
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -145,10 +132,10 @@ def test_a_plan_answers_every_query_once_with_all_its_keys(tokens, half_window, 
 
 def test_queries_keys_and_values_of_any_memory_layout_are_taken():
     made = torch.randn(2, 300, 3, 5, 8, dtype=torch.float64)
-    tensors = [made[:, :, number].transpose(1, 2) for number in range(3)]
+    tensors = Inputs(*(made[:, :, number].transpose(1, 2) for number in range(3)))
     mask = torch.rand(2, 300) < 0.7
     found = local_attention(*tensors, 20, mask)
-    expected = local_attention(*(x.contiguous() for x in tensors), 20, mask)
+    expected = local_attention(*Inputs(*(x.contiguous() for x in tensors)), 20, mask)
     torch.testing.assert_close(found, expected)
 
 
@@ -157,14 +144,14 @@ def test_what_inference_mode_has_cached_can_be_trained_with(is_padded):
     tokens = 291  # of no other test: nothing is cached yet
     mask = (torch.arange(tokens) < 200)[None] if is_padded else None
     with torch.inference_mode():
-        expected = local_attention(*_inputs((1, 2, tokens, 4))[:3], 22, mask)
-    output, *gradients = _run(_inputs((1, 2, tokens, 4)), 22, mask, "local_blocked")
+        expected = local_attention(*draw_inputs((1, 2, tokens, 4)), 22, mask)
+    output, *gradients = attend(draw_inputs((1, 2, tokens, 4)), 22, mask, "local_blocked")
     torch.testing.assert_close(output, expected)
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
 def test_gradients_of_gradients_are_refused_and_not_wrong():
-    tensors = [x.requires_grad_() for x in _inputs((1, 1, 300, 4))[:3]]
+    tensors = Inputs(*(x.requires_grad_() for x in draw_inputs((1, 1, 300, 4))))
     output = local_attention(*tensors, 20)
     (gradient,) = torch.autograd.grad(output.sum(), tensors[0], create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable|twice"):
@@ -178,20 +165,12 @@ def test_gradients_of_gradients_are_refused_and_not_wrong():
 @given(case=_cases())
 def test_rounding_stays_near_the_oracles_own(implementation, dtype, factor, case):
     shape, window, mask, seed = case
-    inputs = _inputs(shape, dtype, seed)
-    exact = _run([tensor.double() for tensor in inputs], window, mask, "local_masked")
-    oracle = _relative_error(_run(inputs, window, mask, "local_masked"), exact)
-    found = _run(inputs, window, mask, implementation)
+    inputs = draw_inputs(shape, dtype, seed=seed)
+    exact = attend(in_float64(inputs), window, mask, "local_masked")
+    oracle = relative_error(attend(inputs, window, mask, "local_masked"), exact)
+    found = attend(inputs, window, mask, implementation)
     assert {tensor.dtype for tensor in found} == {dtype}
-    assert _relative_error(found, exact) <= factor * max(oracle, 2 * torch.finfo(dtype).eps)
-
-
-def _relative_error(found, exact):
-    errors = [
-        (one.double() - truth).abs().max() / truth.abs().max().clamp(min=1.0)
-        for one, truth in zip(found, exact, strict=True)
-    ]
-    return torch.stack(errors).max().item()  # unlike Python's, NaN is the largest
+    assert relative_error(found, exact) <= factor * max(oracle, 2 * torch.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("implementation", HERE)
@@ -201,7 +180,7 @@ def test_rows_without_a_visible_key_are_zero_with_finite_gradients(implementatio
     mask[0] = False
     mask[1, 3:] = False
     for window in (2, 4 * tokens):
-        output, *gradients = _run(_inputs((2, 3, tokens, 4)), window, mask, implementation)
+        output, *gradients = attend(draw_inputs((2, 3, tokens, 4)), window, mask, implementation)
         assert (output[0] == 0).all()
         assert (output[1, :, 3:] == 0).all()
         assert (output[1, :, :3] != 0).all()
@@ -211,7 +190,7 @@ def test_rows_without_a_visible_key_are_zero_with_finite_gradients(implementatio
 @pytest.mark.parametrize("implementation", HERE)
 @pytest.mark.parametrize("tokens", [1, 5, 70])
 def test_window_that_covers_the_input_equals_full_attention(implementation, tokens):
-    query, key, value, _ = _inputs((2, 3, tokens, 8))
+    query, key, value = draw_inputs((2, 3, tokens, 8))
     window = max(2 * (tokens - 1), 2)
     output = local_attention(query, key, value, window, implementation=implementation)
     full = functional.scaled_dot_product_attention(query, key, value)
@@ -220,7 +199,7 @@ def test_window_that_covers_the_input_equals_full_attention(implementation, toke
 
 @pytest.mark.parametrize("implementation", HERE)
 def test_one_token_reaches_exactly_half_a_window_on_each_side(implementation):
-    query, key, value, _ = _inputs((1, 2, 200, 4))
+    query, key, value = draw_inputs((1, 2, 200, 4))
     before = local_attention(query, key, value, 10, implementation=implementation)
     value[:, :, 100] += 1.0
     after = local_attention(query, key, value, 10, implementation=implementation)
@@ -255,9 +234,9 @@ def test_dropout_keeps_the_mean_and_has_the_right_variance(implementation, windo
 )
 def test_no_tensor_grows_with_the_square_of_the_length(implementation, is_padded, tokens, window):
     mask = torch.arange(tokens)[None] < tokens - 50 if is_padded else None
-    inputs = _inputs((1, 1, tokens, 4), torch.float32)
+    inputs = draw_inputs((1, 1, tokens, 4), torch.float32)
     with _Recorder() as recorder:
-        _run(inputs, window, mask, implementation)
+        attend(inputs, window, mask, implementation)
     assert max(math.prod(shape) for shape in recorder.shapes) < 0.6 * tokens**2
 
 
@@ -266,7 +245,7 @@ def test_gradients_of_projections_in_any_layout_are_the_oracles():
     made[1].data.copy_(made[0].data)
     results = []
     for leaf, implementation in zip(made, ("local_blocked", "local_masked"), strict=True):
-        parts = [leaf[:, :, number].transpose(1, 2) for number in range(3)]
+        parts = Inputs(*(leaf[:, :, number].transpose(1, 2) for number in range(3)))
         output = local_attention(*parts, 20, implementation=implementation)
         output.square().sum().backward()
         results.append(leaf.grad)
@@ -276,7 +255,7 @@ def test_gradients_of_projections_in_any_layout_are_the_oracles():
 def test_keys_that_are_the_same_for_all_heads_get_the_sum_of_their_gradients():
     results = []
     for implementation in ("local_blocked", "local_masked"):
-        query, key, value, _ = _inputs((2, 3, 300, 8))
+        query, key, value = draw_inputs((2, 3, 300, 8))
         key = key[:, :1].requires_grad_()
         shared = key.expand(-1, 3, -1, -1)
         output = local_attention(query, shared, value, 20, implementation=implementation)
@@ -285,19 +264,22 @@ def test_keys_that_are_the_same_for_all_heads_get_the_sum_of_their_gradients():
 
 
 def test_checkpointed_activations_give_the_same_gradients():
-    inputs = _inputs((1, 2, 300, 8))
-    expected = _run(inputs, 20, None, "local_blocked")
-    leaves = [tensor.clone().requires_grad_() for tensor in inputs[:3]]
-    output = checkpoint(local_attention, *leaves, 20, use_reentrant=False)
-    found = [output.detach(), *torch.autograd.grad(output, leaves, inputs[3])]
-    for one, other in zip(found, expected, strict=True):
+    results = []
+    for is_checkpointed in (False, True):
+        leaves = Inputs(*(tensor.requires_grad_() for tensor in draw_inputs((1, 2, 300, 8))))
+        if is_checkpointed:
+            output = checkpoint(local_attention, *leaves, 20, use_reentrant=False)
+        else:
+            output = local_attention(*leaves, 20)
+        results.append([output, *torch.autograd.grad(output.square().sum(), leaves)])
+    for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other)
 
 
 def test_under_autocast_all_is_done_in_the_lower_precision():
-    query, key, value, _ = _inputs((1, 2, 300, 16), torch.float32)
+    query, key, value = draw_inputs((1, 2, 300, 16), torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        projected = [torch.nn.functional.linear(x, torch.eye(16)) for x in (query, key, value)]
+        projected = Inputs(*(functional.linear(x, torch.eye(16)) for x in (query, key, value)))
         found = local_attention(*projected, 20)
     assert found.dtype == torch.bfloat16
     expected = local_attention(query, key, value, 20, implementation="local_masked")
@@ -309,7 +291,7 @@ def test_under_autocast_all_is_done_in_the_lower_precision():
 def test_blocked_runs_on_the_fused_kernel_of_the_cpu(window, is_padded):
     mask = torch.arange(500)[None] < 450 if is_padded else None
     with _Recorder() as recorder:
-        _run(_inputs((1, 2, 500, 16), torch.float32), window, mask, "local_blocked")
+        attend(draw_inputs((1, 2, 500, 16), torch.float32), window, mask, "local_blocked")
     assert "aten::_scaled_dot_product_flash_attention_for_cpu" in recorder.operators
 
 
@@ -334,8 +316,8 @@ def test_blocked_runs_on_the_fused_kernel_of_the_cpu(window, is_padded):
     ],
 )
 def test_bad_arguments_are_named_in_one_sentence(changes, message):
-    arguments = {name: torch.zeros(2, 3, 10, 4) for name in ("query", "key", "value")}
-    arguments |= {"attention_window": 4, **changes}
+    tensors = {name: torch.zeros(2, 3, 10, 4) for name in ("query", "key", "value")}
+    arguments: dict[str, Any] = {**tensors, "attention_window": 4, **changes}
     with pytest.raises(ValueError, match=message) as caught:
         local_attention(**arguments)
     assert "\n" not in str(caught.value)

@@ -1,8 +1,10 @@
 """`localize`: a window for any encoder that asks transformers' interface for its kernel."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
-from torch import nn
 from transformers import (
     AttentionInterface,
     BertConfig,
@@ -28,7 +30,7 @@ from lightning_modules.attention.interface import find_implementations, find_win
 from lightning_modules.errors import ModelError
 
 HERE = ["local_blocked", "local_masked"]
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 24,
     "num_attention_heads": 3,
     "intermediate_size": 20,
@@ -63,7 +65,7 @@ def _vit():
 
 
 def _t5():
-    sizes = {"d_model": 24, "d_kv": 8, "d_ff": 20, "num_heads": 3, "num_layers": 1}
+    sizes: dict[str, Any] = {"d_model": 24, "d_kv": 8, "d_ff": 20, "num_heads": 3, "num_layers": 1}
     return T5EncoderModel(T5Config(vocab_size=30, **sizes)).eval()
 
 
@@ -86,8 +88,8 @@ def _reach_of_encoder(model, tokens=65, position=30):
     for layer in encoder.layers if hasattr(encoder, "layers") else encoder.layer:
         output = layer(output)
         output = output[0] if isinstance(output, tuple) else output
-    (output[0, position] @ torch.randn(24)).backward()
-    seen = hidden.grad[0].abs().sum(-1).nonzero()[:, 0]
+    (gradient,) = torch.autograd.grad(output[0, position] @ torch.randn(24), hidden)
+    seen = gradient[0].abs().sum(-1).nonzero()[:, 0]
     return seen.min().item() - position, seen.max().item() - position
 
 
@@ -153,7 +155,7 @@ def test_localize_keeps_one_window_per_layer():
 
 def test_localized_layers_see_no_further_than_their_windows_added_up():
     torch.manual_seed(0)
-    model = localize(_bert(), [4, 8])
+    model = localize(_bert(), [4, 8]).double()  # what comes from afar is small: digits for it
     ids = torch.randint(5, 30, (1, 90))
     other = ids.clone()
     other[0, 40] = 3
@@ -165,8 +167,7 @@ def test_localized_layers_see_no_further_than_their_windows_added_up():
 @pytest.mark.parametrize("implementation", HERE)
 def test_scaling_of_the_model_is_kept(implementation):
     query, key, value = torch.randn(3, 1, 2, 50, 16)
-    module = nn.Module()
-    module.attention_window = 6
+    module = SimpleNamespace(attention_window=6)
     kernel = AttentionInterface()[implementation]
     output, _ = kernel(module, query, key, value, None, scaling=0.5)
     expected = local_attention(query * 0.5 * 4, key, value, 6, implementation=implementation)

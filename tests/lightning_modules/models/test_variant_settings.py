@@ -153,7 +153,7 @@ def test_every_modality_has_one_vanilla_variant_and_consistent_defaults():
 
 def test_default_window_reaches_every_layer():
     module = build_module("speech", "lhubert")
-    assert find_windows(module.model) == [100, 100]
+    assert find_windows(module) == [100, 100]
 
 
 def test_registry_is_read_without_torch():

@@ -2,10 +2,8 @@
 
 import copy
 
-import lightning
 import pytest
 import torch
-from torch.utils.data import DataLoader
 from transformers import (
     BertForMaskedLM,
     BigBirdForMaskedLM,
@@ -15,6 +13,8 @@ from transformers import (
 
 from lightning_modules.errors import ModelError
 from lightning_modules.variants import VARIANTS, find_variant, vanilla_of
+from tests.samples import fitting
+from tests.samples.fitting import fit
 from tests.samples.models import (
     CASES,
     VARIANT_CASES,
@@ -170,18 +170,9 @@ def test_loss_counts_masked_frames_only():
 
 
 def test_clipping_works_in_mixed_precision(tmp_path):
-    trainer = lightning.Trainer(
-        accelerator="cpu",
-        precision="bf16-mixed",
-        gradient_clip_val=1.0,
-        max_steps=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(build("text", "bert"), DataLoader([batch_of("text", 12)], batch_size=None))
-    assert trainer.global_step == 1
+    given = {"precision": "bf16-mixed", "gradient_clip_val": 1.0}
+    built = fit(build("text", "bert"), [batch_of("text", 12)], tmp_path, **given)
+    assert built.global_step == 1
 
 
 @pytest.mark.parametrize(
@@ -226,12 +217,9 @@ def test_padded_samples_are_hidden_from_a_speech_variant():
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS["speech"]))
-def test_a_waveform_with_nan_is_refused_when_predicting(variant):
+def test_a_waveform_with_nan_is_refused_when_predicting(variant, tmp_path):
     module = build("speech", variant)
     batch = batch_of("speech", 30)
     batch["input_values"][1, 500] = float("nan")
-    trainer = lightning.Trainer(
-        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False
-    )
     with pytest.raises(ModelError, match="`input_values` must be finite, got NaN or infinity"):
-        trainer.predict(module, DataLoader([batch], batch_size=None))
+        fitting.predict(module, [batch], tmp_path)

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import lightning
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.classification import ClassificationModule
 from lightning_modules.speech.layer_mixing import LayerMix
-from tests.samples.hubert import FRAME_SAMPLES, HOP_SAMPLES, waveform
+from tests.samples.fitting import fit, loader, predict, trainer
+from tests.samples.gradients import TrainingRecord, assert_same_training
+from tests.samples.hubert import samples_of, waveform
 from tests.samples.speech import NO_DROPOUT, TINY
 
 FRAMES = 20
@@ -24,7 +24,7 @@ def module(variant: str = "lhubert", **given: Any) -> ClassificationModule:
     window = {"attention_window": 8} if variant == "lhubert" else {}
     chosen: dict[str, Any] = {"classes": CLASSES} | window | given
     chosen["model_fields"] = STILL | given.get("model_fields", {})
-    return ClassificationModule(variant, **chosen)
+    return ClassificationModule(variant=variant, **chosen)
 
 
 def batch(count: int = 6) -> dict[str, torch.Tensor]:
@@ -41,22 +41,6 @@ def padded(given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         "input_values": given["input_values"] * is_real,
         "attention_mask": is_real.long(),
     }
-
-
-def samples_of(frames: int) -> int:
-    return FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
-
-
-def trainer(folder: Path, **given: Any) -> lightning.Trainer:
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    quiet |= {"enable_model_summary": False, "accelerator": "cpu", "default_root_dir": folder}
-    return lightning.Trainer(**(quiet | given))
-
-
-def fit(model: Any, data: Any, folder: Path, **given: Any) -> lightning.Trainer:
-    built = trainer(folder, max_epochs=1, **given)
-    built.fit(model, DataLoader(data, batch_size=None))
-    return built
 
 
 def weights(model: Any) -> dict[str, torch.Tensor]:
@@ -108,12 +92,12 @@ def test_accumulated_batches_train_as_one_batch_does_short_last_window_included(
         data = [
             {n: v[first : first + size] for n, v in whole.items()} for first in range(0, 10, size)
         ]
-        model = module(lr=0.003)
-        built = fit(model, data, tmp_path, accumulate_grad_batches=accumulated)
+        record = TrainingRecord()
+        given = {"accumulate_grad_batches": accumulated, "precision": "64-true"}
+        built = fit(module(lr=0.003), data, tmp_path, callbacks=[record], **given)
         assert built.global_step == 3
-        trained.append(weights(model))
-    for name, value in trained[0].items():
-        torch.testing.assert_close(trained[1][name], value, rtol=1e-3, atol=2e-5, msg=name)
+        trained.append(record)
+    assert_same_training(*trained)
 
 
 def test_accuracy_is_counted_by_hand_and_empty_batches_are_skipped(tmp_path: Path) -> None:
@@ -121,8 +105,8 @@ def test_accuracy_is_counted_by_hand_and_empty_batches_are_skipped(tmp_path: Pat
         def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
             return torch.eye(3)[[0, 0, 2, 0, 0, 0]][batch["index"]]
 
-    model = Told("hubert", classes=CLASSES, model_fields=STILL)
-    data = DataLoader([batch(), {}], batch_size=None)
+    model = Told(variant="hubert", classes=CLASSES, model_fields=STILL)
+    data = loader([batch(), {}])
     (metrics,) = trainer(tmp_path).test(model, data, verbose=False)
     assert metrics["test_accuracy"] == pytest.approx(3 / 6)
     assert metrics["test_loss"] > 0
@@ -133,7 +117,7 @@ def test_it_learns_and_says_the_names_of_the_classes(tmp_path: Path) -> None:
     # The convolutions' group norm would make all sounds equally loud.
     model, given = module(lr=0.01), batch()
     fit(model, [given] * 40, tmp_path)
-    (found,) = trainer(tmp_path).predict(model, DataLoader([given], batch_size=None))  # type: ignore[misc]
+    (found,) = predict(model, [given], tmp_path)
     assert found == [CLASSES[label] for label in given["labels"].tolist()]
 
 

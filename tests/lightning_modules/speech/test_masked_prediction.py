@@ -1,14 +1,16 @@
 """The pre-training module: what a step divides by, what it logs, what it refuses."""
 
-import lightning
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.figures import draw_masked_prediction
 from lightning_modules.speech.masked_prediction import MaskedPrediction
+from tests.samples.fitting import fit, loader, trainer
+from tests.samples.gradients import TrainingRecord, assert_same_training
 from tests.samples.hubert import waveform
 from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
 
@@ -18,8 +20,9 @@ FRAMES = 30
 def module(variant="lhubert", **settings):
     torch.manual_seed(0)
     given = {"num_classes": NUM_CLUSTERS, "num_warmup_steps": 1, "lr": 0.003} | settings
-    window = {"attention_window": 8} if variant == "lhubert" else {}
-    return MaskedPrediction(variant, model_fields=TINY | NO_DROPOUT, **window, **given)
+    window = 8 if variant == "lhubert" else None
+    fields = TINY | NO_DROPOUT
+    return MaskedPrediction(variant=variant, attention_window=window, model_fields=fields, **given)
 
 
 def utterances(count):
@@ -45,36 +48,19 @@ def batches(count, size):
     ]
 
 
-def fit(model, data, tmp_path, **settings):
-    trainer = lightning.Trainer(
-        accelerator="cpu",
-        max_epochs=None if "max_steps" in settings else 2,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-        **settings,
-    )
-    trainer.fit(model, DataLoader(data, batch_size=None))
-    return trainer
-
-
 @pytest.mark.parametrize("variant", ["hubert", "lhubert"])
 def test_accumulated_batches_train_as_one_batch_does_short_last_window_included(variant, tmp_path):
     trained = []
     for size, accumulated in ((4, 1), (1, 4), (2, 2)):
-        model = module(variant)
-        trainer = fit(model, batches(10, size), tmp_path, accumulate_grad_batches=accumulated)
-        assert trainer.global_step == 6
-        trained.append((model.state_dict(), trainer.callback_metrics["train_loss"].item()))
+        record = TrainingRecord()
+        given = {"accumulate_grad_batches": accumulated, "precision": "64-true", "max_epochs": 2}
+        built = fit(module(variant), batches(10, size), tmp_path, callbacks=[record], **given)
+        assert built.global_step == 6
+        trained.append((record, built.callback_metrics["train_loss"].item()))
     (wanted, loss), *others = trained
-    untrained = module(variant).state_dict()
-    assert any((wanted[name] - untrained[name]).abs().max() > 1e-3 for name in wanted)
-    for weights, other_loss in others:
-        assert other_loss == pytest.approx(loss, rel=1e-4)
-        for name, value in wanted.items():
-            torch.testing.assert_close(weights[name], value, rtol=1e-3, atol=2e-5, msg=name)
+    for found, other_loss in others:
+        assert_same_training(found, wanted)
+        assert other_loss == pytest.approx(loss, rel=1e-5)
 
 
 def test_a_step_divides_the_summed_loss_by_the_masked_frames(tmp_path):
@@ -95,10 +81,7 @@ def test_a_step_divides_the_summed_loss_by_the_masked_frames(tmp_path):
 def test_what_is_logged_is_counted_by_hand(tmp_path):
     given = batches(6, 3)
     model = module(lr=0.0).eval()
-    trainer = lightning.Trainer(
-        accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=tmp_path
-    )
-    (metrics,) = trainer.validate(model, DataLoader(given, batch_size=None), verbose=False)
+    (metrics,) = trainer(tmp_path).validate(model, loader(given), verbose=False)
     whole = utterances(6)
     with torch.no_grad():
         right = model(whole).logits.argmax(-1) == whole["labels"]
@@ -128,11 +111,7 @@ def test_a_process_without_a_batch_left_counts_nothing(tmp_path):
     given = batches(3, 3)
     found = []
     for batches_seen in (given, [*given, {}]):
-        trainer = lightning.Trainer(
-            accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=tmp_path
-        )
-        loader = DataLoader(batches_seen, batch_size=None)
-        found += trainer.validate(module(), loader, verbose=False)
+        found += trainer(tmp_path).validate(module(), loader(batches_seen), verbose=False)
     assert found[0] == found[1]
 
 
@@ -160,7 +139,7 @@ def _weighted(model, batch, weight):
 
 
 def test_labels_of_another_kmeans_are_refused_on_resume():
-    checkpoint = {}
+    checkpoint: dict[str, Any] = {}
     module(centroids="abc").on_save_checkpoint(checkpoint)
     module(centroids="abc").on_load_checkpoint(checkpoint)
     with pytest.raises(ModelError, match="`labels` must be of the k-means abc .* got xyz"):

@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-import lightning
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 from transformers import AutoModel, AutoModelForCTC
 
 import train
@@ -16,6 +15,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.feature_extractor import FeatureExtractor
 from lightning_modules.speech.masked_prediction import MaskedPrediction
+from tests.samples import fitting
 from tests.samples.places import ROOT
 from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
 
@@ -43,9 +43,12 @@ def predict(config, *settings):
 
 
 def pretrained(tmp_path, variant="lhubert", **fields):
-    window = {"attention_window": 8} if variant == "lhubert" else {}
+    window = 8 if variant == "lhubert" else None
     module = MaskedPrediction(
-        variant, model_fields=TINY | fields, num_classes=NUM_CLUSTERS, **window
+        variant=variant,
+        attention_window=window,
+        model_fields=TINY | fields,
+        num_classes=NUM_CLUSTERS,
     )
     export(module, None, str(tmp_path / "exported"))
     return module
@@ -57,9 +60,9 @@ def pretrained(tmp_path, variant="lhubert", **fields):
 def test_features_are_the_hidden_states_of_the_layer(tmp_path, variant, layer, stable):
     samples = write_sounds(tmp_path / "sounds", 3)
     module = pretrained(tmp_path, variant, do_stable_layer_norm=stable).model.hubert.eval()
-    window = "8" if variant == "lhubert" else "null"
+    width = "8" if variant == "lhubert" else "null"
     given = [f"--model.init_args.variant={variant}", f"--model.init_args.layer={layer}"]
-    given += [f"--model.init_args.attention_window={window}"]
+    given += [f"--model.init_args.attention_window={width}"]
     assert predict("features", "--model.init_args.checkpoint=exported", *given) == 0
     import soundfile
 
@@ -77,7 +80,7 @@ def test_features_are_the_hidden_states_of_the_layer(tmp_path, variant, layer, s
 def test_transcripts_come_in_the_order_of_the_source_with_the_letters_of_the_model(tmp_path):
     samples = write_sounds(tmp_path / "sounds", 7)  # of unequal lengths
     alphabet = ["", "|", "X", "Y"]
-    module = CtcModule("lhubert", attention_window=8, model_fields=TINY, alphabet=alphabet)
+    module = CtcModule(variant="lhubert", attention_window=8, model_fields=TINY, alphabet=alphabet)
     export(module, None, "exported")
     assert json.loads(Path("exported/vocab.json").read_text()) == {
         "<pad>": 0,
@@ -97,17 +100,18 @@ def test_a_model_without_letters_does_not_transcribe(tmp_path, capsys):
     assert predict("transcribe", "--model.init_args.checkpoint=exported") == 2
     said = capsys.readouterr().err
     assert "or a `checkpoint` that has the trained head of CtcModule, got neither" in said
-    module = CtcModule("lhubert", attention_window=8, checkpoint="exported")
-    loader = DataLoader([{}], batch_size=None)
+    module = CtcModule(variant="lhubert", attention_window=8, checkpoint="exported")
     with pytest.raises(ModelError, match="`checkpoint` must be a model fine-tuned on 29 letters"):
-        lightning.Trainer(accelerator="cpu", logger=False).predict(module, loader)
+        fitting.predict(module, [{}], tmp_path)
 
 
 def test_other_letters_than_the_models_are_refused(tmp_path):
-    module = CtcModule("lhubert", attention_window=8, model_fields=TINY, alphabet=["", "|", "X"])
+    module = CtcModule(
+        variant="lhubert", attention_window=8, model_fields=TINY, alphabet=["", "|", "X"]
+    )
     export(module, None, "exported")
     with pytest.raises(ModelError, match="`alphabet` must be |X as `checkpoint`"):
-        CtcModule("lhubert", checkpoint="exported", alphabet=["", "|", "Y"])
+        CtcModule(variant="lhubert", checkpoint="exported", alphabet=["", "|", "Y"])
 
 
 def test_an_exported_model_loads_with_transformers(tmp_path):
@@ -117,25 +121,25 @@ def test_an_exported_model_loads_with_transformers(tmp_path):
     assert loaded.config.attention_window == 8
     for name, value in loaded.state_dict().items():
         torch.testing.assert_close(value, weights[name], msg=name)
-    export(CtcModule("hubert", model_fields=TINY), None, "letters")
+    export(CtcModule(variant="hubert", model_fields=TINY), None, "letters")
     assert type(AutoModelForCTC.from_pretrained("letters")).__name__ == "HubertForCTC"
 
 
 def test_export_takes_the_weights_of_a_checkpoint_and_refuses_those_of_another(tmp_path):
-    trained, fresh = (CtcModule("hubert", model_fields=TINY) for _ in range(2))
+    trained, fresh = (CtcModule(variant="hubert", model_fields=TINY) for _ in range(2))
     checkpoint = {"state_dict": trained.state_dict(), "alphabet": trained.alphabet}
     torch.save(checkpoint, "trained.ckpt")
     export(fresh, "trained.ckpt", "exported")
     loaded = AutoModelForCTC.from_pretrained("exported")
     torch.testing.assert_close(loaded.lm_head.weight, trained.model.lm_head.weight)
-    other = CtcModule("hubert", model_fields=TINY | {"num_hidden_layers": 1})
+    other = CtcModule(variant="hubert", model_fields=TINY | {"num_hidden_layers": 1})
     with pytest.raises(ModelError, match="`ckpt_path` must be a checkpoint of this model"):
         export(other, "trained.ckpt", "elsewhere")
     assert not Path("elsewhere").exists()
 
 
 def test_export_replaces_a_model_and_nothing_else(tmp_path):
-    module = CtcModule("hubert", model_fields=TINY)
+    module = CtcModule(variant="hubert", model_fields=TINY)
     export(module, None, "exported")
     export(module, None, "exported")
     Path("mine").mkdir()
@@ -148,10 +152,14 @@ def test_export_replaces_a_model_and_nothing_else(tmp_path):
 
 def test_pretraining_on_other_clusters_than_a_checkpoint_has_is_refused(tmp_path):
     module = MaskedPrediction(
-        "hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
+        variant="hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
     )
     export(module, None, "exported")
-    same = {"variant": "hubert", "checkpoint": "exported", "num_classes": NUM_CLUSTERS}
+    same: dict[str, Any] = {
+        "variant": "hubert",
+        "checkpoint": "exported",
+        "num_classes": NUM_CLUSTERS,
+    }
     MaskedPrediction(**same, centroids="abc")
     with pytest.raises(ModelError, match="`labels` must be of the k-means abc .* got xyz"):
         MaskedPrediction(**same, centroids="xyz")

@@ -3,19 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-import lightning
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader
 
 from datamodules.utterances.alphabet import LETTERS, spell
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc_decoding import decode_greedily
 from lightning_modules.speech.spec_augment import augment_features
 from lightning_modules.speech.superb import BlstmHead, SuperbAsr
-from tests.samples.hubert import FRAME_SAMPLES, HOP_SAMPLES, waveform
+from tests.samples.fitting import fit, predict
+from tests.samples.hubert import samples_of, waveform
 from tests.samples.speech import TINY
 
 FRAMES = 30
@@ -27,7 +26,7 @@ def module(variant: str = "lhubert", **given: Any) -> SuperbAsr:
     window = {"attention_window": 8} if variant == "lhubert" else {}
     chosen: dict[str, Any] = {"head_size": 20, "spec_augment": False} | window | given
     chosen["model_fields"] = TINY | {"feat_extract_norm": "layer"} | given.get("model_fields", {})
-    return SuperbAsr(variant, **chosen)
+    return SuperbAsr(variant=variant, **chosen)
 
 
 def batch() -> dict[str, torch.Tensor]:
@@ -43,21 +42,10 @@ def batch() -> dict[str, torch.Tensor]:
     }
 
 
-def samples_of(frames: int) -> int:
-    return FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
-
-
-def trainer(folder: Path, **given: Any) -> lightning.Trainer:
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    quiet |= {"enable_model_summary": False, "accelerator": "cpu", "default_root_dir": folder}
-    return lightning.Trainer(**(quiet | given))
-
-
 def test_only_the_sum_and_the_head_learn(tmp_path: Path) -> None:
     model = module(spec_augment=True)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    fitted = trainer(tmp_path, max_epochs=1)
-    fitted.fit(model, DataLoader([batch()] * 2, batch_size=None))
+    fitted = fit(model, [batch()] * 2, tmp_path)
     after = model.state_dict()
     learned = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert {name.split(".")[0] for name in learned} == {"mix", "head"}
@@ -93,8 +81,7 @@ def test_a_recording_alone_gives_the_same_transcript(
         model.mix.logits.copy_(torch.tensor([1.0, 0.0, -1.0]))
     wanted = model.frame_logits(batch())
     lengths = torch.tensor([FRAMES - 5 * index for index in range(3)])
-    data = DataLoader([batch()], batch_size=None)
-    (found,) = trainer(tmp_path).predict(model, data)  # type: ignore[misc]
+    (found,) = predict(model, [batch()], tmp_path)
     assert found == decode_greedily(wanted, lengths, LETTERS)
     assert any(found)
 

@@ -3,7 +3,6 @@
 import lightning
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from lightning_modules.training.schedules import (
     linear_warmup_decay,
@@ -11,6 +10,7 @@ from lightning_modules.training.schedules import (
     stepwise,
     tri_stage,
 )
+from tests.samples.fitting import loader, trainer
 
 
 def test_linear_warm_up_and_decay_reach_one_and_zero() -> None:
@@ -58,7 +58,7 @@ def test_a_schedule_multiplies_the_highest_rate_at_every_step() -> None:
 
 class SevenBatches(lightning.LightningDataModule):
     def train_dataloader(self):
-        return DataLoader(range(7))
+        return loader(torch.arange(7)[:, None])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ class SevenBatches(lightning.LightningDataModule):
         ({"max_epochs": 2, "max_steps": 50}, 14),
     ],
 )
-def test_the_steps_that_are_planned_are_those_that_are_done(settings, steps):
+def test_the_steps_that_are_planned_are_those_that_are_done(settings, steps, tmp_path):
     class Counter(lightning.LightningModule):
         def training_step(self, batch):
             return self.weight * batch.sum()
@@ -83,8 +83,7 @@ def test_the_steps_that_are_planned_are_those_that_are_done(settings, steps):
             self.planned = planned_steps(self.trainer)
             return torch.optim.SGD([self.weight], 0.1)
 
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar"), False)
-    trainer = lightning.Trainer(accelerator="cpu", enable_model_summary=False, **quiet, **settings)
+    built = trainer(tmp_path, **settings)
     module = Counter()
-    trainer.fit(module, datamodule=SevenBatches())
-    assert module.planned == steps == trainer.global_step
+    built.fit(module, datamodule=SevenBatches())
+    assert module.planned == steps == built.global_step

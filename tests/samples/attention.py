@@ -1,0 +1,52 @@
+"""Queries, keys and values made by hand, and how far results are from exact ones."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_modules.attention import local_attention
+
+
+class Inputs(NamedTuple):
+    """Of attention, each (batch, heads, tokens, head_dim)."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
+def draw_inputs(
+    shape: Sequence[int], dtype: torch.dtype = torch.float64, device: str = "cpu", seed: int = 0
+) -> Inputs:
+    """Draw all three; of one seed they are the same in every dtype, but for rounding."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = (torch.randn(*shape, generator=generator, dtype=torch.float64) for _ in range(3))
+    return Inputs(*(tensor.to(device, dtype) for tensor in drawn))
+
+
+def attend(
+    given: Inputs, window: int, mask: Tensor | None = None, implementation: str = "local_blocked"
+) -> list[Tensor]:
+    """Return the output and the gradients of query, key and value, for one fixed loss."""
+    leaves = Inputs(*(tensor.detach().clone().requires_grad_() for tensor in given))
+    output = local_attention(*leaves, window, mask, implementation=implementation)
+    generator = torch.Generator().manual_seed(1)
+    weights = torch.randn(*output.shape, generator=generator, dtype=torch.float64)
+    gradients = torch.autograd.grad(output, leaves, weights.to(output))
+    return [output.detach(), *gradients]
+
+
+def in_float64(given: Inputs) -> Inputs:
+    """Return the same numbers with more digits."""
+    return Inputs(*(tensor.double() for tensor in given))
+
+
+def relative_error(found: Sequence[Tensor], exact: Sequence[Tensor]) -> float:
+    """Return the largest error over the largest exact value of the same tensor, or over one."""
+    errors = [
+        (one.double() - truth).abs().max() / truth.abs().max().clamp(min=1.0)
+        for one, truth in zip(found, exact, strict=True)
+    ]
+    return torch.stack(errors).max().item()  # unlike Python's, NaN is the largest
