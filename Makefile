@@ -2,9 +2,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 FRESH ?=
 ARGS ?=
-TRANSFORMERS ?= 5.17.0 5.23.0
+# Sets of versions that `make test-versions` tries; everything else is as in the lock.
+OLDEST := torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0 transformers==5.17.0
+NEWEST := torch==2.14.1 torchvision==0.29.2 torchaudio==2.11.0 transformers
+# The newest torchaudio cannot be imported beside this torch.
+WITHOUT_TORCHAUDIO := torch==2.15.0 torchvision==0.29.2 transformers
 
-.PHONY: help profile test test-versions lint format lock clean
+# The tests that import no torch; `--no-torch` holds them to it.
+QUICK := $(addprefix tests/profiling/,analysis planning report rows test_arguments.py \
+	test_data_settings.py) tests/datamodules/test_lengths.py
+
+.PHONY: help profile test quick test-versions test-oldest test-newest test-without-torchaudio \
+	lint format lock clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -22,17 +31,34 @@ help: ## Show the targets.
 profile: .venv/ready ## Measure the quickstart on this CPU (3 minutes); FRESH=1 measures anew, ARGS adds settings.
 	$(BIN)/python profile.py sweep --config configs/profile/quickstart.yaml $(if $(FRESH),--fresh true) $(ARGS)
 
-test: .venv/ready ## Run the tests.
-	$(BIN)/python -m pytest -q
+test: .venv/ready ## Run the tests (7 minutes on two cores).
+	$(BIN)/python -m pytest -q $(ARGS)
 
-test-versions: .venv/ready ## Run the tests on the oldest and newest supported transformers.
-	for version in $(TRANSFORMERS); do \
-		$(BIN)/uv venv --quiet --clear .venv-versions && \
-		$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock \
-			--python .venv-versions/bin/python && \
-		$(BIN)/uv pip install --quiet --python .venv-versions/bin/python transformers==$$version && \
-		.venv-versions/bin/python -m pytest -q || exit 1; \
-	done
+quick: lint ## Check the style and run the tests that need no torch (under a minute).
+	$(BIN)/python -m pytest -q --no-torch $(QUICK)
+
+test-versions: test-oldest test-newest test-without-torchaudio ## Run the tests on other versions of torch and transformers.
+
+# $(call test-with,VERSIONS,MARKERS,OPTIONS OF THE RESOLVER): 5 GB and the whole tests.
+define test-with
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-versions
+	cp requirements.lock .venv-versions/set.lock
+	printf '%s\n' $(1) | $(BIN)/uv pip compile pyproject.toml - --quiet --extra dev $(3) \
+		--upgrade-package transformers --python .venv-versions/bin/python --generate-hashes \
+		--no-header --no-annotate -o .venv-versions/set.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes .venv-versions/set.lock \
+		--python .venv-versions/bin/python
+	.venv-versions/bin/python -m pytest -q -m "$(2)" $(ARGS)
+endef
+
+test-oldest: .venv/ready
+	$(call test-with,$(OLDEST),not gpu)
+
+test-newest: .venv/ready
+	$(call test-with,$(NEWEST),not gpu)
+
+test-without-torchaudio: .venv/ready
+	$(call test-with,$(WITHOUT_TORCHAUDIO),not gpu and not torchaudio,--no-emit-package torchaudio)
 
 lint: .venv/ready ## Check style, types and the direction of imports.
 	$(BIN)/ruff format --check .
@@ -45,7 +71,7 @@ format: .venv/ready ## Format the code.
 	$(BIN)/ruff check --fix .
 
 lock: .venv/ready ## Write requirements.lock from pyproject.toml.
-	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --group locked --universal --generate-hashes \
 		--no-header --no-annotate -o requirements.lock
 
 clean: ## Remove the environment and everything that was made.

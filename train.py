@@ -1,6 +1,5 @@
 """Train a variant: `python train.py fit --config configs/train/text.yaml`."""
 
-import inspect
 import logging
 import os
 import sys
@@ -15,34 +14,13 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
+from datamodules.libraries import needed
 from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
 from lightning_modules.models.base import VariantModule
 from lightning_modules.training.random_states import RandomStates
-from lightning_modules.variants import VARIANTS
-from profiling.arguments import one_sentence
+from profiling.class_names import DATA, MODELS, import_classes, short_name
 from profiling.errors import SettingsError, find_mistake
 
-MODELS = [
-    *(variant.path.replace(":", ".") for group in VARIANTS.values() for variant in group.values()),
-    "lightning_modules.speech.classification.ClassificationModule",
-    "lightning_modules.speech.ctc.CtcModule",
-    "lightning_modules.speech.feature_extractor.FeatureExtractor",
-    "lightning_modules.speech.masked_prediction.MaskedPrediction",
-    "lightning_modules.speech.superb.SuperbAsr",
-    "lightning_modules.units.extractor.UnitExtractor",
-]
-DATA = [
-    "datamodules.utterances.keywords.KeywordSpeech",
-    "datamodules.utterances.pretraining.PretrainingSpeech",
-    "datamodules.utterances.whole.RecordingData",
-    "datamodules.modalities.speech.SpeechData",
-    "datamodules.modalities.synthetic.SyntheticSpeech",
-    "datamodules.modalities.synthetic.SyntheticText",
-    "datamodules.modalities.synthetic.SyntheticVision",
-    "datamodules.modalities.text.TextData",
-    "datamodules.utterances.transcribed.TranscribedSpeech",
-    "datamodules.modalities.vision.ImageData",
-]
 CLASSES = {"model": MODELS, "data": DATA}
 EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
@@ -55,12 +33,14 @@ class TrainParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Any = None) -> NoReturn:
         """Print one sentence to stderr and exit with status 2."""
+        from profiling.arguments import one_sentence
+
         sentence = one_sentence(
             message, known_settings(LightningModule) | known_settings(LightningDataModule)
         )
         for setting, choices in CLASSES.items():
             if sentence.startswith(f"`{setting}` must be the path of a class"):
-                sentence += f"; choose one of: {', '.join(sorted(choices))}"
+                sentence += f"; choose one of: {', '.join(sorted(map(short_name, choices)))}"
         print(f"error: {sentence}", file=sys.stderr)
         sys.exit(2)
 
@@ -178,21 +158,24 @@ class TrainCLI(LightningCLI):
                 f"`data` must be {model.modality} for {model.variant}, "
                 f"got {self.datamodule.modality}"
             )
-        if model.modality == "text":
+        if model.longest_input is not None:
             longest = self.datamodule.lengths().values[-1]
-            if longest > model.max_length:
+            if longest > model.longest_input:
                 raise SettingsError(
-                    f"`model.init_args.max_length` must be at least {longest}, the longest text of "
-                    f"`data` (which `data.init_args.max_length` cuts), got {model.max_length}"
+                    f"`model.init_args.max_length` must be at least {longest}, the longest input "
+                    "of `data` (which `data.init_args.max_length` cuts), got "
+                    f"{model.longest_input}"
                 )
 
 
 def known_settings(base: type) -> set[str]:
     """Return what the classes derived from `base`, as far as they are imported, can be given."""
+    from profiling.arguments import settings_of
+
     found: set[str] = set()
     derived: type
     for derived in base.__subclasses__():
-        found |= set(inspect.signature(derived).parameters) | known_settings(derived)
+        found |= settings_of(derived) | known_settings(derived)
     return found
 
 
@@ -201,7 +184,10 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
     # The same as above, of torch.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+    import_classes()
     try:
+        with needed("jsonargparse", "a command line"):
+            import jsonargparse  # noqa: F401
         TrainCLI(
             LightningModule,
             LightningDataModule,

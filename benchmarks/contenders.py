@@ -37,7 +37,7 @@ class Contender:
 
 def split_heads(tokens: Tensor) -> Tensor:
     """View (batch, tokens, heads * head_dim) as (batch, heads, tokens, head_dim)."""
-    return tokens.unflatten(-1, (HEADS, HEAD_DIM)).transpose(1, 2)
+    return _by_token(tokens).transpose(1, 2)
 
 
 def contenders(tokens: int, window: int, dtype: torch.dtype, device: str) -> dict[str, Contender]:
@@ -55,7 +55,8 @@ def contenders(tokens: int, window: int, dtype: torch.dtype, device: str) -> dic
 
 
 def _by_token(tokens: Tensor) -> Tensor:
-    return tokens.unflatten(-1, (HEADS, HEAD_DIM))
+    split: Tensor = tokens.unflatten(-1, (HEADS, HEAD_DIM))
+    return split
 
 
 def _flash(window: int) -> Callable[..., Tensor]:

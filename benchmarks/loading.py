@@ -116,13 +116,16 @@ def main() -> None:
         recordings = given.recordings or str(noise)
         write_labels(recordings, labels)
         data = PretrainingSpeech(recordings, str(labels), batch_seconds=given.batch_seconds)
-        model = MaskedPrediction("lhubert", given.size, attention_window=100, num_steps=1000)
+        model = MaskedPrediction(
+            variant="lhubert", size=given.size, attention_window=100, num_steps=1000
+        )
         loader = data.train_dataloader()
         kept = [batch for batch, _ in zip(loader, range(NUM_BATCHES), strict=False)]
         samples = sum(batch["input_values"].numel() for batch in kept[NUM_SKIPPED:])
         ratios, waited = [], []
         for turn in range(ROUNDS):
-            loaders = {"loaded": data.train_dataloader(), "kept": DataLoader(kept, batch_size=None)}
+            again = DataLoader[Any](kept, batch_size=None)  # type: ignore[arg-type]
+            loaders = {"loaded": data.train_dataloader(), "kept": again}
             order = sorted(loaders, reverse=turn % 2 == 1)
             times = {name: train(model, loaders[name]) for name in order}
             speed = {name: samples / 16_000 / times[name].seconds for name in loaders}

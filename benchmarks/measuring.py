@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader
 
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.callback import ProfilingCallback
-from profiling.measuring.trainer_runs import Batch, batch_of, build_point, run_steps
+from profiling.measuring.active_path import Batch
+from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Conditions, DataFacts, Point, make_points
 from profiling.planning.requests import Effort
 from profiling.planning.settings import ModalitySettings, SweepSettings
@@ -92,7 +93,7 @@ def sweep_against_bare(point: Point) -> Ratio:
 def with_callback_against_without(point: Point) -> Ratio:
     """Compare training runs of 150 steps with the callback at its defaults and without it."""
     module = build_point(point)
-    loader = DataLoader([batch_of(point, 2)] * 150, batch_size=None)  # type: ignore[arg-type]
+    loader = repeat(batch_of(point, 2), 150)
 
     return measure_ratio(
         lambda: fit_seconds(module, loader, [ProfilingCallback()]),
@@ -100,8 +101,13 @@ def with_callback_against_without(point: Point) -> Ratio:
     )
 
 
+def repeat(batch: Batch, times: int) -> DataLoader[Batch]:
+    """Return a loader that gives one batch again and again."""
+    return DataLoader([batch] * times, batch_size=None)  # type: ignore[arg-type]
+
+
 def fit_seconds(
-    module: VariantModule, loader: DataLoader, callbacks: list[lightning.Callback]
+    module: VariantModule, loader: DataLoader[Batch], callbacks: list[lightning.Callback]
 ) -> float:
     """Return the seconds of one epoch."""
     trainer = lightning.Trainer(
@@ -142,7 +148,7 @@ class TimedCallback(ProfilingCallback):
 def share_in_hooks(point: Point) -> float:
     """Return the share of a training run of 1000 steps that the callback's hooks take."""
     module, callback = build_point(point), TimedCallback()
-    loader = DataLoader([batch_of(point, 2)] * 1000, batch_size=None)  # type: ignore[arg-type]
+    loader = repeat(batch_of(point, 2), 1000)
     total = fit_seconds(module, loader, [callback])
     return callback.seconds / total
 

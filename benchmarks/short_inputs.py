@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 if not __package__:
-    # The folder of this file holds one with the name of the package local_attention.
+    # Run as a file, Python looks beside it and not where the packages are.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import torch
 
-from benchmarks.local_attention import PHASES, WINDOWS, Run, make_run, time_alternating
+from benchmarks.attention_kernels import PHASES, WINDOWS, Run, make_run, time_alternating
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
 from profiling.rows.machine import available_threads, cpu_name, library_versions
@@ -46,6 +46,8 @@ def model_ratio(frames: int, window: int, phase: str) -> float:
         "mask_time_indices": torch.ones(1, frames, dtype=torch.bool),
         "labels": torch.zeros(1, frames, dtype=torch.long),
     }
+    assert isinstance(local, VariantModule)
+    assert isinstance(plain, VariantModule)
     runs = {name: model_run(m, batch, phase) for name, m in (("local", local), ("plain", plain))}
     seconds = time_alternating(runs, "cpu")
     return seconds["local"] / seconds["plain"]

@@ -43,7 +43,8 @@ def measure_step(task: tuple[dict[str, Any], int]) -> dict[str, float]:
         enable_model_summary=False,
         callbacks=[callback],
     )
-    trainer.fit(module, DataLoader([batch] * NUM_STEPS, batch_size=None))
+    batches = DataLoader[Any]([batch] * NUM_STEPS, batch_size=None)  # type: ignore[arg-type]
+    trainer.fit(module, batches)
     (row,) = callback.rows()
     return {"ms": row["latency_ms"], "mib": row["peak_memory_mib"]}
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchaudio.functional import edit_distance
 
 from benchmarks.spoken_digits_curves import draw_curves
 from benchmarks.spoken_digits_stages import ROUNDS
@@ -46,6 +45,8 @@ def read_transcripts(path: Path) -> dict[str, list[str]]:
 
 def count_errors(references: dict[str, list[str]], hypotheses: dict[str, list[str]]) -> list[int]:
     """Return the word errors of every utterance, in the order of their names."""
+    from torchaudio.functional import edit_distance
+
     return [edit_distance(references[name], hypotheses[name]) for name in sorted(references)]
 
 
@@ -70,7 +71,8 @@ def resample_ratios(
     utterances = random.integers(num_utterances, size=(NUM_RESAMPLES, 1, num_utterances))
     ours = errors[seeds, utterances].sum((1, 2))
     theirs = baseline[seeds, utterances].sum((1, 2))
-    return ours[theirs > 0] / theirs[theirs > 0]
+    ratios: NDArray[np.float64] = ours[theirs > 0] / theirs[theirs > 0]
+    return ratios
 
 
 def write_results(out: Path, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What happens to a sample that cannot be used."""
+"""Samples that cannot be used."""
 
 import warnings
 
@@ -6,7 +6,7 @@ from datamodules.errors import BadSampleError, validate_choice
 
 
 class BadSamples:
-    """What to do with a sample that cannot be used: stop, or skip it and count.
+    """Stops at a sample that cannot be used, or skips it and counts it.
 
     Args:
         policy: `stop` or `skip`.
@@ -18,7 +18,11 @@ class BadSamples:
         self.skipped: list[str] = []
 
     def handle(self, error: BadSampleError) -> None:
-        """Raise the error, or note it once and say so."""
+        """Raise the error, or note its message and warn of it, once.
+
+        Raises:
+            BadSampleError: The policy is `stop`; the message says how to go on.
+        """
         if self.policy == "stop":
             raise BadSampleError(f"{error}; `on_bad_sample: skip` leaves it out") from error
         if str(error) not in self.skipped:

@@ -14,12 +14,15 @@ Batch = dict[str, Tensor]
 """Tensors by the names transformers uses.
 
 text: `input_ids`, `labels` (batch, tokens) int64, `labels` -100 where nothing is predicted;
-speech: `input_values` (batch, samples) float32, `mask_time_indices` (batch, frames) bool,
+speech: `input_values` (batch, audio samples) float32, `mask_time_indices` (batch, frames) bool,
 `labels` (batch, frames) int64; vision: `pixel_values` (batch, 3, side, side) float32, `labels`
-(batch,) int64. `attention_mask` of the input's shape, int64, only when something is padded.
+(batch,) int64. `attention_mask`, of the input's shape, int64, 1 where it is real, is there only
+when something is padded. Speech to transcribe has `labels` (batch, letters), speech of keywords
+`labels` (batch,), both int64. Batches of a source of recordings have `index` (batch,) int64, the
+places of their recordings in it.
 """
 
-# Streams of random numbers: masks of an epoch, and those of repetitions in a batch of `batch_at`.
+# Streams of random numbers: masks of an epoch, and masks of repetitions in a batch of `batch_at`.
 MASKS, REPETITIONS = range(2)
 
 
@@ -31,7 +34,7 @@ class ModalityData(LightningDataModule, ABC):
 
     @property
     def skipped(self) -> list[str]:
-        """What was left out so far, by this process, because it is damaged or empty."""
+        """Messages that name the samples this process has left out, damaged or empty ones."""
         return []
 
     @property
@@ -51,12 +54,15 @@ class ModalityData(LightningDataModule, ABC):
             length: Tokens, frames, or pixels per side (rounded up to a multiple of 32).
             batch_size: Samples in the batch.
             seed: Chooses what is random: synthetic samples, masked positions.
+
+        Returns:
+            The tensors of the modality, as `datamodules.base.Batch` describes them.
         """
 
     @property
     @abstractmethod
     def num_classes(self) -> int:
-        """What a model's head tells apart: token ids, clusters of frames, classes of images."""
+        """How many things a model's head tells apart: token ids, clusters of frames, classes."""
 
     @abstractmethod
     def fingerprint(self) -> str:

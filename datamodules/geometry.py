@@ -12,13 +12,13 @@ SIDE_MULTIPLE = 32  # Swin halves a side of patches of 4 pixels three times
 
 
 def samples_for_frames(frames: int) -> int:
-    """Return the fewest 16 kHz samples that give exactly `frames` speech frames."""
+    """Return the fewest audio samples at 16 kHz that give exactly `frames` speech frames."""
     validate_minimum("frames", frames, 1)
     return FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
 
 
 def frames_for_samples(samples: int) -> int:
-    """Return the speech frames that `samples` 16 kHz samples give; 0 when too few for one."""
+    """Return the speech frames that audio samples at 16 kHz give; 0 when too few for one."""
     return max(0, (samples - FRAME_SAMPLES) // HOP_SAMPLES + 1)
 
 

@@ -1,7 +1,7 @@
 """The length distribution of a data set, and its file."""
 
 import json
-import os
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.errors import DataError
+from datamodules.files.writing import write_text
 from datamodules.modality import find_modality
 
 
@@ -18,7 +19,7 @@ class LengthDistribution:
     """How many samples of a data set have which length.
 
     Args:
-        name: What to call the data set in a plot.
+        name: Name of the data set in a plot.
         modality: `text`, `speech` or `vision`.
         unit: Unit of `values`: `tokens`, `frames` or `pixels` (side of the square with the
             image's area).
@@ -72,6 +73,11 @@ class LengthDistribution:
             if below >= needed - 1e-9 * self.count
         )
 
+    def share_beyond(self, length: float) -> float:
+        """Return the share of the samples that are at least this long, between 0 and 1."""
+        longer = bisect_left(self.values, length)
+        return sum(self.counts[longer:]) / self.count
+
     @classmethod
     def from_lengths(
         cls, lengths: Iterable[int], name: str, modality: str, source: str
@@ -96,17 +102,46 @@ class LengthDistribution:
             "source": self.source,
         }
 
+    @classmethod
+    def from_dict(cls, fields: Any) -> "LengthDistribution":
+        """Make a distribution of what `to_dict` returned.
+
+        Raises:
+            DataError: A field is missing or cannot be.
+        """
+        if not isinstance(fields, dict) or not fields.keys() >= set(_FIELDS):
+            raise DataError(f"expected an object with {', '.join(_FIELDS)}")
+        for name in ("modality", "name", "source", "unit"):
+            if not isinstance(fields[name], str):
+                raise DataError(f"`{name}` must be a string, got {fields[name]!r}")
+        for name in ("counts", "values"):
+            if not isinstance(fields[name], list):
+                raise DataError(f"`{name}` must be a list, got {fields[name]!r}")
+        numbers = (tuple(fields["values"]), tuple(fields["counts"]))
+        distribution = cls(
+            fields["name"], fields["modality"], fields["unit"], *numbers, fields["source"]
+        )
+        if distribution.count != fields["count"]:
+            raise DataError(
+                f"`count` must be the sum of `counts`, {distribution.count}, got {fields['count']}"
+            )
+        return distribution
+
     def to_json(self, path: str | Path) -> None:
-        """Write the distribution, under a temporary name first."""
+        """Write the distribution, whole or not at all.
+
+        Raises:
+            DataError: The file cannot be written.
+        """
         target = Path(path)
         try:
-            _write_text(target, json.dumps(self.to_dict()) + "\n")
+            write_text(target, json.dumps(self.to_dict()) + "\n")
         except OSError as error:
             raise DataError(f"cannot write lengths to {target}: {error.strerror}") from error
 
     @classmethod
     def from_json(cls, path: str | Path) -> "LengthDistribution":
-        """Read what `to_json` wrote.
+        """Read the file that `to_json` wrote.
 
         Raises:
             DataError: the file is missing, is not JSON or does not hold a distribution.
@@ -118,36 +153,12 @@ class LengthDistribution:
         except ValueError as error:
             raise DataError(f"lengths file {path} is not JSON: {error}") from error
         try:
-            return _from_fields(fields)
+            return cls.from_dict(fields)
         except DataError as error:
             raise DataError(f"lengths file {path}: {error}") from error
 
 
 _FIELDS = ("count", "counts", "modality", "name", "source", "unit", "values")
-
-
-def _from_fields(fields: Any) -> LengthDistribution:
-    if not isinstance(fields, dict) or not fields.keys() >= set(_FIELDS):
-        raise DataError(f"expected an object with {', '.join(_FIELDS)}")
-    for name in ("modality", "name", "source", "unit"):
-        if not isinstance(fields[name], str):
-            raise DataError(f"`{name}` must be a string, got {fields[name]!r}")
-    for name in ("counts", "values"):
-        if not isinstance(fields[name], list):
-            raise DataError(f"`{name}` must be a list, got {fields[name]!r}")
-    distribution = LengthDistribution(
-        fields["name"],
-        fields["modality"],
-        fields["unit"],
-        tuple(fields["values"]),
-        tuple(fields["counts"]),
-        fields["source"],
-    )
-    if distribution.count != fields["count"]:
-        raise DataError(
-            f"`count` must be the sum of `counts`, {distribution.count}, got {fields['count']}"
-        )
-    return distribution
 
 
 def _validate_numbers(setting: str, numbers: Sequence[Any]) -> None:
@@ -156,12 +167,3 @@ def _validate_numbers(setting: str, numbers: Sequence[Any]) -> None:
     for number in numbers:
         if type(number) is not int or number < 1:
             raise DataError(f"`{setting}` must be positive integers, got {number!r}")
-
-
-def _write_text(target: Path, text: str) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What tells one modality from another, for everything but its models."""
+"""The facts that tell one modality from another, except its models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ class Modality:
         axis_unit: The same in the words of a chart.
         lengths_setting: Setting of a sweep that lists values of the axis.
         synthetic: `module:class` of data made on the spot.
-        num_classes: What the head of a model tells apart when data are made on the spot.
+        num_classes: How many things a model's head tells apart when data are made on the spot.
         num_classes_of_size: The same for sizes of models that differ from it.
         classes_field: Field of a checkpoint's configuration that decides it instead.
         multiple: Values of the axis are rounded up to a multiple of this.
         has_position_table: Whether models have a table of positions, made for the longest length
             of a sweep, equally for all variants.
-        samples_frames: Whether the raw input is audio, so that the axis counts its frames.
+        is_audio: Whether the raw input is audio, so that the axis counts its frames.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Modality:
     classes_field: str | None = None
     multiple: int = 1
     has_position_table: bool = False
-    samples_frames: bool = False
+    is_audio: bool = False
 
     def round_length(self, length: int) -> int:
         """Return the smallest value of the axis that is not below `length`."""
@@ -49,10 +49,10 @@ class Modality:
         return length if self.axis == "sequence_length" else None
 
     def input_size(self, length: int) -> int | None:
-        """Return the raw input at a value of the axis: samples or pixels; None for text."""
+        """Return the raw input at a value of the axis: audio samples or pixels; None for text."""
         if self.axis == "input_size":
             return length
-        return samples_for_frames(length) if self.samples_frames else None
+        return samples_for_frames(length) if self.is_audio else None
 
 
 MODALITIES = {
@@ -80,7 +80,7 @@ MODALITIES = {
             lengths_setting="lengths",
             synthetic="datamodules.modalities.synthetic:SyntheticSpeech",
             num_classes=100,
-            samples_frames=True,
+            is_audio=True,
         ),
         Modality(
             name="vision",

@@ -1,0 +1,3 @@
+from lightning_modules.libraries import hide_broken_torchaudio
+
+hide_broken_torchaudio()

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EncoderSize:
-    """Depth and width of a text or speech encoder; heads are 64 wide, the FFN 4 x hidden."""
+    """Depth and width of a text or speech encoder; heads are 64 wide, the FFN 4 times the width."""
 
     num_layers: int
     hidden_size: int

@@ -4,8 +4,10 @@ from typing import Any
 
 from lightning_modules.errors import ModelError
 
+DEFAULT_SPEECH_WINDOW = 100  # frames of 20 ms: the width of L-HuBERT where none is given
 
-def validate_attention_window(attention_window: int) -> None:
+
+def validate_attention_window(attention_window: Any) -> None:
     """Raise ModelError unless `attention_window` is a positive even number of tokens."""
     is_number = isinstance(attention_window, int) and not isinstance(attention_window, bool)
     if not is_number or attention_window <= 0 or attention_window % 2:

@@ -6,7 +6,12 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser
+from datamodules.libraries import needed
+
+with needed("jsonargparse", "a command line"):
+    from jsonargparse import ArgumentParser
+
+VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # * and **
 
 
 def one_sentence(message: str, known: Iterable[str] = ()) -> str:
@@ -36,10 +41,22 @@ def _of_class(class_path: str, reason: str) -> str:
 
 
 def _settings_of(class_path: str) -> list[str]:
-    """Return the names that a class takes; the parser has imported it already."""
+    """Return the names that a class takes, also through `**kwargs`; it is imported already."""
     module, _, name = class_path.rpartition(".")
     found = getattr(sys.modules.get(module), name, None)
-    return [] if found is None else list(inspect.signature(found).parameters)
+    return sorted(settings_of(found)) if isinstance(found, type) else []
+
+
+def settings_of(found: type) -> set[str]:
+    """Return the names that a class takes, those it hands on to its bases as `**` included."""
+    names: set[str] = set()
+    for base in found.__mro__:
+        parameters = inspect.signature(base).parameters.values()
+        kinds = {each.kind for each in parameters}
+        names |= {each.name for each in parameters if each.kind not in VARIABLE}
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return names
 
 
 def _plain_expectation(text: str) -> str:

@@ -2,15 +2,17 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from profiling.arguments import OneSentenceParser
 from profiling.commands.command import Command, plain
 from profiling.commands.data_settings import set_in_block, split_data_settings
 from profiling.commands.lengths import LENGTHS
 from profiling.commands.report import REPORT
 from profiling.commands.sweep import SWEEP
 from profiling.errors import USER_ERRORS, SettingsError
+
+if TYPE_CHECKING:
+    from profiling.arguments import OneSentenceParser
 
 DESCRIPTION = "From which input length on does efficient self-attention beat the plain one?"
 COMMANDS: dict[str, Command] = {"sweep": SWEEP, "report": REPORT, "lengths": LENGTHS}
@@ -46,8 +48,14 @@ def parse(arguments: Sequence[str]) -> Any:
     return parsed
 
 
-def build_parser() -> OneSentenceParser:
-    """Return the parser of all commands."""
+def build_parser() -> "OneSentenceParser":
+    """Return the parser of all commands.
+
+    Raises:
+        DataError: The library that parses is missing.
+    """
+    from profiling.arguments import OneSentenceParser
+
     parser = OneSentenceParser(prog="profile.py", description=DESCRIPTION)
     verbs = parser.add_subcommands(dest="command")
     for name, command in COMMANDS.items():

@@ -1,6 +1,10 @@
 """What several test files share."""
 
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from multiprocessing.context import ForkServerContext
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,3 +20,34 @@ settings.load_profile("patient")
 def server() -> ForkServerContext:
     """Give a fork server: importing takes it long, so all tests share one."""
     return start_server()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make quick` promises: that its tests wait for no torch."""
+    parser.addoption("--no-torch", action="store_true", help="fail what imports torch")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse torch where it must not be imported."""
+    if config.getoption("--no-torch"):
+        assert "torch" not in sys.modules
+        sys.meta_path.insert(0, _NoTorch())
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs torchaudio where that does not go with the torch that is here."""
+    if item.get_closest_marker("torchaudio"):
+        try:
+            import torchaudio  # noqa: F401
+        except Exception as problem:  # its check of versions has no error class of its own
+            pytest.skip(f"torchaudio: {problem}")
+
+
+class _NoTorch:
+    """Finds torch first, and refuses it: the traceback shows who imports it."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        assert name != "torch", "no test of `make quick` may import torch"
+        return None

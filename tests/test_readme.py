@@ -1,28 +1,34 @@
-"""The commands of the README, each executed; what measures for long is given its smallest form."""
+"""The commands of README and docs, each executed; long measurements take their smallest form."""
 
+import contextlib
+import io
 import json
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from transformers import AutoModel, BertConfig, BertModel
 
 import train
 from lightning_modules.attention.interface import find_windows
-from lightning_modules.variants import VARIANTS
+from profiling.cli import COMMANDS as VERBS
+from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks, spans
 from tests.samples.hubert import hubert
-from tests.samples.places import ROOT
+from tests.samples.places import CONFIGS, ROOT
 from tests.samples.sweeps import command
 from tests.samples.training import offline, write_everything
 
-README = (ROOT / "README.md").read_text()
+EXECUTED = [path for path in DOCUMENTS if path != CONTRIBUTING]
 COMMANDS = [
     shlex.split(line.split("#")[0])
-    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    for path in EXECUTED
+    for block in blocks(path, "bash")
     for line in block.replace("\\\n", " ").splitlines()
     if line and not line.startswith("#")
 ]
@@ -51,7 +57,7 @@ def execute(*words: str) -> str:
 
 
 def commands(*beginning: str) -> list[list[str]]:
-    """Return those commands of the README that begin with these words."""
+    """Return those commands of the documents that begin with these words."""
     return [words for words in COMMANDS if words[: len(beginning)] == list(beginning)]
 
 
@@ -70,7 +76,7 @@ def _in_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the run directory that later commands of the README look at."""
+    """Make the run directory that later commands look at."""
     out = tmp_path_factory.mktemp("readme") / "run"
     config = "configs/profile/quickstart.yaml"
     profile(["python", "profile.py", "sweep", f"--config={config}"], f"--out={out}", *BRIEF_SWEEP)
@@ -170,9 +176,7 @@ def test_the_callback_of_the_example_can_be_made_as_shown() -> None:
 
 def execute_example(word: str, **replaced: str) -> dict[str, Any]:
     """Execute the example that has this word in it, with other names of checkpoints."""
-    (example,) = [
-        text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if word in text
-    ]
+    (example,) = [text for path in EXECUTED for text in blocks(path, "python") if word in text]
     for name, folder in replaced.items():
         example, count = re.subn(rf'"[\w/-]*/{name}[\w-]*"', repr(folder), example)
         assert count == 1
@@ -199,20 +203,45 @@ def test_an_encoder_is_localized_as_shown(tmp_path: Path) -> None:
 
 
 def test_the_first_command_stands_in_the_first_20_lines() -> None:
-    head = "\n".join(README.splitlines()[:20])
+    head = "\n".join(README.read_text().splitlines()[:20])
     assert "make profile" in head
 
 
-def test_every_variant_has_its_line() -> None:
-    for variants in VARIANTS.values():
-        for name in variants:
-            assert f"`{name}`" in README
+def settings_named() -> set[str]:
+    texts = [text for document in DOCUMENTS for text in spans(document)]
+    return {found[0] for text in texts if (found := re.match(r"--[\w.-]+", text))}
 
 
-def test_every_file_it_names_exists() -> None:
-    named = re.findall(
-        r"`((?:configs|lightning_modules|datamodules|profiling|benchmarks|tests)/[\w./*]+)`", README
-    )
-    assert named
-    for name in named:
-        assert list(ROOT.glob(name.rstrip("/"))), name
+def options_of_profile() -> set[str]:
+    helps = [command(verb, "--help")[1] for verb in VERBS]
+    return {option for text in helps for option in re.findall(r"--[\w.-]+", text)}
+
+
+def options_of_train(*arguments: str) -> set[str]:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
+        train.main([*arguments])
+    return set(re.findall(r"--[\w.]+", said.getvalue()))
+
+
+def options_of_trained() -> Iterator[set[str]]:
+    """Yield the settings of each model and data that a training configuration has."""
+    configs = [yaml.safe_load(path.read_text()) for path in sorted(CONFIGS.glob("train/*.yaml"))]
+    for kind in ("model", "data"):
+        for class_path in sorted({config[kind]["class_path"] for config in configs}):
+            yield options_of_train("fit", f"--{kind}.help={class_path}")
+
+
+def test_every_setting_named_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    of_train = settings_named() - options_of_profile()
+    assert "--ckpt_path" in of_train
+    of_classes = {name for name in of_train if ".init_args." in name}
+    known = options_of_train("fit", "--help") | options_of_train("export", "--help")
+    assert of_train - of_classes <= known
+    short = {name.replace(".init_args", "") for name in of_classes}
+    for options in options_of_trained():
+        if not short:
+            break
+        short -= options
+    assert not short

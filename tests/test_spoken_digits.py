@@ -74,6 +74,7 @@ def test_a_stage_that_failed_is_not_done(tmp_path):
     assert not (tmp_path / "broken").exists()
 
 
+@pytest.mark.torchaudio
 def test_errors_are_counted_by_hand():
     references = {"b": ["ONE", "TWO"], "a": ["SIX", "SIX", "TEN"]}
     hypotheses = {"a": ["SIX", "TEN"], "b": ["ONE", "TWO"]}

@@ -1,5 +1,6 @@
 """`train.py` as a command line: its four subcommands, its own checkpoints, its errors."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,8 @@ def test_what_fit_saved_can_be_validated_tested_used_and_trained_on(
     [
         (["--model.init_args.size", "huge"], ["`size`", "huge", "tiny"]),
         (["--model.init_args.sise", "tiny"], ["`sise`"]),
-        (["--model", "Brt"], ["`model`", "module.Class", "Brt"]),
+        (["--model", "Brt"], ["`model`", "module.Class", "Brt", " BertModule, "]),
+        (["--model", "SuperbAsr", "--model.init_args.sise", "9"], ["`sise`", "head_size", "size"]),
         (["--trainer.callbacks.class_path", "Brt"], ["`trainer.callbacks`", "Brt"]),
         (["--config", "nowhere.yaml"], ["nowhere.yaml"]),
         (["--ckpt_path", "nowhere.ckpt"], ["`ckpt_path`", "last", "nowhere.ckpt"]),
@@ -76,6 +78,18 @@ def test_a_users_mistake_is_one_sentence(
     assert len(said) == 1, said
     for word in words:
         assert word in said[0]
+
+
+@pytest.mark.parametrize("name", ["BertModule", "lightning_modules.speech.superb.SuperbAsr"])
+def test_help_of_a_class_explains_every_setting(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("fit", f"--model.help={name}") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Folder or hub name" in said
+    explained = re.findall(r"--model\.(\w+) [A-Z_{}a-z,]+ (\S+)", said.split("Help for")[1])
+    assert {"checkpoint", "lr", "size"} <= {setting for setting, _ in explained}
+    assert "(type:" not in {text for _, text in explained}
 
 
 def test_a_checkpoint_has_what_is_needed_to_go_on_exactly(tmp_path: Path) -> None:

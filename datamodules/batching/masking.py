@@ -15,7 +15,7 @@ class TokenMasking:
 
     Args:
         fraction: Share of the tokens that is chosen; at least one in every sequence.
-        mask_token_id: What a hidden token becomes.
+        mask_token_id: The token that takes the place of a hidden one.
         random_ids: Smallest random token, and the one after the largest.
     """
 
@@ -26,7 +26,7 @@ class TokenMasking:
     def apply(
         self, tokens: Tensor, maskable: Tensor, generator: Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return what the model sees and what it must predict.
+        """Choose tokens; return the input of the model and the labels that it must predict.
 
         Args:
             tokens: (..., tokens) int64.
@@ -51,7 +51,7 @@ def mask_spans(num_frames: int, probability: float, generator: Generator | None 
     """Choose spans of frames to hide, (num_frames,) bool, at least one frame.
 
     Args:
-        num_frames: Frames of one sample.
+        num_frames: Frames of one utterance.
         probability: Spans times their length over frames; spans overlap, so fewer are hidden.
         generator: Source of chance; None draws from torch's own.
 

@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import Generator
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from datamodules.batching.seconds_batches import Batches
+from datamodules.batching.orders import Batches
 from datamodules.errors import DataError
 
 
 class ResumableLoader(DataLoader[Any]):
     """Counts the batches it handed out; Lightning saves the count and gives it back.
 
-    Worker processes read ahead, so what counts is what was handed out. The loader draws from a
-    generator of its own: torch's would otherwise move on with every epoch that is begun.
+    Only batches that were handed out count, because worker processes read ahead. The loader has a
+    random generator of its own: from torch's it would draw a number whenever an epoch begins, and
+    change what the model draws.
 
     Args:
         dataset: Takes a `BatchDraw` and returns a batch.
@@ -22,7 +23,7 @@ class ResumableLoader(DataLoader[Any]):
         num_workers: Processes that load; 0 loads in the main one.
     """
 
-    def __init__(self, dataset: Any, sampler: Batches, num_workers: int = 0) -> None:
+    def __init__(self, dataset: Dataset[Any], sampler: Batches, num_workers: int = 0) -> None:
         super().__init__(
             dataset,
             batch_size=None,
@@ -36,26 +37,26 @@ class ResumableLoader(DataLoader[Any]):
         self._resumed = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the epoch, how many of its batches were handed out, and of which order."""
+        """Return the `epoch`, how many of its `batches` were handed out, and their `order`."""
         return dict(self._place)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on after so many batches, if the next epoch is the one they are of.
+        """Begin behind the batches that were handed out, if the next epoch is theirs.
 
         Raises:
-            DataError: They are of another order, so that some would be left out or repeated.
+            DataError: The state is of another order: some batches would be left out or repeated.
         """
         num_left = len(self.batches) - state["batches"]
         if state["order"] != self.batches.identity and num_left:
             raise DataError(
-                "`ckpt_path` must be of a run with the same recordings, `batch_seconds` and "
-                f"`seed`: it stopped after {state['batches']} batches of another order"
+                f"`ckpt_path` must be of a run with the same {self.batches.depends_on}: it stopped "
+                f"after {state['batches']} batches of another order"
             )
         self._place = dict(state)
         self._resumed = True
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        # A generator: what follows runs at the first batch, when the epoch has been set.
+        # This is a generator, so it runs when the first batch is asked for: the epoch is set then.
         epoch = self.batches.epoch
         goes_on = self._resumed and self._place["epoch"] == epoch
         first = self._place["batches"] if goes_on else 0
@@ -68,13 +69,15 @@ class ResumableLoader(DataLoader[Any]):
 
 
 class UntouchedLoader:
-    """Batches of a loader that Lightning, which builds loaders to predict anew, does not see.
+    """Hands out the batches of a loader, and is none that Lightning would build anew.
+
+    Lightning builds loaders to predict or to overfit with another order of its own.
 
     Args:
         loader: Has the order of batches that must be kept.
     """
 
-    def __init__(self, loader: DataLoader[Any]) -> None:
+    def __init__(self, loader: "Loader") -> None:
         self.loader = loader
 
     def __len__(self) -> int:
@@ -82,3 +85,12 @@ class UntouchedLoader:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.loader)
+
+
+Loader = ResumableLoader | UntouchedLoader
+
+
+def protect(loader: ResumableLoader, trainer: Any) -> Loader:
+    """Return a loader that keeps its order, even for a Trainer that overfits to some batches."""
+    overfits = trainer is not None and bool(trainer.overfit_batches)
+    return UntouchedLoader(loader) if overfits else loader

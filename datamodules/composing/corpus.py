@@ -18,6 +18,7 @@ import numpy as np
 from datamodules.composing.sounds import Augmentation, Gaps, compose_sound, write_sound
 from datamodules.composing.words import Word, group, list_words, split_takes
 from datamodules.errors import DataError, validate_choice, validate_minimum
+from datamodules.recordings.transcripts import TRANSCRIPTS
 
 SPLITS = ("train", "val", "test")
 MANIFEST = "manifest.json"
@@ -130,7 +131,7 @@ def fingerprint_words(words: list[Word]) -> str:
 
 
 def _is_composed(target: Path, facts: dict[str, Any], fresh: bool) -> bool:
-    """Return whether the corpus is there; refuse to replace what was not composed."""
+    """Return whether the corpus is there; refuse to replace a folder that was not composed."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     try:
@@ -212,7 +213,7 @@ def _utterances(split: str, words: list[Word], settings: ComposeSettings) -> lis
 def _write_split(
     folder: Path, split: str, utterances: list[list[Word]], settings: ComposeSettings
 ) -> dict[str, list[dict[str, Any]]]:
-    """Write sounds and transcripts; return what every utterance is made of."""
+    """Write sounds and transcripts; return the recordings that every utterance is made of."""
     folder.mkdir(parents=True)
     gaps = Gaps(settings.gap_seconds, settings.gap_noise)
     augmentation = settings.augmentation if split == "train" else Augmentation()
@@ -225,7 +226,7 @@ def _write_split(
         sound, composed[name] = compose_sound(recordings, gaps, augmentation, random)
         write_sound(folder / name, sound)
         lines.append(f"{name}\t{' '.join(word.text for word in utterance)}\n")
-    (folder / "transcripts.tsv").write_text("".join(lines), encoding="utf-8")
+    (folder / TRANSCRIPTS).write_text("".join(lines), encoding="utf-8")
     return composed
 
 

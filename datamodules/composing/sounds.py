@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.geometry import SAMPLE_RATE_HZ
+from datamodules.libraries import needed
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
 
@@ -66,8 +67,8 @@ def compose_sound(
     """Put recordings one after the other, with gaps between them.
 
     Returns:
-        16 kHz samples, (samples,) float32, and of every recording what became of it: its `name`,
-        where it `start`s and how many `samples` it has there, and its `speed`.
+        The sound at 16 kHz, (audio samples,) float32, and where every recording is in it: its
+        `name`, the audio sample at which it `start`s, how many `samples` it has, and its `speed`.
 
     Raises:
         BadSampleError: A recording is damaged.
@@ -97,7 +98,8 @@ def _at_speed(recording: Recording, speed: float) -> Sound:
     samples = decode(recording, recording.num_samples)
     percent = round(PERCENT * speed)
     if percent != PERCENT:
-        from torchaudio.functional import resample
+        with needed("torchaudio", "`speeds` other than 1"):
+            from torchaudio.functional import resample
 
         samples = resample(samples, percent, PERCENT)
     sound: Sound = samples.numpy()
@@ -115,8 +117,14 @@ def _add_noise(
 
 
 def write_sound(path: Path, sound: Sound) -> None:
-    """Write a wav file of 16 bits; what is too loud is made softer as a whole, not clipped."""
-    import soundfile
+    """Write a wav file of 16 bits; a sound that is too loud is made softer, not clipped.
+
+    Args:
+        path: The file.
+        sound: (audio samples,) float32 at 16 kHz.
+    """
+    with needed("soundfile", "writing audio"):
+        import soundfile
 
     peak = float(np.abs(sound).max(initial=1.0))
     soundfile.write(path, sound / np.float32(peak), SAMPLE_RATE_HZ, subtype="PCM_16")

@@ -23,9 +23,9 @@ class Word:
 
     Args:
         recording: The audio file.
-        text: What is said, as it stands in a transcript.
-        speaker: Who says it.
-        take: Which of this speaker's recordings of the word.
+        text: The word, as it stands in a transcript.
+        speaker: Name of the speaker.
+        take: Number of the recording among this speaker's of the word.
     """
 
     recording: Recording

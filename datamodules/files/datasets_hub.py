@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.errors import DataError
+from datamodules.libraries import needed
 
 BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".tsv": "csv"}
 
@@ -24,14 +25,15 @@ def load_split(source: str, builder: str, **options: Any) -> Any:
     """Call `datasets.load_dataset`, showing no progress.
 
     Args:
-        source: What messages call it.
-        builder: What is loaded: a hub name or a kind of file.
+        source: The name that messages have for the data.
+        builder: A name on the hub, or a kind of file, such as `csv`.
         options: Further arguments of `load_dataset`.
 
     Raises:
-        DataError: It cannot be read, or has no samples.
+        DataError: It cannot be read or has no samples, or the library is missing.
     """
-    import datasets
+    with needed("datasets", "reading a table or a hub name"):
+        import datasets
 
     try:
         with _quietly():

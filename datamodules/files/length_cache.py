@@ -1,7 +1,7 @@
-"""Lengths of tokenised texts, kept between processes: counting tokens can take minutes.
+"""Lengths of samples, kept on disk: counting tokens or reading headers can take minutes.
 
 Sweeps, their continuations and trainings all need them. Files are named by a fingerprint of the
-text and the tokenizer; the folder is `$XDG_CACHE_HOME/tipping-point`, which may be deleted.
+data; they are in the folder `$XDG_CACHE_HOME/tipping-point`, which may be deleted.
 """
 
 import contextlib
@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.files.writing import whole_file
+
 Lengths = NDArray[np.int32]
 
 
 def cached_lengths(key: str, count: Callable[[], Lengths]) -> Lengths:
-    """Return the lengths kept under `key`, or count them and keep them."""
+    """Return the lengths kept under `key`, (samples,) int32, or count them and keep them."""
     cache_home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     path = Path(cache_home).expanduser() / "tipping-point" / f"lengths-{key}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged: count
@@ -25,7 +27,6 @@ def cached_lengths(key: str, count: Callable[[], Lengths]) -> Lengths:
     lengths = count()
     with contextlib.suppress(OSError):  # a home that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.npy")
-        np.save(temporary, lengths)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            np.save(temporary, lengths)
     return lengths

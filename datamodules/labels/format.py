@@ -24,13 +24,13 @@ SPACE, NEWLINE = b" \n"
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """What must be known of labels to train on them.
+    """Facts about labels that training on them needs.
 
     Args:
-        num_clusters: Labels are below it.
+        num_clusters: Number of clusters; all labels are below it.
         rate_hz: Labels of one second: 50, or 100 for MFCC.
         centroids: Hash of the k-means that made them.
-        features: What was clustered, such as "mfcc" or "layer 6 of PATH".
+        features: The features that were clustered, such as "mfcc" or "layer 6 of PATH".
     """
 
     num_clusters: int
@@ -39,9 +39,9 @@ class LabelFacts:
     features: str
 
     def count_for(self, num_samples: int) -> int:
-        """Return how many labels so many samples at 16 kHz have; the same frames without centring.
+        """Return how many labels a recording with so many audio samples at 16 kHz has.
 
-        A label sees 400 samples, and the next one begins 160 (100 Hz) or 320 samples later.
+        A label sees 400 audio samples, and the next label begins 160 (at 100 Hz) or 320 later.
         """
         return (num_samples - FRAME_SAMPLES) // (SAMPLE_RATE_HZ // self.rate_hz) + 1
 
@@ -97,7 +97,7 @@ def read_facts(path: Path) -> LabelFacts:
 
 
 def read_names(path: Path) -> tuple[list[str], NDArray[np.int64]]:
-    """Read the names of the recordings, and how many labels each has.
+    """Read the names of the recordings, and how many labels each has, (recordings,) int64.
 
     Raises:
         DataError: The file is missing, empty or damaged.
@@ -113,17 +113,21 @@ def read_names(path: Path) -> tuple[list[str], NDArray[np.int64]]:
 
 
 def decode_name(name: bytes) -> str:
-    """Return the name of a recording, which may hold what is no UTF-8, as file names may."""
+    """Return the name of a recording; like a file name it may have bytes that are no UTF-8."""
     return name.decode("utf-8", "surrogateescape")
 
 
 def encode_name(name: str) -> bytes:
-    """Return what `decode_name` reads."""
+    """Return the bytes of which `decode_name` makes this name."""
     return name.encode("utf-8", "surrogateescape")
 
 
 def find_lines(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where every line begins and the last one ends, and how many labels each has.
+    """Find the lines of a file of labels.
+
+    Returns:
+        Where every line begins and the last one ends, (lines + 1,) int64, in bytes, and how many
+        labels each has, (lines,) int64.
 
     Raises:
         DataError: The file is missing, empty or cut short.

@@ -22,9 +22,8 @@ from datamodules.labels.format import (
 )
 from datamodules.recordings.recording import Recording
 
-CHECKED_RECORDINGS = (
-    100  # whose labels are read before training; those of others when they are used
-)
+# So many recordings have their labels read before training; the others when they are used.
+CHECKED_RECORDINGS = 100
 
 
 class LabelFolder:
@@ -73,7 +72,7 @@ class LabelFolder:
         return int(self._counts[self._place(name)])
 
     def ids(self, name: str) -> NDArray[np.int64]:
-        """Read all labels of a recording, at the rate of the folder.
+        """Read all labels of a recording, at the rate of the folder, (labels,) int64.
 
         Raises:
             DataError: There are none of it.
@@ -83,7 +82,7 @@ class LabelFolder:
         if self._file is None:
             self._file = (self.path / LABELS_FILE).open("rb", buffering=0)
         start, end = int(self._starts[place]), int(self._starts[place + 1])
-        # At a place of the file that is not shared with processes that were forked.
+        # This reads at a place of its own: processes that were forked share the place of the file.
         line = os.pread(self._file.fileno(), end - start, start)
         try:
             labels = np.fromiter(map(int, line.split()), np.int64)
@@ -106,12 +105,13 @@ class LabelFolder:
 
         Args:
             name: Of a recording.
-            first_frame: At 50 Hz: of a crop that begins at sample 320 * first_frame.
-            num_frames: None takes all that follow.
+            first_frame: First frame, at 50 Hz; a crop from it on begins at audio sample
+                320 * first_frame.
+            num_frames: How many frames; None takes all that follow.
 
         Returns:
-            (num_frames,) int64; of labels at 100 Hz, every second one, which sees the same samples
-            as the frame.
+            (num_frames,) int64. Of labels at 100 Hz it is every second one, which sees the same
+            audio samples as the frame.
 
         Raises:
             DataError: There are none of this recording, or not of so many frames.

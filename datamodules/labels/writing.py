@@ -2,11 +2,10 @@
 
 A part is a file in the label folder: a line of facts, then `name<TAB>labels` for each recording
 that was finished; none for a recording that is damaged. A run that is killed leaves at most a line
-that was cut short, which is dropped, and goes on with what is missing.
+that was cut short. It is dropped, and the next run goes on with the recordings that are missing.
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.files.writing import whole_file, write_text
 from datamodules.labels.format import (
     FACTS_FILE,
     LABELS_FILE,
@@ -33,8 +33,8 @@ class LabelWriter:
     """Appends the labels of finished recordings to this process's part.
 
     Args:
-        folder: Made if need be.
-        facts: Of the labels.
+        folder: For the labels; it is made if need be.
+        facts: Facts of the labels.
         rank: Which process this is.
 
     Attributes:
@@ -58,7 +58,7 @@ class LabelWriter:
             self._file.flush()
 
     def add(self, name: str, labels: NDArray[np.int64] | Sequence[int]) -> None:
-        """Append the labels of one recording; none at all mark it as damaged.
+        """Append the labels of one recording, (labels,) int64; none mark it as damaged.
 
         Raises:
             DataError: The name has a line break, so it cannot stand in a text file.
@@ -77,12 +77,12 @@ class LabelWriter:
 def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
     """Make the three label files out of the parts of all processes, and remove the parts.
 
-    Damaged recordings are left out. In memory are only places in the parts and the labels of one
-    recording.
+    Damaged recordings are left out. Only the places of all labels and the labels of one recording
+    are in memory at a time.
 
     Args:
-        folder: With the parts.
-        facts: Of the labels.
+        folder: The folder that has the parts.
+        facts: Facts of the labels.
         names: All recordings, in the order of the source.
 
     Raises:
@@ -98,23 +98,15 @@ def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
     kept = [name for name in names if index[name][2]]
     if not kept:
         raise DataError(f"`source` must hold recordings that can be read, got {len(names)} damaged")
-    with ExitStack() as files:
-        parts = {path: files.enter_context(path.open("rb")) for path in list_parts(folder)}
-        listed = files.enter_context(_unfinished(folder, NAMES_FILE).open("wb"))
-        labels = files.enter_context(_unfinished(folder, LABELS_FILE).open("wb"))
-        for name in kept:
-            path, start, length = index[name]
-            line = _read(parts[path], start, length)
-            labels.write(line + b"\n")
-            listed.write(encode_name(name) + f"\t{len(line.split())}\n".encode())
-    _unfinished(folder, FACTS_FILE).write_text(json.dumps(asdict(facts), indent=2) + "\n")
-    for file_name in (NAMES_FILE, LABELS_FILE, FACTS_FILE):  # the facts last: then it is complete
-        os.replace(_unfinished(folder, file_name), folder / file_name)
+    with whole_file(folder / NAMES_FILE) as listed, whole_file(folder / LABELS_FILE) as labels:
+        _write_lines(kept, index, listed, labels)
+    # The facts come last: with them the folder is complete.
+    write_text(folder / FACTS_FILE, json.dumps(asdict(facts), indent=2) + "\n")
     remove_parts(folder)
 
 
 def remove_parts(folder: str | Path) -> None:
-    """Remove what runs that were killed left."""
+    """Remove the parts that runs left when they were killed."""
     for path in list_parts(Path(folder)):
         path.unlink()
 
@@ -124,8 +116,19 @@ def list_parts(folder: Path) -> list[Path]:
     return sorted(folder.glob(PARTS))
 
 
-def _unfinished(folder: Path, name: str) -> Path:
-    return folder / f".{name}.partial"
+def _write_lines(
+    names: Sequence[str], index: dict[str, tuple[Path, int, int]], listed: Path, labels: Path
+) -> None:
+    """Write names with their counts into one file, and labels out of the parts into another."""
+    with ExitStack() as files:
+        parts = {path: files.enter_context(path.open("rb")) for path in list_parts(listed.parent)}
+        names_file = files.enter_context(listed.open("wb"))
+        labels_file = files.enter_context(labels.open("wb"))
+        for name in names:
+            path, start, length = index[name]
+            line = _read(parts[path], start, length)
+            labels_file.write(line + b"\n")
+            names_file.write(encode_name(name) + f"\t{len(line.split())}\n".encode())
 
 
 def _facts_line(facts: LabelFacts) -> bytes:

@@ -1,101 +1,39 @@
-"""What the real data of all modalities share: choosing samples, skipping bad ones, loaders."""
+"""The part that real data of all modalities share: choosing and skipping samples, loaders."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from torch import Generator
-from torch.utils.data import DataLoader, Dataset
+from typing import Any, Literal
 
 from datamodules.bad_samples import BadSamples
-from datamodules.base import MASKS, REPETITIONS, Batch, ModalityData, generator_for
-from datamodules.batching.length_buckets import (
-    Draw,
-    LengthBucketSampler,
-    hold_out,
-    order_by_nearness,
-)
+from datamodules.base import REPETITIONS, Batch, ModalityData, generator_for
+from datamodules.batching.choosing import hold_out, order_by_nearness
+from datamodules.batching.counted_batches import InOrder, LengthBuckets
+from datamodules.batching.orders import BatchDraw, Processes
+from datamodules.batching.reading import SampleReader, SampleSet
+from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader, protect
 from datamodules.errors import BadSampleError, DataError, validate_minimum
 from datamodules.lengths import LengthDistribution
 
 HELD_OUT_FRACTION = 0.05
 
 
-class SampleReader(ABC):
-    """Reads the samples of one data set; picklable, because loader processes get a copy.
-
-    `lengths` has the length of every sample on the modality's axis, `bad_samples` those left out.
-    """
-
-    lengths: Sequence[int]
-    bad_samples: BadSamples
-
-    @abstractmethod
-    def read(
-        self, index: int, length: int | None = None, generator: Generator | None = None
-    ) -> Batch:
-        """Read one sample, without a batch dimension.
-
-        Args:
-            index: Which sample.
-            length: Longest wanted on the modality's axis; None takes the data set's own limit.
-            generator: Source of chance for masks; None draws from torch's own.
-
-        Raises:
-            BadSampleError: the sample is damaged.
-        """
-
-    @abstractmethod
-    def collate(self, samples: list[Batch], length: int | None = None) -> Batch:
-        """Make a batch, padded to `length` or to the longest sample."""
-
-
-class SampleSet(Dataset[Batch | None]):
-    """Some samples of a reader; a damaged one that may be skipped is None.
-
-    Masks depend on the seed, the epoch and the sample alone, so that two models, two numbers of
-    loader processes and a run that was resumed see the same data.
-    """
-
-    def __init__(self, reader: SampleReader, indices: Sequence[int], seed: int) -> None:
-        self.reader = reader
-        self.indices = indices
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, drawn: int | Draw) -> Batch | None:
-        draw = drawn if isinstance(drawn, Draw) else Draw(drawn, 0)
-        index = self.indices[draw.position]
-        try:
-            return self.reader.read(
-                index, generator=generator_for(self.seed, index, MASKS, draw.epoch)
-            )
-        except BadSampleError as error:
-            self.reader.bad_samples.handle(error)
-            return None
-
-    def collate(self, samples: list[Batch | None]) -> Batch:
-        """Make a batch of those that could be read.
-
-        Raises:
-            DataError: None could.
-        """
-        readable = [sample for sample in samples if sample is not None]
-        if not readable:
-            raise DataError(f"all {len(samples)} samples of a batch of `source` are damaged")
-        return self.reader.collate(readable)
-
-
 class RealData(ModalityData):
-    """Batches of samples that a user has."""
+    """Batches of samples that a user has; one sample in twenty is held out for validation.
+
+    Args:
+        source: Where the samples are.
+        batch_size: Samples in a batch of a loader of one process.
+        num_workers: Processes of a loader; 0 loads in the main one.
+        seed: Chooses the order in training, and masks.
+    """
 
     batch_source = "real"
 
-    def __init__(self, source: str, batch_size: int, num_workers: int, seed: int) -> None:
+    def __init__(
+        self, source: str, batch_size: int = 8, num_workers: int = 0, seed: int = 0
+    ) -> None:
         super().__init__()
         validate_minimum("batch_size", batch_size, 1)
         validate_minimum("num_workers", num_workers, 0)
@@ -119,7 +57,7 @@ class RealData(ModalityData):
 
     @property
     def skipped(self) -> list[str]:
-        """See ModalityData."""
+        """Messages that name the samples this process has left out, damaged or empty ones."""
         return self.reader.bad_samples.skipped
 
     def lengths(self) -> LengthDistribution:
@@ -132,15 +70,27 @@ class RealData(ModalityData):
     def batch_at(self, length: int, batch_size: int, seed: int = 0) -> Batch:
         """Take the samples nearest in length, cut or padded to exactly `length`.
 
-        Samples repeat when there are too few; `seed` chooses the masked positions.
+        Samples repeat when there are too few.
+
+        Args:
+            length: Tokens, frames, or pixels per side (rounded up to a multiple of 32).
+            batch_size: Samples in the batch.
+            seed: Chooses the masked positions.
+
+        Returns:
+            The tensors of the modality, as `datamodules.base.Batch` describes them.
+
+        Raises:
+            DataError: `length` or `batch_size` is not positive, or no sample can be read.
+            BadSampleError: A sample is damaged, and damaged ones are not skipped.
         """
         validate_minimum("length", length, 1)
         validate_minimum("batch_size", batch_size, 1)
+        draw = BatchDraw((), 0, length, length, exact_length=length)
         order = order_by_nearness(self.reader.lengths, length)
-        samples = self._read_nearest(order, batch_size, length, seed)
-        return self.reader.collate(samples, length)
+        return self.reader.collate(self._read_nearest(order, batch_size, draw, seed), draw)
 
-    def train_dataloader(self) -> DataLoader[Any]:
+    def train_dataloader(self) -> Loader:
         """Return all samples but the held-out ones, shuffled, similar lengths together."""
         indices, _ = hold_out(len(self.reader.lengths), HELD_OUT_FRACTION)
         if not indices:
@@ -148,44 +98,50 @@ class RealData(ModalityData):
                 f"`source` {self.source} must hold at least 2 samples to train, one of them for "
                 "validation, got 1"
             )
-        lengths = [self.reader.lengths[index] for index in indices]
-        num_processes = self.trainer.world_size if self.trainer else 1
-        sampler = LengthBucketSampler(lengths, self.batch_size * num_processes, self.seed)
-        return self._loader(SampleSet(self.reader, indices, self.seed), sampler)
+        if self._overfits():
+            return self._loader_in_order(indices)
+        lengths = self._lengths_of(indices)
+        order = LengthBuckets(lengths, self.batch_size, self.seed, Processes.of(self.trainer))
+        samples = SampleSet(self.reader, indices, self.seed)
+        return ResumableLoader(samples, order, self.num_workers)
 
-    def val_dataloader(self) -> DataLoader[Any]:
+    def val_dataloader(self) -> Loader:
         """Return the held-out samples, always the same ones with the same masks."""
         _, indices = hold_out(len(self.reader.lengths), HELD_OUT_FRACTION)
-        return self._loader(SampleSet(self.reader, indices, self.seed))
+        return self._loader_in_order(indices)
 
-    def test_dataloader(self) -> DataLoader[Any]:
+    def test_dataloader(self) -> Loader:
         """Return the held-out samples: `source` is one split of a data set."""
         return self.val_dataloader()
 
-    def predict_dataloader(self) -> DataLoader[Any]:
+    def predict_dataloader(self) -> Loader:
         """Return all samples, in their order."""
-        return self._loader(SampleSet(self.reader, range(len(self.reader.lengths)), self.seed))
-
-    def _loader(
-        self, samples: SampleSet, sampler: LengthBucketSampler | None = None
-    ) -> DataLoader[Any]:
-        return DataLoader(
-            samples,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            collate_fn=samples.collate,
+        return UntouchedLoader(
+            self._loader_in_order(range(len(self.reader.lengths)), in_step=False)
         )
 
+    def _loader_in_order(self, indices: Sequence[int], in_step: bool = True) -> Loader:
+        processes = Processes.of(self.trainer)
+        order = InOrder(self._lengths_of(indices), self.batch_size, processes, in_step)
+        samples = SampleSet(self.reader, indices, self.seed)
+        return protect(ResumableLoader(samples, order, self.num_workers), self.trainer)
+
+    def _lengths_of(self, indices: Sequence[int]) -> list[int]:
+        return [self.reader.lengths[index] for index in indices]
+
+    def _overfits(self) -> bool:
+        trainer: Any = self.trainer
+        return trainer is not None and bool(trainer.overfit_batches)
+
     def _read_nearest(
-        self, order: Sequence[int], count: int, length: int, seed: int
+        self, order: Sequence[int], count: int, draw: BatchDraw, seed: int
     ) -> list[Batch]:
         """Read the first `count` samples that can be read, over and over when there are fewer."""
         samples: list[Batch] = []
         readable: list[int] = []
         for index in order:
             try:
-                samples.append(self._read(index, length, seed))
+                samples.append(self._read(index, draw, seed))
                 readable.append(index)
             except BadSampleError as error:
                 self.reader.bad_samples.handle(error)
@@ -195,8 +151,25 @@ class RealData(ModalityData):
             raise DataError(f"`source` {self.source} holds no samples that can be read")
         for position in range(len(samples), count):
             again, place = divmod(position, len(readable))
-            samples.append(self._read(readable[place], length, seed, again))
+            samples.append(self._read(readable[place], draw, seed, again))
         return samples
 
-    def _read(self, index: int, length: int, seed: int, again: int = 0) -> Batch:
-        return self.reader.read(index, length, generator_for(seed, index, REPETITIONS, again))
+    def _read(self, index: int, draw: BatchDraw, seed: int, again: int = 0) -> Batch:
+        return self.reader.read(index, draw, generator_for(seed, index, REPETITIONS, again))
+
+
+class FileData(RealData):
+    """Samples that are files, some of which may be damaged.
+
+    Args:
+        source: Where the files are.
+        on_bad_sample: `stop` at a damaged file, or `skip` it and count it.
+        kwargs: Settings of RealData.
+    """
+
+    def __init__(
+        self, source: str, on_bad_sample: Literal["stop", "skip"] = "stop", **kwargs: Any
+    ) -> None:
+        super().__init__(source, **kwargs)
+        self.on_bad_sample = on_bad_sample
+        self.bad_samples = BadSamples(on_bad_sample)

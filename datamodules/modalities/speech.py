@@ -1,15 +1,17 @@
 """Speech from a LibriSpeech tree, a folder of audio files or a manifest."""
 
 import math
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from datamodules.bad_samples import BadSamples
 from datamodules.base import Batch
-from datamodules.batching.length_buckets import attention_mask, pad_stack
 from datamodules.batching.masking import IGNORED_LABEL, mask_spans
+from datamodules.batching.orders import BatchDraw
+from datamodules.batching.padding import attention_mask, pad_stack
+from datamodules.batching.reading import SampleReader
 from datamodules.errors import validate_choice, validate_minimum
 from datamodules.files.fingerprints import fingerprint_of, stamp_file
 from datamodules.geometry import (
@@ -19,9 +21,9 @@ from datamodules.geometry import (
     frames_for_samples,
     samples_for_frames,
 )
-from datamodules.modalities.real import RealData, SampleReader
+from datamodules.modalities.real import FileData
 from datamodules.recordings.decoding import decode
-from datamodules.recordings.layouts import LAYOUTS
+from datamodules.recordings.layouts import LAYOUTS, Layout
 from datamodules.recordings.listing import list_paths, list_recordings
 from datamodules.recordings.recording import Recording
 
@@ -32,15 +34,18 @@ PITCH_RANGE_HZ = (300.0, 4000.0)
 
 
 def label_frames(samples: Tensor, num_levels: int) -> Tensor:
-    """Label every frame by its loudness and brightness, (frames,) int64.
+    """Label every frame by its loudness and brightness.
 
     The label is `loudness * num_levels + brightness`, each one of `num_levels` levels: the frame's
     power in dB below the loudest frame's, and the centroid of its spectrum in mel. Made of the
     audio alone, so no model or clustering has to come first; a stand-in for k-means labels.
 
     Args:
-        samples: (samples,) at 16 kHz, at least one frame.
+        samples: (audio samples,) float32 at 16 kHz, at least one frame.
         num_levels: Levels of each of the two.
+
+    Returns:
+        (frames,) int64.
     """
     frames = samples.unfold(0, FRAME_SAMPLES, HOP_SAMPLES)
     described = [_describe(part) for part in torch.split(frames, FRAMES_AT_A_TIME)]
@@ -52,7 +57,7 @@ def label_frames(samples: Tensor, num_levels: int) -> Tensor:
 
 
 def _describe(frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Return power in dB and spectral centroid in mel of (frames, 400) samples."""
+    """Return power in dB and spectral centroid in mel, both (frames,), of (frames, 400)."""
     power = torch.fft.rfft(frames * torch.hann_window(FRAME_SAMPLES)).abs().square() + 1e-10
     hz = torch.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE_HZ)
     total = power.sum(1)
@@ -68,7 +73,14 @@ def _level(share: Tensor, num_levels: int) -> Tensor:
 
 
 class AudioReader(SampleReader):
-    """Decodes recordings from their beginning, labels their frames and chooses masks."""
+    """Decodes recordings from their beginning, labels their frames and chooses masks.
+
+    Args:
+        recordings: The audio files.
+        max_samples: Most audio samples of one that are used; None uses all.
+        num_levels: Levels of loudness and of brightness that labels tell apart.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
+    """
 
     def __init__(
         self,
@@ -80,28 +92,36 @@ class AudioReader(SampleReader):
         limit = math.inf if max_samples is None else max_samples
         self.recordings = recordings
         self.num_samples = [int(min(item.num_samples, limit)) for item in recordings]
-        self.lengths = [frames_for_samples(count) for count in self.num_samples]
         self.num_levels = num_levels
-        self.bad_samples = bad_samples
+        super().__init__([frames_for_samples(count) for count in self.num_samples], bad_samples)
 
-    def read(
-        self, index: int, length: int | None = None, generator: Generator | None = None
-    ) -> Batch:
-        """Decode one recording, at most `length` frames of it."""
+    def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
+        """Decode one recording, cut to the exact length that is asked for.
+
+        Returns:
+            `input_values` (audio samples,) float32, `mask_time_indices` (frames,) bool and `labels`
+            (frames,) int64.
+        """
         wanted = self.num_samples[index]
-        if length is not None:
-            wanted = min(wanted, samples_for_frames(length))
+        if draw.exact_length is not None:
+            wanted = min(wanted, samples_for_frames(draw.exact_length))
         samples = decode(self.recordings[index], wanted)
         labels = label_frames(samples, self.num_levels)
         mask = mask_spans(len(labels), MASK_PROBABILITY, generator)
         return {"input_values": samples, "mask_time_indices": mask, "labels": labels}
 
-    def collate(self, samples: list[Batch], length: int | None = None) -> Batch:
-        """Pad with silence to the longest recording, or to exactly `length` frames."""
+    def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
+        """Pad with silence to the longest recording, or to the exact length that is asked for.
+
+        Returns:
+            `input_values` (batch, audio samples) float32, `mask_time_indices` (batch, frames) bool,
+            `labels` (batch, frames) int64, and `attention_mask` (batch, audio samples) int64 if
+            anything is padded.
+        """
         audio = [sample["input_values"] for sample in samples]
         longest = max(len(row) for row in audio)
-        if length is not None:
-            longest = samples_for_frames(length)
+        if draw.exact_length is not None:
+            longest = samples_for_frames(draw.exact_length)
         frames = frames_for_samples(longest)
         masks = [sample["mask_time_indices"] for sample in samples]
         labels = [sample["labels"] for sample in samples]
@@ -113,47 +133,42 @@ class AudioReader(SampleReader):
         }
 
 
-class SpeechData(RealData):
+class SpeechData(FileData):
     """Recordings for masked prediction, resampled to 16 kHz and mixed to mono.
 
-    Lengths come from file headers, with a manifest from the manifest alone. One recording in
-    twenty is held out for validation. The labels are those of `label_frames`.
+    Lengths come from file headers, with a manifest from the manifest alone. The labels are those of
+    `label_frames`.
 
     Args:
         source: Folder with wav, flac, ogg or mp3 files at any depth, such as a LibriSpeech tree, or
-            manifest (first line the root folder, the others `path<TAB>samples`, samples at 16 kHz).
-        layout: What `source` is; `auto` takes a folder with all that is in it, or a manifest,
+            manifest (first line the root folder, the others `path<TAB>samples`, audio samples at
+            16 kHz).
+        layout: Kind of `source`; `auto` takes a folder with all that is in it, or a manifest,
             `librispeech` only files named speaker-chapter-utterance.flac, `datasets` a folder that
             it saved or a hub name, `name` or `name:config:split`.
-        on_bad_sample: `stop` at a damaged file or manifest line, or `skip` and count it.
-        batch_size: Recordings per batch of a loader.
         max_seconds: Longest part of a recording that is used, from its beginning; None uses all.
         num_levels: Levels of loudness and of brightness; `num_classes` is its square.
-        num_workers: Processes of a loader; 0 loads in the main one.
-        seed: Chooses the order in training and the masks in validation.
+        batch_size: Recordings in a batch of a loader of one process.
+        kwargs: Settings of FileData.
     """
 
     modality = "speech"
 
-    def __init__(  # noqa: PLR0913  (every setting of a YAML block is an argument)
+    def __init__(
         self,
         source: str,
-        layout: Literal["auto", "datasets", "folder", "librispeech", "manifest"] = "auto",
-        on_bad_sample: Literal["stop", "skip"] = "stop",
-        batch_size: int = 4,
+        layout: Layout = "auto",
         max_seconds: float | None = None,
         num_levels: int = 8,
-        num_workers: int = 0,
-        seed: int = 0,
+        batch_size: int = 4,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(source, batch_size, num_workers, seed)
+        super().__init__(source, batch_size=batch_size, **kwargs)
         validate_choice("layout", layout, LAYOUTS)
         validate_minimum("num_levels", num_levels, 2)
         if max_seconds is not None:
             validate_minimum("max_seconds", max_seconds, FRAME_SAMPLES / SAMPLE_RATE_HZ)
         self.layout = layout
-        self.on_bad_sample = on_bad_sample
-        self.bad_samples = BadSamples(on_bad_sample)
         self.max_seconds = max_seconds
         self.num_levels = num_levels
 

@@ -10,13 +10,15 @@ from torch import Generator
 
 from datamodules.bad_samples import BadSamples
 from datamodules.base import Batch
-from datamodules.batching.length_buckets import attention_mask, pad_stack
 from datamodules.batching.masking import IGNORED_LABEL, TokenMasking
+from datamodules.batching.orders import BatchDraw
+from datamodules.batching.padding import attention_mask, pad_stack
+from datamodules.batching.reading import SampleReader
 from datamodules.errors import DataError, validate_fraction, validate_minimum
 from datamodules.files.datasets_hub import local_path
 from datamodules.files.fingerprints import Stamp, fingerprint_of, stamp_file
 from datamodules.files.length_cache import Lengths, cached_lengths
-from datamodules.modalities.real import RealData, SampleReader
+from datamodules.modalities.real import RealData
 from datamodules.modalities.text_source import load_texts, load_tokenizer
 
 TEXTS_AT_A_TIME = 1000
@@ -48,22 +50,25 @@ class TextReader(SampleReader):
         self.masking = TokenMasking(
             mask_fraction, tokenizer.mask_token_id, (0, vocab_size_of(tokenizer))
         )
-        # Unknown words are content, whatever the tokenizer calls them.
+        # Unknown words are content, although the tokenizer calls their token a special one.
         frame = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id, tokenizer.mask_token_id}
         self.frame_ids = torch.tensor(sorted(frame))
-        self.bad_samples = BadSamples("skip")
         has_content = lengths > self.num_special_tokens
-        for row in np.flatnonzero(~has_content).tolist():
-            self.bad_samples.skipped.append(f"text {row} is empty")
         self.rows = np.flatnonzero(has_content)
         kept = lengths[self.rows]
-        self.lengths = (kept if max_length is None else kept.clip(max=max_length)).tolist()
+        used = kept if max_length is None else kept.clip(max=max_length)
+        super().__init__(used.tolist(), BadSamples("skip"))
+        for row in np.flatnonzero(~has_content).tolist():
+            self.bad_samples.skipped.append(f"text {row} is empty")
 
-    def read(
-        self, index: int, length: int | None = None, generator: Generator | None = None
-    ) -> Batch:
-        """Tokenise one text, cut to at most `length` tokens, special tokens kept."""
-        limit = min((n for n in (length, self.max_length) if n is not None), default=None)
+    def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
+        """Tokenise one text, cut to the exact length that is asked for, special tokens kept.
+
+        Returns:
+            `input_ids` and `labels`, both (tokens,) int64.
+        """
+        limits = (draw.exact_length, self.max_length)
+        limit = min((limit for limit in limits if limit is not None), default=None)
         if limit is not None and limit <= self.num_special_tokens:
             raise DataError(
                 f"`lengths` must exceed the tokenizer's {self.num_special_tokens} special tokens, "
@@ -80,11 +85,16 @@ class TextReader(SampleReader):
         input_ids, labels = self.masking.apply(tokens, maskable, generator)
         return {"input_ids": input_ids, "labels": labels}
 
-    def collate(self, samples: list[Batch], length: int | None = None) -> Batch:
-        """Pad on the right to the longest text, or to exactly `length` tokens."""
+    def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
+        """Pad on the right to the longest text, or to the exact length that is asked for.
+
+        Returns:
+            `input_ids` and `labels` (batch, tokens) int64, and `attention_mask` of the same shape
+            and type if anything is padded.
+        """
         rows = [sample["input_ids"] for sample in samples]
         labels = [sample["labels"] for sample in samples]
-        longest = max(len(row) for row in rows) if length is None else length
+        longest = draw.exact_length or max(len(row) for row in rows)
         return {
             "input_ids": pad_stack(rows, longest, self.tokenizer.pad_token_id),
             **attention_mask(rows, longest),
@@ -98,7 +108,7 @@ def vocab_size_of(tokenizer: Any) -> int:
 
 
 def count_tokens(texts: Any, tokenizer: Any) -> Lengths:
-    """Return the tokens of every text, special tokens included, keeping nothing else."""
+    """Count the tokens of every text, special tokens included, (texts,) int32."""
     lengths = np.empty(len(texts), dtype=np.int32)
     for start in range(0, len(texts), TEXTS_AT_A_TIME):
         end = min(start + TEXTS_AT_A_TIME, len(texts))
@@ -115,7 +125,7 @@ def count_tokens(texts: Any, tokenizer: Any) -> Lengths:
 class TextData(RealData):
     """Texts for masked-language modelling; of the chosen tokens 80 % are hidden, 10 % random.
 
-    One text in twenty is held out for validation. Empty texts are left out.
+    Empty texts are left out.
 
     Args:
         source: Hub name, or a .json, .jsonl, .csv or .tsv file (the latter without quoting).
@@ -125,15 +135,13 @@ class TextData(RealData):
         subset: Subset (configuration) of a hub data set that has several.
         max_length: Longest sample in tokens, special tokens included; longer texts are cut, in
             `lengths` too. None keeps them whole.
-        batch_size: Texts per batch of a loader.
         mask_fraction: Share of the tokens to predict.
-        num_workers: Processes of a loader; 0 loads in the main one.
-        seed: Chooses the order in training and the masks in validation.
+        kwargs: Settings of RealData.
     """
 
     modality = "text"
 
-    def __init__(  # noqa: PLR0913  (every setting of a YAML block is an argument)
+    def __init__(
         self,
         source: str,
         tokenizer: str,
@@ -141,12 +149,10 @@ class TextData(RealData):
         split: str = "train",
         subset: str | None = None,
         max_length: int | None = None,
-        batch_size: int = 8,
         mask_fraction: float = 0.15,
-        num_workers: int = 0,
-        seed: int = 0,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(source, batch_size, num_workers, seed)
+        super().__init__(source, **kwargs)
         validate_fraction("mask_fraction", mask_fraction)
         if max_length is not None:
             validate_minimum("max_length", max_length, 1)

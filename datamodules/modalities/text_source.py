@@ -8,6 +8,7 @@ from typing import Any
 
 from datamodules.errors import DataError
 from datamodules.files.datasets_hub import BUILDERS, load_split, local_path
+from datamodules.libraries import needed
 
 
 def load_texts(source: str, text_column: str, split: str, subset: str | None) -> Any:
@@ -55,7 +56,8 @@ def _load_file(path: Path, text_column: str, split: str) -> Any:
 
 
 def _csv_options(path: Path, text_column: str) -> dict[str, Any]:
-    import datasets
+    with needed("datasets", "reading a table"):
+        import datasets
 
     dialect: dict[str, Any] = {"sep": ","}
     if path.suffix.lower() == ".tsv":  # tabs need no quotes, and texts hold lone ones
@@ -74,7 +76,8 @@ def _csv_options(path: Path, text_column: str) -> dict[str, Any]:
 def _check_table(path: Path, dialect: dict[str, Any]) -> list[str]:
     """Return the names of the columns; refuse a row with more fields than names.
 
-    The reader would drop what is too much, and with it the end of a text that holds a comma.
+    The reader would drop the fields that are too many, and with them the end of a text that holds
+    a comma.
     """
     quoting = dialect.get("quoting", csv.QUOTE_MINIMAL)
     try:

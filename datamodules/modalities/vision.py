@@ -2,20 +2,22 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Generator
-from torch.utils.data import DataLoader
 
 from datamodules.bad_samples import BadSamples
 from datamodules.base import Batch
+from datamodules.batching.orders import BatchDraw
+from datamodules.batching.reading import SampleReader
+from datamodules.batching.resumable import Loader
 from datamodules.errors import BadSampleError, DataError, validate_minimum
 from datamodules.files.finding import find_files, resolve_source
 from datamodules.files.fingerprints import fingerprint_of, stamp_file
 from datamodules.geometry import round_up_side
-from datamodules.modalities.real import RealData, SampleReader
+from datamodules.modalities.real import FileData
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,12 +40,18 @@ def list_classes(source: str, files: list[Path]) -> list[str]:
 
 
 class ImageReader(SampleReader):
-    """Decodes images and resizes them to a square."""
+    """Decodes images and resizes them to a square.
+
+    Args:
+        files: The images.
+        classes: The name of the class of each.
+        input_size: Pixels per side, where no other size is asked for.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
+    """
 
     def __init__(
         self, files: list[Path], classes: list[str], input_size: int, bad_samples: BadSamples
     ) -> None:
-        self.bad_samples = bad_samples
         self.input_size = input_size
         numbers = {name: number for number, name in enumerate(sorted(set(classes)))}
         self.files: list[Path] = []
@@ -57,25 +65,31 @@ class ImageReader(SampleReader):
                 continue
             self.files.append(file)
             self.labels.append(numbers[name])
-        self.lengths = sides
+        super().__init__(sides, bad_samples)
 
-    def read(
-        self, index: int, length: int | None = None, generator: Generator | None = None
-    ) -> Batch:
-        """Decode one image and resize it to `length` pixels per side, a multiple of 32."""
-        side = round_up_side(self.input_size if length is None else length)
+    def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
+        """Decode one image and resize it to the size that is asked for, a multiple of 32.
+
+        Returns:
+            `pixel_values` (3, side, side) float32 from -1 to 1, and `labels` () int64, its class.
+        """
+        side = round_up_side(draw.exact_length or self.input_size)
         return {
             "pixel_values": _decode(self.files[index], side),
             "labels": torch.tensor(self.labels[index]),
         }
 
-    def collate(self, samples: list[Batch], length: int | None = None) -> Batch:
-        """Stack images, which all have the same side."""
+    def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
+        """Stack images, which all have the same side.
+
+        Returns:
+            `pixel_values` (batch, 3, side, side) float32, `labels` (batch,) int64.
+        """
         return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 
 def _native_side(path: Path) -> int:
-    """Side of the square with the image's area, rounded; reads the header alone."""
+    """Return the side of the square with the image's area, rounded; read the header alone."""
     from PIL import Image
 
     try:
@@ -86,7 +100,7 @@ def _native_side(path: Path) -> int:
 
 
 def _decode(path: Path, side: int) -> torch.Tensor:
-    """Return (3, side, side) float32 in [-1, 1], upright."""
+    """Return an image, upright, (3, side, side) float32 in [-1, 1]."""
     from PIL import Image, ImageOps
 
     try:
@@ -100,7 +114,7 @@ def _decode(path: Path, side: int) -> torch.Tensor:
 
 
 def _to_rgb(image: "Image.Image") -> "Image.Image":
-    """Return 8-bit colours: deep greys scaled, not clipped, and what is transparent white."""
+    """Return 8-bit colours: deep greys are scaled, not clipped; transparent pixels are white."""
     from PIL import Image
 
     if image.mode.startswith("I"):  # 16 bits, in a type of 16 or of 32
@@ -114,37 +128,24 @@ def _to_rgb(image: "Image.Image") -> "Image.Image":
     return image.convert("RGB")
 
 
-class ImageData(RealData):
+class ImageData(FileData):
     """Images to classify, resized to a square; their class is the sub-folder they lie in.
 
-    Lengths are the sides of squares with the images' native areas, read from file headers. One
-    image in twenty is held out for validation.
+    Lengths are the sides of squares with the images' native areas, read from file headers.
 
     Args:
         source: Folder of images, at any depth; its sub-folders are the classes, and images
             directly in it are a class of their own.
         input_size: Pixels per side in the loaders, rounded up to a multiple of 32.
-        on_bad_sample: `stop` at a damaged image, or `skip` and count it.
-        batch_size: Images per batch of a loader.
-        num_workers: Processes of a loader; 0 loads in the main one.
-        seed: Chooses the order in training.
+        kwargs: Settings of FileData.
     """
 
     modality = "vision"
 
-    def __init__(
-        self,
-        source: str,
-        input_size: int = 224,
-        on_bad_sample: Literal["stop", "skip"] = "stop",
-        batch_size: int = 8,
-        num_workers: int = 0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(source, batch_size, num_workers, seed)
+    def __init__(self, source: str, input_size: int = 224, **kwargs: Any) -> None:
+        super().__init__(source, **kwargs)
         validate_minimum("input_size", input_size, 1)
         self.input_size = input_size
-        self.bad_samples = BadSamples(on_bad_sample)
 
     @property
     def num_classes(self) -> int:
@@ -156,8 +157,8 @@ class ImageData(RealData):
         stamps = [stamp_file(file) for file in list_images(self.source)]
         return fingerprint_of({"source": self.source, "input_size": self.input_size}, stamps)
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        """See RealData.
+    def train_dataloader(self) -> Loader:
+        """Return all images but the held-out ones, shuffled.
 
         Raises:
             DataError: There is one class alone, of which nothing can be learnt.

@@ -17,11 +17,12 @@ from datamodules.files.datasets_hub import load_split, local_path
 from datamodules.files.finding import resolve_source
 from datamodules.files.fingerprints import fingerprint_of, stamp_file
 from datamodules.files.length_cache import Lengths, cached_lengths
+from datamodules.libraries import needed
 from datamodules.recordings.headers import read_length
 from datamodules.recordings.recording import Recording, collect, long_enough
 
 TEXT_COLUMNS = ("text", "sentence", "transcription", "transcript")
-UNREADABLE = 0  # in the place of a length: the header is read again, to say what is wrong
+UNREADABLE = 0  # stands in the place of a length: the header is read again, for the message
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def list_tables(source: str) -> list[Path]:
 
 def _open_audio(source: str) -> tuple[Any, str]:
     """Return a data set whose audio is not decoded, and the column of its audio."""
-    import datasets
+    with needed("datasets", "`layout` datasets"):
+        import datasets
 
     rows = _open(source)
     columns = [name for name, kind in rows.features.items() if isinstance(kind, datasets.Audio)]
@@ -110,7 +112,8 @@ def _open_audio(source: str) -> tuple[Any, str]:
 
 
 def _open(source: str) -> Any:
-    import datasets
+    with needed("datasets", "`layout` datasets"):
+        import datasets
 
     folder = local_path(source)
     if folder is None:

@@ -1,4 +1,4 @@
-"""Decoding a recording to 16 kHz mono samples."""
+"""Decoding a recording to 16 kHz, mixed to mono."""
 
 from typing import Any
 
@@ -8,27 +8,38 @@ from torch import Tensor
 
 from datamodules.errors import BadSampleError
 from datamodules.geometry import SAMPLE_RATE_HZ
+from datamodules.libraries import needed
 from datamodules.recordings.headers import resampled_length, unreadable
 from datamodules.recordings.recording import Recording
 
 
 def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Tensor:
-    """Decode `num_samples` 16 kHz samples from one on, mixed to mono, (num_samples,) float32.
+    """Decode a part of a recording, resampled to 16 kHz and mixed to mono.
+
+    Args:
+        recording: The recording.
+        num_samples: Audio samples at 16 kHz that are wanted.
+        first_sample: The first of them.
+
+    Returns:
+        (num_samples,) float32.
 
     Raises:
-        BadSampleError: the file cannot be decoded, or is not as long as it was listed.
+        BadSampleError: The file cannot be decoded, or is not as long as it was listed.
+        DataError: A library that this file needs is missing.
     """
-    import soundfile
+    with needed("soundfile", "decoding audio"):
+        import soundfile
 
     try:
         with soundfile.SoundFile(recording.open()) as file:
             _check_length(recording, file)
             rate_hz = file.samplerate
-            # What is resampled is decoded from its beginning: only there do the grids of both
-            # rates meet for every rate.
+            # A file of another rate is decoded from its beginning, because only there do the grids
+            # of both rates meet, whatever the rate.
             skipped = first_sample if rate_hz == SAMPLE_RATE_HZ else 0
             last_sample = first_sample + num_samples
-            # A tenth of a second more, so that the resampling filter sees what follows.
+            # A tenth of a second more is decoded: the resampling filter sees beyond the last one.
             end = min(-(-last_sample * rate_hz // SAMPLE_RATE_HZ) + rate_hz // 10, file.frames)
             file.seek(skipped)
             samples = file.read(end - skipped, dtype="float32", always_2d=True)
@@ -55,7 +66,8 @@ def _check_length(recording: Recording, file: Any) -> None:
 def _resample(samples: Tensor, rate_hz: int) -> Tensor:
     if rate_hz == SAMPLE_RATE_HZ:
         return samples
-    from torchaudio.functional import resample
+    with needed("torchaudio", "audio that is not sampled at 16 kHz"):
+        from torchaudio.functional import resample
 
     resampled: Tensor = resample(samples, rate_hz, SAMPLE_RATE_HZ)
     # torchaudio counts in single precision, which is off by some samples for long recordings.

@@ -1,23 +1,21 @@
-"""What a source of recordings may be: a folder, a LibriSpeech tree, a manifest."""
+"""Layouts of a source of recordings: a folder, a LibriSpeech tree, a manifest."""
 
 import re
 from pathlib import Path
+from typing import Literal, get_args
 
 from datamodules.errors import DataError
 from datamodules.files.finding import find_files, resolve_source
 
-LAYOUTS = ("auto", "datasets", "folder", "librispeech", "manifest")
-
-
+Layout = Literal["auto", "datasets", "folder", "librispeech", "manifest"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
-
-
 # speaker-chapter-utterance, wherever in the tree of subset/speaker/chapter `source` begins
 LIBRISPEECH_NAME = re.compile(r"\d+-\d+-\d+\.flac")
 
 
 def resolve_layout(source: str, layout: str) -> tuple[Path, str]:
-    """Return where a source of files is, and what `auto` stands for.
+    """Return where a source of files is, and its layout, which is never `auto`.
 
     Raises:
         DataError: It does not exist, or is of another kind.

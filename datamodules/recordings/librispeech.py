@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from datamodules.errors import DataError, validate_choice
+from datamodules.libraries import needed
 
 SUBSETS = (
     "dev-clean",
@@ -47,7 +48,8 @@ def download(subset: str, folder: str) -> Path:
 
 
 def _fetch(subset: str, folder: Path) -> None:
-    from torchaudio.datasets import LIBRISPEECH
+    with needed("torchaudio", "`download`"):
+        from torchaudio.datasets import LIBRISPEECH
 
     try:
         LIBRISPEECH(folder, url=subset, download=True)

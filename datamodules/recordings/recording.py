@@ -17,10 +17,10 @@ class Recording:
     """A recording of a source.
 
     Args:
-        path: The audio file; of one that is no file, what messages call it.
-        num_samples: Length in samples at 16 kHz.
-        name: What it is called within the source.
-        opener: Opens one that is no file; picklable.
+        path: The audio file; for audio that is no file, a path that messages call it by.
+        num_samples: Length in audio samples at 16 kHz.
+        name: Its name within the source.
+        opener: Opens audio that is no file; picklable.
     """
 
     path: Path
@@ -29,7 +29,7 @@ class Recording:
     opener: Callable[[], BinaryIO | Path] | None = field(default=None, compare=False)
 
     def open(self) -> BinaryIO | Path:
-        """Return what a library for audio opens."""
+        """Return the path or the opened file that a library for audio reads."""
         return self.path if self.opener is None else self.opener()
 
 
@@ -37,7 +37,7 @@ def long_enough(recording: Recording) -> Recording:
     """Return a recording that has at least a frame.
 
     Raises:
-        BadSampleError: It has not.
+        BadSampleError: It is shorter.
     """
     if recording.num_samples < FRAME_SAMPLES:
         raise BadSampleError(

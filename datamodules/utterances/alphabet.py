@@ -28,9 +28,9 @@ def spell(
 
     Args:
         text: Words with white space between them. They become upper-case, unless the alphabet has
-            letters that are not.
-        alphabet: What every number stands for; the first is the blank.
-        recording: Whose transcript it is, for the message.
+            lower-case letters.
+        alphabet: The symbols that are numbered; the first is the blank.
+        recording: Name of its recording, for the message.
 
     Raises:
         DataError: A character is not in the alphabet.

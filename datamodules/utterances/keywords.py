@@ -20,8 +20,8 @@ class KeywordReader(UncroppedReader):
     Args:
         recordings: The audio files.
         numbers: Their classes.
-        mask_probability: See UncroppedReader.
-        bad_samples: What to do with a damaged one.
+        mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class KeywordReader(UncroppedReader):
         return torch.tensor(self.numbers[index])
 
     def collate_labels(self, labels: list[Tensor]) -> Tensor:
-        """Stack the classes, (batch,)."""
+        """Stack the classes, (batch,) int64."""
         return torch.stack(labels)
 
 
@@ -49,23 +49,12 @@ class KeywordSpeech(UncroppedSpeech):
     Folders that begin with `_`, where Speech Commands has its noises, are left out.
 
     Args:
-        source: Training recordings: see UtteranceData.
-        max_seconds: Longer recordings are left out of training; None leaves out none.
-        min_seconds: Shorter recordings are left out of training.
-        mask_probability: In training: spans of 10 frames, times 10, over frames; spans overlap;
-            0 hides nothing.
-        kwargs: Settings of UtteranceData.
+        source: Folder with a folder for every class, or a manifest of one: the training recordings.
+        kwargs: Settings of UncroppedSpeech.
     """
 
-    def __init__(
-        self,
-        source: str,
-        max_seconds: float | None = None,
-        min_seconds: float = 0.0,
-        mask_probability: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(source, max_seconds, min_seconds, mask_probability, **kwargs)
+    def __init__(self, source: str, **kwargs: Any) -> None:
+        super().__init__(source, **kwargs)
         if self.layout not in ("auto", "folder", "manifest"):
             raise DataError(
                 "`layout` must be one of auto, folder, manifest for keywords, whose class is a "

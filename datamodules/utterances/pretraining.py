@@ -10,7 +10,7 @@ from torch import Generator
 from datamodules.bad_samples import BadSamples
 from datamodules.base import Batch
 from datamodules.batching.masking import SPAN_FRAMES, mask_spans
-from datamodules.batching.seconds_batches import BatchDraw
+from datamodules.batching.orders import BatchDraw
 from datamodules.errors import DataError, validate_fraction, validate_minimum
 from datamodules.geometry import (
     HOP_SAMPLES,
@@ -21,12 +21,12 @@ from datamodules.geometry import (
 from datamodules.labels.reading import LabelFolder
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
-from datamodules.utterances.base import UtteranceData, used_frames
 from datamodules.utterances.reader import UtteranceReader
+from datamodules.utterances.training import TrainingSpeech
 
 MASK_PROBABILITY = 0.8  # spans times their length over frames: hides some 57 % of the frames
-LONGEST_SECONDS = 15.625  # 250,000 samples
-SHORTEST_SECONDS = 2.0
+LONGEST_CROP_SECONDS = 15.625  # 250,000 audio samples
+SHORTEST_CROP_SECONDS = 2.0
 
 
 class CropReader(UtteranceReader):
@@ -34,6 +34,13 @@ class CropReader(UtteranceReader):
 
     HuBERT Base takes the statistics of its group norm over time, padding included; so it is trained
     without any. Crops begin on the grid of the frames, where the labels fit exactly.
+
+    Args:
+        recordings: The audio files.
+        max_seconds: Longest crop; None crops none.
+        labels: Labels of all frames of the recordings.
+        mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
 
     Source: HuBERT, Hsu et al. 2021, section IV-C.
     """
@@ -46,13 +53,18 @@ class CropReader(UtteranceReader):
         mask_probability: float,
         bad_samples: BadSamples,
     ) -> None:
-        frames = [used_frames(recording, max_seconds) for recording in recordings]
-        super().__init__(recordings, frames, bad_samples)
+        lengths = [_used_frames(recording, max_seconds) for recording in recordings]
+        super().__init__(recordings, lengths, bad_samples)
         self.labels = labels
         self.mask_probability = mask_probability
 
     def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
-        """Read a crop of `draw.shortest` frames from a random place."""
+        """Read a crop of `draw.shortest` frames from a random place.
+
+        Returns:
+            `input_values` (audio samples,) float32, `mask_time_indices` (frames,) bool and `labels`
+            (frames,) int64.
+        """
         recording = self.recordings[index]
         last_start = frames_for_samples(recording.num_samples) - draw.shortest
         start = int(torch.randint(last_start + 1, (), generator=generator))
@@ -64,15 +76,21 @@ class CropReader(UtteranceReader):
         }
 
     def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
-        """Stack the crops, which are all of one length."""
+        """Stack the crops, which are all of one length.
+
+        Returns:
+            `input_values` (batch, audio samples) float32, `mask_time_indices` (batch, frames) bool,
+            `labels` (batch, frames) int64.
+        """
         return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 
-class PretrainingSpeech(UtteranceData):
+class PretrainingSpeech(TrainingSpeech):
     """Recordings with the labels that `python train.py labels` made of them.
 
     Args:
-        source: Training recordings: see UtteranceData.
+        source: Training recordings: a folder of audio at any depth, a manifest (first line the root
+            folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
         labels: Folder of their labels.
         val_labels: Folder of the labels of `val_source`, of the same k-means; None = `labels`.
         test_labels: Folder of the labels of `test_source`; None = `val_labels`.
@@ -80,7 +98,7 @@ class PretrainingSpeech(UtteranceData):
         min_seconds: Shorter recordings are left out: all crops of a batch are as long as the
             shortest.
         mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
-        kwargs: Settings of UtteranceData.
+        kwargs: Settings of TrainingSpeech.
     """
 
     def __init__(
@@ -89,12 +107,12 @@ class PretrainingSpeech(UtteranceData):
         labels: str,
         val_labels: str | None = None,
         test_labels: str | None = None,
-        max_seconds: float | None = LONGEST_SECONDS,
-        min_seconds: float = SHORTEST_SECONDS,
+        max_seconds: float | None = LONGEST_CROP_SECONDS,
+        min_seconds: float = SHORTEST_CROP_SECONDS,
         mask_probability: float = MASK_PROBABILITY,
         **kwargs: Any,
     ) -> None:
-        super().__init__(source, max_seconds=max_seconds, **kwargs)
+        super().__init__(source, **kwargs)
         validate_fraction("mask_probability", mask_probability)
         shortest = samples_for_frames(SPAN_FRAMES) / SAMPLE_RATE_HZ
         validate_minimum("min_seconds", min_seconds, shortest)
@@ -106,6 +124,7 @@ class PretrainingSpeech(UtteranceData):
         self.labels = labels
         self.val_labels = val_labels or labels
         self.test_labels = test_labels or self.val_labels
+        self.max_seconds = max_seconds
         self.min_seconds = min_seconds
         self.mask_probability = mask_probability
 
@@ -120,7 +139,7 @@ class PretrainingSpeech(UtteranceData):
 
     @property
     def centroids(self) -> str:
-        """What identifies the k-means that made the labels."""
+        """Hash of the k-means that made the labels."""
         return self._train_labels.facts.centroids
 
     def make_reader(
@@ -164,6 +183,14 @@ class PretrainingSpeech(UtteranceData):
                 f"{found.facts.centroids} in {folder}"
             )
         return found
+
+
+def _used_frames(recording: Recording, max_seconds: float | None) -> int:
+    """Return the frames of a recording, at most those of `max_seconds`."""
+    limit = recording.num_samples
+    if max_seconds is not None:
+        limit = min(limit, int(max_seconds * SAMPLE_RATE_HZ))
+    return frames_for_samples(limit)
 
 
 def _labelled(recordings: list[Recording], labels: LabelFolder) -> list[Recording]:

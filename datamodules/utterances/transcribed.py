@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from datamodules.bad_samples import BadSamples
-from datamodules.batching.length_buckets import pad_stack
 from datamodules.batching.masking import IGNORED_LABEL
+from datamodules.batching.padding import pad_stack
 from datamodules.errors import DataError, validate_choice
 from datamodules.recordings.librispeech import SUBSETS, download
 from datamodules.recordings.recording import Recording
@@ -27,8 +27,8 @@ class TranscribedReader(UncroppedReader):
         recordings: The audio files.
         texts: Their transcripts.
         alphabet: The symbols; the first is the blank.
-        mask_probability: See UncroppedReader.
-        bad_samples: What to do with a damaged one.
+        mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class TranscribedReader(UncroppedReader):
         return torch.tensor(spell(self.texts[index], self.alphabet, name), dtype=torch.int64)
 
     def collate_labels(self, labels: list[Tensor]) -> Tensor:
-        """Pad to the longest transcript, (batch, letters)."""
+        """Pad to the longest transcript with -100, (batch, letters) int64."""
         return pad_stack(labels, max(map(len, labels)), IGNORED_LABEL)
 
 
@@ -61,17 +61,16 @@ class TranscribedSpeech(UncroppedSpeech):
     training recording with more letters than frames is left out, as CTC cannot align it.
 
     Args:
-        source: Training recordings: see UtteranceData.
+        source: Training recordings: a folder of audio at any depth, a manifest (first line the root
+            folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
         alphabet: Symbols of the transcripts, the first of them CTC's blank, `|` the end of a word;
             None takes a blank, `|`, A to Z and the apostrophe.
         download: Subsets of LibriSpeech that are fetched unless they are there, such as
             [train-clean-100, dev-clean], into the folder that holds the folder LibriSpeech of
             `source`, as in data/LibriSpeech/train-clean-100.
-        max_seconds: Longer recordings are left out of training; None leaves out none.
-        min_seconds: Shorter recordings are left out of training.
         mask_probability: In training: spans of 10 frames, times 10, over frames; spans overlap;
             0 hides nothing.
-        kwargs: Settings of UtteranceData.
+        kwargs: Settings of UncroppedSpeech.
 
     Source: Baevski et al. 2020, "wav2vec 2.0", section 4.3 and appendix B, for letters and masks;
     fairseq's recipe for HuBERT Base and ten hours for how much is hidden.
@@ -82,12 +81,10 @@ class TranscribedSpeech(UncroppedSpeech):
         source: str,
         alphabet: list[str] | None = None,
         download: list[str] | None = None,
-        max_seconds: float | None = None,
-        min_seconds: float = 0.0,
         mask_probability: float = MASK_PROBABILITY,
         **kwargs: Any,
     ) -> None:
-        super().__init__(source, max_seconds, min_seconds, mask_probability, **kwargs)
+        super().__init__(source, mask_probability=mask_probability, **kwargs)
         if alphabet is not None:
             validate_alphabet(alphabet)
         for subset in download or []:
@@ -99,7 +96,7 @@ class TranscribedSpeech(UncroppedSpeech):
 
     @property
     def alphabet(self) -> list[str]:
-        """What every label stands for; the first is the blank."""
+        """The symbols that labels number; the first is the blank."""
         return list(self._alphabet)
 
     @property
@@ -108,7 +105,7 @@ class TranscribedSpeech(UncroppedSpeech):
         return len(self._alphabet)
 
     def prepare_data(self) -> None:
-        """Fetch what is to be downloaded; called in one process of a machine."""
+        """Fetch the subsets of `download`; Lightning calls it in one process of a machine."""
         source = Path(self.source).expanduser()
         above = [path.parent for path in (source, *source.parents) if path.name == "LibriSpeech"]
         for subset in self.download:
@@ -143,9 +140,12 @@ class TranscribedSpeech(UncroppedSpeech):
         return text
 
     def unusable(self, index: int) -> str | None:
-        """See UncroppedSpeech."""
+        """Return why a training recording is left out of training, or None.
+
+        CTC cannot align more letters than frames.
+        """
         reader = self.train_reader
         letters = spell(self.reference("train", index), self._alphabet)
-        if frames_needed(letters) > reader.frames[index]:
+        if frames_needed(letters) > reader.lengths[index]:
             return "with more letters than frames"
         return super().unusable(index)

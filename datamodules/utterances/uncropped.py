@@ -1,4 +1,4 @@
-"""Utterances that are read whole and padded: what transcripts and keywords are learnt from."""
+"""Utterances that are read whole and padded, to learn transcripts or keywords from."""
 
 import copy
 import warnings
@@ -10,27 +10,27 @@ from torch import Generator, Tensor
 
 from datamodules.bad_samples import BadSamples
 from datamodules.base import Batch
-from datamodules.batching.length_buckets import attention_mask, pad_stack
 from datamodules.batching.masking import mask_spans
-from datamodules.batching.seconds_batches import BatchDraw
+from datamodules.batching.orders import BatchDraw
+from datamodules.batching.padding import attention_mask, pad_stack
 from datamodules.errors import DataError, validate_minimum
 from datamodules.geometry import SAMPLE_RATE_HZ, frames_for_samples, samples_for_frames
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
-from datamodules.utterances.base import UtteranceData
 from datamodules.utterances.reader import UtteranceReader
+from datamodules.utterances.training import SHORTEST_SECONDS, TrainingSpeech
 
 
 class UncroppedReader(UtteranceReader):
     """Reads all whole frames of a recording, its labels and, in training, spans to hide.
 
     Every share of a batch is padded to the longest utterance of all shares: HuBERT Base takes the
-    statistics of its group norm over time, so what it computes depends on the padding.
+    statistics of its group norm over time, so its output depends on the padding.
 
     Args:
         recordings: The audio files.
         mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
-        bad_samples: What to do with a damaged one.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class UncroppedReader(UtteranceReader):
         mask_probability: float,
         bad_samples: BadSamples,
     ) -> None:
-        frames = [frames_for_samples(recording.num_samples) for recording in recordings]
-        super().__init__(recordings, frames, bad_samples)
+        lengths = [frames_for_samples(recording.num_samples) for recording in recordings]
+        super().__init__(recordings, lengths, bad_samples)
         self.mask_probability = mask_probability
 
     @abstractmethod
     def labels(self, index: int) -> Tensor:
-        """Return what is to be recognised in a recording."""
+        """Return what is to be recognised in a recording, int64, () or (letters,)."""
 
     @abstractmethod
     def collate_labels(self, labels: list[Tensor]) -> Tensor:
-        """Make a batch of labels."""
+        """Make a batch of labels, (batch,) or (batch, letters) int64."""
 
     def for_evaluation(self) -> "UncroppedReader":
         """Return a reader that hides nothing."""
@@ -58,8 +58,13 @@ class UncroppedReader(UtteranceReader):
         return reader
 
     def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
-        """Read `input_values` (samples,), `labels`, and `mask_time_indices` (frames,) bool."""
-        frames = self.frames[index]
+        """Read a recording.
+
+        Returns:
+            `input_values` (audio samples,) float32, `labels` as the method `labels` returns them,
+            and `mask_time_indices` (frames,) bool if anything is hidden.
+        """
+        frames = self.lengths[index]
         sample = {
             "input_values": decode(self.recordings[index], samples_for_frames(frames)),
             "labels": self.labels(index),
@@ -72,8 +77,9 @@ class UncroppedReader(UtteranceReader):
         """Pad to the longest of the batch of all processes.
 
         Returns:
-            `input_values` (batch, samples), `labels`, `attention_mask` (batch, samples) int64 if
-            anything is padded, `mask_time_indices` (batch, frames) bool if anything is hidden.
+            `input_values` (batch, audio samples) float32, `labels` as `collate_labels` returns
+            them, `attention_mask` (batch, audio samples) int64 if anything is padded, and
+            `mask_time_indices` (batch, frames) bool if anything is hidden.
         """
         audio = [sample["input_values"] for sample in samples]
         longest = samples_for_frames(draw.longest)
@@ -88,34 +94,36 @@ class UncroppedReader(UtteranceReader):
         return batch
 
 
-class UncroppedSpeech(UtteranceData):
+class UncroppedSpeech(TrainingSpeech):
     """Recordings that are never cropped; some are left out of training, none of evaluation.
 
     Args:
-        source: Training recordings: see UtteranceData.
+        source: Training recordings: a folder of audio at any depth, a manifest (first line the root
+            folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
         max_seconds: Longer recordings are left out of training; None leaves out none.
         min_seconds: Shorter recordings are left out of training.
         mask_probability: In training: spans of 10 frames, times 10, over frames; spans overlap;
             0 hides nothing.
-        kwargs: Settings of UtteranceData.
+        kwargs: Settings of TrainingSpeech.
     """
 
     def __init__(
         self,
         source: str,
-        max_seconds: float | None,
-        min_seconds: float,
-        mask_probability: float,
+        max_seconds: float | None = None,
+        min_seconds: float = 0.0,
+        mask_probability: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(source, max_seconds=max_seconds, **kwargs)
+        super().__init__(source, **kwargs)
         validate_minimum("min_seconds", min_seconds, 0)
         if max_seconds is not None:
-            validate_minimum("max_seconds", max_seconds, min_seconds)
+            validate_minimum("max_seconds", max_seconds, max(min_seconds, SHORTEST_SECONDS))
         if not 0 <= mask_probability < 1:
             raise DataError(
                 f"`mask_probability` must be at least 0 and below 1, got {mask_probability}"
             )
+        self.max_seconds = max_seconds
         self.min_seconds = min_seconds
         self.mask_probability = mask_probability
 

@@ -1,23 +1,19 @@
-"""Whole recordings, one at a time: what `python train.py labels` and `predict` read."""
+"""Whole recordings, one at a time, for `python train.py labels` and `predict`."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator
-from torch.utils.data import DataLoader
 
 from datamodules.bad_samples import BadSamples
 from datamodules.base import Batch
-from datamodules.batching.resumable import ResumableLoader, UntouchedLoader
-from datamodules.batching.seconds_batches import (
-    BatchDraw,
-    Batches,
-    EvaluationBatches,
-    Processes,
-)
+from datamodules.batching.orders import BatchDraw, Batches, Processes
+from datamodules.batching.reading import SampleReader, SampleSet
+from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader
+from datamodules.batching.seconds_batches import EvaluationBatches
 from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import frames_for_samples
 from datamodules.labels.format import FACTS_FILE, LabelFacts
@@ -25,23 +21,24 @@ from datamodules.labels.reading import LabelFolder
 from datamodules.labels.writing import LabelWriter, join, list_parts, remove_parts
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
-from datamodules.utterances.base import (
-    SHORTEST_SECONDS,
-    Layout,
-    UtteranceData,
-)
-from datamodules.utterances.reader import UtteranceReader, UtteranceSet
+from datamodules.utterances.base import UtteranceData
+from datamodules.utterances.reader import UtteranceReader
 
 
 class WholeReader(UtteranceReader):
-    """Reads whole recordings; a damaged one that may be skipped has no samples."""
+    """Reads whole recordings; a damaged one that may be skipped has no audio samples.
+
+    Args:
+        recordings: The audio files.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
+    """
 
     def __init__(self, recordings: list[Recording], bad_samples: BadSamples) -> None:
-        frames = [frames_for_samples(recording.num_samples) for recording in recordings]
-        super().__init__(recordings, frames, bad_samples)
+        lengths = [frames_for_samples(recording.num_samples) for recording in recordings]
+        super().__init__(recordings, lengths, bad_samples)
 
     def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
-        """Read a recording from its beginning to its end."""
+        """Read a whole recording: `input_values` (audio samples,) float32."""
         recording = self.recordings[index]
         try:
             return {"input_values": decode(recording, recording.num_samples)}
@@ -50,45 +47,50 @@ class WholeReader(UtteranceReader):
             return {"input_values": torch.empty(0)}
 
     def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
-        """Make a batch of the one recording."""
+        """Make a batch of the one recording: `input_values` (1, audio samples) float32."""
         (sample,) = samples
         return {"input_values": sample["input_values"][None]}
 
 
 class RandomOrder(Batches):
-    """Every recording once, alone, in an order that the seed chooses."""
+    """Every recording once, alone, in an order that the seed chooses, the same for all processes.
 
-    def __init__(self, frames: Sequence[int], seed: int) -> None:
-        super().__init__(frames, Processes())
-        order = np.random.default_rng(seed).permutation(len(frames)).tolist()
+    Args:
+        lengths: Frames of every recording.
+        seed: Chooses the order.
+    """
+
+    def __init__(self, lengths: Sequence[int], seed: int) -> None:
+        super().__init__(lengths)
+        order = np.random.default_rng(seed).permutation(len(lengths)).tolist()
         self.chosen = [self._draw([position], [position]) for position in order]
 
     def __len__(self) -> int:
         return len(self.chosen)
 
     def draws(self) -> list[BatchDraw]:
-        """See Batches."""
+        """Return the recordings, each a batch."""
         return self.chosen
 
 
-class WholeSet(UtteranceSet):
+class WholeSet(SampleSet):
     """Recordings one at a time; of a damaged one an empty batch.
 
     Args:
         reader: Reads them.
         indices: Which of the recordings.
-        seed: See UtteranceSet.
-        keeps_damaged: Give a damaged one as no samples, so that it is known which it is.
+        seed: Not used: whole recordings have no crops and no masks.
+        keeps_damaged: Give a damaged one with no audio samples, so that its `index` is known.
     """
 
     def __init__(
-        self, reader: UtteranceReader, indices: Sequence[int], seed: int, keeps_damaged: bool
+        self, reader: SampleReader, indices: Sequence[int], seed: int, keeps_damaged: bool
     ) -> None:
-        super().__init__(reader, indices, seed)
+        super().__init__(reader, indices, seed, when_empty="nothing")
         self.keeps_damaged = keeps_damaged
 
     def __getitem__(self, draw: BatchDraw) -> Batch:
-        """Return `input_values` (1, samples) and `index` (1,), or nothing."""
+        """Return `input_values` (1, audio samples) float32 and `index` (1,) int64, or nothing."""
         batch = super().__getitem__(draw)
         is_damaged = bool(batch) and not batch["input_values"].numel()
         return {} if is_damaged and not self.keeps_damaged else batch
@@ -98,35 +100,31 @@ class RecordingData(UtteranceData):
     """Recordings without anything that belongs to them, whole and one at a time.
 
     Args:
-        source: Folder of audio, manifest, or what else `layout` says: see UtteranceData.
-        layout: See UtteranceData.
-        on_bad_sample: `stop` at a damaged recording, or `skip` and count it.
-        num_workers: Loader processes; 0 loads in the main one.
-        seed: Chooses the order of recordings to fit k-means on.
+        source: Folder of audio at any depth, manifest (first line the root folder, the others
+            `path<TAB>samples`), or a `datasets` hub name or saved folder.
+        kwargs: Settings of UtteranceData.
     """
 
-    def __init__(
-        self,
-        source: str,
-        layout: Layout = "auto",
-        on_bad_sample: Literal["stop", "skip"] = "stop",
-        num_workers: int = 2,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            source,
-            layout=layout,
-            on_bad_sample=on_bad_sample,
-            eval_batch_seconds=SHORTEST_SECONDS,  # so that no two fit into a batch
-            num_workers=num_workers,
-            seed=seed,
-        )
+    def __init__(self, source: str, **kwargs: Any) -> None:
+        super().__init__(source, **kwargs)
         self._labelled: set[str] | None = None
+
+    def setup(self, stage: str) -> None:
+        """Refuse whatever needs more than recordings.
+
+        Raises:
+            DataError: They are to be trained on, or a model is to be evaluated with them.
+        """
+        if stage != "predict":
+            raise DataError(
+                f"`data` must have labels or transcripts for `{stage}`, got RecordingData, which "
+                "is for `labels` and `predict`"
+            )
 
     def make_reader(
         self, split: str, recordings: list[Recording], bad_samples: BadSamples
     ) -> WholeReader:
-        """See UtteranceData."""
+        """Make the reader, which needs nothing but the recordings."""
         return WholeReader(recordings, bad_samples)
 
     @property
@@ -134,20 +132,21 @@ class RecordingData(UtteranceData):
         """Names of all recordings, in the order of the source; `index` of a batch counts them."""
         return [recording.name for recording in self.predict_reader.recordings]
 
-    def predict_dataloader(self) -> UntouchedLoader:
+    def predict_dataloader(self) -> Loader:
         """Return all recordings of `source`, longest first; none that has its labels already."""
         reader, labelled = self.predict_reader, self._labelled or set()
         indices = [index for index, name in enumerate(self.names) if name not in labelled]
-        order = EvaluationBatches([reader.frames[index] for index in indices], 1, self._processes())
+        lengths = [reader.lengths[index] for index in indices]
+        order = EvaluationBatches(lengths, 1, Processes.of(self.trainer))  # each is over the budget
         keeps_damaged = self._labelled is not None
         chosen = WholeSet(reader, indices, self.seed, keeps_damaged)
         return UntouchedLoader(ResumableLoader(chosen, order, self.num_workers))
 
-    def sample_dataloader(self) -> DataLoader[Any]:
+    def sample_dataloader(self) -> Loader:
         """Return all recordings in random order, the same for every process."""
         reader = self.predict_reader
-        chosen = WholeSet(reader, range(len(reader.frames)), self.seed, keeps_damaged=False)
-        return ResumableLoader(chosen, RandomOrder(reader.frames, self.seed), self.num_workers)
+        chosen = WholeSet(reader, range(len(reader.lengths)), self.seed, keeps_damaged=False)
+        return ResumableLoader(chosen, RandomOrder(reader.lengths, self.seed), self.num_workers)
 
     @staticmethod
     def has_labels(folder: str) -> bool:
@@ -155,7 +154,7 @@ class RecordingData(UtteranceData):
         return (Path(folder) / FACTS_FILE).exists() or bool(list_parts(Path(folder)))
 
     def open_labels(self, folder: str, rank: int, **facts: Any) -> LabelWriter | None:
-        """Begin to label, or go on where a run was killed: only what has no labels is loaded.
+        """Begin to label, or go on where a run was killed: only recordings without labels are read.
 
         Args:
             folder: For the labels.
@@ -179,7 +178,7 @@ class RecordingData(UtteranceData):
         return writer
 
     def join_labels(self, folder: str) -> LabelFolder:
-        """Join what all processes wrote, unless that was done, and open it.
+        """Join the labels that all processes wrote, unless that was done, and open them.
 
         Raises:
             DataError: A recording has no labels.

@@ -2,8 +2,11 @@
 
 Tokens are cut into a first piece, equal blocks, and a last piece, such that the keys of every block
 lie within the input: nothing is padded, and all blocks share one band mask. A stretch of keys is a
-view that overlaps with its neighbours', so for one sample nothing is copied either; its gradients
-are added up by hand, which torch would do far more slowly.
+view that overlaps with its neighbours', so for a batch of one nothing is copied either; its
+gradients are added up by hand, which torch would do far more slowly.
+
+Letters of shapes: B batch, H heads, N tokens, D width of a head, h half a window; of a piece, P
+blocks, Q queries of a block, K keys that a block sees, at most Q + 2 h.
 """
 
 from typing import Any
@@ -20,8 +23,8 @@ from lightning_modules.attention.pieces import (
 )
 from lightning_modules.attention.stretches import Cut, stretches
 
-# Queries of a block: as many as the fused kernel takes at a time. More compute scores outside the
-# band, fewer are dominated by what a block costs to begin.
+# Queries of a block: as many as torch's fused attention takes at a time. Larger blocks compute more
+# scores outside the band; smaller ones are dominated by what a block costs to begin.
 BLOCK = {"cpu": 32}
 BLOCK_ELSEWHERE = 128
 # Bands of pieces that have been needed; only so many, and none that is large.
@@ -37,7 +40,19 @@ def blocked_attention(
     key_padding_mask: Tensor | None,
     dropout_p: float,
 ) -> Tensor:
-    """Compute `local_attention` through torch's fused attention."""
+    """Compute `local_attention` through torch's fused attention.
+
+    Args:
+        query: (B, H, N, D).
+        key: The same shape.
+        value: The same shape.
+        half_window: Tokens that a query sees on each side of it.
+        key_padding_mask: (B, N) bool, True = real token; None = all are real.
+        dropout_p: Probability of dropping an attention weight.
+
+    Returns:
+        (B, H, N, D), zero in the rows of padded queries.
+    """
     batch, heads, tokens, head_dim = query.shape
     if half_window >= tokens - 1:
         return _attend_to_all(query, key, value, key_padding_mask, dropout_p)
@@ -65,17 +80,18 @@ def blocked_attention(
 def _attend_to_all(
     query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None, dropout_p: float
 ) -> Tensor:
+    """Attend from every token to every real one, (B, H, N, D): the window covers all of them."""
     mask = None
     if key_padding_mask is not None:
-        # Of a sample that is nothing but padding every token is seen: a row without any key would
-        # be 0/0, also in its gradient.
+        # Of a sequence that is nothing but padding every token is seen: a row without any key
+        # would be 0/0, also in its gradient.
         mask = (key_padding_mask | ~key_padding_mask.any(1, keepdim=True))[:, None, None, :]
     output = functional.scaled_dot_product_attention(query, key, value, mask, dropout_p)
     return _without_padding(output, key_padding_mask)
 
 
 def _without_padding(output: Tensor, key_padding_mask: Tensor | None) -> Tensor:
-    """Set the rows of padding to zero."""
+    """Set the rows of padding in (B, H, N, D) to zero."""
     if key_padding_mask is None:
         return output
     return output.masked_fill(~key_padding_mask[:, None, :, None], 0.0)
@@ -85,8 +101,8 @@ def _mask(piece: Piece, half_window: int, query: Tensor, key_padding_mask: Tenso
     """Return what is added to the scores of a piece: zero in the band, minus infinity outside.
 
     Returns:
-        (queries, keys); with padding (batch * blocks, 1, queries, keys). Four dimensions, because a
-        mask of three sends the CPU's fused kernel to its slow path.
+        (Q, K); with padding (B * P, 1, Q, K). Four dimensions, because a mask of three sends
+        torch's fused attention on a CPU to its slow path.
     """
     band = _band(piece, half_window, query)
     if key_padding_mask is None:
@@ -98,7 +114,7 @@ def _mask(piece: Piece, half_window: int, query: Tensor, key_padding_mask: Tenso
 
 
 def _band(piece: Piece, half_window: int, query: Tensor) -> Tensor:
-    """Return (queries, keys) of a piece: zero where they are near, minus infinity elsewhere."""
+    """Return (Q, K) of a piece: zero where they are near, minus infinity elsewhere."""
     offset = piece.first_query - piece.first_key
     place = (piece.num_queries, piece.num_keys, offset, half_window, query.dtype, query.device)
     band = _BANDS.get(place)

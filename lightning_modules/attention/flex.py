@@ -20,7 +20,19 @@ def flex_local_attention(
     key_padding_mask: Tensor | None,
     dropout_p: float,
 ) -> Tensor:
-    """Compute `local_attention` with a block mask that is cached per length."""
+    """Compute `local_attention` with a block mask that is cached per length.
+
+    Args:
+        query: (batch, heads, tokens, head_dim).
+        key: The same shape.
+        value: The same shape.
+        half_window: Tokens that a query sees on each side of it.
+        key_padding_mask: (batch, tokens) bool, True = real token; None = all are real.
+        dropout_p: Zero; anything else has been refused.
+
+    Returns:
+        (batch, heads, tokens, head_dim), zero in the rows of padded queries.
+    """
     del dropout_p  # all but zero has been refused
     mask = _block_mask(query.shape[2], half_window, query.device)
     if key_padding_mask is not None:
@@ -37,9 +49,9 @@ def flex_local_attention(
 
 @lru_cache
 def _compiled(num_threads: int) -> Any:
-    """Compile for a number of threads, for which the kernel's buffers on a CPU are made.
+    """Compile for a number of threads, for which the buffers of compiled code on a CPU are made.
 
-    Torch's cache on disk tells kernels by their options, not by the number of threads they were
+    Torch's cache on disk tells compiled code by its options, not by the number of threads it was
     compiled for, which is none unless given: a process with more threads than the one that filled
     the cache would write beyond the buffers (github.com/pytorch/pytorch/issues/153145).
     """
@@ -79,7 +91,7 @@ def _band_of_blocks(tokens: int, half_window: int, block: int, device: torch.dev
 
 
 def _with_padding(mask: BlockMask, half_window: int, key_padding_mask: Tensor) -> BlockMask:
-    """Return the same blocks with keys of padding hidden; padding sees itself, or would be 0/0."""
+    """Return the same blocks without keys of padding; padding sees itself, or would be 0/0."""
 
     def in_band_and_real(batch: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
         return ((q - k).abs() <= half_window) & (key_padding_mask[batch, k] | (q == k))

@@ -4,8 +4,6 @@ Importing this module registers every implementation with `AttentionInterface` a
 `AttentionMaskInterface`: with the first alone transformers would drop padding masks silently.
 """
 
-import inspect
-import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +13,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import bidirectional_mask_function
 
 from lightning_modules.attention import IMPLEMENTATIONS, check_implementation, local_attention
+from lightning_modules.attention.kernel_calls import arguments_of_kernel, asks_for_kernel
 from lightning_modules.errors import ModelError
 from lightning_modules.window import windows_of_layers
 
@@ -57,7 +56,7 @@ def localize(
 
 def attention_modules(model: nn.Module) -> list[Any]:
     """Find the modules, in layer order, whose forward asks transformers' interface for a kernel."""
-    return [module for module in model.modules() if _uses_interface(type(module))]
+    return [module for module in model.modules() if asks_for_kernel(type(module).forward)]
 
 
 def find_implementations(model: nn.Module) -> set[str]:
@@ -70,15 +69,10 @@ def find_windows(model: nn.Module) -> list[int | None]:
     return [getattr(module, "attention_window", None) for module in attention_modules(model)]
 
 
-def _uses_interface(module_class: type[nn.Module]) -> bool:
-    code = getattr(inspect.unwrap(module_class.forward), "__code__", None)
-    return code is not None and "ALL_ATTENTION_FUNCTIONS" in code.co_names
-
-
 def _refuse_extras(model: nn.Module, module: Any) -> None:
     """Refuse a module that hands its kernel more than queries, keys and values."""
-    source = inspect.getsource(inspect.unwrap(type(module).forward))
-    extras = [name for name in UNSUPPORTED if re.search(rf"\b{name}=(?!None)", source)]
+    given = arguments_of_kernel(type(module).forward)
+    extras = [name for name in UNSUPPORTED if name in given]
     if extras:
         raise ModelError(
             f"`localize` needs an encoder that adds nothing to its scores, got "

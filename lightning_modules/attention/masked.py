@@ -13,7 +13,19 @@ def masked_attention(
     key_padding_mask: Tensor | None,
     dropout_p: float,
 ) -> Tensor:
-    """Compute `local_attention` with all tokens x tokens scores; quadratic in time and memory."""
+    """Compute `local_attention` with all tokens x tokens scores; quadratic in time and memory.
+
+    Args:
+        query: (batch, heads, tokens, head_dim).
+        key: The same shape.
+        value: The same shape.
+        half_window: Tokens that a query sees on each side of it.
+        key_padding_mask: (batch, tokens) bool, True = real token; None = all are real.
+        dropout_p: Probability of dropping an attention weight.
+
+    Returns:
+        (batch, heads, tokens, head_dim), zero in the rows of padded queries.
+    """
     positions = torch.arange(query.shape[2], device=query.device)
     visible = (positions[:, None] - positions[None, :]).abs() <= half_window
     visible = visible[None, None]

@@ -1,4 +1,8 @@
-"""Where local attention in blocks cuts its tokens; arithmetic alone."""
+"""Where local attention in blocks cuts its tokens; arithmetic alone.
+
+Letters of shapes: B batch, H heads, N tokens, D width of a head, h half a window; of a piece, P
+blocks, Q queries of a block, K keys that a block sees, at most Q + 2 h.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +15,15 @@ MOST_QUERIES = 1024  # of a piece that is a single block
 
 @dataclass(frozen=True)
 class Piece:
-    """So many blocks of queries, one after the other, and the keys that each of them sees."""
+    """So many blocks of queries, one after the other, and the keys that each of them sees.
+
+    Args:
+        first_query: Token that is the first query of the first block.
+        num_queries: Q.
+        first_key: Token that is the first key of the first block.
+        num_keys: K.
+        num_blocks: P; each block begins Q tokens after the one before.
+    """
 
     first_query: int
     num_queries: int
@@ -21,7 +33,7 @@ class Piece:
 
     @property
     def num_scores(self) -> int:
-        """Scores that are computed, those outside the band included."""
+        """Scores that are computed, P Q K, those outside the band included."""
         return self.num_blocks * self.num_queries * self.num_keys
 
 
@@ -32,9 +44,9 @@ def plan_pieces(
     """Cut the tokens so that few scores are computed, or not at all where that is quicker.
 
     Args:
-        tokens: Length of the input.
-        half_window: Tokens seen on each side.
-        block: Queries of a block.
+        tokens: N.
+        half_window: h, tokens that a query sees on each side of it.
+        block: Q of the pieces that have several blocks.
         piece_cost: What a further piece costs, in scores.
 
     Returns:

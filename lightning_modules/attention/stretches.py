@@ -1,4 +1,8 @@
-"""Queries, keys and values of all blocks as views, and the way back for their gradients."""
+"""Queries, keys and values of all blocks as views, and the way back for their gradients.
+
+Letters of shapes: B batch, H heads, N tokens, D width of a head, h half a window; of a piece, P
+blocks, Q queries of a block, K keys that a block sees, at most Q + 2 h.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +14,18 @@ from lightning_modules.attention.pieces import Piece
 
 
 def stretches(tokens: Tensor, piece: Piece, keys: bool) -> Tensor:
-    """View (batch, heads, tokens, dim) as (batch * blocks, heads, queries or keys, dim).
+    """View the stretch of tokens that belongs to every block of a piece.
 
-    The stretches of keys of neighbouring blocks overlap. Several samples cannot be one view.
+    The stretches of keys of neighbouring blocks overlap. Where B is above 1 they are copied: B * P
+    of them cannot be one view.
+
+    Args:
+        tokens: (B, H, N, D).
+        piece: The blocks.
+        keys: Whether to take the keys of every block, or its queries.
+
+    Returns:
+        (B * P, H, Q, D), or (B * P, H, K, D) with `keys`.
     """
     batch, heads, _, dim = tokens.shape
     first = piece.first_key if keys else piece.first_query
@@ -33,7 +46,7 @@ class Cut(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, pieces: tuple[Piece, ...]
     ) -> tuple[Tensor, ...]:
-        """Return views, or copies where there are several samples."""
+        """Cut (B, H, N, D) into (B * P, H, Q, D), and twice (B * P, H, K, D), of every piece."""
         ctx.pieces, ctx.shape = pieces, query.shape
         parts: list[Tensor] = []
         for piece in pieces:
@@ -44,7 +57,7 @@ class Cut(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Add up what all pieces say of a token."""
+        """Add up what all pieces say of a token: three gradients of shape (B, H, N, D)."""
         batch, heads, tokens, dim = ctx.shape
         shape = (batch, tokens, heads, dim)  # the layout of an encoder's projections
         query = gradients[0].new_empty(shape).transpose(1, 2)
@@ -66,7 +79,7 @@ class _Span:
     piece: Piece
 
     def of(self, tokens: Tensor) -> Tensor:
-        """View (batch, heads, tokens, dim) as (batch, blocks, heads, length, dim)."""
+        """View (B, H, N, D) as (B, P, H, length, D)."""
         batch, heads, _, dim = tokens.shape
         by_sample, by_head, by_token, by_dim = tokens.stride()
         return tokens.as_strided(
@@ -76,12 +89,18 @@ class _Span:
         )
 
     def split(self, blocks: Tensor) -> Tensor:
-        """View (batch * blocks, heads, length, dim) as (batch, blocks, heads, length, dim)."""
+        """View (B * P, H, length, D) as (B, P, H, length, D)."""
         return blocks.view(-1, self.piece.num_blocks, *blocks.shape[1:])
 
 
 def _add_stretches(total: Tensor, part: Tensor, piece: Piece) -> None:
-    """Add what the blocks say of their keys to all tokens, a block's width at a time."""
+    """Add what the blocks say of their keys to all tokens, Q at a time.
+
+    Args:
+        total: (B, H, N, D), added to in place.
+        part: (B * P, H, K, D).
+        piece: The blocks.
+    """
     for first in range(0, piece.num_keys, piece.num_queries):
         length = min(piece.num_queries, piece.num_keys - first)
         span = _Span(piece.first_key + first, length, piece)

@@ -34,10 +34,21 @@ def varlen_local_attention(
     key_padding_mask: Tensor | None,
     dropout_p: float,
 ) -> Tensor:
-    """Compute `local_attention` on the real tokens of all samples in one row.
+    """Compute `local_attention` on the real tokens of the whole batch in one row.
+
+    Args:
+        query: (batch, heads, tokens, head_dim).
+        key: The same shape.
+        value: The same shape.
+        half_window: Tokens that a query sees on each side of it.
+        key_padding_mask: (batch, tokens) bool, True = real token; None = all are real.
+        dropout_p: Zero; anything else has been refused.
+
+    Returns:
+        (batch, heads, tokens, head_dim), zero in the rows of padded queries.
 
     Raises:
-        ModelError: The real tokens of a sample are not in one piece: those on the two sides of a
+        ModelError: The real tokens of a sequence are not in one piece: those on the two sides of a
             gap would move next to each other.
     """
     from torch.nn.attention.varlen import varlen_attn

@@ -1,7 +1,5 @@
 """From a checkpoint of Lightning to a folder that transformers loads."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from transformers import PreTrainedModel
 
 from lightning_modules.checkpoints.vocabulary import write_vocabulary
 from lightning_modules.errors import ModelError
+from lightning_modules.whole_files import whole_folder
 
 
 def export(module: Any, ckpt_path: str | None, folder: str) -> None:
@@ -37,15 +36,10 @@ def export(module: Any, ckpt_path: str | None, folder: str) -> None:
         raise ModelError(f"`folder` must be new or an exported model, got {folder}")
     if ckpt_path is not None:
         _load(module, ckpt_path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-        whole = Path(temporary, "whole")
+    with whole_folder(target) as whole:
         model.save_pretrained(whole)
         if alphabet := getattr(module, "alphabet", None):
             write_vocabulary(alphabet, whole)
-        if target.exists():
-            os.replace(target, Path(temporary, "replaced"))
-        os.replace(whole, target)
 
 
 def _load(module: Any, ckpt_path: str) -> None:

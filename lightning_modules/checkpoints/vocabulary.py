@@ -30,10 +30,3 @@ def read_vocabulary(checkpoint: str | None) -> list[str] | None:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"`checkpoint` has a {FILE} that is damaged, {path}") from error
     return ["" if symbol == BLANK_NAME else symbol for symbol in symbols]
-
-
-def choose_alphabet(
-    given: list[str] | None, checkpoint: str | None, letters: list[str]
-) -> list[str]:
-    """Return the alphabet of the data or of the settings, else the checkpoint's, else `letters`."""
-    return list(given if given is not None else read_vocabulary(checkpoint) or letters)

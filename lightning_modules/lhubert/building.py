@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     AutoFeatureExtractor,
     HubertForCTC,
@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from lightning_modules.checkpoints.pretrained import load_pretrained
+from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import (
     HubertForPreTraining,
@@ -76,8 +77,8 @@ def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any
     is_local = settings.variant == "lhubert"
     model_class = CLASSES[task][is_local]
     fields = defaults | settings.model_fields
-    kernel = settings.implementation or find_variant("speech", settings.variant).default
-    fields["_attn_implementation"] = kernel
+    default = find_variant("speech", settings.variant).default
+    fields["_attn_implementation"] = settings.implementation or default
     if is_local and settings.attention_window is not None:
         fields["attention_window"] = settings.attention_window
     if settings.checkpoint is not None:
@@ -88,14 +89,15 @@ def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any
         model = _build_random(model_class, settings.size, fields)
     backbone = model.base_model
     # Of both variants, so that what is compared is their attention.
-    backbone.feature_extractor.__class__ = ChunkedFeatureEncoder
+    swap_class(backbone.feature_extractor, ChunkedFeatureEncoder)
     return model.train()
 
 
 def _validate(settings: SpeechModelSettings) -> None:
-    if settings.variant == "hubert" and settings.attention_window is not None:
-        validate_settings("speech", "hubert", attention_window=2)  # says that it takes none
-    validate_settings("speech", settings.variant, settings.size, settings.implementation)
+    window = settings.attention_window
+    if settings.variant == "lhubert" and isinstance(window, list):
+        window = None  # the configuration checks it, which knows how many layers there are
+    validate_settings("speech", settings.variant, settings.size, settings.implementation, window)
     known = set(LHubertConfig().to_dict())
     unknown = sorted(set(settings.model_fields) - known)
     if unknown:
@@ -126,7 +128,7 @@ def _warn_of_loudness(config: Any, checkpoint: str) -> None:
 def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
     shape = {"conv_dim": (CONV_WIDTHS[size],) * NUM_CONV_LAYERS} | ENCODER_SIZES[size].fields
     config_class = model_class.config_class
-    kernel = fields.pop("_attn_implementation")
+    implementation = fields.pop("_attn_implementation")
     try:
         config = config_class(**(shape | fields))
     except ModelError:
@@ -136,10 +138,35 @@ def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
         raise ModelError(
             f"`model_fields` do not make a HuBERT configuration: {reason}"
         ) from problem
-    config._attn_implementation = kernel
+    config._attn_implementation = implementation
+    # Drawn before the head, whose size differs, so that every task begins from the same encoder.
+    positions = draw_positions(config)
     model = model_class(config)
-    initialise_positions(model.base_model)
+    conv: nn.Conv1d = model.base_model.encoder.pos_conv_embed.conv
+    with torch.no_grad():
+        conv.weight = positions  # through the weight norm
+        if conv.bias is not None:
+            conv.bias.zero_()
     return model
+
+
+def draw_positions(config: Any) -> Tensor:
+    """Draw the weight of the positional convolution: deviation sqrt(4 / (frames * hidden_size)).
+
+    transformers leaves torch's uniform default, with which pre-training learns less.
+
+    Args:
+        config: Of a HuBERT.
+
+    Returns:
+        (hidden_size, hidden_size / groups, frames) float32, of mean zero; `frames` are those that
+        the convolution sees at a time.
+
+    Source: fairseq's `make_conv_pos`; pytorch/audio#2716.
+    """
+    size, frames = config.hidden_size, config.num_conv_pos_embeddings
+    shape = (size, size // config.num_conv_pos_embedding_groups, frames)
+    return torch.empty(shape).normal_(0, math.sqrt(4 / (frames * size)))
 
 
 def has_random_head(model: Any, checkpoint: str | None) -> bool:
@@ -161,18 +188,3 @@ def cut_layers(backbone: Any, layer: int) -> None:
     del backbone.encoder.layers[layer:]
     if layer < num_layers and backbone.config.do_stable_layer_norm:
         backbone.encoder.layer_norm = nn.Identity()
-
-
-@torch.no_grad()
-def initialise_positions(backbone: Any) -> None:
-    """Draw the positional convolution from N(0, sqrt(4 / (kernel * width))), its bias zero.
-
-    transformers leaves torch's uniform default, with which pre-training learns less.
-
-    Source: fairseq's `make_conv_pos`; pytorch/audio#2716.
-    """
-    conv: nn.Conv1d = backbone.encoder.pos_conv_embed.conv
-    deviation = math.sqrt(4 / (conv.kernel_size[0] * conv.in_channels))
-    conv.weight = torch.empty_like(conv.weight).normal_(0, deviation)  # through the weight norm
-    if conv.bias is not None:
-        conv.bias.zero_()

@@ -5,7 +5,7 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import HubertConfig
 
-from lightning_modules.window import windows_of_layers
+from lightning_modules.window import DEFAULT_SPEECH_WINDOW, windows_of_layers
 
 
 @strict
@@ -19,7 +19,7 @@ class LHubertConfig(HubertConfig):
 
     model_type = "lhubert"
 
-    attention_window: int | list[int] = 100
+    attention_window: int | list[int] = DEFAULT_SPEECH_WINDOW
     num_clusters: int | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:

@@ -25,7 +25,7 @@ CHUNK_FRAMES = 1000
 class ChunkedFeatureEncoder(HubertFeatureEncoder):
     """HuBERT's feature encoder; without gradients it takes long recordings chunk by chunk.
 
-    It has the same parts: the class of one that is built may be changed to this one.
+    It has the same parts, so that `swap_class` makes one of an encoder that the library has built.
     """
 
     @property
@@ -137,12 +137,12 @@ def _moments(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> tuple
 
 def _input_chunks(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> Iterator[Tensor]:
     """Cut a waveform so that every output of the convolution is made exactly once."""
-    (kernel,), (stride,) = conv.kernel_size, conv.stride
-    outputs = (input_values.shape[-1] - kernel) // stride + 1
+    (width,), (stride,) = conv.kernel_size, conv.stride
+    outputs = (input_values.shape[-1] - width) // stride + 1
     step = max(1, chunk_samples // stride)
     for begin in range(0, outputs, step):
         end = min(begin + step, outputs)
-        yield input_values[:, None, begin * stride : (end - 1) * stride + kernel]
+        yield input_values[:, None, begin * stride : (end - 1) * stride + width]
 
 
 def validate_waveform(input_values: Tensor, frame_samples: int) -> None:

@@ -20,13 +20,15 @@ from transformers import (
 from lightning_modules.attention import check_implementation
 from lightning_modules.attention.interface import localize
 from lightning_modules.checkpoints.pretrained import OF_THE_CLASS, load_pretrained
+from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.configuration import LHubertConfig
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
+from lightning_modules.window import DEFAULT_SPEECH_WINDOW
 
 DEFAULT_IMPLEMENTATION = "local_blocked"
 LIBRARY_DEFAULTS = (None, "sdpa")
-# What hidden frames become; a checkpoint that is not for pre-training may lack it.
+# What masked frames become; a checkpoint that is not for pre-training may lack it.
 MASK_VECTORS = ("masked_spec_embed", "hubert.masked_spec_embed")
 
 
@@ -39,7 +41,7 @@ class LocalHubert:
     def from_hubert(
         cls,
         source: Any,
-        attention_window: int | list[int] = 100,
+        attention_window: int | list[int] = DEFAULT_SPEECH_WINDOW,
         implementation: str = DEFAULT_IMPLEMENTATION,
         **fields: Any,
     ) -> Self:
@@ -124,9 +126,9 @@ class LHubertModel(LocalHubert, HubertModel):
     config_class = LHubertConfig
     hubert_class = HubertModel
 
-    def __init__(self, config: LHubertConfig) -> None:
-        """Build the model with random weights."""
-        super().__init__(config)
+    def post_init(self) -> None:
+        """Make the model local; the library calls this at the end of building it."""
+        super().post_init()
         _make_local(self)
 
     def _get_feature_vector_attention_mask(
@@ -175,8 +177,8 @@ def _make_local(model: Any) -> None:
 
     The implementation is not saved with a model: the library's default stands for ours.
     """
-    model.__class__ = LHubertModel
-    model.feature_extractor.__class__ = ChunkedFeatureEncoder
+    swap_class(model, LHubertModel)
+    swap_class(model.feature_extractor, ChunkedFeatureEncoder)
     chosen = model.config._attn_implementation
     implementation = DEFAULT_IMPLEMENTATION if chosen in LIBRARY_DEFAULTS else chosen
     localize(model, model.config.attention_window, implementation)

@@ -85,8 +85,8 @@ class HubertForPreTraining(HubertPreTrainedModel):
         Args:
             input_values: (batch, samples) at 16 kHz.
             attention_mask: (batch, samples), nonzero = real sample; None = all are.
-            mask_time_indices: (batch, frames) bool, True = hidden and to be predicted, unless it
-                is padding; None hides nothing, in training mode too.
+            mask_time_indices: (batch, frames) bool, True = masked and to be predicted, unless it
+                is padding; None masks nothing, in training mode too.
             labels: (batch, frames) int64, the cluster of every frame; below zero is not predicted.
 
         Returns:
@@ -99,13 +99,13 @@ class HubertForPreTraining(HubertPreTrainedModel):
         features = self.hubert.feature_extractor(input_values)
         features = _ScaledGradient.apply(features, self.feature_grad_mult)
         shape = (features.shape[0], features.shape[2])
-        is_hidden = _hidden_frames(mask_time_indices, shape, features.device)
+        is_masked = _masked_frames(mask_time_indices, shape, features.device)
         frame_mask = None
         if attention_mask is not None:
             reduce: Any = self.hubert._get_feature_vector_attention_mask
             frame_mask = reduce(shape[1], attention_mask.long())
-            is_hidden = is_hidden & frame_mask
-        hidden = encode_features(self.hubert, features, frame_mask, is_hidden)
+            is_masked = is_masked & frame_mask
+        hidden = encode_features(self.hubert, features, frame_mask, is_masked)
         logits = self._logits(hidden)
         if labels is None:
             return PreTrainingOutput(logits=logits)
@@ -114,7 +114,7 @@ class HubertForPreTraining(HubertPreTrainedModel):
         _validate_shape("labels", labels, shape)
         if labels.dtype != torch.int64:
             raise ModelError(f"`labels` must be of dtype torch.int64, got {labels.dtype}")
-        chosen = is_hidden & (labels >= 0)
+        chosen = is_masked & (labels >= 0)
         num_masked = chosen.sum()
         losses = functional.cross_entropy(logits[chosen], labels[chosen], reduction="none")
         of_utterance = chosen.nonzero()[:, 0]
@@ -147,12 +147,12 @@ def _num_clusters(config: Any) -> int:
     if not (config.mask_time_prob > 0 or config.mask_feature_prob > 0):
         raise ModelError(
             "`mask_time_prob` must be above zero for pre-training, got "
-            f"{config.mask_time_prob}: without it there is no vector for hidden frames"
+            f"{config.mask_time_prob}: without it there is no vector for masked frames"
         )
     return num_clusters
 
 
-def _hidden_frames(mask: Tensor | None, shape: tuple[int, int], device: torch.device) -> Tensor:
+def _masked_frames(mask: Tensor | None, shape: tuple[int, int], device: torch.device) -> Tensor:
     if mask is None:
         # Given none, the library draws one of its own in training, also over padding.
         return torch.zeros(shape, dtype=torch.bool, device=device)

@@ -6,7 +6,9 @@ layer, and what a caller wants of the layers is handed over as it is made.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +20,7 @@ from lightning_modules.attention.interface import find_implementations, find_win
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.features import validate_waveform
 from lightning_modules.lhubert.modeling import LHubertModel
+from lightning_modules.whole_files import whole_file
 
 CHUNK_FRAMES = 2048
 
@@ -137,15 +140,13 @@ class HiddenStateFiles:
 
     def __enter__(self) -> Self:
         """Open one file per layer, under a temporary name."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
+        with ExitStack() as files:
             for layer in self._written:
+                unfinished = files.enter_context(whole_file(self.folder / f"layer-{layer}.npy"))
                 self._states[layer] = np.lib.format.open_memmap(
-                    self._partial(layer), "w+", np.float32, self.shape
+                    unfinished, "w+", np.float32, self.shape
                 )
-        except BaseException:
-            self._remove()
-            raise
+            self._files = files.pop_all()
         return self
 
     def __call__(self, layer: int, first_frame: int, hidden: Tensor) -> None:
@@ -155,24 +156,25 @@ class HiddenStateFiles:
             self._states[layer][first_frame : first_frame + len(values)] = values
             self._written[layer] += len(values)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Name the files, or remove them after an error."""
-        lacking = [layer for layer, frames in self._written.items() if frames != self.shape[0]]
-        if kind is not None or lacking:
-            self._remove()
-        if kind is None and lacking:
-            raise ModelError(
-                f"`layers` must be handed over with all {self.shape[0]} frames, got "
-                f"{self._written[lacking[0]]} of layer {lacking[0]}"
-            )
         for layer in list(self._states):
             self._states.pop(layer).flush()
-            self._partial(layer).replace(self.folder / f"layer-{layer}.npy")
+        if error is not None:
+            self._files.__exit__(kind, error, trace)
+            return
+        with self._files:
+            self._check_whole()
 
-    def _remove(self) -> None:
-        self._states.clear()
-        for layer in self._written:
-            self._partial(layer).unlink(missing_ok=True)
-
-    def _partial(self, layer: int) -> Path:
-        return self.folder / f".layer-{layer}.npy.partial"
+    def _check_whole(self) -> None:
+        for layer, frames in self._written.items():
+            if frames != self.shape[0]:
+                raise ModelError(
+                    f"`layers` must be handed over with all {self.shape[0]} frames, got {frames} "
+                    f"of layer {layer}"
+                )

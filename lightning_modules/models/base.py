@@ -15,7 +15,7 @@ from lightning_modules.variants import find_variant, validate_settings
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Settings common to all variants, as their constructors document them."""
+    """The settings of a variant as they were given, which `VariantModule` documents."""
 
     size: str
     implementation: str | None
@@ -27,33 +27,74 @@ class ModelSettings:
 
 
 class VariantModule(lightning.LightningModule):
-    """A variant to train or to measure; batches are dicts with the names transformers uses."""
+    """A variant to train or to measure; batches are dicts with the names transformers uses.
+
+    Text has `input_ids` and `labels` (batch, tokens); speech `input_values` (batch, samples) with
+    `mask_time_indices` and `labels` (batch, frames); vision `pixel_values` (batch, 3, height,
+    width) and `labels` (batch,). `attention_mask`, where something is padded, has the shape of the
+    inputs.
+    """
 
     modality: ClassVar[str]
     variant: ClassVar[str]
     model: Any  # transformers' parts are found by name at run time, which types cannot follow
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(
+        self,
+        size: str = "tiny",
+        implementation: str | None = None,
+        attention_window: int | None = None,
+        max_length: int | None = None,
+        dropout: str = "none",
+        checkpoint: str | None = None,
+        lr: float = 1e-3,
+    ) -> None:
+        """Check and keep the settings; derived classes build the model.
+
+        Args:
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
+            implementation: Attention kernel; None = the variant's default.
+            attention_window: Total width in tokens (speech: frames), even; None = the variant's
+                default. Only for variants that have a window.
+            max_length: Longest input: tokens of a text, for whose positions there is room, or
+                pixels per side that positions of an image are made for; None = as published, or as
+                the checkpoint has it. Speech takes any length and ignores it.
+            dropout: "none" (no dropout, LayerDrop or SpecAugment) or "published".
+            checkpoint: Folder or hub name; None = random weights. Speech always has a random head.
+            lr: Learning rate of AdamW.
+
+        Raises:
+            ModelError: The variant does not take one of the settings.
+        """
         super().__init__()
         validate_settings(
-            self.modality,
-            self.variant,
-            settings.size,
-            settings.implementation,
-            settings.attention_window,
-            settings.dropout,
+            self.modality, self.variant, size, implementation, attention_window, dropout
         )
-        self.settings = settings
+        # Also those of the derived class that called this: Lightning looks through the calls.
+        self.save_hyperparameters()
+        self.settings = ModelSettings(
+            size, implementation, attention_window, max_length, dropout, checkpoint, lr
+        )
         self.registered = find_variant(self.modality, self.variant)
-        self.implementation = settings.implementation or self.registered.default
-        self.attention_window = settings.attention_window or self.registered.default_window
+        self.implementation = implementation or self.registered.default
+        self.attention_window = attention_window or self.registered.default_window
+
+    @property
+    def longest_input(self) -> int | None:
+        """Longest input that it takes, on the modality's axis; None = any length."""
+        return None
 
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Compute the training loss of one batch."""
+        """Compute the training loss of one batch, ().
+
+        Args:
+            logits: What `forward` made of the batch.
+            batch: With `labels`.
+        """
         raise NotImplementedError
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Compute and log `train_loss`."""
+        """Compute and log `train_loss`, ()."""
         return self._logged_loss("train_loss", batch)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
@@ -65,7 +106,7 @@ class VariantModule(lightning.LightningModule):
         self._logged_loss("test_loss", batch)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the logits of a batch; what only training needs is ignored."""
+        """Return the logits of a batch as `forward` does; what only training needs is ignored."""
         names = ("labels", "mask_time_indices")
         logits: Tensor = self(**{k: v for k, v in batch.items() if k not in names})
         return logits

@@ -1,9 +1,6 @@
 """BERT, the vanilla text variant."""
 
-from transformers import (
-    BertConfig,
-    BertForMaskedLM,
-)
+from transformers import BertConfig, BertForMaskedLM
 
 from lightning_modules.models.text import TextModule
 

@@ -6,12 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import (
-    BigBirdConfig,
-    BigBirdForMaskedLM,
-)
+from transformers import BigBirdConfig, BigBirdForMaskedLM
 from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention
 
+from lightning_modules.class_swaps import swap_class
 from lightning_modules.models.base import round_up
 from lightning_modules.models.text import FUSED_GELU_NEW, TextModule
 
@@ -31,7 +29,10 @@ class BigBirdModule(TextModule):
     unused_weights = ("bert.pooler.weight", "bert.pooler.bias")
 
     def effective_length(self, length: int) -> int:
-        """See VariantModule; a shorter input would switch the model to full attention for ever."""
+        """Round `length` up to whole blocks, in tokens, and to as many as sparse attention needs.
+
+        A shorter input would switch the model to full attention for ever.
+        """
         config = self.model.config
         shortest: int = (5 + 2 * config.num_random_blocks + 1) * config.block_size
         return max(round_up(length, config.block_size), shortest)
@@ -53,7 +54,7 @@ class BigBirdModule(TextModule):
         self.model.bert.pooler = None
         self.model.bert.activation = None
         for layer in self.model.bert.encoder.layer:
-            layer.attention.self.__class__ = _BlockSparseInOneDtype
+            swap_class(layer.attention.self, _BlockSparseInOneDtype)
             # In training at 1024, 3072 and 4096 tokens the library draws blocks for this length,
             # whatever that of the input: the published one, not that of a grown position table.
             layer.attention.self.max_seqlen = self.published_max_length

@@ -1,9 +1,6 @@
 """BERT with local attention."""
 
-from transformers import (
-    BertConfig,
-    BertForMaskedLM,
-)
+from transformers import BertConfig, BertForMaskedLM
 
 from lightning_modules.attention.interface import localize
 from lightning_modules.models.text import TextModule

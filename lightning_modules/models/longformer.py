@@ -5,10 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import (
-    LongformerConfig,
-    LongformerForMaskedLM,
-)
+from transformers import LongformerConfig, LongformerForMaskedLM
 
 from lightning_modules.models.base import round_up
 from lightning_modules.models.text import TextModule
@@ -29,7 +26,7 @@ class LongformerModule(TextModule):
     _mask_excess = 1
 
     def effective_length(self, length: int) -> int:
-        """See VariantModule."""
+        """Round `length` up to whole windows, in tokens."""
         assert self.attention_window is not None
         return round_up(length, self.attention_window)
 

@@ -5,12 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import (
-    NystromformerConfig,
-    NystromformerForMaskedLM,
-)
+from transformers import NystromformerConfig, NystromformerForMaskedLM
 from transformers.models.nystromformer.modeling_nystromformer import NystromformerSelfAttention
 
+from lightning_modules.class_swaps import swap_class
 from lightning_modules.models.base import round_up
 from lightning_modules.models.text import FUSED_GELU_NEW, TextModule
 
@@ -25,7 +23,10 @@ class NystromformerModule(TextModule):
     position_table = "nystromformer.embeddings.position_embeddings.weight"
 
     def effective_length(self, length: int) -> int:
-        """See VariantModule; with no more tokens than landmarks it would be full attention."""
+        """Round `length` up to a multiple of the landmarks, in tokens, and to at least two of them.
+
+        With no more tokens than landmarks it would be full attention.
+        """
         landmarks: int = self.model.config.num_landmarks
         return max(round_up(length, landmarks), 2 * landmarks)
 
@@ -49,7 +50,7 @@ class NystromformerModule(TextModule):
 
     def _prepare_model(self) -> None:
         for attention in self._self_attentions():
-            attention.__class__ = _InverseInFloat32
+            swap_class(attention, _InverseInFloat32)
 
     def _self_attentions(self) -> list[NystromformerSelfAttention]:
         return [layer.attention.self for layer in self.model.nystromformer.encoder.layer]

@@ -4,18 +4,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import HubertConfig, HubertModel
 
-from lightning_modules.checkpoints.pretrained import load_pretrained
-from lightning_modules.lhubert.features import ChunkedFeatureEncoder, validate_waveform
-from lightning_modules.lhubert.modeling import MASK_VECTORS
-from lightning_modules.models.base import (
-    ModelSettings,
-    VariantModule,
-    dropout_fields,
-    mean_cross_entropy,
-)
-from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, NUM_CONV_LAYERS
+from lightning_modules.attention.interface import find_windows
+from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
+from lightning_modules.lhubert.features import validate_waveform
+from lightning_modules.models.base import VariantModule, dropout_fields, mean_cross_entropy
 
 # Any value above zero makes the model own a mask vector, save it and load it; this is published.
 MASK_TIME_PROB = 0.05
@@ -26,40 +19,19 @@ class SpeechModule(VariantModule):
 
     modality = "speech"
 
-    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
-        self,
-        size: str = "tiny",
-        implementation: str | None = None,
-        attention_window: int | None = None,
-        max_length: int | None = None,
-        dropout: str = "none",
-        checkpoint: str | None = None,
-        lr: float = 1e-3,
-        num_classes: int = 100,
-    ) -> None:
+    def __init__(self, num_classes: int = 100, **settings: Any) -> None:
         """Build the model.
 
         Args:
-            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
-            implementation: Attention kernel; None = the variant's default.
-            attention_window: Total width in frames, even; only for lhubert.
-            max_length: Longest input in frames; recorded only, convolutional positions need none.
-            dropout: "none" (no dropout, LayerDrop or SpecAugment) or "published".
-            checkpoint: Folder or hub name; None = random weights. The head is always random.
-            lr: Learning rate of AdamW.
-            num_classes: Number of clusters to predict.
+            num_classes: Number of clusters, which are the classes here.
+            settings: Those of VariantModule.
         """
-        super().__init__(
-            ModelSettings(
-                size, implementation, attention_window, max_length, dropout, checkpoint, lr
-            )
-        )
-        self.save_hyperparameters()
+        super().__init__(**settings)
         self.num_classes = num_classes
         self.model = self._build_model()
-        # Of both variants, so that what is compared is their attention.
-        self.model.feature_extractor.__class__ = ChunkedFeatureEncoder
-        self._prepare_model()
+        # A checkpoint may have a window per layer, which is then no single number.
+        windows = set(find_windows(self.model))
+        self.attention_window = windows.pop() if len(windows) == 1 else None
         self.head = nn.Linear(self.model.config.hidden_size, num_classes)
 
     def forward(
@@ -104,27 +76,28 @@ class SpeechModule(VariantModule):
         validate_waveform(batch["input_values"], self.model.feature_extractor.frame_samples)
 
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Average over the masked frames of the batch."""
+        """Average over the masked frames of the batch.
+
+        Args:
+            logits: (batch, frames, num_classes).
+            batch: `mask_time_indices` (batch, frames) bool and `labels` (batch, frames) int64.
+
+        Returns:
+            (), the mean.
+        """
         labels = torch.where(batch["mask_time_indices"], batch["labels"], -100)
         return mean_cross_entropy(logits, labels)
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
-        """See VariantModule."""
+        """Give the shape of the logits of `batch_size` recordings of `length` frames."""
         return (batch_size, length, self.num_classes)
 
     def _build_model(self) -> Any:
-        settings = self.settings
-        if settings.checkpoint is not None:
-            return self._load(settings.checkpoint, self._config_fields())
-        widths = {"conv_dim": (CONV_WIDTHS[settings.size],) * NUM_CONV_LAYERS}
-        fields = self._config_fields() | widths | ENCODER_SIZES[settings.size].fields
-        return self._build(fields)
-
-    def _build(self, fields: dict[str, Any]) -> Any:
-        return HubertModel(HubertConfig(**fields))
-
-    def _load(self, checkpoint: str, fields: dict[str, Any]) -> Any:
-        return load_pretrained(HubertModel, checkpoint, fields, MASK_VECTORS)
+        given = self.settings
+        chosen = SpeechModelSettings(
+            self.variant, given.size, given.attention_window, self.implementation, given.checkpoint
+        )
+        return build_speech_model("encoder", chosen, **self._config_fields())
 
     def _config_fields(self) -> dict[str, Any]:
         fields = dropout_fields(
@@ -139,7 +112,3 @@ class SpeechModule(VariantModule):
         )
         # Without both, `mask_time_indices` is ignored or has no vector to write.
         return fields | {"mask_time_prob": MASK_TIME_PROB, "apply_spec_augment": True}
-
-    def _prepare_model(self) -> None:
-        """Choose the attention kernel of the model just built."""
-        self.model.set_attn_implementation(self.implementation)

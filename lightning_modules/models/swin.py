@@ -2,16 +2,10 @@
 
 from typing import Any
 
-from transformers import (
-    SwinConfig,
-    SwinForImageClassification,
-)
+from transformers import SwinConfig, SwinForImageClassification
 from transformers.models.swin.modeling_swin import SwinLayer
 
-from lightning_modules.models.base import (
-    dropout_fields,
-    round_up,
-)
+from lightning_modules.models.base import dropout_fields, round_up
 from lightning_modules.models.vision import SIDE_MULTIPLE, VisionModule
 
 # As published, at every size: about nine tenths of ViT's multiplications at 224 pixels, and every
@@ -30,7 +24,7 @@ class SwinModule(VisionModule):
     variant = "swin"
 
     def sizes(self) -> dict[str, dict[str, Any]]:
-        """See VariantModule."""
+        """Return the fields of Swin's configuration that make each named size."""
         return SWIN_SIZES
 
     def sequence_length(self, length: int) -> int:
@@ -39,7 +33,7 @@ class SwinModule(VisionModule):
         return int((side // self.model.config.patch_size) ** 2)
 
     def effective_length(self, length: int) -> int:
-        """See VariantModule; the first layer pads its feature map to whole windows."""
+        """Count the patches of the first layer, which pads its feature map to whole windows."""
         side = self._padded_side(length) // self.model.config.patch_size
         return int(round_up(side, self.model.config.window_size) ** 2)
 

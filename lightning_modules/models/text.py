@@ -5,15 +5,13 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained
-from lightning_modules.models.base import (
-    ModelSettings,
-    VariantModule,
-    dropout_fields,
-    mean_cross_entropy,
-)
+from lightning_modules.models.base import VariantModule, dropout_fields, mean_cross_entropy
 from lightning_modules.sizes import ENCODER_SIZES
 
 PAD_TOKEN_ID = 0
+# The same function as `gelu_new`, with which two of these models are published. The library
+# computes that one in seven steps, whose cost would decide a comparison of attentions.
+FUSED_GELU_NEW = "gelu_pytorch_tanh"
 
 
 class TextModule(VariantModule):
@@ -26,40 +24,24 @@ class TextModule(VariantModule):
     position_table: ClassVar[str] = "bert.embeddings.position_embeddings.weight"
     unused_weights: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
-        self,
-        size: str = "tiny",
-        implementation: str | None = None,
-        attention_window: int | None = None,
-        max_length: int | None = None,
-        dropout: str = "none",
-        checkpoint: str | None = None,
-        lr: float = 1e-3,
-        num_classes: int = 30522,
-    ) -> None:
+    def __init__(self, num_classes: int = 30522, **settings: Any) -> None:
         """Build the model.
 
         Args:
-            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
-            implementation: Attention kernel; None = the variant's default.
-            attention_window: Total width in tokens, even; only for variants that have a window.
-            max_length: Longest input in tokens; None = as published, or as the checkpoint has it.
-            dropout: "none" or "published".
-            checkpoint: Folder or hub name; None = random weights.
-            lr: Learning rate of AdamW.
             num_classes: Number of token ids; a checkpoint has its own.
+            settings: Those of VariantModule.
         """
-        super().__init__(
-            ModelSettings(
-                size, implementation, attention_window, max_length, dropout, checkpoint, lr
-            )
-        )
-        self.save_hyperparameters()
+        super().__init__(**settings)
         self.num_classes = num_classes
-        self.max_length = max_length or self.published_max_length
+        self.max_length = self.settings.max_length or self.published_max_length
         self.model = self._build_model()
         self.num_classes = self.model.config.vocab_size
         self._prepare_model()
+
+    @property
+    def longest_input(self) -> int:
+        """Tokens for whose positions there is room."""
+        return self.max_length
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any) -> Tensor:
         """Compute the logits.
@@ -77,11 +59,19 @@ class TextModule(VariantModule):
         return self._logits(input_ids, attention_mask)
 
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Average over the tokens to be predicted; the others carry the label -100."""
+        """Average over the tokens to be predicted.
+
+        Args:
+            logits: (batch, tokens, num_classes).
+            batch: `labels` (batch, tokens) int64, -100 where nothing is to be predicted.
+
+        Returns:
+            (), the mean.
+        """
         return mean_cross_entropy(logits, batch["labels"])
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
-        """See VariantModule."""
+        """Give the shape of the logits of `batch_size` texts of `length` tokens."""
         return (batch_size, length, self.num_classes)
 
     def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
@@ -132,8 +122,3 @@ class TextModule(VariantModule):
     def _first_position(self, pad_token_id: int) -> int:
         """Row of the position table that the first token takes."""
         return 0
-
-
-# The same function as `gelu_new`, which two of these models are published with and the library
-# computes in seven steps: they would decide what is meant to be a comparison of attentions.
-FUSED_GELU_NEW = "gelu_pytorch_tanh"

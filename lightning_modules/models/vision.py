@@ -6,12 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.checkpoints.pretrained import load_pretrained
-from lightning_modules.models.base import (
-    ModelSettings,
-    VariantModule,
-    mean_cross_entropy,
-    round_up,
-)
+from lightning_modules.models.base import VariantModule, mean_cross_entropy, round_up
 
 SIDE_MULTIPLE = 32
 PUBLISHED_SIDE = 224
@@ -22,37 +17,16 @@ class VisionModule(VariantModule):
 
     modality = "vision"
 
-    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
-        self,
-        size: str = "tiny",
-        implementation: str | None = None,
-        attention_window: int | None = None,
-        max_length: int | None = None,
-        dropout: str = "none",
-        checkpoint: str | None = None,
-        lr: float = 1e-3,
-        num_classes: int = 10,
-    ) -> None:
+    def __init__(self, num_classes: int = 10, **settings: Any) -> None:
         """Build the model.
 
         Args:
-            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
-            implementation: Attention kernel; None = the variant's default.
-            attention_window: No setting of these variants; must stay None.
-            max_length: Pixels per side that the position table is made for; None = 224.
-            dropout: "none" or "published".
-            checkpoint: Folder or hub name; None = random weights.
-            lr: Learning rate of AdamW.
             num_classes: Number of classes; a checkpoint with another number gets a new head.
+            settings: Those of VariantModule.
         """
-        super().__init__(
-            ModelSettings(
-                size, implementation, attention_window, max_length, dropout, checkpoint, lr
-            )
-        )
-        self.save_hyperparameters()
+        super().__init__(**settings)
         self.num_classes = num_classes
-        self.image_size = self._padded_side(max_length or PUBLISHED_SIDE)
+        self.image_size = self._padded_side(self.settings.max_length or PUBLISHED_SIDE)
         self.model = self._build_model()
         self.model.set_attn_implementation(self.implementation)
 
@@ -73,11 +47,19 @@ class VisionModule(VariantModule):
         return logits
 
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Average over the images."""
+        """Average over the images.
+
+        Args:
+            logits: (batch, num_classes).
+            batch: `labels` (batch,) int64.
+
+        Returns:
+            (), the mean.
+        """
         return mean_cross_entropy(logits, batch["labels"])
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
-        """See VariantModule."""
+        """Give the shape of the logits of `batch_size` images, whatever their `length`."""
         return (batch_size, self.num_classes)
 
     def _padded_side(self, side: int) -> int:

@@ -4,14 +4,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import (
-    ViTConfig,
-    ViTForImageClassification,
-)
+from transformers import ViTConfig, ViTForImageClassification
 
-from lightning_modules.models.base import (
-    dropout_fields,
-)
+from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.vision import VisionModule
 
 VIT_SIZES: dict[str, dict[str, Any]] = {
@@ -28,7 +23,7 @@ class VitModule(VisionModule):
     variant = "vit"
 
     def sizes(self) -> dict[str, dict[str, Any]]:
-        """See VariantModule."""
+        """Return the fields of ViT's configuration that make each named size."""
         return VIT_SIZES
 
     def sequence_length(self, length: int) -> int:

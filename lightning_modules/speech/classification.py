@@ -13,20 +13,18 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import (
-    SpeechModelSettings,
     build_speech_model,
     has_random_head,
 )
 from lightning_modules.speech.layer_mixing import validate_layerdrop
 from lightning_modules.speech.utterance_module import (
-    TOLD_TO_OTHERS,
     UtteranceModule,
-    hidden_frames,
+    masked_frames,
     real_waveforms,
     validate_masking,
 )
 
-# Any share above zero gives the model a vector to write over what the data hide, if anything.
+# Any share above zero gives the model a vector to write over what the data mask, if anything.
 CLASSIFICATION_FIELDS = {
     "use_weighted_layer_sum": True,
     "layerdrop": 0.0,
@@ -37,51 +35,37 @@ CLASSIFICATION_FIELDS = {
 
 
 class ClassificationModule(UtteranceModule):
-    """Learns one class per recording."""
+    """Learns one class per recording; `labels` of a batch are (batch,) int64."""
 
-    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
+    def __init__(
         self,
-        variant: str = "lhubert",
-        size: str = "tiny",
-        attention_window: int | list[int] | None = None,
-        implementation: str | None = None,
-        checkpoint: str | None = None,
-        model_fields: dict[str, Any] | None = None,
         classes: list[str] | None = None,
         lr: float = 1e-4,
         freeze_upstream: bool = False,
         freeze_feature_encoder: bool = True,
+        **settings: Any,
     ) -> None:
         """Build the model.
 
         Args:
-            variant: "hubert" or "lhubert".
-            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
-            attention_window: Total width in frames, even; only for lhubert.
-            implementation: Attention kernel; None = the variant's default.
-            checkpoint: Folder or hub name of a HuBERT or L-HuBERT; None = random weights.
-            model_fields: Fields of the transformers configuration to replace.
             classes: Their names; the data say them.
             lr: Learning rate of AdamW, constant.
             freeze_upstream: Whether only the sum of the layers and the head learn, as in SUPERB.
             freeze_feature_encoder: Whether the convolutions never learn.
+            settings: Those of SpeechTraining.
 
         Raises:
             ModelError: A setting is wrong.
         """
-        super().__init__()
-        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
+        super().__init__(**settings)
         self.classes = list(classes or ())
         if len(self.classes) < 2:
             raise ModelError(f"`classes` must be at least two, got {len(self.classes)}")
-        settings = SpeechModelSettings(
-            variant, size, attention_window, implementation, checkpoint, model_fields or {}
-        )
         named = dict(enumerate(self.classes))
         numbered = {name: number for number, name in named.items()}
         fields = CLASSIFICATION_FIELDS | {"id2label": named, "label2id": numbered}
-        self.model = build_speech_model("classification", settings, **fields)
-        self.head_is_random = has_random_head(self.model, checkpoint)
+        self.model = build_speech_model("classification", self.settings, **fields)
+        self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
         validate_layerdrop(self.model.config)
         validate_masking(self.model.config)
         self.is_frozen = freeze_upstream
@@ -104,17 +88,17 @@ class ClassificationModule(UtteranceModule):
         logits: Tensor = self.model(
             batch["input_values"],
             attention_mask=batch.get("attention_mask"),
-            mask_time_indices=hidden_frames(self.model, batch),
+            mask_time_indices=masked_frames(self.model, batch),
         ).logits
         return logits
 
     def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the cross entropy of every recording in float32, and the logits."""
+        """Return the cross entropy of every recording, (batch,), and logits (batch, classes)."""
         logits = self(batch)
         return functional.cross_entropy(logits.float(), batch["labels"], reduction="none"), logits
 
     def count(self, batch: dict[str, Tensor], output: Tensor) -> None:
-        """Count what is right."""
+        """Count the recordings whose class is right; `output` is the logits (batch, classes)."""
         self.accuracy.update(output.argmax(-1), batch["labels"])
 
     def log_counts(self, stage: str) -> None:

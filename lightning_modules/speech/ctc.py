@@ -3,6 +3,7 @@
 Source: HuBERT, Hsu et al. 2021; hyper-parameters of fairseq's base_10h.
 """
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -10,19 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_modules.checkpoints.vocabulary import choose_alphabet, read_vocabulary
+from lightning_modules.checkpoints.vocabulary import read_vocabulary
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import (
-    SpeechModelSettings,
     build_speech_model,
     has_random_head,
 )
-from lightning_modules.speech.ctc_decoding import LETTERS
 from lightning_modules.speech.transcriber import Transcriber
 from lightning_modules.speech.utterance_module import (
-    TOLD_TO_OTHERS,
-    hidden_frames,
+    masked_frames,
     validate_masking,
 )
 from lightning_modules.training.schedules import stepwise, tri_stage
@@ -44,7 +42,7 @@ CTC_FIELDS = {
     "ctc_loss_reduction": "sum",
     "pad_token_id": 0,
 }
-# The published span of channels hides 64 of 768.
+# The published span of channels masks 64 of 768.
 SPAN_CHANNELS = 64
 WIDTH_OVER_SPAN = 12
 
@@ -58,13 +56,6 @@ class CtcModule(Transcriber):
 
     def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
         self,
-        variant: str = "lhubert",
-        size: str = "tiny",
-        attention_window: int | list[int] | None = None,
-        implementation: str | None = None,
-        checkpoint: str | None = None,
-        model_fields: dict[str, Any] | None = None,
-        alphabet: list[str] | None = None,
         lr: float = 2e-5,
         betas: tuple[float, float] = (0.9, 0.98),
         eps: float = 1e-8,
@@ -74,17 +65,11 @@ class CtcModule(Transcriber):
         num_decay_steps: int = 72_000,
         freeze_encoder_steps: int = 10_000,
         freeze_feature_encoder: bool = True,
+        **settings: Any,
     ) -> None:
         """Build the model.
 
         Args:
-            variant: "hubert" or "lhubert".
-            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
-            attention_window: Total width in frames, even; only for lhubert.
-            implementation: Attention kernel; None = the variant's default.
-            checkpoint: Folder or hub name of a HuBERT or L-HuBERT; None = random weights.
-            model_fields: Fields of the transformers configuration to replace.
-            alphabet: What every output stands for, the first the blank; the data say it.
             lr: Highest learning rate of AdamW.
             betas: Of AdamW.
             eps: Of AdamW.
@@ -94,15 +79,13 @@ class CtcModule(Transcriber):
             num_decay_steps: Steps of exponential decay, to a twentieth.
             freeze_encoder_steps: Steps in which only the head learns.
             freeze_feature_encoder: Whether the convolutions never learn.
+            settings: Those of Transcriber.
 
         Raises:
             ModelError: A setting is wrong.
         """
-        super().__init__(choose_alphabet(alphabet, checkpoint, list(LETTERS)))
-        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
-        self.settings = SpeechModelSettings(
-            variant, size, attention_window, implementation, checkpoint, model_fields or {}
-        )
+        super().__init__(**settings)
+        checkpoint = self.settings.checkpoint
         fields = CTC_FIELDS | {"vocab_size": len(self.alphabet)}
         self.model = build_speech_model("ctc", self.settings, **fields)
         validate_masking(self.model.config)
@@ -111,6 +94,10 @@ class CtcModule(Transcriber):
         _choose_channel_span(self.model.config, self.settings.model_fields)
         if freeze_feature_encoder:
             self.model.freeze_feature_encoder()
+
+    def usual_alphabet(self) -> Sequence[str]:
+        """Return the checkpoint's alphabet, or the letters of English where it has none."""
+        return read_vocabulary(self.settings.checkpoint) or super().usual_alphabet()
 
     def setup(self, stage: str) -> None:
         """Refuse to transcribe with letters that were never learnt.
@@ -134,24 +121,31 @@ class CtcModule(Transcriber):
             )
 
     def backbone(self) -> Any:
-        """See Transcriber."""
+        """Return the HuBERT under the head."""
         return self.model.hubert
 
     def frame_logits(self, batch: dict[str, Tensor]) -> Tensor:
-        """See Transcriber; `mask_time_indices` are those of the batch and no others."""
+        """Return the logits of a batch, (batch, frames, symbols).
+
+        Args:
+            batch: Its `mask_time_indices` are masked, and no others.
+        """
         is_frozen = self.training and self.global_step < self.hparams["freeze_encoder_steps"]
         # Dropout, LayerDrop and masks stay, so that the head learns on what it will see.
         with torch.no_grad() if is_frozen else nullcontext():
             hidden = self.model.hubert(
                 batch["input_values"],
                 attention_mask=batch.get("attention_mask"),
-                mask_time_indices=hidden_frames(self.model, batch),
+                mask_time_indices=masked_frames(self.model, batch),
             ).last_hidden_state
         logits: Tensor = self.model.lm_head(self.model.dropout(hidden))
         return logits
 
     def recording_logits(self, waveform: Tensor) -> Tensor:
-        """See Transcriber; through L-HuBERT memory grows with the length only."""
+        """Return the logits of one recording (samples,), (frames, symbols).
+
+        Through L-HuBERT memory grows with the length only.
+        """
         backbone = self.model.hubert
         if isinstance(backbone, LHubertModel):
             hidden = encode_recording(backbone, waveform)

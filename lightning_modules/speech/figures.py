@@ -1,4 +1,4 @@
-"""Pictures of training on speech, for TensorBoard: what was heard, hidden and predicted."""
+"""Pictures of training on speech, for TensorBoard: what was heard, masked and predicted."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def tensorboards(module: lightning.LightningModule) -> list[Any]:
 def log_masked_prediction(
     module: lightning.LightningModule, batch: dict[str, Tensor], logits: Tensor
 ) -> None:
-    """Show the first utterance of a batch: its sound, what was hidden, labels and predictions.
+    """Show the first utterance of a batch: its sound, what was masked, labels and predictions.
 
     Args:
         module: Whose loggers to write to.
@@ -39,24 +39,24 @@ def log_masked_prediction(
         return
     frames = int(LONGEST_SECONDS / FRAME_SECONDS)
     samples = batch["input_values"][0, : int(LONGEST_SECONDS * SAMPLE_RATE_HZ)].float().cpu()
-    hidden = batch["mask_time_indices"][0, :frames].cpu()
+    masked = batch["mask_time_indices"][0, :frames].cpu()
     labels = batch["labels"][0, :frames].cpu()
     predicted = logits[0, :frames].argmax(-1).cpu()
     for writer in writers:
-        figure = draw_masked_prediction(samples, hidden, labels, predicted)
+        figure = draw_masked_prediction(samples, masked, labels, predicted)
         writer.add_figure("masked_prediction", figure, module.global_step)
         peak = samples.abs().max().clamp(min=1e-6)
         writer.add_audio("audio", samples / peak, module.global_step, SAMPLE_RATE_HZ)
 
 
 def draw_masked_prediction(
-    samples: Tensor, hidden: Tensor, labels: Tensor, predicted: Tensor
+    samples: Tensor, masked: Tensor, labels: Tensor, predicted: Tensor
 ) -> Any:
-    """Draw a spectrogram with the hidden spans, over labels and predictions as strips of colour.
+    """Draw a spectrogram with the masked spans, over labels and predictions as strips of colour.
 
     Args:
         samples: (samples,) at 16 kHz.
-        hidden: (frames,) bool.
+        masked: (frames,) bool.
         labels: (frames,) int64.
         predicted: (frames,) int64.
     """
@@ -80,10 +80,10 @@ def draw_masked_prediction(
         cmap="gray_r",
         vmin=float(decibels.max()) - 80,
     )
-    for begin, end in _spans(hidden):
+    for begin, end in _spans(masked):
         above.axvspan(begin * FRAME_SECONDS, end * FRAME_SECONDS, color="tab:orange", alpha=0.35)
-    right = float((predicted == labels)[hidden].float().mean()) if bool(hidden.any()) else 0.0
-    above.set(ylabel="kHz", title=f"hidden frames (orange); {right:.0%} of them predicted right")
+    right = float((predicted == labels)[masked].float().mean()) if bool(masked.any()) else 0.0
+    above.set(ylabel="kHz", title=f"masked frames (orange); {right:.0%} of them predicted right")
     rows = torch.stack([labels, predicted])
     strip = (0.0, len(labels) * FRAME_SECONDS, 0.0, 2.0)
     below.imshow(
@@ -93,8 +93,8 @@ def draw_masked_prediction(
     return figure
 
 
-def _spans(hidden: Tensor) -> list[tuple[int, int]]:
-    """Return begin and end of every run of hidden frames."""
-    edges = torch.diff(hidden.int(), prepend=torch.zeros(1), append=torch.zeros(1))
+def _spans(masked: Tensor) -> list[tuple[int, int]]:
+    """Return begin and end of every run of masked frames."""
+    edges = torch.diff(masked.int(), prepend=torch.zeros(1), append=torch.zeros(1))
     begins, ends = (edges > 0).nonzero().flatten(), (edges < 0).nonzero().flatten()
     return list(zip(begins.tolist(), ends.tolist(), strict=True))

@@ -7,12 +7,11 @@ import functools
 import time
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
+from lightning_modules.lhubert.building import build_speech_model
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
 from lightning_modules.speech.figures import log_masked_prediction
@@ -23,9 +22,10 @@ from lightning_modules.speech.masked_sums import (
     summed_loss,
     unmasked_loss,
 )
+from lightning_modules.speech.training_module import SpeechTraining
 from lightning_modules.training.schedules import linear_warmup_decay, planned_steps, stepwise
 from lightning_modules.training.step_totals import (
-    WindowTotals,
+    StepTotals,
     check_finite,
     gradient_norm,
     rescale_gradients,
@@ -45,23 +45,21 @@ PRETRAINING_FIELDS = {
 }
 
 
-class MaskedPrediction(lightning.LightningModule):
-    """Predicts the cluster of hidden frames.
+class MaskedPrediction(SpeechTraining):
+    """Predicts the cluster of masked frames.
 
     The loss of a step is summed over the masked frames and divided by their number in all processes
     and all accumulated batches, which is known only just before the optimiser steps.
+
+    A batch has `input_values` (batch, samples), where something is padded `attention_mask` (batch,
+    samples), `mask_time_indices` (batch, frames) bool and `labels` (batch, frames) int64. It is
+    empty where other processes still have one.
     """
 
-    modality = "speech"
+    not_saved = ()  # `num_classes` is a setting of this one
 
     def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
         self,
-        variant: str = "lhubert",
-        size: str = "tiny",
-        attention_window: int | list[int] | None = None,
-        implementation: str | None = None,
-        checkpoint: str | None = None,
-        model_fields: dict[str, Any] | None = None,
         num_classes: int = 100,
         centroids: str | None = None,
         lr: float = 5e-4,
@@ -72,35 +70,29 @@ class MaskedPrediction(lightning.LightningModule):
         penalty_weight: float = PENALTY_WEIGHT,
         num_warmup_steps: int = 32_000,
         num_steps: int | None = None,
+        **settings: Any,
     ) -> None:
         """Build the model.
 
         Args:
-            variant: "hubert" or "lhubert".
-            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
-            attention_window: Total width in frames, even; only for lhubert.
-            implementation: Attention kernel; None = the variant's default.
-            checkpoint: Folder or hub name to begin from: HuBERT goes on as HuBERT or as L-HuBERT;
-                None = from scratch.
-            model_fields: Fields of the transformers configuration to replace.
-            num_classes: Number of clusters; the data say it.
+            num_classes: Number of clusters, which are the classes here; the data say it.
             centroids: What identifies the k-means; the data say it.
             lr: Highest learning rate of AdamW.
             betas: Of AdamW.
             eps: Of AdamW.
             weight_decay: Of AdamW, on all parameters.
-            unmasked_weight: Of the loss on frames that are not hidden, which then count too;
+            unmasked_weight: Of the loss on frames that are not masked, which then count too;
                 published is 0. Small models on little data begin to learn much sooner with 1.
             penalty_weight: Of the mean square of the features in the loss; published is 10. Small
                 models begin to learn sooner with 0.
             num_warmup_steps: Steps of linear warm-up.
             num_steps: Steps after which the rate is zero; None = those that the Trainer will do.
+            settings: Those of SpeechTraining.
+
+        Raises:
+            ModelError: A setting is wrong.
         """
-        super().__init__()
-        self.save_hyperparameters()
-        self.settings = SpeechModelSettings(
-            variant, size, attention_window, implementation, checkpoint, model_fields or {}
-        )
+        super().__init__(**settings)
         self.model = build_speech_model(
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
@@ -110,12 +102,12 @@ class MaskedPrediction(lightning.LightningModule):
         self.model.config.centroids = centroids  # exported with the weights
         self.unmasked_weight = unmasked_weight
         self.penalty_weight = penalty_weight
-        self.totals = WindowTotals((*COUNTS, "divisor"))
-        self.val_totals = WindowTotals(COUNTS)
+        self.totals = StepTotals((*COUNTS, "divisor"))
+        self.val_totals = StepTotals(COUNTS)
         self._step_ended_at: float | None = None
 
     def forward(self, batch: dict[str, Tensor]) -> Any:
-        """Predict: see HubertForPreTraining, whose arguments are found in the batch."""
+        """Predict the clusters of a batch, and compute their losses: a PreTrainingOutput."""
         return self.model(
             batch["input_values"],
             batch.get("attention_mask"),
@@ -124,7 +116,7 @@ class MaskedPrediction(lightning.LightningModule):
         )
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss summed over the masked frames; its gradients are divided later."""
+        """Return the loss summed over the masked frames, (); its gradients are divided later."""
         output = self(batch)
         loss = summed_loss(output, self.penalty_weight)
         sums = count_batch(output, loss, batch)
@@ -165,7 +157,7 @@ class MaskedPrediction(lightning.LightningModule):
         self._log_sums("test", self.val_totals.reduce(self))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the most likely cluster of every frame, nothing hidden, (batch, frames)."""
+        """Return the most likely cluster of every frame, no frame masked, (batch, frames) int64."""
         if not batch:  # other processes still have one
             return torch.empty(0)
         logits = self.model(batch["input_values"], batch.get("attention_mask")).logits

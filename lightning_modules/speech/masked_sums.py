@@ -19,6 +19,13 @@ def summed_loss(output: Any, penalty_weight: float = PENALTY_WEIGHT) -> Tensor:
 
     The published form has the mean penalty of the batch times its masked frames. By utterance that
     is the same where all have as many masked frames, as fairseq's and torchaudio's masks do.
+
+    Args:
+        output: A PreTrainingOutput.
+        penalty_weight: Of the mean square of the features.
+
+    Returns:
+        (), the sum.
     """
     penalties: Tensor = output.penalties * output.num_masked_each
     loss: Tensor = output.prediction_losses.sum() + penalty_weight * penalties.sum()
@@ -26,18 +33,37 @@ def summed_loss(output: Any, penalty_weight: float = PENALTY_WEIGHT) -> Tensor:
 
 
 def unmasked_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """Sum the cross entropy over frames that are seen."""
+    """Sum the cross entropy over frames that are not masked.
+
+    Args:
+        logits: (batch, frames, clusters).
+        batch: `mask_time_indices` (batch, frames) bool and `labels` (batch, frames) int64, below
+            zero where there is none.
+
+    Returns:
+        (), the sum.
+    """
     seen = ~batch["mask_time_indices"] & (batch["labels"] >= 0)
     return functional.cross_entropy(logits[seen], batch["labels"][seen], reduction="sum")
 
 
 @torch.no_grad()
 def count_batch(output: Any, loss: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the sums of one batch, as `COUNTS` names them, in double precision."""
-    labels, hidden = batch["labels"], batch["mask_time_indices"]
+    """Return the sums of one batch, as `COUNTS` names them, in double precision.
+
+    Args:
+        output: A PreTrainingOutput.
+        loss: (), summed over the masked frames.
+        batch: `input_values` (batch, samples), perhaps `attention_mask` (batch, samples),
+            `mask_time_indices` and `labels` (batch, frames).
+
+    Returns:
+        Numbers, (), and `codes`, (clusters,): how often each is predicted for a masked frame.
+    """
+    labels, is_masked = batch["labels"], batch["mask_time_indices"]
     predicted = output.logits.argmax(-1)
     right = predicted == labels
-    masked, unmasked = hidden & (labels >= 0), ~hidden & (labels >= 0)
+    masked, unmasked = is_masked & (labels >= 0), ~is_masked & (labels >= 0)
     padding = batch.get("attention_mask")
     num_samples = torch.tensor(batch["input_values"].numel(), device=labels.device)
     sums = {

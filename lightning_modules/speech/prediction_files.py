@@ -1,14 +1,41 @@
 """Writes what `python train.py predict` finds: transcripts in one file, features in one each."""
 
 import json
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lightning
 import numpy as np
-import torch
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from lightning_modules.whole_files import whole_file
+
+
+class Named(Protocol):
+    """A recording."""
+
+    @property
+    def name(self) -> str:
+        """Its path in its folder, or what the manifest calls it."""
+
+
+class Reader(Protocol):
+    """All recordings of a source, in its order."""
+
+    @property
+    def recordings(self) -> Sequence[Named]:
+        """Counted by `index` of a batch."""
+
+
+class PredictedData(Protocol):
+    """What is asked of a datamodule, which belongs to a package that this one never imports."""
+
+    @property
+    def predict_reader(self) -> Reader:
+        """The source that is predicted."""
+
 
 PART = ".transcripts-{rank}.jsonl.partial"
 
@@ -21,6 +48,9 @@ class PredictionFiles(Callback):
     (frames, size) that becomes `<name>.npy`, as in `a.wav.npy`, at the same place in the folder as
     the recording has in its own. Names come from the datamodule. A file has its name only when it
     is complete.
+
+    Lightning's own BasePredictionWriter would give the place of every recording in the data, if it
+    found it out; of loaders like ours it only warns that it cannot. It is in the batch anyway.
 
     Args:
         folder: Made if need be.
@@ -46,7 +76,8 @@ class PredictionFiles(Callback):
         """Write the predictions of one batch."""
         if not batch:
             return
-        recordings = trainer.datamodule.predict_reader.recordings  # type: ignore[attr-defined]
+        data: PredictedData = trainer.datamodule  # type: ignore[attr-defined]
+        recordings = data.predict_reader.recordings
         for index, output in zip(batch["index"].tolist(), outputs, strict=True):
             if isinstance(output, str):
                 with self._part(trainer.global_rank).open("a", encoding="utf-8") as file:
@@ -64,23 +95,18 @@ class PredictionFiles(Callback):
         if not found:
             return
         lines = [json.loads(line) for part in found for line in part.open(encoding="utf-8")]
-        unfinished = self.folder / ".transcripts.tsv.partial"
         text = "".join(f"{name}\t{transcript}\n" for _, name, transcript in sorted(lines))
-        unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
-        os.replace(unfinished, self.folder / "transcripts.tsv")
+        with whole_file(self.folder / "transcripts.tsv") as unfinished:
+            unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
         for part in found:
             part.unlink()
 
-    def _write_features(self, name: str, features: Any) -> None:
+    def _write_features(self, name: str, features: Tensor) -> None:
         path = self.folder / f"{name}.npy"
         if not path.resolve().is_relative_to(self.folder.resolve()):  # an absolute name, or ../
             path = self.folder / f"{name.replace('/', '-').replace('..', '')}.npy"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.partial")
-        values = features.float().cpu().numpy() if torch.is_tensor(features) else features
-        with unfinished.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
-        os.replace(unfinished, path)
+        with whole_file(path) as unfinished, unfinished.open("wb") as file:
+            np.save(file, features.float().cpu().numpy(), allow_pickle=False)
 
     def _part(self, rank: int) -> Path:
         return self.folder / PART.format(rank=rank)

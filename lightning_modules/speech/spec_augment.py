@@ -24,8 +24,8 @@ def augment_features(features: Tensor, lengths: Tensor) -> Tensor:
     """
     augmented = []
     for row, length in zip(features, lengths.tolist(), strict=True):
-        real = _hide(_warp(row[:length]), NUM_TIME_MASKS, LONGEST_TIME_MASK)
-        real = _hide(real.T, NUM_CHANNEL_MASKS, WIDEST_CHANNEL_MASK).T
+        real = _mask_bands(_warp(row[:length]), NUM_TIME_MASKS, LONGEST_TIME_MASK)
+        real = _mask_bands(real.T, NUM_CHANNEL_MASKS, WIDEST_CHANNEL_MASK).T
         augmented.append(torch.cat((real, row[length:])))
     return torch.stack(augmented)
 
@@ -50,11 +50,11 @@ def _warp(frames: Tensor) -> Tensor:
     return torch.cat(stretched)
 
 
-def _hide(rows: Tensor, num_masks: int, widest: int) -> Tensor:
+def _mask_bands(rows: Tensor, num_masks: int, widest: int) -> Tensor:
     """Set bands of rows to zero; each has any width up to `widest`."""
-    is_hidden = torch.zeros(len(rows), dtype=torch.bool)
+    is_masked = torch.zeros(len(rows), dtype=torch.bool)
     for _ in range(num_masks):
         width = _draw(0, min(widest, len(rows)))
         first = _draw(0, len(rows) - width)
-        is_hidden[first : first + width] = True
-    return rows.masked_fill(is_hidden.to(rows.device)[:, None], 0.0)
+        is_masked[first : first + width] = True
+    return rows.masked_fill(is_masked.to(rows.device)[:, None], 0.0)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.lhubert import LHubertModel, encode_recording
-from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
+from lightning_modules.lhubert.building import build_speech_model
 from lightning_modules.speech.layer_mixing import LayerMix, validate_layerdrop
 from lightning_modules.speech.spec_augment import augment_features
 from lightning_modules.speech.transcriber import Transcriber
-from lightning_modules.speech.utterance_module import TOLD_TO_OTHERS, frame_lengths
+from lightning_modules.speech.utterance_module import frame_lengths
 
 NUM_BLSTM_LAYERS = 2
 
@@ -65,44 +65,28 @@ class BlstmHead(nn.Module):
 class SuperbAsr(Transcriber):
     """Only the sum of the layers and the head learn; the model under them stays as it is."""
 
-    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
+    def __init__(
         self,
-        variant: str = "lhubert",
-        size: str = "tiny",
-        attention_window: int | list[int] | None = None,
-        implementation: str | None = None,
-        checkpoint: str | None = None,
-        model_fields: dict[str, Any] | None = None,
-        alphabet: list[str] | None = None,
         lr: float = 1e-4,
         head_size: int = 1024,
         head_dropout: float = 0.2,
         spec_augment: bool = True,
+        **settings: Any,
     ) -> None:
         """Build the model.
 
         Args:
-            variant: "hubert" or "lhubert".
-            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
-            attention_window: Total width in frames, even; only for lhubert.
-            implementation: Attention kernel; None = the variant's default.
-            checkpoint: Folder or hub name of a HuBERT or L-HuBERT; None = random weights.
-            model_fields: Fields of the transformers configuration to replace.
-            alphabet: What every output stands for, the first the blank; the data say it.
             lr: Learning rate of Adam, constant.
             head_size: Of the projection, and of each direction of the BLSTM.
             head_dropout: After each layer of the BLSTM.
-            spec_augment: Whether features are warped and hidden in training.
+            spec_augment: Whether features are warped and masked in training.
+            settings: Those of Transcriber.
 
         Raises:
             ModelError: A setting is wrong.
         """
-        super().__init__(alphabet)
-        self.save_hyperparameters(ignore=TOLD_TO_OTHERS)
-        settings = SpeechModelSettings(
-            variant, size, attention_window, implementation, checkpoint, model_fields or {}
-        )
-        self.upstream = build_speech_model("encoder", settings, layerdrop=0.0).eval()
+        super().__init__(**settings)
+        self.upstream = build_speech_model("encoder", self.settings, layerdrop=0.0).eval()
         self.upstream.requires_grad_(False)
         config = self.upstream.config
         validate_layerdrop(config)
@@ -117,11 +101,11 @@ class SuperbAsr(Transcriber):
         return self
 
     def backbone(self) -> Any:
-        """See Transcriber."""
+        """Return the frozen model."""
         return self.upstream
 
     def frame_logits(self, batch: dict[str, Tensor]) -> Tensor:
-        """See Transcriber."""
+        """Return the logits of a batch, (batch, frames, symbols), of features perhaps augmented."""
         with torch.no_grad():
             states = self.upstream(
                 batch["input_values"],
@@ -135,12 +119,18 @@ class SuperbAsr(Transcriber):
         return logits
 
     def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """See Transcriber; divided by the letters of each, as s3prl's recipe does."""
+        """Return the loss of every utterance by its letters, (batch,), and the logits with lengths.
+
+        Source: s3prl's recipe, which divides every utterance by the number of its letters.
+        """
         losses, output = super().losses(batch)
         return losses / (batch["labels"] > 0).sum(-1).clamp(min=1), output
 
     def recording_logits(self, waveform: Tensor) -> Tensor:
-        """See Transcriber; of L-HuBERT only the sum of the layers is kept, not each of them."""
+        """Return the logits of one recording (samples,), (frames, symbols).
+
+        Of L-HuBERT only the sum of the layers is kept, not each of them.
+        """
         if isinstance(self.upstream, LHubertModel):
             features = self._summed_recording(waveform)
         else:

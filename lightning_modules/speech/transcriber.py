@@ -27,20 +27,32 @@ Transcript = tuple[int, str, str]
 class Transcriber(UtteranceModule):
     """Transcribes by CTC; a derived class gives the letters per frame.
 
-    Args:
-        alphabet: What every output stands for, the first the blank, `|` the end of a word; None =
-            the letters of English.
+    `labels` of a batch are (batch, letters) int64, below 1 where padded.
     """
 
-    def __init__(self, alphabet: Sequence[str] | None) -> None:
-        super().__init__()
-        self.alphabet = list(LETTERS if alphabet is None else alphabet)
+    def __init__(self, alphabet: list[str] | None = None, **settings: Any) -> None:
+        """Choose the alphabet; derived classes build the model.
+
+        Args:
+            alphabet: What every output stands for, the first the blank, `|` the end of a word; the
+                data say it.
+            settings: Those of SpeechTraining.
+
+        Raises:
+            ModelError: A symbol is there twice, or there is none beside the blank.
+        """
+        super().__init__(**settings)
+        self.alphabet = list(self.usual_alphabet() if alphabet is None else alphabet)
         validate_alphabet(self.alphabet)
         self.wer = WordErrorRate()
         self.cer = CharErrorRate()
         self.hypotheses: list[Transcript] = []
         """Of all processes, in the order of the source, after a test."""
         self._transcripts: list[Transcript] = []
+
+    def usual_alphabet(self) -> Sequence[str]:
+        """Return the alphabet where neither data nor settings have one: the letters of English."""
+        return LETTERS
 
     def backbone(self) -> Any:
         """Return the HuBERT that turns samples into frames."""
@@ -51,7 +63,7 @@ class Transcriber(UtteranceModule):
         raise NotImplementedError
 
     def recording_logits(self, waveform: Tensor) -> Tensor:
-        """Return the logits of one recording of any length, (frames, symbols)."""
+        """Return the logits of one recording (samples,) of any length, (frames, symbols)."""
         raise NotImplementedError
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
@@ -59,13 +71,23 @@ class Transcriber(UtteranceModule):
         return self.frame_logits(batch)
 
     def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the loss of every utterance, and its logits with their lengths."""
+        """Return the loss of every utterance, (batch,), and what it was computed from.
+
+        Returns:
+            The losses; beside them the logits (batch, frames, symbols) and the frames of each that
+            are no padding, (batch,).
+        """
         logits = self.frame_logits(batch)
         lengths = frame_lengths(self.backbone(), batch)
         return ctc_losses(logits, lengths, batch["labels"]), (logits, lengths)
 
     def count(self, batch: dict[str, Tensor], output: tuple[Tensor, Tensor]) -> None:
-        """Compare the transcripts of a batch with its labels."""
+        """Compare the transcripts of a batch with its labels.
+
+        Args:
+            batch: With `labels` and `index`.
+            output: The logits (batch, frames, symbols) and the frames of each, (batch,).
+        """
         hypotheses = decode_greedily(*output, self.alphabet)
         references = read_labels(batch["labels"], self.alphabet)
         self.wer.update(hypotheses, references)

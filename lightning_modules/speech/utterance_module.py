@@ -2,33 +2,34 @@
 
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
+from lightning_modules.speech.training_module import SpeechTraining
 from lightning_modules.training.step_totals import (
-    WindowTotals,
+    StepTotals,
     check_finite,
     gradient_norm,
     rescale_gradients,
 )
 
 COUNTS = ("loss", "utterances")
-# What the data tell modules of other kinds; LightningCLI would save it as a setting of ours.
-TOLD_TO_OTHERS = ("num_classes",)
 
 
-class UtteranceModule(lightning.LightningModule):
-    """Trains on the mean loss over the utterances of all accumulated batches and processes."""
+class UtteranceModule(SpeechTraining):
+    """Trains on the mean loss over the utterances of all accumulated batches and processes.
 
-    modality = "speech"
+    A batch has `input_values` (batch, samples), `index` (batch,), where something is padded
+    `attention_mask` (batch, samples), in training perhaps `mask_time_indices` (batch, frames), and
+    `labels`, whose shape the task says. It is empty where other processes still have one.
+    """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
         self.head_is_random = False  # where it is, `python train.py test` needs a `ckpt_path`
-        self.totals = WindowTotals(COUNTS)
-        self.eval_totals = WindowTotals(COUNTS)
+        self.totals = StepTotals(COUNTS)
+        self.eval_totals = StepTotals(COUNTS)
 
     def setup(self, stage: str) -> None:
         """Count the head as trained from here on."""
@@ -36,11 +37,20 @@ class UtteranceModule(lightning.LightningModule):
             self.head_is_random = False
 
     def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Any]:
-        """Return the loss of every utterance, (batch,), and what `count` is to see."""
+        """Return the loss of every utterance, (batch,), and what `count` is to see.
+
+        Args:
+            batch: With `labels`.
+        """
         raise NotImplementedError
 
     def count(self, batch: dict[str, Tensor], output: Any) -> None:
-        """Count what is right in one batch of an evaluation."""
+        """Count what is right in one batch of an evaluation.
+
+        Args:
+            batch: With `labels`.
+            output: What `losses` returned beside the losses.
+        """
         raise NotImplementedError
 
     def log_counts(self, stage: str) -> None:
@@ -48,7 +58,7 @@ class UtteranceModule(lightning.LightningModule):
         raise NotImplementedError
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss summed over utterances; its gradients are divided later."""
+        """Return the loss summed over utterances, (); its gradients are divided later."""
         losses, _ = self.losses(batch)
         self._add(self.totals, losses)
         return losses.sum()
@@ -65,11 +75,11 @@ class UtteranceModule(lightning.LightningModule):
         self._log_loss("train", sums)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Evaluate one batch."""
+        """Add the losses of one batch, and count what is right in it."""
         self._evaluate(batch)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Evaluate one batch."""
+        """Do the same as in validation."""
         self._evaluate(batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -90,7 +100,7 @@ class UtteranceModule(lightning.LightningModule):
         self._add(self.eval_totals, losses)
         self.count(batch, output)
 
-    def _add(self, totals: WindowTotals, losses: Tensor) -> None:
+    def _add(self, totals: StepTotals, losses: Tensor) -> None:
         count = torch.tensor(len(losses), device=losses.device)
         totals.add(loss=losses.detach().sum(), utterances=count)
 
@@ -116,17 +126,17 @@ def frame_lengths(model: Any, batch: dict[str, Tensor]) -> Tensor:
     return reduced.long()
 
 
-def hidden_frames(model: Any, batch: dict[str, Tensor]) -> Tensor:
-    """Return the batch's `mask_time_indices`, or that nothing is hidden, (batch, frames) bool.
+def masked_frames(model: Any, batch: dict[str, Tensor]) -> Tensor:
+    """Return the batch's `mask_time_indices`, or that no frame is masked, (batch, frames) bool.
 
     Given none, the library draws a mask of its own in training, also over padding.
     """
-    hidden = batch.get("mask_time_indices")
-    if hidden is None:
+    is_masked: Tensor | None = batch.get("mask_time_indices")
+    if is_masked is None:
         samples = batch["input_values"]
         num_frames = int(model._get_feat_extract_output_lengths(samples.shape[1]))
-        hidden = samples.new_zeros((len(samples), num_frames), dtype=torch.bool)
-    return hidden
+        is_masked = samples.new_zeros((len(samples), num_frames), dtype=torch.bool)
+    return is_masked
 
 
 def validate_masking(config: Any) -> None:
@@ -136,7 +146,7 @@ def validate_masking(config: Any) -> None:
     if config.mask_time_prob <= 0:
         raise ModelError(
             "`mask_time_prob` of `model_fields` must be above zero, got "
-            f"{config.mask_time_prob}: how much is hidden, if anything, is a setting of the data"
+            f"{config.mask_time_prob}: how much is masked, if anything, is a setting of the data"
         )
 
 

@@ -1,7 +1,8 @@
 """Losses that are summed, and gradients that are divided once, by what all processes counted.
 
-What a step is to be divided by (masked frames, utterances) differs between accumulated batches and
-between processes, and is known only when all of them are done: a mean of means is another number.
+A step is divided by masked frames or by utterances. Their number differs between the accumulated
+batches and between the processes, and is known only when all of them are done. A mean of the
+batches' means would be another number.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor, distributed
 from lightning_modules.errors import ModelError
 
 
-class WindowTotals:
+class StepTotals:
     """Sums over the batches accumulated for one optimiser step, then over all processes.
 
     Args:
@@ -83,8 +84,12 @@ def rescale_gradients(module: Any, total_count: Tensor) -> None:
     """Divide the gradients of summed losses by a count over all batches and processes.
 
     Call it in `on_before_optimizer_step`, which comes before gradients are clipped. By then
-    Lightning has divided every loss by `accumulate_grad_batches`, also in a window cut short at the
+    Lightning has divided every loss by `accumulate_grad_batches`, also in a step cut short at the
     end of an epoch, and DDP and FSDP have averaged over the processes; both are taken back.
+
+    Args:
+        module: Being trained.
+        total_count: (), what the summed losses are divided by.
     """
     trainer = module.trainer
     factor = trainer.accumulate_grad_batches * trainer.world_size / total_count.clamp(min=1)

@@ -3,7 +3,6 @@
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import lightning
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 from lightning_modules.errors import ModelError
 from lightning_modules.units.frame_features import LayerStates, Mfcc
 from lightning_modules.units.kmeans import FrameSample, Quantizer, fit_centroids
+from lightning_modules.units.label_data import LabelData, Labels
 from lightning_modules.units.quality import Alignment, measure
 
 FEATURES = ("layer", "mfcc")
@@ -21,11 +21,11 @@ KMEANS_FILE = "kmeans.safetensors"
 
 
 class UnitExtractor(lightning.LightningModule):
-    """Fits k-means on a sample of frames, or takes one, and labels every frame of every recording.
+    """Labels every frame of every recording with its cluster, of a k-means that it fits or loads.
 
-    Killed, the same command goes on: the k-means in `folder` and the labels written so far are
-    kept. Train and validation recordings need one k-means: give `kmeans` for all but the first.
-    It needs the datamodule RecordingData, which reads recordings and writes the label files.
+    When a run was killed, the same command goes on: it keeps the k-means in `folder` and the labels
+    written so far. Training and validation recordings need the same k-means: give `kmeans` for all
+    but the first. The datamodule must be RecordingData, which reads recordings and writes labels.
     """
 
     modality = "speech"
@@ -47,17 +47,19 @@ class UnitExtractor(lightning.LightningModule):
         """Build the features; nothing is fitted yet.
 
         Args:
-            folder: For the k-means and the labels.
+            folder: The folder for the k-means and the labels.
             features: "mfcc", or "layer" of a model.
-            num_clusters: Of the k-means.
-            layer: Of the checkpoint, from 1 on.
+            num_clusters: Number of clusters of the k-means.
+            layer: Layer of the checkpoint, counted from 1.
             checkpoint: Folder or hub name of a HuBERT or L-HuBERT.
             variant: "hubert" or "lhubert".
             attention_window: Total width in frames, even; only for lhubert; None = the
                 checkpoint's, or 100.
-            sample_frames: That k-means is fitted on, at most: 4 bytes each and feature in memory.
+            sample_frames: Most frames that k-means is fitted on; each takes 4 bytes of memory per
+                feature.
             kmeans: A kmeans.safetensors of an earlier run; None fits one.
-            alignment: File of phones to compare the labels with: see Alignment.
+            alignment: A file of phones to compare the labels with: `rate_hz<TAB>100` (or 50), then
+                a line `name<TAB>phone phone ...` for each recording.
             seed: Chooses the frames and the first centroids.
 
         Raises:
@@ -80,7 +82,7 @@ class UnitExtractor(lightning.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Fit k-means, in one process, or load it, and open the label files."""
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        data = self._data()
         own = Path(self.folder) / KMEANS_FILE
         if self.kmeans is None and not own.exists():
             if self.trainer.is_global_zero:
@@ -100,13 +102,19 @@ class UnitExtractor(lightning.LightningModule):
         self.trainer.strategy.barrier()  # all know what was done before any does more
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> int:
-        """Write the labels of one recording, and return how many; a damaged one has none."""
+        """Write the labels of one recording, and return how many; a damaged one has none.
+
+        Args:
+            batch: `input_values` (1, samples) and `index` (1,).
+            batch_idx: Not used.
+        """
         if not batch:
             return 0
         waveform = batch["input_values"][0]
         labels = np.empty(0, dtype=np.int64)
         if len(waveform):
             labels = self.quantizer.assign(self.features(waveform)).cpu().numpy()
+        assert self.writer is not None, "a folder whose labels are complete loads no recording"
         self.writer.add(self.names[int(batch["index"])], labels)
         return len(labels)
 
@@ -116,10 +124,13 @@ class UnitExtractor(lightning.LightningModule):
             self.writer.close()
         self.trainer.strategy.barrier()
         if self.trainer.is_global_zero:
-            data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.summary = self._summarise(data.join_labels(self.folder))
+            self.summary = self._summarise(self._data().join_labels(self.folder))
 
-    def _check_new(self, data: Any) -> None:
+    def _data(self) -> LabelData:
+        data: LabelData = self.trainer.datamodule  # type: ignore[attr-defined]
+        return data
+
+    def _check_new(self, data: LabelData) -> None:
         """Refuse, before anything is fitted, a folder that has labels or cannot be written."""
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         if data.has_labels(self.folder):
@@ -129,7 +140,7 @@ class UnitExtractor(lightning.LightningModule):
             )
 
     @torch.no_grad()
-    def _fit(self, data: Any) -> Quantizer:
+    def _fit(self, data: LabelData) -> Quantizer:
         device = self.trainer.strategy.root_device  # the module itself is moved there later
         self.features.to(device).eval()
         sample = FrameSample(
@@ -166,7 +177,7 @@ class UnitExtractor(lightning.LightningModule):
             )
         return quantizer
 
-    def _summarise(self, labels: Any) -> str:
+    def _summarise(self, labels: Labels) -> str:
         counts = np.zeros(self.num_clusters, dtype=np.int64)
         for name in labels.names:
             counts += np.bincount(labels.ids(name), minlength=self.num_clusters)

@@ -13,6 +13,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model, cut_layers
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
+from lightning_modules.libraries import torchaudio_needed
 
 FRAME_SAMPLES = 400
 CEPSTRA = 13
@@ -23,11 +24,12 @@ CHUNK_SECONDS = 100.0
 class Mfcc(nn.Module):
     """13 cepstra of Kaldi with their first and second differences, without any normalisation.
 
-    Frames of 25 ms every 10 ms, none centred; frame 2 j sees the samples of the model's frame j.
+    A frame of 25 ms begins every 10 ms, and none is centred: frame 2 j sees the samples that the
+    model's frame j sees.
 
     Args:
-        chunk_frames: Frames computed at a time; each sees only its own samples, so the result is
-            that of one piece.
+        chunk_frames: Frames computed at a time. Each sees only its own samples, so that chunks
+            change nothing.
     """
 
     rate_hz = 100
@@ -46,9 +48,13 @@ class Mfcc(nn.Module):
 
         Returns:
             (frames, 39) float32.
+
+        Raises:
+            ModelError: The waveform is too short, or torchaudio does not fit this torch.
         """
-        from torchaudio.compliance.kaldi import mfcc
-        from torchaudio.functional import compute_deltas
+        with torchaudio_needed("`features` mfcc"):
+            from torchaudio.compliance.kaldi import mfcc
+            from torchaudio.functional import compute_deltas
 
         hop = SAMPLE_RATE_HZ // self.rate_hz
         bounds = _equal_parts(_count_frames(waveform, hop), self.chunk_frames)
@@ -75,12 +81,12 @@ class LayerStates(nn.Module):
 
     Args:
         checkpoint: Folder or hub name.
-        layer: From 1 to the number of layers; as in `hidden_states[layer]` of transformers, so
-            before the norm that models with stable layer norm have after the last layer.
+        layer: From 1 to the number of layers. The states are `hidden_states[layer]` of
+            transformers, which models with stable layer norm have not yet normalised.
         variant: "hubert" or "lhubert".
         attention_window: Total width in frames, even; None = the checkpoint's, or 100.
         chunk_seconds: HuBERT, whose attention is quadratic, takes longer recordings in parts of
-            equal length, at most this; L-HuBERT takes any in one pass.
+            equal length, at most so long; L-HuBERT takes every recording in one pass.
 
     Raises:
         ModelError: A setting is wrong or the checkpoint does not load.
@@ -144,7 +150,7 @@ def _equal_parts(num_frames: int, longest: int) -> list[tuple[int, int]]:
 
 
 def _hash_model(model: Any, chunk_frames: int) -> str:
-    """Return what changes with the weights, and with the window or the length of parts."""
+    """Return 16 characters that change with the weights, the window and the length of parts."""
     window = getattr(model.config, "attention_window", None)
     context = f"parts of {chunk_frames}" if window is None else f"window {window}"
     digest = hashlib.sha256(context.encode())

@@ -4,7 +4,6 @@ Source of the settings: HuBERT, Hsu et al. 2021, section IV-B, and its published
 """
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,39 +15,41 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 
 from lightning_modules.errors import ModelError
+from lightning_modules.whole_files import whole_file
 
-ASSIGNED_FRAMES = 16_384  # at a time: with 500 clusters their distances take 31 MiB
-FEWEST_OF_ONE = 1000  # frames of one recording: many, so that few recordings need to be read
+ASSIGNED_FRAMES = 16_384  # at a time; with 500 clusters their distances take 31 MiB
+FEWEST_OF_ONE = 1000  # frames of a recording; many, so that few recordings need to be read
 
 
 class FrameSample:
-    """Frames to fit k-means on, at most so many in all.
+    """A sample of all frames, small enough for memory, which k-means is fitted on.
 
-    Of a recording come at least a thousand, if it has them; so of many recordings those that are
-    first in a random order fill the sample, and the others are not read.
+    A recording gives at least a thousand frames, or all if it has fewer. Where there are many
+    recordings, the first ones of a random order therefore fill the sample, and the others need not
+    be read.
 
     Args:
-        max_frames: That are kept.
-        num_recordings: That there are; the fewer, the more frames of each.
-        size: Of the features.
+        max_frames: Number of frames that the sample holds.
+        num_recordings: Number of recordings; the fewer there are, the more frames each one gives.
+        size: Number of features of a frame.
         seed: Chooses the frames of a recording.
     """
 
     def __init__(self, max_frames: int, num_recordings: int, size: int, seed: int) -> None:
         self.of_one = max(FEWEST_OF_ONE, -(-max_frames // num_recordings))
         self.seed = seed
-        # Memory is taken as it is written to.
+        # The system gives this memory only as it is written to.
         self._frames = np.empty((max_frames, size), dtype=np.float32)
         self._count = 0
 
     @property
     def is_full(self) -> bool:
-        """Whether no further frame is taken."""
+        """Whether the sample takes no further frame."""
         return self._count == len(self._frames)
 
     @property
     def frames(self) -> NDArray[np.float32]:
-        """Those taken so far, (frames, size)."""
+        """The frames taken so far, (frames, size)."""
         return self._frames[: self._count]
 
     def add(self, features: Tensor, index: int) -> None:
@@ -56,7 +57,8 @@ class FrameSample:
 
         Args:
             features: (frames, size).
-            index: Which recording; its frames depend on it and the seed, not on those before.
+            index: Number of the recording; it and the seed alone choose the frames, whatever was
+                added before.
         """
         chosen = np.arange(len(features))
         if len(features) > self.of_one:
@@ -73,7 +75,7 @@ def fit_centroids(frames: NDArray[np.float32], num_clusters: int, seed: int) -> 
 
     Args:
         frames: (frames, size).
-        num_clusters: How many.
+        num_clusters: Number of centroids to fit.
         seed: Chooses the first centroids and the batches.
 
     Returns:
@@ -109,7 +111,7 @@ class Quantizer(nn.Module):
 
     Args:
         centroids: (clusters, size).
-        fingerprint: Of the features that it was fitted on, which it is meant for.
+        fingerprint: Says which features the centroids were fitted on; they are for no others.
     """
 
     centroids: Tensor
@@ -121,17 +123,17 @@ class Quantizer(nn.Module):
 
     @property
     def num_clusters(self) -> int:
-        """How many centroids there are."""
+        """Number of centroids."""
         return len(self.centroids)
 
     @property
     def size(self) -> int:
-        """Of the features."""
+        """Number of features of a frame."""
         return self.centroids.shape[1]
 
     @property
     def hash(self) -> str:
-        """What identifies the centroids, 16 characters."""
+        """16 characters that identify the centroids."""
         return hashlib.sha256(self._numpy().tobytes()).hexdigest()[:16]
 
     @torch.no_grad()
@@ -144,7 +146,7 @@ class Quantizer(nn.Module):
         Returns:
             (frames,) int64
         """
-        # |x|^2 - 2 x C + |C|^2, without |x|^2, which is the same for all centroids.
+        # The squared distance is |x|^2 - 2 x C + |C|^2; |x|^2 is the same for all centroids.
         squares = self.centroids.square().sum(1)
         with torch.autocast(features.device.type, enabled=False):
             nearest = [
@@ -154,14 +156,10 @@ class Quantizer(nn.Module):
         return torch.cat(nearest)
 
     def save(self, path: str | Path) -> None:
-        """Write the centroids and what they are meant for, in safetensors' format."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.partial")
-        unfinished.write_bytes(
-            save({"centroids": self._numpy()}, {"fingerprint": self.fingerprint})
-        )
-        os.replace(unfinished, path)
+        """Write the centroids and the fingerprint of their features, in safetensors' format."""
+        content = save({"centroids": self._numpy()}, {"fingerprint": self.fingerprint})
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(content)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

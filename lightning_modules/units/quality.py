@@ -22,13 +22,14 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LabelQuality:
-    """What is known of the phone when the cluster is known, and the reverse.
+    """How much the cluster of a frame says about its phone, and the phone about the cluster.
 
     Args:
         phone_purity: Share of frames whose phone is the most frequent one of their cluster.
         cluster_purity: Share of frames whose cluster is the most frequent one of their phone.
-        pnmi: Mutual information over the entropy of phones; not a number if there is one phone.
-        num_frames: Compared.
+        pnmi: Mutual information of phones and clusters over the entropy of phones; NaN where all
+            frames have the same phone.
+        num_frames: Number of frames that were compared.
     """
 
     phone_purity: float
@@ -47,20 +48,19 @@ def quality_of(joint: Labels) -> LabelQuality:
     """Compute the measures of a joint histogram.
 
     Args:
-        joint: (phones, clusters) frames.
+        joint: (phones, clusters), the number of frames that have both.
     """
+    from scipy.stats import entropy
+    from sklearn.metrics import mutual_info_score
+
     total = int(joint.sum())
     shares = joint / total
-    phones, clusters = shares.sum(1), shares.sum(0)
-    seen = shares > 0
-    information = float(
-        (shares[seen] * np.log(shares[seen] / np.outer(phones, clusters)[seen])).sum()
-    )
-    entropy = float(-(phones[phones > 0] * np.log(phones[phones > 0])).sum())
+    information = float(mutual_info_score(None, None, contingency=joint))
+    uncertainty = float(entropy(joint.sum(1)))
     return LabelQuality(
         phone_purity=float(shares.max(0).sum()),
         cluster_purity=float(shares.max(1).sum()),
-        pnmi=information / entropy if entropy > 0 else float("nan"),
+        pnmi=information / uncertainty if uncertainty > 0 else float("nan"),
         num_frames=total,
     )
 
@@ -114,9 +114,9 @@ def measure(
 
     Args:
         alignment: The phones.
-        labels_of: Gives the labels of a recording; None where it has none, which is passed over.
-        rate_hz: Of the labels, 50 or 100.
-        num_clusters: Labels are below it.
+        labels_of: Returns the labels of a recording, (frames,), or None, and it is passed over.
+        rate_hz: Labels per second, 50 or 100.
+        num_clusters: Every label is below it.
 
     Raises:
         ModelError: An alignment is longer or shorter than the labels by more than 0.1 s, or there

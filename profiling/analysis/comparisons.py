@@ -1,29 +1,17 @@
-"""Which rows may be compared with which; imports no torch."""
+"""Which rows may be compared with which."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Any
 
 from lightning_modules.variants import VARIANTS, vanilla_of
-from profiling.analysis.curves import Contender, axis_of, finite, rank
-from profiling.analysis.sides import Points, Side, best_sides
-from profiling.rows.columns import Row
+from profiling.analysis.groups import Contender, Group, Points, group_rows, rank
+from profiling.analysis.readings import Efforts
+from profiling.analysis.sides import Side, best_sides
+from profiling.rows.columns import Row, judged_columns, shared_conditions, value_of
 from profiling.rows.pairs import parse_pair
-
-# Rows that differ in one of these never meet: not in one curve, not in one comparison.
-CONDITIONS = (
-    "modality",
-    "phase",
-    "size",
-    "precision",
-    "device",
-    "device_name",
-    "threads",
-    "batch_source",
-    "dropout",
-    "memory_budget_gib",
-    "max_batch_size",
-)
 
 
 @dataclass(frozen=True)
@@ -50,7 +38,17 @@ class Model:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models under the same conditions, each with one or more implementations."""
+    """Two models under the same conditions, each with one or more kernels.
+
+    Args:
+        kind: like_for_like, best_vs_best or pair.
+        conditions: What all rows share, by column; the modality and the phase among them.
+        vanilla: The one that the other is compared with.
+        efficient: The other one.
+        vanilla_points: Its visits by kernel and length.
+        efficient_points: The other's.
+        efforts: The efforts of all rows.
+    """
 
     kind: str
     conditions: Mapping[str, Any]
@@ -58,20 +56,27 @@ class Comparison:
     efficient: Model
     vanilla_points: Mapping[str, Points]
     efficient_points: Mapping[str, Points]
+    efforts: Efforts
 
     def sides(self, metric: str) -> dict[int, tuple[Side, Side]]:
         """Return (vanilla, efficient) at every length where either was tried, shortest first."""
         both = (self.vanilla_points, self.efficient_points)
-        lengths = {length for points in both for by in points.values() for length in by}
-        vanilla, efficient = (best_sides(points, sorted(lengths), metric) for points in both)
-        return {length: (vanilla[length], efficient[length]) for length in sorted(lengths)}
-
-
-Kernels = Mapping[Contender, Points]
+        lengths = sorted({length for points in both for by in points.values() for length in by})
+        column = judged_columns()[metric]
+        chosen: tuple[dict[str, Points], dict[str, Points]] = ({}, {})
+        for length in lengths:
+            theirs, ours = ([by.get(length, []) for by in points.values()] for points in both)
+            visits = iter(self.efforts.newest_of_both(theirs, ours, column))
+            for points, side in zip(both, chosen, strict=True):
+                for kernel in points:
+                    side.setdefault(kernel, {})[length] = next(visits)
+        vanilla, efficient = (best_sides(points, lengths, metric) for points in chosen)
+        return {length: (vanilla[length], efficient[length]) for length in lengths}
 
 
 Opponents = Mapping[str, Opponent]
 """By the name of an efficient variant."""
+Contenders = Mapping[Contender, Points]
 
 
 def registered_opponents(modality: str) -> Opponents:
@@ -90,81 +95,96 @@ def find_comparisons(
 ) -> list[Comparison]:
     """Return every comparison that the rows allow, in an order of its own."""
     parsed = [parse_pair(pair) for pair in pairs]
-    groups = _group(rows)
+    rows = list(rows)
+    efforts = Efforts(rows)
+    groups = group_rows(rows)
     found: list[Comparison] = []
-    for identity in sorted(groups, key=_order):
-        conditions = dict(zip(CONDITIONS, identity, strict=True))
-        kernels = groups[identity]
-        found += _with_vanilla(conditions, kernels, opponents(conditions["modality"]))
-        for vanilla, efficient in parsed:
-            found += _given_pair(conditions, kernels, vanilla, efficient)
+    for group in sorted(groups, key=_order):
+        contenders = groups[group]
+        conditions = _conditions_of(contenders)
+        found += _with_vanilla(conditions, contenders, opponents(group.modality), efforts)
+        for pair in parsed:
+            found += _given_pair(conditions, contenders, pair, efforts)
     return found
 
 
-def _order(identity: tuple[Any, ...]) -> tuple[Any, ...]:
-    return rank(identity[0]), rank(identity[1]), tuple(map(str, identity))
+def _order(group: Group) -> tuple[Any, ...]:
+    return (
+        rank(group.modality),
+        rank(group.phase),
+        group.modality,
+        group.phase,
+        group.setting.values,
+    )
 
 
-def _group(rows: Iterable[Row]) -> dict[tuple[Any, ...], dict[Contender, Points]]:
-    groups: dict[tuple[Any, ...], dict[Contender, Points]] = {}
-    for row in rows:
-        length = finite(row.get(axis_of(str(row.get("modality")))))
-        if length is None or length <= 0:
-            continue
-        identity = tuple(row.get(name) for name in CONDITIONS)
-        names = (row["variant"], row["implementation"])
-        kernel = Contender(*names, row.get("attention_window"), row.get("checkpoint"))
-        points = groups.setdefault(identity, {}).setdefault(kernel, {})
-        points.setdefault(int(length), []).append(row)
-    return groups
+def _conditions_of(contenders: Contenders) -> dict[str, Any]:
+    """Return what all rows of a group share, as the rows have it."""
+    row = next(visits[0] for points in contenders.values() for visits in points.values())
+    shared = {column.name: value_of(row, column) for column in shared_conditions()}
+    return {"modality": row["modality"]} | shared
 
 
 def _with_vanilla(
-    conditions: Mapping[str, Any], kernels: Kernels, opponents: Opponents
+    conditions: Mapping[str, Any], contenders: Contenders, opponents: Opponents, efforts: Efforts
 ) -> Iterator[Comparison]:
-    models = _models(kernels)
+    models = _models(contenders)
     for efficient in models:
         opponent = opponents.get(efficient.variant)
         for vanilla in models:
             if opponent is None or vanilla.variant != opponent.vanilla:
                 continue
-            theirs, ours = _select(kernels, vanilla), _select(kernels, efficient)
+            theirs, ours = _select(contenders, vanilla), _select(contenders, efficient)
             alike = opponent.like_for_like
+            make = partial(
+                Comparison,
+                conditions=conditions,
+                vanilla=vanilla,
+                efficient=efficient,
+                efforts=efforts,
+            )
             if "eager" in theirs and alike in ours:
-                sides = ({"eager": theirs["eager"]}, {alike: ours[alike]})
-                yield Comparison("like_for_like", conditions, vanilla, efficient, *sides)
-            yield Comparison("best_vs_best", conditions, vanilla, efficient, theirs, ours)
+                alone = {"eager": theirs["eager"]}, {alike: ours[alike]}
+                yield make("like_for_like", vanilla_points=alone[0], efficient_points=alone[1])
+            yield make("best_vs_best", vanilla_points=theirs, efficient_points=ours)
 
 
 def _given_pair(
     conditions: Mapping[str, Any],
-    kernels: Kernels,
-    vanilla: tuple[str, str],
-    efficient: tuple[str, str],
+    contenders: Contenders,
+    pair: tuple[tuple[str, str], tuple[str, str]],
+    efforts: Efforts,
 ) -> Iterator[Comparison]:
-    for their_model in _models(kernels):
-        for our_model in _models(kernels):
-            if (their_model.variant, our_model.variant) != (vanilla[0], efficient[0]):
-                continue
-            # Two kernels of one variant answer which is faster at the same window.
-            windows = {their_model.attention_window, our_model.attention_window}
-            if vanilla[0] == efficient[0] and len(windows) > 1:
-                continue
-            theirs = _select(kernels, their_model).get(vanilla[1])
-            ours = _select(kernels, our_model).get(efficient[1])
-            if theirs and ours:
-                sides = ({vanilla[1]: theirs}, {efficient[1]: ours})
-                yield Comparison("pair", conditions, their_model, our_model, *sides)
+    (vanilla, their_kernel), (efficient, our_kernel) = pair
+    for theirs, ours in product(_models(contenders), repeat=2):
+        if (theirs.variant, ours.variant) != (vanilla, efficient):
+            continue
+        # Two kernels of one variant answer which is faster at the same window.
+        if vanilla == efficient and theirs.attention_window != ours.attention_window:
+            continue
+        their_points = _select(contenders, theirs).get(their_kernel)
+        our_points = _select(contenders, ours).get(our_kernel)
+        if their_points and our_points:
+            yield Comparison(
+                "pair",
+                conditions,
+                theirs,
+                ours,
+                {their_kernel: their_points},
+                {our_kernel: our_points},
+                efforts,
+            )
 
 
-def _models(kernels: Kernels) -> list[Model]:
-    found = {Model(k.variant, k.attention_window, k.checkpoint) for k in kernels}
+def _models(contenders: Contenders) -> list[Model]:
+    found = {Model(c.variant, c.attention_window, c.checkpoint) for c in contenders}
     return sorted(found, key=lambda m: (m.variant, m.attention_window or 0, m.checkpoint or ""))
 
 
-def _select(kernels: Kernels, model: Model) -> dict[str, Points]:
+def _select(contenders: Contenders, model: Model) -> dict[str, Points]:
+    """Return the points of a model's kernels, in the order of their names."""
     return {
-        kernel.implementation: points
-        for kernel, points in sorted(kernels.items(), key=lambda item: item[0].implementation)
-        if Model(kernel.variant, kernel.attention_window, kernel.checkpoint) == model
+        contender.kernel: points
+        for contender, points in sorted(contenders.items(), key=lambda item: item[0].kernel)
+        if Model(contender.variant, contender.attention_window, contender.checkpoint) == model
     }

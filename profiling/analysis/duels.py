@@ -1,4 +1,4 @@
-"""Win, tie or lose at each length, by the 95 % interval of the log ratio; imports no torch."""
+"""Win, tie or lose at each length, by the 95 % interval of the log ratio."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

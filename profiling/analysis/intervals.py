@@ -1,7 +1,6 @@
-"""Point estimates and 95 % intervals of log ratios, from few visits; imports no torch."""
+"""Point estimates and 95 % intervals of log ratios, from few visits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +14,6 @@ MIN_BLOCKS, MAX_BLOCKS = 4, 8
 # Degrees of freedom lent by the other lengths of a curve. In simulation 2 keeps the coverage of a
 # whole curve near 95 % even where one length is five times as noisy as the rest; 4 or more do not.
 BORROWED_DF = 2.0
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A log ratio, below zero where the first one costs less; no ends where noise is unknown."""
-
-    estimate: float
-    low: float | None
-    high: float | None
 
 
 def median(samples: Sequence[float] | Array) -> float:
@@ -56,20 +46,6 @@ def block_log_ratios(efficient: Sequence[float], vanilla: Sequence[float]) -> li
         for samples in (efficient, vanilla)
     )
     return [float(value) for value in np.log(ours) - np.log(theirs)]
-
-
-def log_ratio_interval(efficient: Mapping[int, float], vanilla: Mapping[int, float]) -> Interval:
-    """Return the log ratio of two points and its 95 % interval, from their values by visit.
-
-    Raises:
-        ValueError: They have no visit in common.
-    """
-    ratios = list(paired_log_ratios(efficient, vanilla).values())
-    if not ratios:
-        raise ValueError("`efficient` and `vanilla` must have a visit in common, got none")
-    estimate = float(np.mean(ratios))
-    (ends,) = interval_ends(draw_deviations(np.array([ratios])))
-    return Interval(estimate, *((estimate + end) if np.isfinite(end) else None for end in ends))
 
 
 def interval_ends(deviations: Array) -> Array:

@@ -1,18 +1,16 @@
-"""What one side of a comparison costs at each length; imports no torch."""
+"""What one side of a comparison costs at each length."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from profiling.analysis.curves import JUDGED, finite
-from profiling.rows.columns import Row
+from profiling.analysis.groups import Points
+from profiling.analysis.readings import read_column
+from profiling.rows.columns import Column, Row, judged_columns
 
-HIGHER_IS_BETTER = ("throughput",)
 MEMORY_RESOLUTION_MIB = 1.0
 # Raw values behind a metric; latencies at its batch size tell the noise of a throughput as well.
 SAMPLES = {"latency": "latency_ms_samples", "throughput": "throughput_latency_ms_samples"}
-
-Points = dict[int, list[Row]]  # the visits by length
 
 
 @dataclass(frozen=True)
@@ -59,32 +57,25 @@ def best_sides(
 
 
 def read_side(implementation: str, visits: Sequence[Row], metric: str) -> Side:
-    """Return what one implementation costs at one length, from its visits.
-
-    A row counts for what it has, also when another metric of it failed. Rows measured under an
-    older key (another effort, say) than the last one do not count.
-    """
-    visits = [row for row in visits if row.get("key") == visits[-1].get("key")]
-    costs = {row["visit"]: cost for row in visits if (cost := _cost(row, metric)) is not None}
-    failed = [row["status"] for row in visits if row["visit"] not in costs]
-    if "oom" in failed and failed.count("oom") >= len(costs):
-        return Side("oom", implementation)
+    """Return what one implementation costs at one length, from its visits under one effort."""
+    column = judged_columns()[metric]
+    reading = read_column(visits, column)
+    if reading.status in ("oom", "skipped"):
+        return Side(reading.status, implementation)
+    costs = {visit: _cost(value, column) for visit, value in reading.values.items()}
+    costs = {visit: cost for visit, cost in costs.items() if cost > 0}
     if not costs:
-        return Side("skipped" if "skipped" in failed else "missing", implementation)
+        return Side("missing", implementation)
     name = SAMPLES.get(metric, "")
     samples = {row["visit"]: row.get(name) or () for row in visits}
     return Side("ok", implementation, costs, samples)
 
 
-def _cost(row: Row, metric: str) -> float | None:
-    value = finite(row.get(JUDGED[metric]))
-    if value is None:
-        return None
-    if metric == "memory":
+def _cost(value: float, column: Column) -> float:
+    """Return what is better when it is lower; zero where the value cannot be."""
+    if column.judged == "memory":
         return max(value, MEMORY_RESOLUTION_MIB)
-    if value <= 0:
-        return None
-    return 1 / value if metric in HIGHER_IS_BETTER else value
+    return 1 / value if column.higher_is_better and value > 0 else value
 
 
 def _best(sides: Sequence[Side]) -> Side:

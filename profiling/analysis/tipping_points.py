@@ -1,4 +1,4 @@
-"""From measurement rows to tipping points: verdict, crossing, interval; imports no torch."""
+"""From measurement rows to tipping points: verdict, crossing, interval."""
 
 import csv
 import io
@@ -15,48 +15,27 @@ from profiling.analysis.comparisons import (
     find_comparisons,
     registered_opponents,
 )
-from profiling.analysis.curves import JUDGED, axis_of
 from profiling.analysis.duels import Duel, Judged, find_duels, judge
+from profiling.analysis.groups import axis_of
 from profiling.analysis.intervals import TAIL, Array, quantiles
-from profiling.analysis.sides import HIGHER_IS_BETTER, Side
-from profiling.rows.columns import Row
+from profiling.analysis.sides import Side
+from profiling.rows.columns import Row, judged_columns, shared_conditions
 from profiling.rows.files import write_atomically
 
-FIELDS = (
-    "modality",
-    "axis",
-    "size",
-    "precision",
-    "device",
-    "device_name",
-    "attention_window",
-    "phase",
-    "metric",
-    "vanilla",
-    "vanilla_implementation",
-    "vanilla_attention_window",
-    "vanilla_checkpoint",
-    "efficient",
-    "efficient_implementation",
-    "checkpoint",
-    "comparison",
-    "verdict",
-    "tipping_point",
-    "ci_low",
-    "ci_high",
-    "length_before",
-    "longest_measured",
-    "interval_from",
-    "vanilla_at_longest",
-    "efficient_at_longest",
-    "saving_at_longest",
-    "threads",
-    "batch_source",
-    "dropout",
-    "memory_budget_gib",
-    "max_batch_size",
+# What a tipping point row says beside the conditions that its measurements share.
+ANSWERS = (
+    *("metric", "comparison"),
+    *("vanilla", "vanilla_implementation", "vanilla_attention_window", "vanilla_checkpoint"),
+    *("efficient", "efficient_implementation", "attention_window", "checkpoint"),
+    *("verdict", "tipping_point", "ci_low", "ci_high", "length_before", "longest_measured"),
+    *("interval_from", "vanilla_at_longest", "efficient_at_longest", "saving_at_longest"),
     "lengths",
 )
+
+
+def table_columns() -> list[str]:
+    """Return the names of a tipping point row, in their order."""
+    return ["modality", "axis", *(column.name for column in shared_conditions()), *ANSWERS]
 
 
 def find_tipping_points(
@@ -71,8 +50,8 @@ def find_tipping_points(
     `saving_at_longest` is 1 minus it.
 
     Args:
-        rows: Measurement rows, in any order but for the keys: where a point was measured under
-            several keys (another effort, say), the last row's key counts.
+        rows: Measurement rows, oldest first: of several efforts the newest counts under which both
+            sides have the metric.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed", vanilla first.
         opponents: What each efficient variant of a modality is compared with.
 
@@ -80,7 +59,11 @@ def find_tipping_points(
         SettingsError: A pair has another form.
     """
     comparisons = find_comparisons(rows, pairs, opponents)
-    found = (_tipping_point(comparison, metric) for comparison in comparisons for metric in JUDGED)
+    found = (
+        _tipping_point(comparison, metric)
+        for comparison in comparisons
+        for metric in judged_columns()
+    )
     return [row for row in found if row is not None]
 
 
@@ -89,7 +72,7 @@ def save_tipping_points(rows: Sequence[Row], directory: Path) -> None:
     text = json.dumps(list(rows), indent=2, allow_nan=False) + "\n"
     write_atomically(directory / "tipping_points.json", text)
     table = io.StringIO()
-    columns = [name for name in FIELDS if name != "lengths"]
+    columns = [name for name in table_columns() if name != "lengths"]
     writer = csv.DictWriter(table, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -156,7 +139,7 @@ def _tipping_point(comparison: Comparison, metric: str) -> dict[str, Any] | None
         **_answer(judged),
         **_at_longest(duels[-1], metric),
     }
-    return {name: row[name] for name in FIELDS}
+    return {name: row[name] for name in table_columns()}
 
 
 def _names(sides: Iterable[Side]) -> str:
@@ -214,5 +197,5 @@ def _at_longest(duel: Duel, metric: str) -> dict[str, float | None]:
 def _value(side: Side, metric: str) -> float | None:
     if side.status != "ok":
         return None
-    sign = -1 if metric in HIGHER_IS_BETTER else 1
+    sign = -1 if judged_columns()[metric].higher_is_better else 1
     return float(np.exp(sign * side.mean_log_cost))

@@ -11,24 +11,31 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import lightning  # noqa: F401  (preloaded for the children)
-import torchaudio  # noqa: F401
 import torchvision  # noqa: F401
 
-import datamodules.modalities.synthetic  # noqa: F401
-import lightning_modules.models.bert
-import lightning_modules.models.speech
-import lightning_modules.models.vision  # noqa: F401
 import profiling.measuring.tasks  # noqa: F401
+from datamodules.modality import MODALITIES
+from lightning_modules.variants import VARIANTS
 from profiling.children.outcome import Outcome
 from profiling.errors import USER_ERRORS
 from profiling.measuring.process_limits import is_out_of_memory
 
+with suppress(Exception):  # the child that needs it says why it cannot be imported
+    import torchaudio  # noqa: F401
+
 PR_SET_PDEATHSIG = 1
+
+for _path in (
+    *(modality.synthetic for modality in MODALITIES.values()),
+    *(variant.path for variants in VARIANTS.values() for variant in variants.values()),
+):
+    import_module(_path.split(":")[0])
 
 # What was imported is never garbage: without this every collection in a child would look through
 # a million objects, a third of a second, and copy the pages that it shares with the server.

@@ -1,4 +1,4 @@
-"""A fresh process per measurement, forked from a server that has the imports; imports no torch."""
+"""A fresh process per measurement, forked from a server that has the imports."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""Settings of a `data` block on the command line of `profile.py`; imports no torch.
+"""Settings of a `data` block on the command line of `profile.py`.
 
 A block is a plain map there, since only a child knows its class: jsonargparse cannot look inside.
 """

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from profiling.children.server import run_in_child, start_server
+from profiling.children.crew import Children
 from profiling.commands.command import Command, plain
 from profiling.errors import SettingsError
 from profiling.sweeping.progress import warn_of_skipped
@@ -15,15 +15,8 @@ def run(arguments: Any) -> int:
     block = plain(arguments.data)
     if not block:
         raise SettingsError("`data` must be given")
-    outcome = run_in_child(
-        start_server(), "profiling.measuring.real_batches:read_lengths", block, None
-    )
-    if outcome.kind == "mistake":
-        raise SettingsError(outcome.message)
-    if outcome.kind != "ok":
-        raise RuntimeError(outcome.message)
     distribution: LengthDistribution
-    distribution, skipped = outcome.value
+    distribution, skipped = Children().ask("profiling.measuring.real_batches:read_lengths", block)
     warn_of_skipped(skipped)
     distribution.to_json(Path(arguments.out))
     low, middle, high = distribution.quantiles((0.1, 0.5, 0.9))

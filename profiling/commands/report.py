@@ -14,21 +14,22 @@ def answer(directory: Path, rebuild: bool) -> None:
     from rich.console import Console
 
     from profiling.analysis.tipping_points import find_tipping_points, save_tipping_points
-    from profiling.report.table import print_tipping_points
+    from profiling.report.table import build_sections, print_sections
 
     manifest = read_manifest(directory)
     rows = current_rows(read_rows(directory), manifest)
     pairs = manifest.get("config", {}).get("pairs", ())
     tipping_points = find_tipping_points(rows, pairs=pairs)
+    sections = build_sections(tipping_points)
     page = directory / "report.html"
     # A sweep that was killed after its last row left an older page, or none.
     if rebuild or not page.exists() or page.stat().st_mtime < (directory / ROWS).stat().st_mtime:
         from profiling.report.build import build_report
 
         save_tipping_points(tipping_points, directory)
-        build_report(directory, rows, tipping_points, manifest)
+        build_report(directory, rows, tipping_points, sections, manifest)
     console = Console()
-    print_tipping_points(tipping_points, console)
+    print_sections(sections, console)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
     console.print(f"Charts: tensorboard --logdir {directory / 'tensorboard'}", soft_wrap=True)
 

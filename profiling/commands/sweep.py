@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from profiling.children.crew import Children
 from profiling.commands.command import Command, plain
 from profiling.commands.report import answer
 from profiling.errors import SettingsError
 from profiling.planning.settings import ModalitySettings, SweepSettings, VariantSettings
-from profiling.rows.run_directory import RunDirectory
+from profiling.rows.run_directory import ROWS, RunDirectory, read_rows
+from profiling.sweeping.outlook import Outlook
+from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.sweep import Sweep
 
 
@@ -29,10 +32,24 @@ def sweep(
         answer(out, rebuild=Sweep(settings, run, shard).measure())
 
 
+def look_ahead(settings: SweepSettings, out: Path, shard: tuple[int, int] = (1, 1)) -> Outlook:
+    """Return what the same sweep would measure from here, and how long; nothing is written.
+
+    Raises:
+        SettingsError: A setting is wrong, or the directory holds damaged measurements.
+    """
+    points = Preparation(settings, Children(), batches=None).points(shard)
+    return Outlook.of(settings, points, read_rows(out) if (out / ROWS).exists() else [])
+
+
 def run(arguments: Any) -> int:
-    """Measure, then report."""
+    """Measure, then report; or only say what there is to measure."""
     out = Path(arguments.out) if arguments.out else Path("runs") / _config_name(arguments)
-    sweep(read_settings(arguments), out, arguments.fresh, _read_shard(arguments.shard))
+    settings, shard = read_settings(arguments), _read_shard(arguments.shard)
+    if arguments.dry_run:
+        print(look_ahead(settings, out, shard).describe())
+    else:
+        sweep(settings, out, arguments.fresh, shard)
     return 0
 
 
@@ -42,6 +59,9 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--out", type=str, default=None, help="run directory; runs/<config name>")
     parser.add_argument("--fresh", type=bool, default=False, help="forget earlier measurements")
     parser.add_argument("--shard", type=str, default="1/1", help="measure only part i/n, from 1")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be measured and how long it takes"
+    )
     parser.add_class_arguments(SweepSettings, None, as_group=False)
 
 
@@ -71,7 +91,7 @@ SWEEP = Command(
     add_arguments=add_arguments,
     run=run,
     settings=(
-        *("config", "fresh", "out", "shard"),
+        *("config", "dry_run", "fresh", "out", "shard"),
         *SweepSettings.__dataclass_fields__,
         *ModalitySettings.__dataclass_fields__,
         *VariantSettings.__dataclass_fields__,

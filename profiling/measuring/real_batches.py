@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentError, ArgumentParser
 
 from datamodules.base import ModalityData
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
-from profiling.arguments import one_sentence
+from datamodules.libraries import needed
+from profiling.class_names import DATA, full_path
 from profiling.errors import find_mistake
 from profiling.planning.points import QUANTILES, axis_values
 from profiling.planning.requests import DataTask
@@ -19,11 +19,19 @@ MOST_STORED_MIB = 256
 
 
 def build_data(block: dict[str, Any]) -> ModalityData:
-    """Build the datamodule of a `class_path` / `init_args` block.
+    """Build the datamodule of a `class_path` / `init_args` block; of ours the class name is enough.
 
     Raises:
-        DataError: The class or an argument does not exist or has the wrong type.
+        DataError: The class or an argument does not exist or has the wrong type, or the library
+            that looks for them is missing.
     """
+    with needed("jsonargparse", "a `data` block"):
+        from jsonargparse import ArgumentError, ArgumentParser
+
+        from profiling.arguments import one_sentence
+
+    if isinstance(name := block.get("class_path"), str):
+        block = block | {"class_path": full_path(name, DATA)}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(ModalityData, "data", required=True)
     try:
@@ -53,8 +61,18 @@ def _storable_batch(data: ModalityData, length: int, task: DataTask) -> dict[str
     return data.batch_at(length, min(task.batch_size, most), seed=task.seed)
 
 
+def _store_batches(data: ModalityData, lengths: list[int], task: DataTask, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for length in lengths:
+        batch = _storable_batch(data, length, task)
+        path = folder / f"{task.modality}-{length}.pt"
+        temporary = path.with_suffix(".partial")
+        torch.save(batch, temporary)
+        temporary.replace(path)
+
+
 def prepare_data(task: DataTask) -> dict[str, Any]:
-    """Store one batch per length and return what the sweep must know about the data.
+    """Store one batch per length, if asked for, and return what the sweep must know about the data.
 
     Raises:
         DataError: The data cannot be read, are empty or of another modality.
@@ -64,14 +82,8 @@ def prepare_data(task: DataTask) -> dict[str, Any]:
         raise DataError(f"`data` of {task.modality} must be its own, got {data.modality} data")
     distribution = data.lengths()
     lengths = axis_values(task.modality, task.lengths or distribution.quantiles(QUANTILES))
-    folder = Path(task.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for length in lengths:
-        batch = _storable_batch(data, length, task)
-        path = folder / f"{task.modality}-{length}.pt"
-        temporary = path.with_suffix(".partial")
-        torch.save(batch, temporary)
-        temporary.replace(path)
+    if task.folder is not None:
+        _store_batches(data, lengths, task, Path(task.folder))
     return {
         "batch_source": data.batch_source,
         "lengths": lengths,

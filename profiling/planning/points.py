@@ -1,10 +1,9 @@
-"""From settings to the points of a sweep; imports no torch."""
+"""From settings to the points of a sweep."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 from datamodules.modality import MODALITIES
 from lightning_modules.kernel_limits import KernelUse, limit_of
@@ -12,6 +11,7 @@ from lightning_modules.variants import Variant, find_variant
 from profiling.errors import SettingsError
 from profiling.planning.requests import Effort
 from profiling.planning.settings import SweepSettings, VariantSettings
+from profiling.rows.columns import key_of
 from profiling.rows.machine import library_versions
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
@@ -79,14 +79,31 @@ class Point:
     best_batch_size: int | None = field(default=None, compare=False)
 
     @cached_property
+    def columns(self) -> dict[str, Any]:
+        """What its rows say of it before anything is measured, by the names of the columns."""
+        modality = MODALITIES[self.modality]
+        own = {
+            "modality": self.modality,
+            "variant": self.variant,
+            "implementation": self.implementation,
+            "attention_window": self.attention_window,
+            "checkpoint": self.checkpoint,
+            "phase": self.phase,
+            "sequence_length": modality.sequence_length(self.length),
+            "input_size": modality.input_size(self.length),
+            "batch_source": self.batch_source,
+            "batch_size": 1,
+            "fingerprint": self.fingerprint,
+            "versions": library_versions(),
+            "max_length": self.max_length,
+            "metrics": list(self.metrics),
+        }
+        return asdict(self.conditions) | asdict(self.effort) | own
+
+    @cached_property
     def key(self) -> str:
-        """Hash of the conditions, effort, device and library versions; the identity of a row."""
-        identity = asdict(self)
-        for helper in ("batches", "best_batch_size", "skip_reason"):
-            identity.pop(helper)
-        identity["versions"] = library_versions()
-        text = json.dumps(identity, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Hash of identity, conditions, state and effort: what names a row of this point."""
+        return key_of(self.columns)
 
     def describe(self) -> str:
         """Return the point in a few words, for progress and messages."""

@@ -1,4 +1,4 @@
-"""What a measuring child is asked; imports no torch, for the parent makes these."""
+"""What a measuring child is asked."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ class DataTask:
         block: `class_path` and `init_args` of a datamodule.
         lengths: Values of the axis; None takes quantiles of the data's own lengths.
         batch_size: Samples to store per length.
-        folder: Where to store the batches.
+        folder: Where to store the batches; None stores none, for a plan alone.
         seed: Seed of random masks.
     """
 
@@ -30,5 +30,5 @@ class DataTask:
     block: dict[str, Any]
     lengths: list[int] | None
     batch_size: int
-    folder: str
+    folder: str | None
     seed: int

@@ -1,11 +1,11 @@
-"""Which visits are missing, in which order, and how long they will take; imports no torch."""
+"""Which visits are missing, in which order, and how long they will take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from profiling.planning.points import Point
-from profiling.rows.run_directory import Row
+from profiling.rows.columns import Row
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Schedule:
         self.time_budget_s = time_budget_s
         self._keys = {point.key for point in points}
 
-    def missing(self, rows: list[Row]) -> Iterator[Visit]:
+    def missing(self, rows: Sequence[Row]) -> Iterator[Visit]:
         """Yield the visits that have no row yet, or one that says error; `rows` may grow."""
         for number in range(self.visits):
             statuses = {row["key"]: row["status"] for row in rows if row["visit"] == number}
@@ -45,7 +45,7 @@ class Schedule:
                     return
                 yield Visit(point, number)
 
-    def num_done(self, rows: list[Row]) -> int:
+    def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many of the planned visits have a row."""
         return sum(row["key"] in self._keys and row["status"] != "error" for row in rows)
 
@@ -55,13 +55,18 @@ class Schedule:
         skipped = sum(point.skip_reason is not None for point in self.points)
         return (len(self.points) - skipped) * self.visits + skipped
 
-    def seconds_left(self, rows: list[Row]) -> float | None:
-        """Return the expected seconds of measuring from here, None before anything is known."""
+    def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
+        """Return the expected seconds of measuring from here, None before anything is known.
+
+        Args:
+            rows: What has been measured; visits of other points are taken to last as long.
+            guess_s: Seconds of a visit while nothing is known.
+        """
         mine = [row for row in rows if row["key"] in self._keys]
         seconds: dict[str, float] = {row["key"]: row["seconds"] for row in mine}
-        if not seconds:
+        if not seconds and guess_s is None:
             return None
-        typical = fmean(seconds.values())
+        typical = fmean(seconds.values()) if seconds else guess_s or 0.0
         done = {(row["key"], row["visit"]) for row in rows}
         measured = [point for point in self.points if not point.skip_reason]
         first, later = (
@@ -78,7 +83,7 @@ class Schedule:
         spent = sum(float(row["seconds"]) for row in mine)
         return first + max(0.0, min(later, self.time_budget_s - spent - first))
 
-    def _fits(self, point: Point, rows: list[Row]) -> bool:
+    def _fits(self, point: Point, rows: Sequence[Row]) -> bool:
         if self.time_budget_s is None:
             return True
         spent = sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)

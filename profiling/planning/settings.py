@@ -1,4 +1,4 @@
-"""Every setting of a sweep, with its unit and default; imports no torch."""
+"""Every setting of a sweep, with its unit and default."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -6,6 +6,7 @@ from typing import Any, Literal
 from datamodules.modality import MODALITIES
 from lightning_modules.sizes import SIZES
 from lightning_modules.variants import VARIANTS, find_variant
+from lightning_modules.window import validate_attention_window
 from profiling.errors import SettingsError
 from profiling.rows.pairs import parse_pair
 
@@ -141,8 +142,8 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
     """Turn one entry of `variants` into its settings.
 
     Raises:
-        SettingsError: The entry has an unknown key, no name or an odd window.
-        ModelError: The variant is unknown.
+        SettingsError: The entry has an unknown key or no name.
+        ModelError: The variant is unknown, or its window is not a positive even number.
     """
     known = sorted(VariantSettings.__dataclass_fields__)
     fields = {"name": entry} if isinstance(entry, str) else entry
@@ -169,10 +170,7 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
 def _check_window(name: str, window: Any, takes_window: bool) -> None:
     if not takes_window:
         raise SettingsError(f"`attention_window` is not a setting of {name}, got {window!r}")
-    if not isinstance(window, int) or isinstance(window, bool) or window < 2 or window % 2:
-        raise SettingsError(
-            f"`attention_window` must be a positive even number of tokens, got {window!r}"
-        )
+    validate_attention_window(window)
 
 
 def _check_numbers(settings: SweepSettings) -> None:

@@ -1,35 +1,45 @@
-"""From the rows of a run directory to everything that people look at; imports no torch."""
+"""From the rows of a run directory to everything that people look at."""
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from profiling.analysis.curves import build_curves
 from profiling.report.figures import draw_figures
-from profiling.report.page import Material, render_page
-from profiling.report.table import print_tipping_points
+from profiling.report.material import Material
+from profiling.report.page import render_page
+from profiling.report.table import Section
 from profiling.report.tensorboard import write_event_files
 from profiling.rows.columns import Row
-
-__all__ = ["build_report", "print_tipping_points"]
+from profiling.rows.files import write_atomically
 
 PAGE, FIGURES, EVENTS = "report.html", "figures", "tensorboard"
 
 
 def build_report(
-    directory: Path, rows: Iterable[Row], tipping_points: Iterable[Row], manifest: Row
+    directory: Path,
+    rows: Iterable[Row],
+    tipping_points: Sequence[Row],
+    sections: Sequence[Section],
+    manifest: Mapping[str, Any],
 ) -> Path:
     """Write `report.html`, `figures/` and `tensorboard/`, in place of those that are there.
 
     Each is complete under a temporary name before it takes its place.
 
+    Args:
+        directory: The run directory.
+        rows: The measurements that count, oldest first.
+        tipping_points: The answers.
+        sections: The answers in words.
+        manifest: The run's manifest.
+
     Returns:
         The path of `report.html`.
     """
-    rows, tipping_points = list(rows), list(tipping_points)
-    curves = build_curves(rows)
-    pictures = draw_figures(curves, tipping_points)
+    material = Material.of(rows, tipping_points, sections, manifest)
+    pictures = draw_figures(material.curves, tipping_points, material.styles)
 
     figures = _fresh_folder(directory, FIGURES)
     for name, png in pictures.items():
@@ -37,12 +47,10 @@ def build_report(
     _put_in_place(figures, directory / FIGURES)
 
     events = _fresh_folder(directory, EVENTS)
-    write_event_files(events, curves, tipping_points, pictures)
+    write_event_files(events, material.curves, sections, pictures)
     _put_in_place(events, directory / EVENTS)
 
-    page = directory / f".{PAGE}.partial"
-    page.write_text(render_page(Material(rows, curves, tipping_points, manifest)), encoding="utf-8")
-    page.replace(directory / PAGE)
+    write_atomically(directory / PAGE, render_page(material, pictures))
     return directory / PAGE
 
 

@@ -1,12 +1,12 @@
-"""The panel that compares each efficient variant with the vanilla one; imports no torch."""
+"""The panel that compares each efficient variant with the vanilla one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
-from profiling.analysis.curves import finite
+from profiling.analysis.readings import finite
 from profiling.report.chart_traces import Trace, comparison_choice
-from profiling.report.palette import Style, efficient_family, row_style
+from profiling.report.palette import Style, Styles, efficient_family
 from profiling.rows.columns import Row
 
 # Purple and green stay apart for colour-blind readers, and the shapes do without colour.
@@ -18,12 +18,12 @@ OUTCOMES = {
 BAND_OPACITY = 0.14
 
 
-def ratio_traces(rows: Iterable[Row], families: Mapping[str, Style], unit: str) -> list[Trace]:
+def ratio_traces(rows: Iterable[Row], styles: Styles, unit: str) -> list[Trace]:
     """Return line, interval band and outcome marks of every comparison."""
     traces: list[Trace] = []
     for row in rows:
         items = [item for item in row.get("lengths") or () if item.get("outcome") in OUTCOMES]
-        style = row_style(row, families)
+        style = styles.of_row(row)
         traces += _band(row, [item for item in items if _has_interval(item)], style.colour)
         traces += _line(row, [item for item in items if _positive(item, "ratio")], style, unit)
         decided = [item for item in items if not _positive(item, "ratio")]

@@ -1,16 +1,18 @@
-"""What the panels of a chart are made of, as plain data for plotly's script; imports no torch."""
+"""What the panels of a chart are made of, as plain data for plotly's script."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from typing import Any
 
-from profiling.analysis.curves import METRICS, Contender, Curve, axis_unit, finite
-from profiling.analysis.length_shares import length_quantiles, share_beyond
-from profiling.report.palette import Style, efficient_family, row_style
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.curves import Curve
+from profiling.analysis.groups import Contender, axis_unit
+from profiling.analysis.readings import finite
+from profiling.report.palette import Styles, efficient_family
 from profiling.report.table import describe_comparison, describe_verdict
-from profiling.rows.columns import Row
+from profiling.rows.columns import Column, Row
 
 Trace = dict[str, Any]
 NUM_BINS = 36
@@ -23,13 +25,11 @@ class ChartInput:
     """All that one chart shows: one metric of one modality, phase and setting."""
 
     modality: str
-    judged: str
-    metric: str
+    column: Column
     curves: Sequence[Curve]
     tipping_points: Sequence[Row]
-    distributions: Sequence[Row]
-    styles: Mapping[Contender, Style]
-    families: Mapping[str, Style]
+    distributions: Sequence[LengthDistribution]
+    styles: Styles
 
     @property
     def unit(self) -> str:
@@ -41,7 +41,7 @@ def length_range(chart: ChartInput) -> tuple[float, float]:
     """Return the ends of the axis: all lengths measured and nearly all lengths of the data."""
     lengths = [float(point.length) for curve in chart.curves for point in curve.points]
     for distribution in chart.distributions:
-        lengths += length_quantiles(distribution, (0.005, 0.995))
+        lengths += distribution.quantiles((0.005, 0.995))
     return min(lengths) / 1.18, max(lengths) * 1.18
 
 
@@ -50,8 +50,8 @@ def value_range(chart: ChartInput) -> tuple[float, float]:
     values = [
         end
         for curve in chart.curves
-        for point in curve.measured(chart.metric)
-        for spread in (point.values[chart.metric],)
+        for point in curve.measured(chart.column.name)
+        for spread in (point.values[chart.column.name],)
         for end in (spread.median, spread.low, spread.high)
         if end is not None and end > 0
     ]
@@ -64,11 +64,11 @@ def value_range(chart: ChartInput) -> tuple[float, float]:
 
 def curve_traces(chart: ChartInput, curve: Curve) -> Iterator[Trace]:
     """Draw one contender with its spread as error bars."""
-    points = curve.measured(chart.metric)
+    points = curve.measured(chart.column.name)
     if not points:
         return
-    style = chart.styles[curve.contender]
-    spreads = [point.values[chart.metric] for point in points]
+    style = chart.styles.contenders[curve.contender]
+    spreads = [point.values[chart.column.name] for point in points]
     yield {
         "type": "scatter",
         "mode": "lines+markers",
@@ -88,7 +88,7 @@ def curve_traces(chart: ChartInput, curve: Curve) -> Iterator[Trace]:
             "color": style.colour,
         },
         "customdata": [[_between(s.low, s.high), s.num_visits] for s in spreads],
-        "hovertemplate": f"%{{y:,.4~g}} {METRICS[chart.metric]} at %{{x:,}} {chart.unit}"
+        "hovertemplate": f"%{{y:,.4~g}} {chart.column.unit} at %{{x:,}} {chart.unit}"
         "<br>%{customdata[0]}%{customdata[1]} visits",
     }
 
@@ -105,11 +105,11 @@ def oom_traces(chart: ChartInput, ceiling: float) -> Iterator[Trace]:
     """Mark what ran out of memory at the top, side by side where several did."""
     failed: dict[int, list[Contender]] = {}
     for curve in chart.curves:
-        for point in curve.out_of_memory(chart.metric):
+        for point in curve.out_of_memory(chart.column.name):
             failed.setdefault(point.length, []).append(curve.contender)
     for length, contenders in failed.items():
         for index, contender in enumerate(contenders):
-            colour = chart.styles[contender].colour
+            colour = chart.styles.contenders[contender].colour
             yield {
                 "type": "scatter",
                 "mode": "markers+text",
@@ -132,7 +132,7 @@ def tipping_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[
     for row in _crossing_rows(chart):
         choice = comparison_choice(row)
         index = placed[choice] = placed.get(choice, -1) + 1
-        colour = row_style(row, chart.families).colour
+        colour = chart.styles.of_row(row).colour
         place = finite(row["tipping_point"]) or 1.0
         family = efficient_family(row)
         # One rung per variant, so that the labels of close tipping points do not collide.
@@ -193,15 +193,15 @@ def length_traces(chart: ChartInput) -> Iterator[Trace]:
     edges = [low * step**index for index in range(NUM_BINS + 1)]
     for index, distribution in enumerate(chart.distributions):
         shares = [
-            share_beyond(distribution, left) - share_beyond(distribution, right)
+            distribution.share_beyond(left) - distribution.share_beyond(right)
             for left, right in pairwise(edges)
         ]
         shade = SHADES[index % len(SHADES)]
         yield {
             "type": "scatter",
             "mode": "lines",
-            "name": escape(str(distribution.get("name"))),
-            "meta": {"distribution": str(distribution.get("name"))},
+            "name": escape(distribution.name),
+            "meta": {"distribution": distribution.name},
             "x": [(left * right) ** 0.5 for left, right in pairwise(edges)],
             "y": shares,
             "yaxis": "y3",

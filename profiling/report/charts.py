@@ -1,10 +1,10 @@
-"""The interactive charts of the page, as plain data for plotly's script; imports no torch."""
+"""The interactive charts of the page, as plain data for plotly's script."""
 
 from html import escape
 from math import log10
 from typing import Any
 
-from profiling.analysis.curves import COSTS, spaced_lengths
+from profiling.analysis.curves import spaced_lengths
 from profiling.report.chart_ratios import ratio_traces
 from profiling.report.chart_traces import (
     ChartInput,
@@ -30,7 +30,7 @@ def build_chart(chart: ChartInput) -> dict[str, Any]:
     data = [trace for curve in chart.curves for trace in curve_traces(chart, curve)]
     data += oom_traces(chart, ceiling)
     data += tipping_traces(chart, floor, ceiling)
-    ratios = ratio_traces(chart.tipping_points, chart.families, chart.unit)
+    ratios = ratio_traces(chart.tipping_points, chart.styles, chart.unit)
     data += ratios
     data += list(length_traces(chart))
     panels = ["measured"] + ["ratio"] * bool(ratios) + ["lengths"] * bool(chart.distributions)
@@ -111,9 +111,9 @@ def _value_axis(panel: str, values: tuple[float, float]) -> dict[str, Any]:
 
 
 def _panel_title(chart: ChartInput, panel: str, top: float) -> dict[str, Any]:
-    names = ", ".join(str(item.get("name")) for item in chart.distributions)
+    names = ", ".join(item.name for item in chart.distributions)
     texts = {
-        "ratio": f"<b>{COSTS[chart.judged]} relative to vanilla</b>: below 1 it wins",
+        "ratio": f"<b>{chart.column.cost} relative to vanilla</b>: below 1 it wins",
         "lengths": f"<b>lengths of {escape(names)}</b>",
     }
     return {

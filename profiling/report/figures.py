@@ -1,28 +1,12 @@
-"""Still pictures of the curves, one per modality, phase and setting; imports no torch."""
+"""Still pictures of the curves, one per modality, phase and setting."""
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from profiling.analysis.curves import (
-    COSTS,
-    METRICS,
-    Contender,
-    Curve,
-    Setting,
-    axis_unit,
-    drawn_metrics,
-    safe_name,
-    spaced_lengths,
-)
-from profiling.report.palette import (
-    Style,
-    contender_styles,
-    efficient_family,
-    family_styles,
-    row_style,
-    vanilla_names,
-)
+from profiling.analysis.curves import Curve, drawn_metrics, spaced_lengths
+from profiling.analysis.groups import Setting, axis_unit, safe_name
+from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Row
 
 if TYPE_CHECKING:
@@ -47,15 +31,13 @@ LOOK: Any = {
 }
 
 
-def draw_figures(curves: Iterable[Curve], tipping_points: Iterable[Row]) -> dict[str, bytes]:
+def draw_figures(
+    curves: Sequence[Curve], tipping_points: Sequence[Row], styles: Styles
+) -> dict[str, bytes]:
     """Return a PNG per modality, phase and setting, by file name without its ending."""
     # Imported here: everything else in a report works without waiting for matplotlib.
     from matplotlib import rc_context
 
-    curves, tipping_points = list(curves), list(tipping_points)
-    vanilla = vanilla_names(tipping_points)
-    styles = contender_styles(curves, vanilla)
-    families = family_styles(curves, vanilla)
     groups: dict[tuple[str, str, Setting], list[Curve]] = {}
     for curve in curves:
         groups.setdefault((curve.modality, curve.phase, curve.setting), []).append(curve)
@@ -66,7 +48,7 @@ def draw_figures(curves: Iterable[Curve], tipping_points: Iterable[Row]) -> dict
             rows = select_rows(tipping_points, modality, phase, setting)
             name = _file_name(modality, phase, setting.describe(settings), pictures)
             title = f"{modality}, {phase} ({setting.describe()})"
-            pictures[name] = _picture(title, members, styles, rows, families)
+            pictures[name] = _picture(title, members, rows, styles)
     return pictures
 
 
@@ -90,9 +72,8 @@ def _file_name(modality: str, phase: str, setting: str, taken: Mapping[str, byte
 def _picture(
     title: str,
     curves: list[Curve],
-    styles: Mapping[Contender, Style],
     rows: list[Row],
-    families: Mapping[str, Style],
+    styles: Styles,
 ) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -103,15 +84,15 @@ def _picture(
     metrics = drawn_metrics(curves)
     panels = figure.subplots(2, len(metrics), sharex=True, height_ratios=(3, 2), squeeze=False)
     unit = axis_unit(curves[0].modality)
-    for column, (metric, name) in enumerate(metrics.items()):
-        _draw_measured(panels[0][column], curves, styles, name)
-        panels[0][column].set_title(f"{metric}, {METRICS[name]}")
+    for measured, ratios, (metric, column) in zip(*panels, metrics.items(), strict=True):
+        _draw_measured(measured, curves, styles, column.name)
+        measured.set_title(f"{metric}, {column.unit}")
         chosen = [row for row in rows if row["metric"] == metric]
-        comparison = _draw_ratio(panels[1][column], chosen, families)
-        panels[1][column].set_title(f"{COSTS[metric]} relative to vanilla, {comparison}")
-        panels[1][column].set_xlabel(unit)
-        _plain_numbers(panels[0][column])
-        _plain_numbers(panels[1][column])
+        comparison = _draw_ratio(ratios, chosen, styles)
+        ratios.set_title(f"{column.cost} relative to vanilla, {comparison}")
+        ratios.set_xlabel(unit)
+        _plain_numbers(measured)
+        _plain_numbers(ratios)
     _set_lengths(panels[1][0], curves)
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     _add_legend(figure, panels[0][0])
@@ -120,14 +101,12 @@ def _picture(
     return buffer.getvalue()
 
 
-def _draw_measured(
-    axes: "Axes", curves: list[Curve], styles: Mapping[Contender, Style], metric: str
-) -> None:
+def _draw_measured(axes: "Axes", curves: list[Curve], styles: Styles, metric: str) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.grid(True)
     for curve in curves:
-        style = styles[curve.contender]
+        style = styles.contenders[curve.contender]
         points = curve.measured(metric)
         axes.errorbar(
             [point.length for point in points],
@@ -159,7 +138,7 @@ def _bars(curve: Curve, metric: str) -> list[list[float]]:
     return [below, above]
 
 
-def _draw_ratio(axes: "Axes", rows: list[Row], families: Mapping[str, Style]) -> str:
+def _draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
     """Draw one kind of comparison and return which."""
     axes.set_yscale("log")
     axes.grid(True)
@@ -167,7 +146,7 @@ def _draw_ratio(axes: "Axes", rows: list[Row], families: Mapping[str, Style]) ->
     kinds = {row["comparison"] for row in rows}
     shown = PREFERRED_COMPARISON if PREFERRED_COMPARISON in kinds else next(iter(kinds), None)
     for row in (row for row in rows if row["comparison"] == shown):
-        style = row_style(row, families)
+        style = styles.of_row(row)
         colour = style.colour
         items = [item for item in row.get("lengths") or () if item.get("ratio")]
         axes.plot(

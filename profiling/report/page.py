@@ -1,6 +1,7 @@
-"""`report.html`: one file that needs no network; imports no torch."""
+"""`report.html`: one file that needs no network."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,31 +10,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from profiling.analysis.curves import (
-    JUDGED,
-    METRICS,
-    PHASES,
-    Contender,
-    Curve,
-    Setting,
-    axis_unit,
-    drawn_metrics,
-    finite,
-)
-from profiling.analysis.length_shares import share_beyond
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.curves import Curve, drawn_metrics
+from profiling.analysis.groups import Contender, Setting, axis_unit
+from profiling.analysis.readings import finite
 from profiling.report.chart_traces import ChartInput, comparison_choice
 from profiling.report.charts import build_chart
-from profiling.report.page_tables import ROW_COLUMNS, find_noise, find_problems, tabulate_rows
-from profiling.report.palette import (
-    Style,
-    contender_styles,
-    efficient_family,
-    family_styles,
-    vanilla_names,
-    variant_colours,
-)
-from profiling.report.table import KERNELS, VERDICTS, build_sections, describe_comparison
-from profiling.rows.columns import Row
+from profiling.report.material import Material
+from profiling.report.page_tables import RowTable, find_noise, find_problems
+from profiling.report.palette import Style, efficient_family
+from profiling.report.table import KERNELS, VERDICTS, describe_comparison
+from profiling.rows.columns import PHASES, Row, judged_columns
 
 TEMPLATE = "report_page.html.j2"
 CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "like for like"}
@@ -63,25 +50,17 @@ class ModalityPart:
     choices: Mapping[str, str]
     phases: Sequence[str]
     charts: Sequence[tuple[str, str, int]]  # metric, phase, index into the charts
-    distributions: Sequence[Row]
+    distributions: Sequence[LengthDistribution]
     shares: Sequence[Share]
 
 
-@dataclass(frozen=True)
-class Material:
-    """What a page is made of."""
+def render_page(material: Material, pictures: Mapping[str, bytes] | None = None) -> str:
+    """Return the page, with plotly's script, all charts and all numbers inside it.
 
-    rows: Sequence[Row]
-    curves: Sequence[Curve]
-    tipping_points: Sequence[Row]
-    manifest: Row
-
-
-def render_page(material: Material) -> str:
-    """Return the page, with plotly's script, all charts and all numbers inside it."""
-    # Imported here: the terminal's table needs none of its 100 ms.
-    from plotly.offline import get_plotlyjs
-
+    Args:
+        material: What it shows.
+        pictures: PNGs by name, which stand in for the charts where plotly is not installed.
+    """
     charts: list[dict[str, Any]] = []
     parts = _parts(material, charts)
     environment = Environment(
@@ -91,29 +70,45 @@ def render_page(material: Material) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    vanilla = vanilla_names(material.tipping_points)
+    judged = judged_columns()
+    row_table = RowTable.of(material.rows)
     return environment.get_template(TEMPLATE).render(
-        sections=build_sections(material.tipping_points),
-        metrics=list(JUDGED),
-        value_units={judged: METRICS[metric] for judged, metric in JUDGED.items()},
+        sections=material.sections,
+        metrics=list(judged),
+        value_units={metric: column.unit for metric, column in judged.items()},
         verdicts=VERDICTS,
         kernels=KERNELS.replace("`", ""),
-        colours=variant_colours(material.curves, vanilla),
+        colours=material.styles.variants,
         settings=list(dict.fromkeys(curve.setting.describe() for curve in material.curves)),
         num_rows=len(material.rows),
         parts=parts,
         noise=find_noise(material.curves),
         problems=find_problems(material.rows),
-        row_columns=list(ROW_COLUMNS),
-        row_cells=tabulate_rows(material.rows),
-        manifest=json.dumps(material.manifest, indent=2, ensure_ascii=False, default=str),
+        row_columns=row_table.headings,
+        row_cells=row_table.cells,
+        manifest=json.dumps(dict(material.manifest), indent=2, ensure_ascii=False, default=str),
         facts=_facts(material.manifest),
         charts=charts,
-        plotly=Markup(get_plotlyjs()),
+        plotly=_plotly_script(),
+        pictures={name: _as_url(png) for name, png in (pictures or {}).items()},
     )
 
 
-def _facts(manifest: Row) -> list[str]:
+def _plotly_script() -> Markup | None:
+    """Return what draws the charts; None where plotly is not installed."""
+    # Imported here: the terminal's table needs none of its 100 ms.
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError:
+        return None
+    return Markup(get_plotlyjs())
+
+
+def _as_url(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"
+
+
+def _facts(manifest: Mapping[str, Any]) -> list[str]:
     """Return date and commit, when the manifest has them, for the line under the title."""
     places = [manifest, manifest.get("machine")]
     found = {
@@ -147,27 +142,24 @@ def _part(
         for row in material.tipping_points
         if row["modality"] == modality and setting.covers(row)
     ]
-    vanilla = vanilla_names(material.tipping_points)
-    styles = contender_styles(curves, vanilla)
-    families = family_styles(curves, vanilla)
-    distributions = _distributions(material.manifest, modality)
+    drawn = {curve.contender for curve in curves}
+    styles = {c: style for c, style in material.styles.contenders.items() if c in drawn}
+    distributions = [data for data in material.distributions if data.modality == modality]
     places = []
     phases = [phase for phase in PHASES if any(curve.phase == phase for curve in curves)]
-    for judged, metric in drawn_metrics(curves).items():
+    for metric, column in drawn_metrics(curves).items():
         for phase in phases:
             chart = ChartInput(
                 modality=modality,
-                judged=judged,
-                metric=metric,
+                column=column,
                 curves=[curve for curve in curves if curve.phase == phase],
                 tipping_points=[
-                    row for row in rows if (row["phase"], row["metric"]) == (phase, judged)
+                    row for row in rows if (row["phase"], row["metric"]) == (phase, metric)
                 ],
                 distributions=distributions,
-                styles=styles,
-                families=families,
+                styles=material.styles,
             )
-            places.append((judged, phase, len(charts)))
+            places.append((metric, phase, len(charts)))
             charts.append(build_chart(chart))
     return ModalityPart(
         modality=modality,
@@ -188,21 +180,16 @@ def _choices(rows: Sequence[Row]) -> dict[str, str]:
     return known | {choice: choice for choice in sorted(found - set(known))}
 
 
-def _distributions(manifest: Row, modality: str) -> list[Row]:
-    listed = manifest.get("length_distributions") or ()
-    return [item for item in listed if item.get("modality") == modality and item.get("values")]
-
-
-def _shares(rows: Sequence[Row], distributions: Sequence[Row]) -> list[Share]:
+def _shares(rows: Sequence[Row], distributions: Sequence[LengthDistribution]) -> list[Share]:
     return [
         Share(
-            data=str(distribution.get("name")),
+            data=distribution.name,
             phase=str(row["phase"]),
             metric=str(row["metric"]),
             efficient=efficient_family(row),
             comparison=describe_comparison(row),
             length=length,
-            share=share_beyond(distribution, length),
+            share=distribution.share_beyond(length),
         )
         for distribution in distributions
         for row in rows

@@ -1,37 +1,14 @@
-"""The tables of the page: noise, points without a number, all rows; imports no torch."""
+"""The tables of the page: noise, points without a number, all rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from profiling.analysis.curves import METRICS, Curve, axis_of, axis_unit, family_of, finite
-from profiling.rows.columns import Row
-
-# Heading and column of the table of all measurements; the length is the one on the axis.
-ROW_COLUMNS = {
-    "modality": "modality",
-    "variant": "variant",
-    "implementation": "implementation",
-    "window": "attention_window",
-    "phase": "phase",
-    "length": "length",
-    "computed on": "effective_sequence_length",
-    "visit": "visit",
-    "status": "status",
-    "latency ms": "latency_ms",
-    "p10": "latency_ms_p10",
-    "p90": "latency_ms_p90",
-    "samples/s": "throughput_samples_per_s",
-    "tokens/s": "throughput_tokens_per_s",
-    "at batch": "throughput_batch_size",
-    "largest batch": "largest_batch_size",
-    "peak MiB": "peak_memory_mib",
-    "above weights MiB": "memory_above_weights_mib",
-    "size": "size",
-    "precision": "precision",
-    "device": "device_name",
-}
+from profiling.analysis.curves import Curve
+from profiling.analysis.groups import Contender, axis_unit, row_length
+from profiling.analysis.readings import finite
+from profiling.rows.columns import Column, Row, columns_of, drawn_columns, value_of
 
 
 @dataclass(frozen=True)
@@ -63,14 +40,14 @@ def find_noise(curves: Iterable[Curve]) -> list[Noise]:
     """Return the spread between visits per modality, phase and metric; none for single visits."""
     spreads: dict[tuple[str, str, str], list[tuple[float, str]]] = {}
     for curve in curves:
-        for metric in METRICS:
-            for point in curve.measured(metric):
-                spread = point.values[metric]
+        for column in drawn_columns():
+            for point in curve.measured(column.name):
+                spread = point.values[column.name]
                 if spread.num_visits < 2 or spread.low is None or spread.high is None:
                     continue
                 place = f"{curve.contender.label}, {point.length:,} {axis_unit(curve.modality)}"
                 share = (spread.high - spread.low) / spread.median if spread.median else 0.0
-                key = (curve.modality, curve.phase, metric)
+                key = (curve.modality, curve.phase, column.name)
                 spreads.setdefault(key, []).append((share, place))
     return [
         Noise(*key, len(found), median(share for share, _ in found), *max(found))
@@ -84,27 +61,44 @@ def find_problems(rows: Iterable[Row]) -> list[Problem]:
     for row in rows:
         if row.get("status") == "ok":
             continue
-        window = row.get("attention_window")
-        name = f"{family_of(str(row.get('variant')), window)} {row.get('implementation')}"
-        words = (str(row.get(part) or "") for part in ("modality", "phase", "status", "error"))
-        modality, phase, status, reason = words
-        length = finite(row.get(axis_of(modality)))
-        lengths = groups.setdefault((modality, phase, name, status, reason), set())
-        lengths |= set() if length is None else {int(length)}
-    return [
-        Problem(modality, phase, name, status, _listed(lengths), reason)
-        for (modality, phase, name, status, reason), lengths in groups.items()
-    ]
+        modality, phase, status, reason = (
+            str(row.get(part) or "") for part in ("modality", "phase", "status", "error")
+        )
+        place = (modality, phase, Contender.of(row).label, status, reason)
+        length = row_length(row)
+        groups.setdefault(place, set()).update(() if length is None else (length,))
+    return [Problem(*place[:4], _listed(lengths), place[4]) for place, lengths in groups.items()]
 
 
-def tabulate_rows(rows: Iterable[Row]) -> list[list[str]]:
-    """Return every measurement row as text cells, in the order of `ROW_COLUMNS`."""
-    return [[_cell(row, column) for column in ROW_COLUMNS.values()] for row in rows]
+@dataclass(frozen=True)
+class RowTable:
+    """All measurements as text cells.
+
+    Conditions without a heading have a column only where rows differ in them.
+    """
+
+    headings: Sequence[str]
+    cells: Sequence[Sequence[str]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> "RowTable":
+        """Make the table of all rows."""
+        shown = [column for column in columns_of() if column.heading or _tells_apart(column, rows)]
+        place = next((n for n, column in enumerate(shown) if column.name == "phase"), -1) + 1
+        headings = [column.heading or column.name for column in shown]
+        cells = [[_cell(value_of(row, column)) for column in shown] for row in rows]
+        for row, line in zip(rows, cells, strict=True):
+            line.insert(place, _cell(row_length(row)))
+        return cls([*headings[:place], "length", *headings[place:]], cells)
 
 
-def _cell(row: Row, column: str) -> str:
-    name = axis_of(str(row.get("modality"))) if column == "length" else column
-    value: Any = row.get(name)
+def _tells_apart(column: Column, rows: Sequence[Row]) -> bool:
+    if column.kind not in ("identity", "condition") or column.on_axis:
+        return False
+    return len({str(value_of(row, column)) for row in rows}) > 1
+
+
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, int):

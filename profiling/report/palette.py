@@ -1,9 +1,10 @@
-"""Colours and strokes, the same in the page and in the figures; imports no torch."""
+"""Colours and strokes, the same in the page and in the figures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from profiling.analysis.curves import Contender, Curve, family_of
+from profiling.analysis.curves import Curve
+from profiling.analysis.groups import Contender, family_of
 from profiling.rows.columns import Row
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers; their pale yellow is left out.
@@ -31,6 +32,56 @@ class Style:
     figure_marker: str
 
 
+@dataclass(frozen=True)
+class Styles:
+    """How everything in a report is drawn.
+
+    Args:
+        contenders: Colour says the variant, stroke the implementation. A second window of a
+            variant takes the next stroke that this variant has not used.
+        families: What stands for all implementations together: stroke says the window, the first
+            one is solid.
+        variants: The colour of every variant: grey for the vanilla ones, else by order in its
+            modality.
+    """
+
+    contenders: Mapping[Contender, Style]
+    families: Mapping[str, Style]
+    variants: Mapping[str, str]
+
+    @classmethod
+    def of(cls, curves: Sequence[Curve], tipping_points: Iterable[Row]) -> "Styles":
+        """Choose the styles of all curves of a report."""
+        colours = _variant_colours(curves, vanilla_names(tipping_points))
+        contenders: dict[str, dict[Contender, None]] = {}
+        families: dict[str, dict[str, None]] = {}
+        for curve in curves:
+            contender = curve.contender
+            contenders.setdefault(contender.variant, {})[contender] = None
+            families.setdefault(contender.variant, {})[contender.family] = None
+        return cls(
+            {
+                c: _style(colours[v], n)
+                for v, all_of in contenders.items()
+                for n, c in enumerate(all_of)
+            },
+            {
+                f: _style(colours[v], n)
+                for v, all_of in families.items()
+                for n, f in enumerate(all_of)
+            },
+            colours,
+        )
+
+    def of_row(self, row: Row) -> Style:
+        """Return the style of the efficient side of a tipping point row."""
+        return self.families.get(efficient_family(row), _style(COLOURS[0], 0))
+
+
+def _style(colour: str, place: int) -> Style:
+    return Style(colour, *STROKES[place % len(STROKES)])
+
+
 def vanilla_names(tipping_points: Iterable[Row]) -> set[str]:
     """Return the variants that the others were compared with; a given pair decides nothing."""
     rows = list(tipping_points)
@@ -38,8 +89,7 @@ def vanilla_names(tipping_points: Iterable[Row]) -> set[str]:
     return {str(row["vanilla"]) for row in usual or rows}
 
 
-def variant_colours(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, str]:
-    """Return a colour per variant: grey for the vanilla ones, else by order in its modality."""
+def _variant_colours(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, str]:
     colours: dict[str, str] = {}
     taken: dict[str, int] = {}
     for curve in curves:
@@ -53,49 +103,6 @@ def variant_colours(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, str
         colours[name] = COLOURS[index % len(COLOURS)]
         taken[curve.modality] = index + 1
     return colours
-
-
-def contender_styles(curves: Iterable[Curve], vanilla: set[str]) -> dict[Contender, Style]:
-    """Return a style per contender: colour says the variant, stroke the implementation.
-
-    A second window of a variant takes the next stroke that this variant has not used.
-    """
-    curves = list(curves)
-    colours = variant_colours(curves, vanilla)
-    strokes: dict[str, list[Contender]] = {}
-    for curve in curves:
-        used = strokes.setdefault(curve.contender.variant, [])
-        if curve.contender not in used:
-            used.append(curve.contender)
-    return {
-        contender: Style(colours[variant], *STROKES[index % len(STROKES)])
-        for variant, used in strokes.items()
-        for index, contender in enumerate(used)
-    }
-
-
-def family_styles(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, Style]:
-    """Return a style per family, for what stands for all its implementations together.
-
-    Colour says the variant, stroke its window: the first one is solid.
-    """
-    curves = list(curves)
-    colours = variant_colours(curves, vanilla)
-    families: dict[str, list[str]] = {}
-    for curve in curves:
-        known = families.setdefault(curve.contender.variant, [])
-        if curve.contender.family not in known:
-            known.append(curve.contender.family)
-    return {
-        family: Style(colours[variant], *STROKES[index % len(STROKES)])
-        for variant, known in families.items()
-        for index, family in enumerate(known)
-    }
-
-
-def row_style(row: Row, families: Mapping[str, Style]) -> Style:
-    """Return the style of the efficient side of a tipping point row."""
-    return families.get(efficient_family(row), Style(COLOURS[0], *STROKES[0]))
 
 
 def efficient_family(row: Row) -> str:

@@ -1,6 +1,6 @@
 """The answers in words: tipping points as a terminal table, plain text and markdown."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from profiling.analysis.curves import JUDGED, Setting, axis_unit, finite, rank
+from profiling.analysis.groups import Setting, axis_unit, rank
+from profiling.analysis.readings import finite
 from profiling.report.palette import efficient_family, vanilla_family, vanilla_names
-from profiling.rows.columns import Row
+from profiling.rows.columns import Row, judged_columns
 
 LEGEND = "A number is the length from which it wins, at every longer one too [its 95 % interval]."
 KERNELS = (
@@ -42,7 +43,6 @@ VERDICTS = {
 }
 ONE_VISIT = "* from a single visit: the noise between visits is not in it"
 NOT_MEASURED = "not measured"
-COLUMN_NAMES = ("efficient variant", "compared by", *JUDGED)
 CELL_STYLES = {"crosses": "green", "several": "green", "always": "bold green"}
 
 
@@ -124,9 +124,8 @@ def build_sections(tipping_points: Iterable[Row]) -> list[Section]:
     return [_section(place, groups[place], settings) for place in ordered]
 
 
-def print_tipping_points(tipping_points: Iterable[Row], console: Console) -> None:
+def print_sections(sections: Sequence[Section], console: Console) -> None:
     """Print one table per modality and phase, and how to read them."""
-    sections = build_sections(tipping_points)
     for section in sections:
         # Not a title of the table, which would wrap at the table's width.
         console.print(Text(section.title, style="bold"))
@@ -139,18 +138,8 @@ def print_tipping_points(tipping_points: Iterable[Row], console: Console) -> Non
         console.print(Text(ONE_VISIT, style="dim"))
 
 
-def tipping_points_as_text(tipping_points: Iterable[Row], width: int = 100) -> str:
-    """Return what the terminal shows, without colours."""
-    console = Console(width=width, color_system=None, record=True, quiet=True)
-    with console.capture() as capture:
-        console.quiet = False
-        print_tipping_points(tipping_points, console)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
-
-
-def tipping_points_as_markdown(tipping_points: Iterable[Row]) -> str:
+def sections_as_markdown(sections: Sequence[Section]) -> str:
     """Return the same answers as markdown tables, one per modality and phase."""
-    sections = build_sections(tipping_points)
     blocks = [_markdown_section(section) for section in sections]
     notes = [LEGEND, KERNELS] + ([ONE_VISIT.replace("*", r"\*")] if _any_marked(sections) else [])
     return "\n\n".join(blocks + notes) + "\n"
@@ -203,7 +192,7 @@ def _first_place(efficient: str, verdicts: Mapping[tuple[str, str], object]) -> 
 def _cells(by_metric: Mapping[str, Row]) -> tuple[Cell, ...]:
     return tuple(
         describe_verdict(by_metric[metric]) if metric in by_metric else Cell(NOT_MEASURED, "")
-        for metric in JUDGED
+        for metric in judged_columns()
     )
 
 
@@ -214,8 +203,9 @@ def _any_marked(sections: Iterable[Section]) -> bool:
 
 def _rich_table(section: Section) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
-    for name in ("efficient variant", *JUDGED):
-        table.add_column(name, no_wrap=name in JUDGED)
+    table.add_column("efficient variant")
+    for metric in judged_columns():
+        table.add_column(metric, no_wrap=True)
     previous = None
     for line in section.lines:
         if line.efficient != previous:
@@ -232,8 +222,9 @@ def _rich_table(section: Section) -> Table:
 
 
 def _markdown_section(section: Section) -> str:
-    head = [f"**{_escape(section.title)}**", "", _markdown_row(COLUMN_NAMES)]
-    head.append("|" + " --- |" * len(COLUMN_NAMES))
+    names = ("efficient variant", "compared by", *judged_columns())
+    head = [f"**{_escape(section.title)}**", "", _markdown_row(names)]
+    head.append("|" + " --- |" * len(names))
     body = [
         _markdown_row((line.efficient, "; ".join(line.comparisons), *(c.text for c in line.cells)))
         for line in section.lines

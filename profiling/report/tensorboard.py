@@ -1,7 +1,7 @@
-"""The same curves for TensorBoard, with the sequence length as the step; imports no torch."""
+"""The same curves for TensorBoard, with the sequence length as the step."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,9 +16,10 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from profiling.analysis.curves import METRICS, Contender, Curve, Setting, safe_name
-from profiling.report.table import tipping_points_as_markdown
-from profiling.rows.columns import Row
+from profiling.analysis.curves import Curve
+from profiling.analysis.groups import Contender, Setting, safe_name
+from profiling.report.table import Section, sections_as_markdown
+from profiling.rows.columns import drawn_columns
 
 ANSWERS = "answers"  # the run that holds the table and the figures
 HPARAM_METRICS = ("latency_ms", "peak_memory_mib")
@@ -84,7 +85,7 @@ def _strings(values: list[bytes]) -> TensorProto:
 def write_event_files(
     directory: Path,
     curves: Iterable[Curve],
-    tipping_points: Iterable[Row],
+    sections: Sequence[Section],
     pictures: Mapping[str, bytes],
 ) -> None:
     """Write one run per contender and setting, and one with the table and the figures.
@@ -94,7 +95,7 @@ def write_event_files(
     now = time.time()
     runs = group_runs(curves)
     with EventFile(directory / ANSWERS, now) as file:
-        file.add_text("tipping_points", NOTE + tipping_points_as_markdown(tipping_points))
+        file.add_text("tipping_points", NOTE + sections_as_markdown(sections))
         for name, png in pictures.items():
             file.add_image(f"figures/{name}", png)
         file.add_summary(_hparams_plan(runs.values()))
@@ -122,11 +123,11 @@ def _write_run(file: EventFile, curves: list[Curve], name: str) -> None:
     values = _hparam_values(curves)
     file.add_summary(hparams.hparams_pb(values, trial_id=name, start_time_secs=file.now))
     for curve in curves:
-        for metric, unit in METRICS.items():
-            for point in curve.measured(metric):
-                value = point.values[metric].median
-                tag = f"{curve.modality}/{curve.phase}/{metric}"
-                file.add_scalar(tag, value, point.length, f"In {unit}; a step is a length.")
+        for column in drawn_columns():
+            tag = f"{curve.modality}/{curve.phase}/{column.name}"
+            about = f"In {column.unit}; a step is a length."
+            for point in curve.measured(column.name):
+                file.add_scalar(tag, point.values[column.name].median, point.length, about)
 
 
 def _hparam_values(curves: list[Curve]) -> dict[str, str | int]:
@@ -139,11 +140,10 @@ def _hparam_values(curves: list[Curve]) -> dict[str, str | int]:
     return {
         "modality": curves[0].modality,
         "variant": contender.variant,
-        "implementation": contender.implementation,
+        "implementation": contender.kernel,
         "attention_window": contender.attention_window or 0,
-        "size": setting.size,
-        "precision": setting.precision,
-        "device": setting.device_name or setting.device,
+        "checkpoint": contender.checkpoint or "",
+        **dict(setting.values),
         **longest,
     }
 

@@ -1,4 +1,4 @@
-"""What a number was measured with: machine, versions, commit; imports no torch."""
+"""What a number was measured with: machine, versions, commit."""
 
 import hashlib
 import os
@@ -9,8 +9,6 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those whose version can change a number; they are part of every row's key.
@@ -37,7 +35,7 @@ def available_threads() -> int:
 def memory_gib() -> float:
     """Return the memory of the machine, or of the container, in GiB."""
     limit = _container_limit("memory.max")
-    total = psutil.virtual_memory().total
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return float(min(total, int(limit)) if limit.isdigit() else total) / 2**30
 
 
@@ -62,8 +60,19 @@ def _container_limit(name: str) -> str:
 
 @cache
 def library_versions() -> str:
-    """Return the libraries that can change a number with their versions, without importing."""
-    return ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+    """Return the libraries that can change a number with their versions, without importing.
+
+    One that is not installed is left out.
+    """
+    versions = {name: _version(name) for name in LIBRARIES}
+    return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def describe_machine() -> dict[str, Any]:

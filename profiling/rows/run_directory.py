@@ -1,4 +1,4 @@
-"""A run directory: rows that are never lost or doubled; imports no torch."""
+"""A run directory: rows that are never lost or doubled."""
 
 import fcntl
 import json
@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from profiling.errors import SettingsError
+from profiling.rows.columns import Row, wrong_column
 from profiling.rows.files import write_atomically
 
-Row = dict[str, Any]
 ROWS = "measurements.jsonl"
 MANIFEST = "manifest.json"
-# What names a row; whatever else it lacks only leaves a gap.
-NAMES = ("key", "status", "modality", "variant", "implementation", "phase")
 # All that a sweep writes: `fresh` removes these and nothing else, whatever folder `out` names.
 OURS = (
     ROWS,
@@ -52,18 +50,16 @@ def read_rows(directory: Path) -> list[Row]:
 def _parse(line: str, path: Path, number: int) -> Row:
     try:
         row = json.loads(line)
-        if not (
-            isinstance(row["visit"], int) and all(isinstance(row[name], str) for name in NAMES)
-        ):
-            raise TypeError(f"{', '.join(NAMES)} must be texts and visit a number")
-    except (ValueError, KeyError, TypeError) as problem:
-        raise SettingsError(
-            f"`{path}` line {number} must be a measurement, got {line[:60]!r}"
-        ) from problem
-    return dict(row)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise SettingsError(f"`{path}` line {number} must be a measurement, got {line[:60]!r}")
+    if wrong := wrong_column(row):
+        raise SettingsError(f"`{path}` line {number} must be a measurement, but its {wrong}")
+    return row
 
 
-def read_manifest(directory: Path) -> Row:
+def read_manifest(directory: Path) -> dict[str, Any]:
     """Return the manifest, an empty one when there is none.
 
     Raises:
@@ -73,9 +69,12 @@ def read_manifest(directory: Path) -> Row:
     if not path.exists():
         return {}
     try:
-        return dict(json.loads(path.read_text()))
+        manifest = json.loads(path.read_text())
     except (OSError, ValueError) as problem:
         raise SettingsError(f"`{path}` must be a JSON map, got: {problem}") from problem
+    if not isinstance(manifest, dict):
+        raise SettingsError(f"`{path}` must be a JSON map, got a {type(manifest).__name__}")
+    return manifest
 
 
 class RunDirectory:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from profiling.rows.run_directory import Row
+from profiling.rows.columns import Row
 
 # Without a terminal (a log file) a line now and then is enough.
 SECONDS_BETWEEN_LINES = 10.0

@@ -1,37 +1,21 @@
-"""Measure every point of a sweep, each visit in fresh children; imports no torch."""
+"""Measure every point of a sweep, each visit in fresh children."""
 
 import json
 import time
 from dataclasses import asdict, replace
-from functools import cached_property
-from multiprocessing.context import ForkServerContext
 from typing import Any
 
-from profiling.children.outcome import Outcome
-from profiling.children.server import run_in_child, start_server
-from profiling.errors import SettingsError
-from profiling.planning.points import (
-    Conditions,
-    DataFacts,
-    Point,
-    make_points,
-    shard_of,
-    synthetic_facts,
-)
-from profiling.planning.requests import DataTask
+from profiling.children.crew import Children
+from profiling.planning.points import Point
 from profiling.planning.schedule import Schedule, Visit
 from profiling.planning.settings import SweepSettings
 from profiling.planning.visit_row import row_of
-from profiling.rows.current import state_of
-from profiling.rows.machine import (
-    available_threads,
-    cpu_name,
-    default_budget_gib,
-    describe_machine,
-    memory_gib,
-)
-from profiling.rows.run_directory import Row, RunDirectory, read_manifest
-from profiling.sweeping.progress import Progress, warn_of_skipped
+from profiling.rows.columns import Row
+from profiling.rows.current import name_state
+from profiling.rows.machine import describe_machine
+from profiling.rows.run_directory import RunDirectory, read_manifest
+from profiling.sweeping.preparation import Preparation
+from profiling.sweeping.progress import Progress
 
 SPEED, MEMORY = (
     "profiling.measuring.tasks:measure_speed",
@@ -51,7 +35,8 @@ class Sweep:
         self.settings = settings
         self.run = run
         self.shard = shard
-        self.distributions: list[Row] = []
+        self.children = Children()
+        self.preparation = Preparation(settings, self.children, run.path / "batches")
 
     def measure(self) -> bool:
         """Fill the holes of the run directory; return whether anything in it has changed.
@@ -59,7 +44,7 @@ class Sweep:
         Raises:
             SettingsError: A setting that only a child can check is wrong.
         """
-        points = self._points()
+        points = self.preparation.points(self.shard)
         schedule = Schedule(points, self.settings.visits, self.settings.time_budget_s)
         changed = self._write_manifest(points)
         measured = False
@@ -74,77 +59,6 @@ class Sweep:
                 progress.report(visit.point.describe(), row)
         return changed or measured
 
-    # -- what to measure -----------------------------------------------------------------------
-
-    def _points(self) -> list[Point]:
-        conditions = self._conditions()
-        data = {modality: self._facts(modality) for modality in self.settings.modalities}
-        return shard_of(make_points(self.settings, conditions, data), *self.shard)
-
-    def _conditions(self) -> Conditions:
-        settings = self.settings
-        threads = settings.threads or available_threads()
-        if threads > available_threads():
-            raise SettingsError(
-                f"`threads` must be at most {available_threads()} on this machine, got {threads}"
-            )
-        device: dict[str, Any] = {"name": cpu_name(), "memory_gib": default_budget_gib()}
-        if settings.device == "cuda":
-            device = self._ask("profiling.measuring.tasks:describe_cuda", None)
-        if settings.device == "cpu" and (settings.memory_budget_gib or 0) > memory_gib():
-            raise SettingsError(
-                f"`memory_budget_gib` must be at most {memory_gib():.1f} on this machine, "
-                f"got {settings.memory_budget_gib}"
-            )
-        return Conditions(
-            size=settings.size,
-            precision=settings.precision,
-            device=settings.device,
-            device_name=str(device["name"]),
-            threads=threads,
-            dropout=settings.dropout,
-            memory_budget_gib=settings.memory_budget_gib or float(device["memory_gib"]),
-            max_batch_size=settings.max_batch_size,
-            seed=settings.seed,
-        )
-
-    def _facts(self, modality: str) -> DataFacts:
-        chosen = self.settings.modalities[modality]
-        if chosen.data is None:
-            return synthetic_facts(self.settings, modality)
-        task = DataTask(
-            modality=modality,
-            block=chosen.data,
-            lengths=chosen.axis_values(modality),
-            batch_size=self.settings.max_batch_size,
-            folder=str(self.run.path / "batches"),
-            seed=self.settings.seed,
-        )
-        facts = self._ask("profiling.measuring.real_batches:prepare_data", task)
-        skipped = facts.pop("skipped")
-        warn_of_skipped(skipped)
-        self.distributions.append(facts.pop("distribution") | {"skipped": len(skipped)})
-        return DataFacts(**facts)
-
-    # -- measuring -----------------------------------------------------------------------------
-
-    @cached_property
-    def _context(self) -> ForkServerContext:
-        return start_server()
-
-    def _child(self, function: str, task: Any, timeout_s: float | None) -> Outcome:
-        outcome = run_in_child(self._context, function, task, timeout_s)
-        if outcome.kind == "mistake":
-            raise SettingsError(outcome.message)
-        return outcome
-
-    def _ask(self, function: str, task: Any) -> Any:
-        """Call a function that measures nothing, however long it takes."""
-        outcome = self._child(function, task, None)
-        if outcome.kind != "ok":
-            raise RuntimeError(outcome.message)
-        return outcome.value
-
     def _measure(self, visit: Visit) -> Row:
         row = row_of(visit)
         if visit.point.skip_reason:
@@ -153,7 +67,7 @@ class Sweep:
         row |= self._searched_before(visit.point)
         point = replace(visit.point, best_batch_size=row["throughput_batch_size"])
         for function in _functions_of(visit):
-            outcome = self._child(function, point, self.settings.point_timeout_s)
+            outcome = self.children.call(function, point, self.settings.point_timeout_s)
             row |= outcome.value
             if outcome.kind != "ok":
                 row |= {"status": outcome.kind, "error": outcome.message}
@@ -163,7 +77,7 @@ class Sweep:
             row["throughput_tokens_per_s"] = row["throughput_samples_per_s"] * tokens
         return row | {"seconds": round(time.monotonic() - began, 3)}
 
-    def _searched_before(self, point: Point) -> Row:
+    def _searched_before(self, point: Point) -> dict[str, Any]:
         """Return what an earlier visit found of batch sizes; the next one need not search."""
         names = ("throughput_batch_size", "largest_batch_size", "largest_batch_limited_by")
         for row in self.run.rows:
@@ -173,7 +87,7 @@ class Sweep:
 
     def _begin(self) -> bool:
         """Get ready for the first visit: let the imports end, so that no visit pays for them."""
-        self._ask("os:getpid", None)
+        self.children.ask("os:getpid", None)
         manifest = read_manifest(self.run.path)
         earlier = [*manifest.get("earlier", []), manifest.get("machine")]
         machines = {"machine": describe_machine(), "earlier": [m for m in earlier if m]}
@@ -183,13 +97,13 @@ class Sweep:
     def _write_manifest(self, points: list[Point]) -> bool:
         """Say what the rows are to be read with; return whether that is new."""
         before = read_manifest(self.run.path)
-        states = {point.modality: state_of(row_of(Visit(point, 0))) for point in points}
+        states = {point.modality: name_state(point.columns) for point in points}
         manifest = before | {
             "config": asdict(self.settings),
             "seed": self.settings.seed,
             "shard": list(self.shard),
-            "states": {modality: list(state) for modality, state in states.items()},
-            "length_distributions": self.distributions,
+            "states": states,
+            "length_distributions": self.preparation.distributions,
         }
         self.run.write_manifest(manifest)
         return json.dumps(manifest) != json.dumps(before)

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 import torch
 
-from datamodules.batching.seconds_batches import BatchDraw
+from datamodules.batching.orders import BatchDraw
 from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import samples_for_frames
 from datamodules.utterances.pretraining import PretrainingSpeech
@@ -30,7 +30,7 @@ def test_a_crop_has_the_samples_and_labels_of_the_same_frames(tmp_path, rate_hz,
     write_sound(tmp_path / "sounds/a.wav", 12_000 * sound_hz // 16_000, 1, sound_hz)
     write_labels(tmp_path / "labels", {"a.wav": 12_000}, rate_hz)
     reader = speech(tmp_path, val_source=str(tmp_path / "sounds")).train_reader
-    frames = reader.frames[0]
+    frames = reader.lengths[0]
     everything = BatchDraw((0,), 0, frames, frames)
     whole = reader.read(0, everything, torch.Generator())["input_values"]
     seen = set()
@@ -101,7 +101,7 @@ def test_validation_is_the_same_every_time(folder):
 def test_the_data_tell_the_model_about_the_labels(folder):
     data = speech(folder)
     assert (data.num_classes, data.centroids) == (NUM_CLUSTERS, "abc")
-    assert pickle.loads(pickle.dumps(data.train_reader)).frames == data.train_reader.frames
+    assert pickle.loads(pickle.dumps(data.train_reader)).lengths == data.train_reader.lengths
 
 
 def test_short_recordings_are_left_out_and_counted(folder):

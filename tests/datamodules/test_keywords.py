@@ -47,7 +47,7 @@ def test_batches_are_padded_and_whole(folder):
     padded = 0
     for batch in data.val_dataloader():
         assert "mask_time_indices" not in batch
-        frames = [data.val_reader.frames[index] for index in batch["index"].tolist()]
+        frames = [data.val_reader.lengths[index] for index in batch["index"].tolist()]
         assert batch["input_values"].shape[1] == samples_for_frames(max(frames))
         if "attention_mask" in batch:
             padded += 1

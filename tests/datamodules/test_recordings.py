@@ -101,10 +101,10 @@ def test_a_recording_layer_by_layer_is_one_forward(fields, frames, chunk_frames)
 def test_every_layers_states_are_handed_over_in_order():
     model = lhubert([2, 12, 8])
     audio = waveform(70)
-    seen = {}
+    seen: dict[int, list[torch.Tensor]] = {}
 
     def sink(layer, first_frame, hidden):
-        assert first_frame == sum(map(len, seen.setdefault(layer, [])))
+        assert first_frame == sum(len(part) for part in seen.setdefault(layer, []))
         seen[layer].append(hidden.clone())
 
     encode_recording(model, audio[0], sink, chunk_frames=16)
@@ -161,7 +161,7 @@ def test_a_recording_that_is_not_finite_is_refused(value):
 def test_what_cannot_be_encoded_is_named():
     model = lhubert()
     with pytest.raises(ModelError, match="`model` must have local attention, got a HubertModel"):
-        encode_recording(hubert(), torch.zeros(800))
+        encode_recording(hubert(), torch.zeros(800))  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="at least 400 samples, one frame, got 399"):
         encode_recording(model, torch.zeros(399))
     with pytest.raises(ModelError, match=r"`waveform` must be \(samples,\), got shape \(1, 800\)"):

@@ -6,12 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.batching.seconds_batches import (
-    EvaluationBatches,
-    Processes,
-    TrainingBatches,
-    frames_of,
-)
+from datamodules.batching.orders import Processes
+from datamodules.batching.seconds_batches import EvaluationBatches, TrainingBatches, frames_of
 from datamodules.errors import DataError
 
 FRAMES = st.lists(st.integers(20, 300), min_size=1, max_size=120)
@@ -135,5 +131,5 @@ def test_evaluation_is_the_same_in_every_epoch():
 def test_the_least_budget_that_an_error_names_is_accepted(frames):
     with pytest.raises(DataError) as refused:
         TrainingBatches([frames], frames - 1, seed=0)
-    seconds = float(re.search(r"at least ([\d.]+)", str(refused.value))[1])
-    assert len(TrainingBatches([frames], frames_of(seconds), seed=0)) == 1
+    (seconds,) = re.findall(r"at least ([\d.]+)", str(refused.value))
+    assert len(TrainingBatches([frames], frames_of(float(seconds)), seed=0)) == 1

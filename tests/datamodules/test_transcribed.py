@@ -4,25 +4,26 @@ import pickle
 import tarfile
 from dataclasses import replace
 from email.message import Message
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamodules.bad_samples import BadSamples
-from datamodules.batching.seconds_batches import BatchDraw, Processes, TrainingBatches
+from datamodules.batching.orders import BatchDraw, Processes
+from datamodules.batching.reading import SampleSet
+from datamodules.batching.seconds_batches import TrainingBatches
 from datamodules.errors import DataError
 from datamodules.geometry import frames_for_samples, samples_for_frames
 from datamodules.recordings.librispeech import download
 from datamodules.recordings.recording import Recording
 from datamodules.recordings.transcripts import read_transcripts
 from datamodules.utterances.alphabet import LETTERS, frames_needed, spell
-from datamodules.utterances.reader import UtteranceSet
 from datamodules.utterances.transcribed import TranscribedReader, TranscribedSpeech
-from train import main
 
 TEXTS = ("ONE", "TWO TWO", "THREE", "IT'S FOUR")
 
@@ -94,7 +95,7 @@ def test_batches_are_padded_and_labels_belong_to_their_sounds(corpus):
         lengths = batch.get("attention_mask", torch.ones_like(batch["input_values"])).sum(1)
         assert batch["labels"].dtype == batch["index"].dtype == torch.int64
         for row, index in enumerate(batch["index"].tolist()):
-            whole = samples_for_frames(data.train_reader.frames[index])
+            whole = samples_for_frames(data.train_reader.lengths[index])
             assert lengths[row] == whole
             assert bool((batch["input_values"][row, whole:] == 0).all())
             assert decode_labels(batch["labels"][row]) == data.reference("train", index)
@@ -108,16 +109,16 @@ def test_where_all_of_a_batch_is_damaged_another_utterance_takes_its_place(corpu
     reader = speech(corpus, on_bad_sample="skip").train_reader
     damaged = reader.recordings[5].path
     damaged.write_bytes(damaged.read_bytes()[:2_000])
-    frames = reader.frames[5]
-    utterances = UtteranceSet(reader, range(12), 0, in_training=True)
+    frames = reader.lengths[5]
+    utterances = SampleSet(reader, range(12), 0, when_empty="another")
     with pytest.warns(UserWarning, match=damaged.name):
         batch = utterances[BatchDraw((5,), 0, frames - 60, frames)]
     (index,) = batch["index"].tolist()
     assert index != 5
-    assert frames - 60 <= reader.frames[index] <= frames
-    whole = samples_for_frames(reader.frames[index])
+    assert frames - 60 <= reader.lengths[index] <= frames
+    whole = samples_for_frames(reader.lengths[index])
     assert int(batch["attention_mask"].sum()) == whole < batch["input_values"].shape[1]
-    with pytest.raises(DataError, match="all 1 utterances of a batch are damaged, and there is no"):
+    with pytest.raises(DataError, match="all 1 samples of a batch are damaged, and there is no"):
         utterances[BatchDraw((5,), 0, frames, frames)]
 
 
@@ -150,9 +151,10 @@ def test_evaluation_hides_nothing_even_of_held_out_training_recordings(corpus):
     assert not any("mask_time_indices" in batch for batch in silent)
 
 
+@settings(deadline=None)  # decoding and masking of long recordings, on a busy machine
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=5), st.floats(0.1, 0.95))
 def test_masks_are_never_on_padding_and_everywhere_else(frames, probability):
-    recordings = [Recording("x", samples_for_frames(count), f"{count}") for count in frames]
+    recordings = [Recording(Path("x"), samples_for_frames(count), f"{count}") for count in frames]
     reader = TranscribedReader(
         recordings, [""] * len(frames), LETTERS, probability, BadSamples("stop")
     )
@@ -175,9 +177,9 @@ def test_masks_are_never_on_padding_and_everywhere_else(frames, probability):
 
 def test_shares_of_processes_are_padded_to_the_longest_of_all(corpus):
     reader = speech(corpus).train_reader
-    whole = UtteranceSet(reader, range(12), seed=3)
-    alone = TrainingBatches(reader.frames, 250, seed=1)
-    shares = [TrainingBatches(reader.frames, 250, 1, Processes(2, rank)) for rank in range(2)]
+    whole = SampleSet(reader, range(12), seed=3)
+    alone = TrainingBatches(reader.lengths, 250, seed=1)
+    shares = [TrainingBatches(reader.lengths, 250, 1, Processes(2, rank)) for rank in range(2)]
     for draw, *parts in zip(alone, *shares, strict=True):
         together = whole[draw]
         for part in (whole[part] for part in parts):
@@ -214,16 +216,17 @@ def test_the_reader_can_be_sent_to_loader_processes(corpus):
     copy = pickle.loads(pickle.dumps(reader))
     draw = BatchDraw((5,), 0, 30, 30)
     first, second = (
-        UtteranceSet(one, range(12), 0)[replace(draw, longest=reader.frames[5])]
+        SampleSet(one, range(12), 0)[replace(draw, longest=reader.lengths[5])]
         for one in (reader, copy)
     )
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.torchaudio
 def test_sounds_of_another_rate_are_resampled(tmp_path):
     folder = write_corpus(tmp_path / "corpus", rate_hz=8_000)
     data = speech(folder, val_source=str(folder))
-    assert data.train_reader.frames[0] == frames_for_samples(8_000)
+    assert data.train_reader.lengths[0] == frames_for_samples(8_000)
     assert sum(len(batch["index"]) for batch in data.val_dataloader()) == 12
 
 
@@ -344,6 +347,7 @@ def archive(tmp_path, monkeypatch):
     return asked, checksums
 
 
+@pytest.mark.torchaudio
 def test_a_subset_is_fetched_once_where_the_source_is(tmp_path, archive):
     source = tmp_path / "data/LibriSpeech/dev-clean"
     data = speech(source, layout="librispeech", download=["dev-clean"])
@@ -351,10 +355,11 @@ def test_a_subset_is_fetched_once_where_the_source_is(tmp_path, archive):
     data.prepare_data()
     assert archive[0] == ["http://www.openslr.org/resources/12/dev-clean.tar.gz"]
     data.setup("fit")
-    assert len(data.train_reader.frames) == 3
+    assert len(data.train_reader.lengths) == 3
     assert [path.name for path in source.parent.iterdir()] == ["dev-clean"]
 
 
+@pytest.mark.torchaudio
 def test_a_half_unpacked_subset_is_unpacked_again_without_the_network(tmp_path, archive):
     target = download("dev-clean", str(tmp_path / "first"))
     partial = tmp_path / "second/LibriSpeech/.dev-clean.partial"
@@ -375,6 +380,7 @@ def _stop(*_):
     raise KeyboardInterrupt
 
 
+@pytest.mark.torchaudio
 def test_what_cannot_be_fetched_is_one_sentence(tmp_path, archive):
     _, checksums = archive
     checksums.update(dict.fromkeys(checksums, "0" * 64))
@@ -421,12 +427,3 @@ def test_a_data_set_of_datasets_has_its_transcripts_in_a_column(corpus, tmp_path
     pairs = zip(plain.train_dataloader(), data.train_dataloader(), strict=True)
     for batch, other in pairs:
         assert all(torch.equal(batch[name], other[name]) for name in batch)
-
-
-@pytest.mark.parametrize("name", ["transcribed.TranscribedSpeech", "keywords.KeywordSpeech"])
-def test_every_setting_can_be_given_on_the_command_line(capsys, name):
-    with pytest.raises(SystemExit):
-        main(["fit", f"--data.help=datamodules.{name}"])
-    shown = capsys.readouterr().out
-    for setting in ("source", "val_source", "batch_seconds", "mask_probability", "min_seconds"):
-        assert setting in shown

@@ -1,5 +1,6 @@
 import pytest
 
+from datamodules.lengths import LengthDistribution
 from profiling.arguments import one_sentence
 
 
@@ -42,12 +43,10 @@ def test_a_parsers_message_becomes_one_sentence(message: str, sentence: str) -> 
 
 
 def test_an_unknown_setting_of_a_class_lists_what_the_class_takes() -> None:
-    from datamodules.modalities.vision import ImageData
-
-    path = f"{ImageData.__module__}.{ImageData.__qualname__}"
+    path = f"{LengthDistribution.__module__}.{LengthDistribution.__qualname__}"
     message = f"Problem with given class_path '{path}': Option 'sorce' is not accepted"
     sentence = one_sentence(message, ["bar"])
-    assert sentence.startswith("`sorce` is not a setting; choose one of: batch_size, input_size")
+    assert sentence.startswith("`sorce` is not a setting; choose one of: counts, modality, name")
 
 
 def test_what_is_no_class_path_is_named() -> None:

@@ -1,5 +1,7 @@
 """Points for tests that need some."""
 
+from collections.abc import Sequence
+
 from profiling.planning.points import Conditions, DataFacts, Point, make_points
 from profiling.planning.settings import ModalitySettings, SweepSettings
 
@@ -16,8 +18,8 @@ CONDITIONS = Conditions(
 )
 
 
-def points_of(modality: str, lengths: list[int], variants: list[object]) -> list[Point]:
-    chosen = ModalitySettings(variants=variants)
+def points_of(modality: str, lengths: list[int], variants: Sequence[object]) -> list[Point]:
+    chosen = ModalitySettings(variants=list(variants))
     if modality == "vision":
         chosen.input_sizes = lengths
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from profiling.analysis.tipping_points import find_tipping_points
 from profiling.report.build import build_report
+from profiling.report.table import build_sections
 
 Row = dict[str, Any]
 
@@ -63,8 +64,13 @@ FOLDER = tempfile.TemporaryDirectory(prefix="sample-run-")
 def sample_report() -> Path:
     """Return a run directory with the report of the sample rows, built once for all tests."""
     rows = sample_rows()
-    build_report(Path(FOLDER.name), rows, sample_tipping_points(rows), sample_manifest())
+    report_of(Path(FOLDER.name), rows, sample_tipping_points(rows), sample_manifest())
     return Path(FOLDER.name)
+
+
+def report_of(directory: Path, rows: list[Row], tipping_points: list[Row], manifest: Row) -> Path:
+    """Build a report as the command does, and return its page."""
+    return build_report(directory, rows, tipping_points, build_sections(tipping_points), manifest)
 
 
 def sample_rows() -> list[Row]:

@@ -5,8 +5,6 @@ import math
 import pytest
 import torch
 from torch.nn import functional
-from torchaudio.models import hubert_pretrain_model
-from torchaudio.models.wav2vec2.utils import import_huggingface_model
 from transformers import HubertConfig
 
 from lightning_modules.errors import ModelError
@@ -46,6 +44,9 @@ class FixedMask(torch.nn.Module):
 
 def torchaudios(ours, mask):
     """Build torchaudio's pre-training model with our weights and this mask."""
+    from torchaudio.models import hubert_pretrain_model
+    from torchaudio.models.wav2vec2.utils import import_huggingface_model
+
     config = ours.config
     oracle = hubert_pretrain_model(
         extractor_mode="group_norm",
@@ -104,6 +105,7 @@ def oracle_loss(oracle, given):
     return loss + 10.0 * penalty * len(masked)
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("padded", [False, True])
 def test_loss_and_gradients_are_torchaudios(padded):
     ours, given = model(), batch()

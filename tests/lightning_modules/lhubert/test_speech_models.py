@@ -1,11 +1,15 @@
 """Models for training that come from a checkpoint."""
 
 import warnings
+from typing import Any
 
 import pytest
+import torch
 from transformers import Wav2Vec2FeatureExtractor
 
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
+from lightning_modules.speech.masked_prediction import MaskedPrediction
+from lightning_modules.variants import build_module
 from tests.samples.hubert import hubert
 
 
@@ -31,3 +35,25 @@ def test_others_load_without_a_word(norm, do_normalize, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         build_speech_model("encoder", settings)
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_what_is_measured_begins_from_the_weights_that_pretraining_begins_from(variant):
+    torch.manual_seed(3)
+    module: Any = build_module("speech", variant, size="tiny")
+    measured = module.model.state_dict()
+    torch.manual_seed(3)
+    trained = MaskedPrediction(
+        variant=variant, size="tiny", num_classes=9
+    ).model.hubert.state_dict()
+    assert measured.keys() == trained.keys()
+    for name, weight in measured.items():
+        assert torch.equal(weight, trained[name]), name
+
+
+def test_positions_are_drawn_as_fairseq_draws_them():
+    torch.manual_seed(0)
+    model = build_speech_model("encoder", SpeechModelSettings("hubert", size="tiny"))
+    conv = model.encoder.pos_conv_embed.conv
+    assert conv.weight.std().item() == pytest.approx((4 / (128 * 128)) ** 0.5, rel=0.02)
+    assert not conv.bias.any()

@@ -24,7 +24,7 @@ def module(variant: str = "lhubert", **given: Any) -> ClassificationModule:
     window = {"attention_window": 8} if variant == "lhubert" else {}
     chosen: dict[str, Any] = {"classes": CLASSES} | window | given
     chosen["model_fields"] = STILL | given.get("model_fields", {})
-    return ClassificationModule(variant, **chosen)
+    return ClassificationModule(variant=variant, **chosen)
 
 
 def batch(count: int = 6) -> dict[str, torch.Tensor]:
@@ -105,7 +105,7 @@ def test_accuracy_is_counted_by_hand_and_empty_batches_are_skipped(tmp_path: Pat
         def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
             return torch.eye(3)[[0, 0, 2, 0, 0, 0]][batch["index"]]
 
-    model = Told("hubert", classes=CLASSES, model_fields=STILL)
+    model = Told(variant="hubert", classes=CLASSES, model_fields=STILL)
     data = loader([batch(), {}])
     (metrics,) = trainer(tmp_path).test(model, data, verbose=False)
     assert metrics["test_accuracy"] == pytest.approx(3 / 6)

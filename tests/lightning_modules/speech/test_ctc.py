@@ -39,7 +39,9 @@ def module(variant: str = "lhubert", **given: Any) -> CtcModule:
     torch.manual_seed(0)
     window = {"attention_window": 8} if variant == "lhubert" else {}
     chosen = {"lr": 0.003, "num_warmup_steps": 0, "freeze_encoder_steps": 0} | window | given
-    return CtcModule(variant, **(chosen | {"model_fields": STILL | given.get("model_fields", {})}))
+    return CtcModule(
+        variant=variant, **(chosen | {"model_fields": STILL | given.get("model_fields", {})})
+    )
 
 
 def utterances(count: int, padded: bool = False) -> dict[str, torch.Tensor]:
@@ -239,7 +241,7 @@ class Told(CtcModule):
 
 
 def tell(said: list[str]) -> Told:
-    model = Told("hubert", model_fields=STILL)
+    model = Told(variant="hubert", model_fields=STILL)
     model.told = said
     return model
 

@@ -22,7 +22,7 @@ def module(variant="lhubert", **settings):
     given = {"num_classes": NUM_CLUSTERS, "num_warmup_steps": 1, "lr": 0.003} | settings
     window = 8 if variant == "lhubert" else None
     fields = TINY | NO_DROPOUT
-    return MaskedPrediction(variant, attention_window=window, model_fields=fields, **given)
+    return MaskedPrediction(variant=variant, attention_window=window, model_fields=fields, **given)
 
 
 def utterances(count):

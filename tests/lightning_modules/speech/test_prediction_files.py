@@ -45,7 +45,7 @@ def predict(config, *settings):
 def pretrained(tmp_path, variant="lhubert", **fields):
     window = 8 if variant == "lhubert" else None
     module = MaskedPrediction(
-        variant,
+        variant=variant,
         attention_window=window,
         model_fields=TINY | fields,
         num_classes=NUM_CLUSTERS,
@@ -80,7 +80,7 @@ def test_features_are_the_hidden_states_of_the_layer(tmp_path, variant, layer, s
 def test_transcripts_come_in_the_order_of_the_source_with_the_letters_of_the_model(tmp_path):
     samples = write_sounds(tmp_path / "sounds", 7)  # of unequal lengths
     alphabet = ["", "|", "X", "Y"]
-    module = CtcModule("lhubert", attention_window=8, model_fields=TINY, alphabet=alphabet)
+    module = CtcModule(variant="lhubert", attention_window=8, model_fields=TINY, alphabet=alphabet)
     export(module, None, "exported")
     assert json.loads(Path("exported/vocab.json").read_text()) == {
         "<pad>": 0,
@@ -100,16 +100,18 @@ def test_a_model_without_letters_does_not_transcribe(tmp_path, capsys):
     assert predict("transcribe", "--model.init_args.checkpoint=exported") == 2
     said = capsys.readouterr().err
     assert "or a `checkpoint` that has the trained head of CtcModule, got neither" in said
-    module = CtcModule("lhubert", attention_window=8, checkpoint="exported")
+    module = CtcModule(variant="lhubert", attention_window=8, checkpoint="exported")
     with pytest.raises(ModelError, match="`checkpoint` must be a model fine-tuned on 29 letters"):
         fitting.predict(module, [{}], tmp_path)
 
 
 def test_other_letters_than_the_models_are_refused(tmp_path):
-    module = CtcModule("lhubert", attention_window=8, model_fields=TINY, alphabet=["", "|", "X"])
+    module = CtcModule(
+        variant="lhubert", attention_window=8, model_fields=TINY, alphabet=["", "|", "X"]
+    )
     export(module, None, "exported")
     with pytest.raises(ModelError, match="`alphabet` must be |X as `checkpoint`"):
-        CtcModule("lhubert", checkpoint="exported", alphabet=["", "|", "Y"])
+        CtcModule(variant="lhubert", checkpoint="exported", alphabet=["", "|", "Y"])
 
 
 def test_an_exported_model_loads_with_transformers(tmp_path):
@@ -119,25 +121,25 @@ def test_an_exported_model_loads_with_transformers(tmp_path):
     assert loaded.config.attention_window == 8
     for name, value in loaded.state_dict().items():
         torch.testing.assert_close(value, weights[name], msg=name)
-    export(CtcModule("hubert", model_fields=TINY), None, "letters")
+    export(CtcModule(variant="hubert", model_fields=TINY), None, "letters")
     assert type(AutoModelForCTC.from_pretrained("letters")).__name__ == "HubertForCTC"
 
 
 def test_export_takes_the_weights_of_a_checkpoint_and_refuses_those_of_another(tmp_path):
-    trained, fresh = (CtcModule("hubert", model_fields=TINY) for _ in range(2))
+    trained, fresh = (CtcModule(variant="hubert", model_fields=TINY) for _ in range(2))
     checkpoint = {"state_dict": trained.state_dict(), "alphabet": trained.alphabet}
     torch.save(checkpoint, "trained.ckpt")
     export(fresh, "trained.ckpt", "exported")
     loaded = AutoModelForCTC.from_pretrained("exported")
     torch.testing.assert_close(loaded.lm_head.weight, trained.model.lm_head.weight)
-    other = CtcModule("hubert", model_fields=TINY | {"num_hidden_layers": 1})
+    other = CtcModule(variant="hubert", model_fields=TINY | {"num_hidden_layers": 1})
     with pytest.raises(ModelError, match="`ckpt_path` must be a checkpoint of this model"):
         export(other, "trained.ckpt", "elsewhere")
     assert not Path("elsewhere").exists()
 
 
 def test_export_replaces_a_model_and_nothing_else(tmp_path):
-    module = CtcModule("hubert", model_fields=TINY)
+    module = CtcModule(variant="hubert", model_fields=TINY)
     export(module, None, "exported")
     export(module, None, "exported")
     Path("mine").mkdir()
@@ -150,7 +152,7 @@ def test_export_replaces_a_model_and_nothing_else(tmp_path):
 
 def test_pretraining_on_other_clusters_than_a_checkpoint_has_is_refused(tmp_path):
     module = MaskedPrediction(
-        "hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
+        variant="hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
     )
     export(module, None, "exported")
     same: dict[str, Any] = {

@@ -26,7 +26,7 @@ def module(variant: str = "lhubert", **given: Any) -> SuperbAsr:
     window = {"attention_window": 8} if variant == "lhubert" else {}
     chosen: dict[str, Any] = {"head_size": 20, "spec_augment": False} | window | given
     chosen["model_fields"] = TINY | {"feat_extract_norm": "layer"} | given.get("model_fields", {})
-    return SuperbAsr(variant, **chosen)
+    return SuperbAsr(variant=variant, **chosen)
 
 
 def batch() -> dict[str, torch.Tensor]:

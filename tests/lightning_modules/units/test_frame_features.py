@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from torchaudio.compliance import kaldi
-from torchaudio.functional import compute_deltas
 
 from lightning_modules.errors import ModelError
 from lightning_modules.units.frame_features import LayerStates, Mfcc
@@ -20,9 +18,13 @@ def samples_for(frames, hop, more=0):
     return 400 + hop * (frames - 1) + more
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("frames", [1, 2, 9, 10, 11, 20, 21, 34])
 @pytest.mark.parametrize("more", [0, 159])
 def test_mfcc_in_parts_equal_those_of_one_piece(frames, more):
+    from torchaudio.compliance import kaldi
+    from torchaudio.functional import compute_deltas
+
     samples = sound(samples_for(frames, HOP_MFCC, more))
     cepstra = kaldi.mfcc(samples[None], sample_frequency=16_000, use_energy=False).T
     deltas = compute_deltas(cepstra)
@@ -33,6 +35,7 @@ def test_mfcc_in_parts_equal_those_of_one_piece(frames, more):
     assert torch.equal(Mfcc()(samples), Mfcc()(samples))
 
 
+@pytest.mark.torchaudio
 def test_every_second_mfcc_is_of_a_frame_of_the_model():
     for num_samples in range(400, 1_400, 37):
         assert len(Mfcc()(sound(num_samples))[::2]) == (num_samples - 400) // HOP + 1

@@ -3,8 +3,9 @@
 import pytest
 
 from lightning_modules.variants import VARIANTS
-from profiling.analysis.comparisons import CONDITIONS, Model, registered_opponents
+from profiling.analysis.comparisons import Model, registered_opponents
 from profiling.errors import SettingsError
+from profiling.rows.columns import shared_conditions
 from profiling.rows.pairs import parse_pair
 from tests.samples.comparisons import Row, compare, row
 
@@ -33,7 +34,9 @@ def test_like_for_like_needs_both_of_its_implementations() -> None:
     assert kinds == ["best_vs_best"]
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize(
+    "condition", ["modality", *(column.name for column in shared_conditions())]
+)
 def test_rows_under_different_conditions_never_meet(condition: str) -> None:
     other: Row = {condition: "vision" if condition == "modality" else "another", "input_size": 512}
     assert compare([row("plain", "eager"), row("quick", "library", **other)]) == []

@@ -8,7 +8,6 @@ from profiling.analysis.intervals import (
     block_log_ratios,
     draw_deviations,
     interval_ends,
-    log_ratio_interval,
     paired_log_ratios,
 )
 
@@ -27,26 +26,17 @@ def simulated_coverage(num_visits: int, noise: list[float], num_curves: int = 30
     return float(np.mean(inside))
 
 
-def test_the_estimate_is_the_mean_log_ratio_of_the_visits_that_both_have() -> None:
-    interval = log_ratio_interval({0: 2.0, 1: 8.0, 2: 100.0}, {0: 1.0, 1: 1.0, 7: 3.0})
-    assert interval.estimate == pytest.approx(np.log(4.0))
-
-
-def test_no_common_visit_is_an_error() -> None:
-    with pytest.raises(ValueError, match="visit in common"):
-        log_ratio_interval({0: 1.0}, {1: 1.0})
+def test_only_visits_that_both_have_are_paired() -> None:
+    ratios = paired_log_ratios({0: 2.0, 1: 8.0, 2: 100.0}, {0: 1.0, 1: 1.0, 7: 3.0})
+    assert ratios == pytest.approx({0: np.log(2.0), 1: np.log(8.0)})
+    assert paired_log_ratios({0: 1.0}, {1: 1.0}) == {}
 
 
 def test_pairing_cancels_drift_that_both_sides_share() -> None:
     drift = {0: 1.0, 1: 1.3, 2: 1.7}
-    interval = log_ratio_interval({visit: 2 * value for visit, value in drift.items()}, drift)
-    assert interval.low == pytest.approx(np.log(2))
-    assert interval.high == pytest.approx(np.log(2))
-
-
-def test_a_single_visit_has_no_interval() -> None:
-    interval = log_ratio_interval({0: 1.0}, {0: 2.0})
-    assert (interval.low, interval.high) == (None, None)
+    ratios = paired_log_ratios({visit: 2 * value for visit, value in drift.items()}, drift)
+    assert list(ratios.values()) == pytest.approx([np.log(2)] * 3)
+    assert interval_ends(draw_deviations(np.array([[*ratios.values()]]))) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("num_visits", [2, 3, 5])

@@ -5,6 +5,8 @@ import pytest
 from profiling.analysis.sides import read_side
 from tests.samples.comparisons import compare, row, visits
 
+QUICK = ("quick", "library")
+
 
 @pytest.mark.parametrize(
     ("statuses", "expected"),
@@ -33,10 +35,35 @@ def test_a_metric_without_a_usable_value_is_missing_not_lost(value: float | None
     assert read_side("eager", rows[1:], "latency").status == "missing"
 
 
-def test_only_visits_under_the_last_key_count() -> None:
-    old = visits({0: 1.0, 1: 1.0, 2: 1.0}, "plain", "eager")
-    new = [other | {"key": "newer", "latency_ms": 2.0} for other in old[:2]]
-    assert read_side("eager", old + new, "latency").costs == {0: 2.0, 1: 2.0}
+def test_two_sides_meet_in_the_newest_effort_that_both_have() -> None:
+    plain = visits({0: 10.0, 1: 10.0, 2: 10.0}, "plain", "eager")
+    quick = visits({0: 9.0, 1: 9.0, 2: 9.0}, "quick", "library")
+    again = [old | {"min_samples": 50, "latency_ms": 30.0} for old in plain[:2]]
+    # The re-run was interrupted before the efficient side: its newer rows meet nothing.
+    vanilla, efficient = compare(plain + quick + again)[0].sides("latency")[512]
+    assert (set(vanilla.costs.values()), set(efficient.costs.values())) == ({10.0}, {9.0})
+    again += [old | {"min_samples": 50, "latency_ms": 27.0} for old in quick[:2]]
+    vanilla, efficient = compare(plain + quick + again)[0].sides("latency")[512]
+    assert (vanilla.costs, efficient.costs) == ({0: 30.0, 1: 30.0}, {0: 27.0, 1: 27.0})
+
+
+def test_a_later_effort_without_a_metric_leaves_the_earlier_ones_answer() -> None:
+    rows = [row(*names, visit=n) for n in (0, 1) for names in (("plain", "eager"), QUICK)]
+    brief = [old | {"metrics": ["latency"], "peak_memory_mib": None} for old in rows]
+    vanilla, efficient = compare(rows + brief)[0].sides("memory")[512]
+    assert (vanilla.status, efficient.status) == ("ok", "ok")
+
+
+def test_sides_without_a_common_effort_never_meet() -> None:
+    rows = [row("plain", "eager", min_samples=5), row(*QUICK, min_samples=50)]
+    assert [s.status for s in compare(rows)[0].sides("latency")[512]] == ["missing", "missing"]
+
+
+def test_of_several_implementations_the_effort_is_taken_that_has_them_all() -> None:
+    plain = [row("plain", name) for name in ("eager", "sdpa")]
+    rows = [*plain, row(*QUICK), *(old | {"min_samples": 9} for old in (plain[0], row(*QUICK)))]
+    vanilla, _ = compare(rows)[-1].sides("latency")[512]
+    assert vanilla.status == "ok"
 
 
 def test_the_best_implementation_is_chosen_by_the_other_visits() -> None:

@@ -41,9 +41,11 @@ def test_exactly_as_many_steps_run_as_are_asked_for(phase: str, warm_up: int, sa
     calls = []
 
     class Counting(BertModule):
-        def forward(self, **batch: Any) -> torch.Tensor:
+        def forward(
+            self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
+        ) -> torch.Tensor:
             calls.append(1)
-            return super().forward(**batch)
+            return super().forward(input_ids, attention_mask)
 
     measured = run_steps(
         Counting(num_classes=130, max_length=12),
@@ -65,8 +67,10 @@ def test_short_steps_are_repeated_until_the_seconds_are_over() -> None:
 
 def test_an_output_of_another_batch_size_is_an_error() -> None:
     class Doubling(BertModule):
-        def forward(self, **batch: Any) -> torch.Tensor:
-            return super().forward(**batch).repeat(2, 1, 1)
+        def forward(
+            self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
+        ) -> torch.Tensor:
+            return super().forward(input_ids, attention_mask).repeat(2, 1, 1)
 
     point = make_point("bert", "sdpa", "inference", 12)
     batch = batch_of(point, 1)

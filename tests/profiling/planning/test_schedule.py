@@ -8,7 +8,7 @@ from tests.samples.points import points_of
 def _run(
     schedule: Schedule, rows: list[dict[str, Any]], seconds: float = 1.0, most: int = 10**6
 ) -> list[str]:
-    order = []
+    order: list[str] = []
     for visit in schedule.missing(rows):
         if len(order) == most:
             break

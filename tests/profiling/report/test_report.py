@@ -4,33 +4,37 @@ import subprocess
 import sys
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from profiling.analysis.curves import METRICS, build_curves
-from profiling.analysis.length_shares import length_quantiles, share_beyond
-from profiling.report.build import build_report
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.curves import build_curves
 from profiling.report.chart_traces import ChartInput
 from profiling.report.charts import build_chart
-from profiling.report.page import Material, render_page
+from profiling.report.material import Material
+from profiling.report.page import render_page
 from profiling.report.page_tables import find_noise, find_problems
-from profiling.report.palette import contender_styles, family_styles
+from profiling.report.palette import Styles
+from profiling.rows.columns import drawn_columns, judged_columns
 from tests.samples.places import ROOT
 from tests.samples.run import (
+    report_of,
     sample_manifest,
     sample_report,
     sample_rows,
     sample_tipping_points,
 )
 
+FAILED = {column.name: None for column in drawn_columns()}
 HOSTILE = "</script><img src=x onerror=alert(1)>$\\frac"
 
 
-def small_rows() -> list[dict]:
+def small_rows() -> list[dict[str, Any]]:
     return [row for row in sample_rows() if row["modality"] == "vision" and row["visit"] < 2]
 
 
-def charts_of(page: str) -> list[dict]:
+def charts_of(page: str) -> list[dict[str, Any]]:
     found = re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)
     assert found
     return json.loads(found[1])
@@ -53,7 +57,7 @@ def test_a_metric_that_was_not_measured_has_no_empty_charts(tmp_path: Path) -> N
     counts = []
     for left_out in ((), ("throughput_samples_per_s", "throughput_tokens_per_s")):
         rows = [row | dict.fromkeys(left_out) for row in small_rows() if row["status"] == "ok"]
-        build_report(tmp_path, rows, sample_tipping_points(rows), {})
+        report_of(tmp_path, rows, sample_tipping_points(rows), {})
         counts.append(len(charts_of((tmp_path / "report.html").read_text())))
     assert counts == [6, 4]
 
@@ -65,7 +69,7 @@ def test_rebuilding_replaces_what_was_there(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / ".tensorboard.partial").mkdir()  # a build that was killed
     for _ in range(2):
-        build_report(tmp_path, rows, sample_tipping_points(rows), {})
+        report_of(tmp_path, rows, sample_tipping_points(rows), {})
     runs = tmp_path / "tensorboard"
     assert not (runs / "stale").exists()
     assert not (tmp_path / "figures" / "stale.png").exists()
@@ -77,10 +81,8 @@ def test_nothing_of_a_report_imports_torch(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from tests.samples.run import sample_rows
-from profiling.report.build import build_report
-from profiling.report.table import print_tipping_points
-build_report(Path(sys.argv[1]), sample_rows()[:8], [], {})
+from tests.samples.run import report_of, sample_rows
+report_of(Path(sys.argv[1]), sample_rows()[:8], [], {})
 heavy = {'torch', 'transformers', 'lightning'} & set(sys.modules)
 assert not heavy, heavy
 """
@@ -89,7 +91,7 @@ assert not heavy, heavy
 
 
 def test_an_empty_run_still_gives_a_page(tmp_path: Path) -> None:
-    page = build_report(tmp_path, [], [], {}).read_text()
+    page = report_of(tmp_path, [], [], {}).read_text()
     assert "No tipping points" in page
 
 
@@ -122,7 +124,7 @@ def test_names_from_rows_cannot_become_markup(tmp_path: Path) -> None:
             row |= {"variant": HOSTILE, "device_name": HOSTILE}
     rows[0] |= {"status": "error", "error": HOSTILE}
     tipping_points = [row | {"efficient": HOSTILE} for row in sample_tipping_points(small_rows())]
-    page = build_report(tmp_path, rows, tipping_points, {HOSTILE: HOSTILE}).read_text()
+    page = report_of(tmp_path, rows, tipping_points, {HOSTILE: HOSTILE}).read_text()
     assert "<img" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     for chart in charts_of(page):
         assert not any("<img" in trace.get("name", "") for trace in chart["data"])
@@ -176,7 +178,7 @@ def test_a_single_visit_shows_its_own_percentiles_and_no_noise_between_visits() 
     spread = curves[0].points[0].values["latency_ms"]
     assert spread.low == pytest.approx(spread.median * 0.97)
     assert find_noise(curves) == []
-    assert "the noise between visits is unknown" in render_page(Material(rows, curves, [], {}))
+    assert "the noise between visits is unknown" in render_page(Material.of(rows, [], [], {}))
 
 
 @pytest.mark.parametrize(
@@ -191,11 +193,15 @@ def test_a_single_visit_shows_its_own_percentiles_and_no_noise_between_visits() 
 )
 def test_visits_that_ended_differently_give_one_status(statuses: list[str], status: str) -> None:
     row = next(row for row in small_rows() if row["status"] == "ok")
-    failed = dict.fromkeys(METRICS)
-    rows = [row | ({} if name == "ok" else failed) | {"status": name} for name in statuses]
+    rows = [
+        row | ({} if name == "ok" else FAILED) | {"status": name, "visit": visit}
+        for visit, name in enumerate(statuses)
+    ]
     (curve,) = build_curves(rows)
-    assert curve.points[0].status == status
-    assert bool(curve.points[0].values) == ("ok" in statuses)
+    point = curve.points[0]
+    assert {reading.status for reading in point.readings.values()} == {status}
+    # What verdicts take for out of memory is drawn as out of memory.
+    assert bool(point.values) == (status == "ok")
 
 
 def test_a_point_keeps_what_it_has_when_another_metric_ran_out_of_memory() -> None:
@@ -206,11 +212,13 @@ def test_a_point_keeps_what_it_has_when_another_metric_ran_out_of_memory() -> No
     assert curve.out_of_memory("peak_memory_mib") == list(curve.points)
 
 
-def test_rows_under_an_older_key_do_not_count() -> None:
+def test_a_curve_shows_the_newest_effort_that_has_the_metric() -> None:
     row = next(row for row in small_rows() if row["status"] == "ok")
-    old = row | {"key": "old", "latency_ms": row["latency_ms"] * 9}
-    (curve,) = build_curves([old, row])
-    assert curve.points[0].values["latency_ms"].num_visits == 1
+    old = row | {"min_samples": 5, "visit": 1}
+    new = row | {"min_samples": 9, "latency_ms": 7.0, "peak_memory_mib": None}
+    values = build_curves([old, new])[0].points[0].values
+    assert (values["latency_ms"].median, values["latency_ms"].num_visits) == (7.0, 1)
+    assert values["peak_memory_mib"].median == row["peak_memory_mib"]
 
 
 @pytest.mark.parametrize("condition", ["size", "precision", "device_name", "threads", "dropout"])
@@ -224,7 +232,7 @@ def test_different_settings_never_share_a_curve(condition: str) -> None:
 
 def test_a_variant_has_one_colour_and_its_implementations_have_strokes() -> None:
     curves = build_curves(sample_rows())
-    styles = contender_styles(curves, {"bert", "hubert", "vit"})
+    styles = Styles.of(curves, sample_tipping_points()).contenders
     by_label = {contender.label: style for contender, style in styles.items()}
     library, fixed = by_label["longformer w512 library"], by_label["longformer w512 mask_fixed"]
     assert library.colour == fixed.colour
@@ -245,23 +253,22 @@ def test_points_without_a_number_are_gathered_by_reason() -> None:
 
 
 def test_the_share_beyond_a_length_counts_samples_at_least_that_long() -> None:
-    distribution = {"values": [10, 20, 40], "counts": [5, 3, 2]}
-    assert [share_beyond(distribution, length) for length in (1, 20, 21, 41)] == [1, 0.5, 0.2, 0]
-    assert length_quantiles(distribution, (0.5, 0.8, 1)) == [10, 20, 40]
+    lengths = [10] * 5 + [20] * 3 + [40] * 2
+    distribution = LengthDistribution.from_lengths(lengths, "made up", "text", "nowhere")
+    assert [distribution.share_beyond(length) for length in (1, 20, 21, 41)] == [1, 0.5, 0.2, 0]
 
 
 def test_a_chart_needs_neither_tipping_points_nor_values() -> None:
-    broken = {"status": "error", "error": "broken", **dict.fromkeys(METRICS)}
+    broken = {"status": "error", "error": "broken", **FAILED}
     curves = build_curves([row | broken for row in small_rows()])
     curves = [curve for curve in curves if curve.phase == "inference"]
-    styles, families = contender_styles(curves, set()), family_styles(curves, set())
-    metric = "latency_ms"
-    chart = build_chart(ChartInput("vision", "latency", metric, curves, [], [], styles, families))
+    latency = judged_columns()["latency"]
+    chart = build_chart(ChartInput("vision", latency, curves, [], [], Styles.of(curves, [])))
     assert chart["data"] == []
     assert json.dumps(chart, allow_nan=False)
 
 
 def test_numbers_that_cannot_be_drawn_are_left_out() -> None:
     rows = [row | {"latency_ms": float("nan")} for row in small_rows()]
-    page = render_page(Material(rows, build_curves(rows), [], sample_manifest()))
+    page = render_page(Material.of(rows, [], [], sample_manifest()))
     assert "NaN" not in json.dumps(charts_of(page))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from profiling.analysis.curves import build_curves
-from profiling.report.palette import contender_styles
-from tests.samples.run import COSTS, VANILLA, sample_report, sample_rows, sample_tipping_points
+from profiling.report.palette import Styles
+from tests.samples.run import COSTS, sample_report, sample_rows, sample_tipping_points
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -75,7 +75,7 @@ def test_the_page_draws_every_variant_without_network_or_console_errors(
 ) -> None:
     elements, console = opened
     assert console == []
-    styles = contender_styles(build_curves(sample_rows()), set(VANILLA.values()))
+    styles = Styles.of(build_curves(sample_rows()), sample_tipping_points()).contenders
     sections = sections_of(elements)
     assert len(sections) == 3
     for section, contenders in zip(sections, COSTS.values(), strict=True):

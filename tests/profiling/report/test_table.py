@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,13 +11,21 @@ from profiling.report.table import (
     build_sections,
     describe_comparison,
     describe_verdict,
-    print_tipping_points,
-    tipping_points_as_markdown,
-    tipping_points_as_text,
+    print_sections,
+    sections_as_markdown,
 )
 from tests.samples.run import sample_tipping_points
 
-CROSSES = {
+
+def shown(tipping_points: list[dict[str, Any]]) -> str:
+    """Return what a terminal of 100 columns shows."""
+    console = Console(width=100, color_system=None, file=io.StringIO())
+    with console.capture() as capture:
+        print_sections(build_sections(tipping_points), console)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+CROSSES: dict[str, Any] = {
     "modality": "text",
     "phase": "inference",
     "metric": "latency",
@@ -73,8 +82,8 @@ def test_comparisons_that_agree_in_every_metric_share_a_line() -> None:
     assert line.comparisons == ("library vs eager", "best vs best")
     assert [cell.text for cell in line.cells][1:] == ["not measured", "not measured"]
     # On the terminal each has its answers: a blank would look like nothing measured.
-    shown = tipping_points_as_text([CROSSES, other]).splitlines()
-    assert sum("not measured" in line for line in shown) == 2
+    lines = shown([CROSSES, other]).splitlines()
+    assert sum("not measured" in line for line in lines) == 2
     two = build_sections([CROSSES, other | {"verdict": "undecided"}])[0].lines
     assert len(two) == 2
 
@@ -89,7 +98,7 @@ def test_sections_are_told_apart_by_setting_only_where_settings_differ() -> None
 
 
 def test_the_table_fits_100_columns_with_every_answer_on_one_line() -> None:
-    text = tipping_points_as_text(sample_tipping_points())
+    text = shown(sample_tipping_points())
     lines = text.splitlines()
     assert max(map(len, lines)) <= 100
     assert "text, inference: from how many tokens on it beats bert" in lines
@@ -98,9 +107,9 @@ def test_the_table_fits_100_columns_with_every_answer_on_one_line() -> None:
 
 
 def test_the_note_about_single_visits_appears_only_when_it_is_needed() -> None:
-    assert "single visit" not in tipping_points_as_text([CROSSES])
+    assert "single visit" not in shown([CROSSES])
     for where in ("blocks", "resolution"):
-        assert "single visit" in tipping_points_as_text([CROSSES | {"interval_from": where}])
+        assert "single visit" in shown([CROSSES | {"interval_from": where}])
 
 
 @pytest.mark.parametrize("verdict", ["crosses", "always", "never_in_range", "wins_only_below"])
@@ -110,21 +119,21 @@ def test_every_verdict_from_a_single_visit_is_marked(verdict: str) -> None:
 
 
 def test_weights_are_named_where_there_are_some() -> None:
-    text = tipping_points_as_text([CROSSES | {"checkpoint": "my/model-a"}, CROSSES])
+    text = shown([CROSSES | {"checkpoint": "my/model-a"}, CROSSES])
     assert "(model-a)" in text
     both = CROSSES | {"vanilla_checkpoint": "my/plain-b"}
-    assert "of bert (plain-b)" in tipping_points_as_text([both])
+    assert "of bert (plain-b)" in shown([both])
 
 
 def test_no_tipping_points_is_said() -> None:
     output = io.StringIO()
-    print_tipping_points([], Console(file=output))
+    print_sections([], Console(file=output))
     assert output.getvalue().startswith("No tipping points")
 
 
 @given(st.text(alphabet="ab|[]*_<>`\\$/", min_size=1, max_size=12))
 def test_names_never_break_the_tables(name: str) -> None:
     row = CROSSES | {"efficient": name, "attention_window": None}
-    assert name in tipping_points_as_text([row])
-    line = tipping_points_as_markdown([row]).splitlines()[4]
+    assert name in shown([row])
+    line = sections_as_markdown(build_sections([row])).splitlines()[4]
     assert line.replace("\\|", "").replace("\\\\", "").count("|") == 6

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -19,7 +20,7 @@ TAG = "text/inference/latency_ms"
 PATIENCE_S = 60
 
 
-def ask(base: str, path: str, data: dict | None = None) -> object:
+def ask(base: str, path: str, data: dict | None = None) -> Any:
     body = None if data is None else json.dumps(data).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{base}/data/plugin/{path}", body, headers)

@@ -2,12 +2,13 @@
 
 import pytest
 
-from profiling.rows.current import STATE, current_rows
+from profiling.rows.columns import columns_of
+from profiling.rows.current import current_rows
 
 OLD = {"modality": "text", "fingerprint": "x", "seed": 0, "versions": "torch 1"}
 
 
-@pytest.mark.parametrize("changed", STATE)
+@pytest.mark.parametrize("changed", [column.name for column in columns_of("state")])
 def test_rows_of_an_older_state_do_not_count(changed: str) -> None:
     new = OLD | {changed: "new"}
     assert current_rows([OLD, OLD, new], {}) == [new]
@@ -15,8 +16,9 @@ def test_rows_of_an_older_state_do_not_count(changed: str) -> None:
 
 def test_the_manifest_says_which_state_is_current_when_an_older_one_came_back() -> None:
     new = OLD | {"fingerprint": "y"}
-    manifest = {"states": {"text": ["x", 0, "torch 1"]}}
-    assert current_rows([OLD, new], manifest) == [OLD]
+    named = {"fingerprint": "x", "seed": 0, "versions": "torch 1"}
+    for state in (named, ["x", 0, "torch 1"]):  # as manifests of earlier versions have it
+        assert current_rows([OLD, new], {"states": {"text": state}}) == [OLD]
 
 
 def test_modalities_have_states_of_their_own() -> None:

@@ -1,4 +1,4 @@
-"""How fast is local attention? `python benchmarks/local_attention.py [--device cuda] [--out DIR]`.
+"""How fast is local attention? `python benchmarks/attention_kernels.py [--device cuda]`.
 
 Every implementation against dense fused attention, transformers' Longformer kernel, the
 local-attention package and, on CUDA, flash attention; forward, and forward with backward; and
@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 if not __package__:
-    # The folder of this file would hide the package local_attention, which has its name.
+    # Run as a file, Python looks beside it and not where the packages are.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import torch
 from torch import Tensor
 
+from benchmarks.attention_kernels_tables import as_markdown, plot
 from benchmarks.contenders import HEAD_DIM, HEADS, contenders, flops_in_band
-from benchmarks.local_attention_tables import as_markdown, plot
 from profiling.children.server import run_in_child, start_server
 from profiling.instruments.memory import PeakMemory, return_freed_pages
 from profiling.measuring.process_limits import is_out_of_memory
@@ -150,7 +150,9 @@ def add_memory(rows: list[dict[str, Any]], device: str) -> None:
         if "ms" in row and row["tokens"] == MEMORY_LENGTH:
             what = [row[name] for name in ("name", "tokens", "window", "dtype", "phase")]
             task = (*what, device)
-            outcome = run_in_child(context, "benchmarks.local_attention:measure_memory", task, 300)
+            outcome = run_in_child(
+                context, "benchmarks.attention_kernels:measure_memory", task, 300
+            )
             row["peak_mib"] = outcome.value if outcome.kind == "ok" else None
 
 
@@ -177,7 +179,7 @@ def main() -> None:
         "rows": rows,
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
-    name = f"local_attention-{device}"
+    name = f"attention_kernels-{device}"
     (arguments.out / f"{name}.json").write_text(json.dumps(stored) + "\n")
     (arguments.out / f"{name}.md").write_text(as_markdown(stored))
     plot(rows, arguments.out / f"{name}.png")

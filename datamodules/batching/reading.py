@@ -1,0 +1,131 @@
+"""Samples of one source, of any modality, read a batch at a time."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Generator
+from torch.utils.data import Dataset
+
+from datamodules.bad_samples import BadSamples
+from datamodules.base import MASKS, Batch, generator_for
+from datamodules.batching.orders import BatchDraw
+from datamodules.errors import BadSampleError, DataError
+
+WhenEmpty = Literal["another", "nothing", "stop"]
+
+
+class SampleReader(ABC):
+    """Reads the samples of one source; picklable, because loader processes get a copy.
+
+    Args:
+        lengths: Length of every sample on the modality's axis, as far as it is used.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
+
+    Attributes:
+        tells_index: Whether batches have `index`, which samples of the source they are.
+    """
+
+    tells_index = False
+
+    def __init__(self, lengths: Sequence[int], bad_samples: BadSamples) -> None:
+        self.lengths = lengths
+        self.bad_samples = bad_samples
+
+    @abstractmethod
+    def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
+        """Read one sample: tensors as a batch has them, without the batch dimension.
+
+        Args:
+            index: Which sample of the source.
+            draw: The batch that it is for, which says how long samples must be.
+            generator: Source of chance for crops and masks.
+
+        Raises:
+            BadSampleError: It is damaged.
+        """
+
+    @abstractmethod
+    def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
+        """Make a batch, as `datamodules.base.Batch` describes it, of what `read` returned."""
+
+    def for_evaluation(self) -> "SampleReader":
+        """Return the reader of the same samples for validation, testing and prediction."""
+        return self
+
+
+class SampleSet(Dataset[Batch]):
+    """Some samples of a reader, read a batch at a time.
+
+    Crops and masks depend on the seed, the epoch and the sample alone, so that any two models, any
+    number of processes and of loader workers, and a run that was resumed see the same data.
+
+    Args:
+        reader: Reads them.
+        indices: Which samples of the source.
+        seed: Chooses crops and masks.
+        when_empty: Where all samples of a batch are damaged: read `another` sample of
+            the same lengths, give `nothing`, or `stop`.
+    """
+
+    def __init__(
+        self,
+        reader: SampleReader,
+        indices: Sequence[int],
+        seed: int,
+        when_empty: WhenEmpty = "stop",
+    ) -> None:
+        self.reader = reader
+        self.indices = indices
+        self.seed = seed
+        self.when_empty = when_empty
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, draw: BatchDraw) -> Batch:
+        """Return the batch that a draw describes, without its damaged samples.
+
+        Returns:
+            A batch of the reader, as `datamodules.base.Batch` describes it, with `index` (batch,)
+            int64, which samples they are, if the reader tells it; an empty dict if there are none
+            and `when_empty` is `nothing`.
+
+        Raises:
+            DataError: None can be read, and `when_empty` forbids that or no other one fits.
+        """
+        found = [(place, self._read(place, draw)) for place in draw.positions]
+        read = [(place, sample) for place, sample in found if sample is not None]
+        if draw.positions and not read and self.when_empty == "stop":
+            raise DataError(f"all {len(found)} samples of a batch of `source` are damaged")
+        if draw.positions and not read and self.when_empty == "another":
+            read = [self._read_another(draw)]
+        if not read:
+            return {}
+        batch = self.reader.collate([sample for _, sample in read], draw)
+        if self.reader.tells_index:
+            batch["index"] = torch.tensor([self.indices[place] for place, _ in read])
+        return batch
+
+    def _read_another(self, draw: BatchDraw) -> tuple[int, Batch]:
+        """Read a sample that fits into the batch: a step needs one from every process."""
+        first, count = draw.positions[0], len(self.indices)
+        for position in (*range(first + 1, count), *range(first)):
+            length = self.reader.lengths[self.indices[position]]
+            fits = draw.shortest <= length <= draw.longest and position not in draw.positions
+            if fits and (sample := self._read(position, draw)) is not None:
+                return position, sample
+        raise DataError(
+            f"all {len(draw.positions)} samples of a batch are damaged, and there is no other of "
+            f"length {draw.shortest} to {draw.longest}"
+        )
+
+    def _read(self, position: int, draw: BatchDraw) -> Batch | None:
+        index = self.indices[position]
+        generator = generator_for(self.seed, index, MASKS, draw.epoch)
+        try:
+            return self.reader.read(index, draw, generator)
+        except BadSampleError as error:
+            self.reader.bad_samples.handle(error)
+            return None

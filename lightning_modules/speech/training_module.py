@@ -1,0 +1,45 @@
+"""What all training on speech shares: the settings that say which model is trained."""
+
+from typing import Any, ClassVar
+
+import lightning
+
+from lightning_modules.lhubert.building import SpeechModelSettings
+
+# What the data tell modules of other kinds; LightningCLI would save it as a setting of theirs.
+TOLD_TO_OTHERS = ("num_classes",)
+
+
+class SpeechTraining(lightning.LightningModule):
+    """Trains a HuBERT or an L-HuBERT; derived classes build it with the head of their task."""
+
+    modality = "speech"
+    not_saved: ClassVar[tuple[str, ...]] = TOLD_TO_OTHERS
+
+    def __init__(
+        self,
+        variant: str = "lhubert",
+        size: str = "tiny",
+        attention_window: int | list[int] | None = None,
+        implementation: str | None = None,
+        checkpoint: str | None = None,
+        model_fields: dict[str, Any] | None = None,
+    ) -> None:
+        """Keep the settings; `build_speech_model` checks them.
+
+        Args:
+            variant: "hubert" or "lhubert".
+            size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
+            attention_window: Total width in frames, even, for all layers or one per layer; only
+                for lhubert; None = the checkpoint's, or 100.
+            implementation: Attention kernel; None = the variant's default.
+            checkpoint: Folder or hub name of a HuBERT or L-HuBERT to begin from, a HuBERT also as
+                L-HuBERT; None = random weights.
+            model_fields: Fields of the transformers configuration to replace.
+        """
+        super().__init__()
+        # Also those of the derived class that called this: Lightning looks through the calls.
+        self.save_hyperparameters(ignore=self.not_saved)
+        self.settings = SpeechModelSettings(
+            variant, size, attention_window, implementation, checkpoint, model_fields or {}
+        )

@@ -1,0 +1,47 @@
+"""Files and folders that are complete or not there: they have a temporary name while written."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; what is written there gets its name in the end.
+
+    After an error the temporary file is removed, and what `path` held before stays.
+
+    Args:
+        path: The file to write; its folder is made if need be.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.partial")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `path`, which takes the place of `path` in the end.
+
+    After an error the temporary folder is removed, and what `path` held before stays.
+
+    Args:
+        path: The folder to write; the one around it is made if need be.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
+        whole = Path(temporary, "whole")
+        whole.mkdir()
+        yield whole
+        if path.exists():
+            os.replace(path, Path(temporary, "replaced"))
+        os.replace(whole, path)

@@ -1,0 +1,105 @@
+"""What the visits of a point say: the one rule for repeated, failed and outdated measurements.
+
+Verdicts, charts and tables all read rows through this file.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from profiling.rows.columns import Column, Row, effort_of, value_of
+
+ANSWERS = ("ok", "oom", "skipped")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is known of one column at one length.
+
+    Args:
+        status: ok, oom, skipped, error or missing (nobody asked for it).
+        values: The values by visit; empty unless the status is ok.
+        reason: Why there is no value, in the words of the first row that failed.
+    """
+
+    status: str
+    values: Mapping[int, float] = field(default_factory=dict)
+    reason: str = ""
+
+
+def read_column(visits: Sequence[Row], column: Column) -> Reading:
+    """Return what visits of one point, of one effort, say of a column.
+
+    A row counts for what it has, also when another metric of it failed. A point that ran out of
+    memory in at least as many visits as it worked in is out of memory; other failures leave the
+    visits that worked.
+    """
+    found = {int(row.get("visit", 0)): finite(value_of(row, column)) for row in visits}
+    values = {visit: value for visit, value in found.items() if value is not None}
+    failed = [row for row in visits if row.get("visit", 0) not in values]
+    statuses = [str(row.get("status")) for row in failed]
+    reason = next((str(row["error"]) for row in failed if row.get("error")), "")
+    if "oom" in statuses and statuses.count("oom") >= len(values):
+        return Reading("oom", reason=reason)
+    if values:
+        return Reading("ok", values)
+    known = [status for status in ("skipped", "error") if status in statuses]
+    return Reading(known[0] if known else "missing", reason=reason)
+
+
+def finite(value: object) -> float | None:
+    """Return a number that can be drawn, or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+class Efforts:
+    """The efforts of all rows, in the order in which they were last used."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        """Look at all rows, oldest first."""
+        last = {effort_of(row): place for place, row in enumerate(rows)}
+        self.newest_first = sorted(last, key=lambda effort: -last[effort])
+
+    def newest(self, visits: Sequence[Row], column: Column) -> list[Row]:
+        """Return the visits of the newest effort under which a point answers for a column."""
+        return self.newest_of_both([visits], [], column)[0]
+
+    def newest_of_both(
+        self, ours: Sequence[Sequence[Row]], theirs: Sequence[Sequence[Row]], column: Column
+    ) -> list[list[Row]]:
+        """Return the visits of one effort, of several points at one length on two sides.
+
+        It is the newest effort under which every point answers that answers under any; where there
+        is none, the newest under which both sides answer. Where no effort has both sides, no
+        visits are left: rows of two efforts never meet.
+
+        Args:
+            ours: The visits of each point of one side.
+            theirs: The same of the other side; empty when there is only one.
+            column: What is to be read.
+
+        Returns:
+            The visits of the points of `ours`, then of `theirs`.
+        """
+        points = [*ours, *theirs]
+        split = {effort: [_of(visits, effort) for visits in points] for effort in self.newest_first}
+        answers = {
+            effort: [read_column(visits, column).status in ANSWERS for visits in by_point]
+            for effort, by_point in split.items()
+        }
+        best = [any(answers[effort][place] for effort in split) for place in range(len(points))]
+        for effort in self.newest_first:
+            if any(best) and answers[effort] == best:
+                return split[effort]
+        for effort in self.newest_first:
+            sides = [answers[effort][: len(ours)], answers[effort][len(ours) :]]
+            if all(any(side) for side in sides if side):
+                return split[effort]
+        alone = len(points) == 1
+        return split[self.newest_first[0]] if alone and split else [[] for _ in points]
+
+
+def _of(visits: Sequence[Row], effort: str) -> list[Row]:
+    return [row for row in visits if effort_of(row) == effort]

@@ -1,0 +1,56 @@
+"""What a report is made of, worked out once for all of its parts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.curves import Curve, build_curves
+from profiling.report.palette import Styles
+from profiling.report.table import Section
+from profiling.rows.columns import Row
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that page, figures and event files show.
+
+    Args:
+        rows: The measurements, oldest first.
+        curves: What they make.
+        tipping_points: The answers, by comparison and metric.
+        sections: The same in words.
+        styles: How everything is drawn.
+        distributions: Lengths of real data that were measured on.
+        manifest: The run's manifest.
+    """
+
+    rows: Sequence[Row]
+    curves: Sequence[Curve]
+    tipping_points: Sequence[Row]
+    sections: Sequence[Section]
+    styles: Styles
+    distributions: Sequence[LengthDistribution]
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        rows: Iterable[Row],
+        tipping_points: Sequence[Row],
+        sections: Sequence[Section],
+        manifest: Mapping[str, Any],
+    ) -> "Material":
+        """Work out what the parts share."""
+        rows = list(rows)
+        curves = build_curves(rows)
+        listed = manifest.get("length_distributions") or ()
+        return cls(
+            rows,
+            curves,
+            tipping_points,
+            sections,
+            Styles.of(curves, tipping_points),
+            [LengthDistribution.from_dict(item) for item in listed if item.get("values")],
+            manifest,
+        )

@@ -1,0 +1,72 @@
+"""What a sweep would measure and how long it would take, without measuring."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from profiling.planning.points import Point
+from profiling.planning.schedule import Schedule
+from profiling.planning.settings import SweepSettings
+from profiling.rows.columns import Row
+
+# Of a small model on two cores: starting a child, building the model, warming up.
+START_S = 0.6
+# Times the seconds of one measurement: the search for the best batch size, then its winner.
+SEARCH_SHARE = 2.5
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A sweep before it begins.
+
+    Args:
+        parts: How many points there are, by what they measure: "text inference", ...
+        skipped: How many of them a variant cannot take, by the reason.
+        visits: The most visits that will be made; with a time budget fewer may be.
+        done: How many of those have been made before.
+        seconds: Expected seconds from here.
+        known: Whether that rests on rows of the same points; else it is a guess for small models.
+    """
+
+    parts: dict[str, int]
+    skipped: dict[str, int]
+    visits: int
+    done: int
+    seconds: float
+    known: bool
+
+    @classmethod
+    def of(cls, settings: SweepSettings, points: Sequence[Point], rows: Sequence[Row]) -> "Outlook":
+        """Look ahead from the rows that are already there."""
+        schedule = Schedule(list(points), settings.visits, settings.time_budget_s)
+        known = schedule.seconds_left(rows)
+        guess = schedule.seconds_left(rows, guess_s=_guess_of_a_visit(settings))
+        return cls(
+            dict(Counter(f"{point.modality} {point.phase}" for point in points)),
+            dict(Counter(point.skip_reason for point in points if point.skip_reason)),
+            schedule.num_visits,
+            schedule.num_done(rows),
+            (known if known is not None else guess) or 0.0,
+            known is not None,
+        )
+
+    def describe(self) -> str:
+        """Return it in a few lines."""
+        lines = [f"{name}: {count:,} points" for name, count in self.parts.items()]
+        lines += [f"skipped, {count:,} points: {reason}" for reason, count in self.skipped.items()]
+        minutes = max(1, round(self.seconds / 60))
+        time = f"about {minutes:,} min" if self.known else f"{minutes:,} min or more"
+        basis = "by what was measured before" if self.known else "that is what tiny models take"
+        lines.append(
+            f"in all {sum(self.parts.values()):,} points, at most {self.visits:,} visits, "
+            f"{self.done:,} of them done; {time} from here, {basis}"
+        )
+        return "\n".join(lines)
+
+
+def _guess_of_a_visit(settings: SweepSettings) -> float:
+    metrics = settings.metrics
+    seconds = settings.seconds_per_measurement
+    speed = (1.0 + SEARCH_SHARE * ("throughput" in metrics)) * seconds
+    children = ("memory" in metrics) + (metrics != ["memory"])
+    return START_S * children + speed

@@ -1,0 +1,52 @@
+"""What a sweep would do, said before it does anything."""
+
+from pathlib import Path
+
+import yaml
+
+from tests.samples.speech import write_sounds
+from tests.samples.sweeps import rows_in, sweep, write_config
+
+
+def one_pair(folder: Path, **settings: object) -> Path:
+    text = {"variants": ["bert", "bigbird"], "lengths": [70, 130, 768]}
+    chosen = {"modalities": {"text": text}, "phases": ["inference"], "metrics": ["latency"]}
+    return write_config(folder / "sweep.yaml", **(chosen | settings))
+
+
+def test_a_dry_run_counts_points_and_visits_and_writes_nothing(tmp_path: Path) -> None:
+    config = one_pair(tmp_path, visits=3, implementations=["eager", "library"])
+    status, said, complained = sweep(config, tmp_path / "run", "--dry-run")
+    assert (status, complained) == (0, "")
+    assert "text inference: 6 points" in said
+    assert "skipped, 2 points: bigbird takes 705 and more" in said
+    # Two of the six are skipped once each, the others visited three times.
+    assert "in all 6 points, at most 14 visits, 0 of them done" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_of_a_sweep_that_was_made_has_nothing_left(tmp_path: Path) -> None:
+    config = one_pair(tmp_path, implementations=["eager", "library"])
+    assert sweep(config, tmp_path / "run")[0] == 0
+    before = rows_in(tmp_path / "run")
+    assert len(before) == 6
+    said = sweep(config, tmp_path / "run", "--dry-run")[1]
+    assert "at most 6 visits, 6 of them done" in said
+    assert "by what was measured before" in said
+    assert rows_in(tmp_path / "run") == before
+
+
+def test_a_dry_run_on_real_data_takes_its_lengths_and_stores_no_batch(tmp_path: Path) -> None:
+    write_sounds(tmp_path / "sounds", 8)
+    data = {
+        "class_path": "datamodules.modalities.speech.SpeechData",
+        "init_args": {"source": str(tmp_path / "sounds")},
+    }
+    config = tmp_path / "real.yaml"
+    config.write_text(
+        yaml.safe_dump({"modalities": {"speech": {"variants": ["hubert"], "data": data}}})
+    )
+    status, said, complained = sweep(config, tmp_path / "run", "--dry-run")
+    assert (status, complained) == (0, "")
+    assert "speech training: " in said
+    assert not (tmp_path / "run").exists()

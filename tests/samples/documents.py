@@ -1,0 +1,29 @@
+"""The documents of the project, and what stands in them."""
+
+import re
+from pathlib import Path
+
+from tests.samples.places import ROOT
+
+README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
+DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def spans(path: Path) -> list[str]:
+    """Return what stands in single backticks."""
+    prose = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    return re.findall(r"`([^`]+)`", prose)
+
+
+def blocks(path: Path, language: str = r"\w*") -> list[str]:
+    """Return what stands between triple backticks."""
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+def table_below(path: Path, head: str) -> list[list[str]]:
+    """Return the cells of the only table whose first line begins with `head`."""
+    tables = re.findall(r"(?:^\|.*\n)+", path.read_text(), re.MULTILINE)
+    (table,) = [table for table in tables if table.startswith(head)]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]
+    ]
