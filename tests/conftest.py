@@ -7,8 +7,13 @@ from multiprocessing.context import ForkServerContext
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from profiling.children.server import start_server
+
+# An example takes as long as it takes: others may be computing on the same cores.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ def _cases(draw, max_tokens=90):
     return shape, window, torch.rand(shape[0], tokens, generator=generator) < 0.4, seed
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(_cases(max_tokens=12))
 def test_oracle_equals_a_loop_over_queries(case):
     shape, window, mask, seed = case
@@ -82,7 +82,7 @@ def test_oracle_equals_a_loop_over_queries(case):
 
 
 @pytest.mark.parametrize("implementation", FASTER)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(case=_cases())
 def test_implementation_equals_the_oracle_in_outputs_and_gradients(implementation, case):
     shape, window, mask, seed = case
@@ -113,7 +113,7 @@ def test_blocked_equals_the_oracle_over_many_blocks(tokens, window, padding):
         torch.testing.assert_close(one, other)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 400), st.integers(1, 150), st.sampled_from([1, 8, 32]))
 def test_a_plan_answers_every_query_once_with_all_its_keys(tokens, half_window, block):
     next_query = 0
@@ -161,7 +161,7 @@ def test_gradients_of_gradients_are_refused_and_not_wrong():
 # Times the oracle's own error. In float32 the fused kernel of the CPU uses a faster exponential.
 @pytest.mark.parametrize("implementation", FASTER)
 @pytest.mark.parametrize(("dtype", "factor"), [(torch.float32, 8), (torch.bfloat16, 2)])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(case=_cases())
 def test_rounding_stays_near_the_oracles_own(implementation, dtype, factor, case):
     shape, window, mask, seed = case

@@ -91,7 +91,7 @@ class _SquareSpy(TorchDispatchMode):
 
 @pytest.mark.parametrize("is_padded", [False, True])
 @pytest.mark.parametrize("length", [48, 61])
-def test_mask_fixed_longformer_gives_exactly_the_outputs_of_the_library(is_padded, length):
+def test_mask_fixed_longformer_gives_the_outputs_of_the_library(is_padded, length):
     library, fixed = with_same_weights(
         "text",
         {"variant": "longformer", "implementation": "library"},
@@ -100,7 +100,9 @@ def test_mask_fixed_longformer_gives_exactly_the_outputs_of_the_library(is_padde
     batch = batch_of("text", length)
     if is_padded:
         batch["attention_mask"] = (torch.arange(length) < torch.tensor([[length], [30]])).long()
-    assert torch.equal(predict(fixed, batch), predict(library, batch))
+    # Their masks lie differently in memory, and a kernel may round by that; float64 hides it.
+    found, expected = (predict(module.double(), batch) for module in (fixed, library))
+    torch.testing.assert_close(found, expected)
 
 
 def test_mask_fixed_longformer_builds_no_square_mask_and_the_library_does():
@@ -200,7 +202,7 @@ def test_check_active_refuses_lengths_below_the_minimum(modality, variant):
 
 @pytest.mark.parametrize("variant", ["bigbird", "nystromformer"])
 def test_inputs_too_short_for_an_efficient_path_are_padded_until_they_have_it(variant):
-    module = build("text", variant)
+    module = build("text", variant).double()
     short = batch_of("text", 20)
     logits = predict(module, short)
     assert logits.shape[1] == 20
@@ -209,4 +211,4 @@ def test_inputs_too_short_for_an_efficient_path_are_padded_until_they_have_it(va
         plain = module.model.bert.set_attention_type("original_full")
         assert plain is None
         full = module.model.eval()(short["input_ids"]).logits
-        torch.testing.assert_close(logits, full, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(logits, full)

@@ -7,7 +7,7 @@ from typing import Any
 import lightning
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -204,7 +204,6 @@ def slow_decode(path: Any) -> list[int]:
     return found
 
 
-@settings(deadline=None)
 @given(paths=st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=12), min_size=1, max_size=4))
 def test_greedy_decoding_merges_then_drops_blanks(paths: list[list[int]]) -> None:
     alphabet = ["", "|", "A", "B", "'"]

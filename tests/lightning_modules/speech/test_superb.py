@@ -103,7 +103,7 @@ def test_the_head_learns_to_tell_frames_apart() -> None:
     assert losses[-1] < 0.2 * losses[0]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(frames=st.integers(1, 60), size=st.integers(1, 70), seed=st.integers(0, 99))
 def test_augmenting_keeps_the_shape_and_the_padding(frames: int, size: int, seed: int) -> None:
     torch.manual_seed(seed)
