@@ -83,6 +83,7 @@ def read_all(folder):
     return [(folder / name).read_bytes() for name in FILES]
 
 
+@pytest.mark.torchaudio
 def test_every_frame_of_mfcc_gets_a_label(sounds, tmp_path, capsys):
     source, samples = sounds
     assert labels(MFCC, source, tmp_path / "out") == 0
@@ -117,6 +118,7 @@ def test_every_frame_of_a_layer_gets_a_label(sounds, checkpoints, tmp_path, vari
     assert "`kmeans` must be of the same features, layer 1 of" in capsys.readouterr().err
 
 
+@pytest.mark.torchaudio
 def test_labels_of_a_kmeans_that_is_elsewhere_are_not_fitted_anew(sounds, made, tmp_path, capsys):
     source, _ = sounds
     kmeans = {"model__init_args__kmeans": made / "kmeans.safetensors"}
@@ -158,6 +160,7 @@ def test_who_waits_for_a_kmeans_ends_with_the_process_that_fits_it(server, tmp_p
     child.join()
 
 
+@pytest.mark.torchaudio
 def test_two_processes_write_the_files_that_one_does(sounds, made, tmp_path):
     source, _ = sounds
     command = [sys.executable, train.__file__, "labels", f"--config={MFCC}"]
@@ -172,6 +175,7 @@ def test_two_processes_write_the_files_that_one_does(sounds, made, tmp_path):
     assert read_all(tmp_path / "two") == read_all(made)
 
 
+@pytest.mark.torchaudio
 def test_a_run_that_was_killed_goes_on_to_the_same_files(sounds, made, tmp_path, capsys):
     source, _ = sounds
     killed = tmp_path / "killed"
@@ -183,12 +187,14 @@ def test_a_run_that_was_killed_goes_on_to_the_same_files(sounds, made, tmp_path,
     assert read_all(killed) == read_all(made)
 
 
+@pytest.mark.torchaudio
 def test_loader_processes_change_nothing(sounds, made, tmp_path):
     source, _ = sounds
     assert labels(MFCC, source, tmp_path / "one", data__init_args__num_workers=1) == 0
     assert read_all(tmp_path / "one") == read_all(made)
 
 
+@pytest.mark.torchaudio
 def test_other_recordings_get_labels_of_the_same_kmeans(made, tmp_path):
     write_sound(tmp_path / "val/a.wav", 9_000, seed=99)
     given = {"model__init_args__kmeans": made / "kmeans.safetensors"}
@@ -198,6 +204,7 @@ def test_other_recordings_get_labels_of_the_same_kmeans(made, tmp_path):
     assert not (tmp_path / "out/kmeans.safetensors").exists()
 
 
+@pytest.mark.torchaudio
 def test_an_alignment_is_measured(sounds, tmp_path, capsys):
     source, samples = sounds
     lines = [f"{name}\t{'AH0 B ' * (count // 320)}" for name, count in samples.items()]
@@ -207,6 +214,7 @@ def test_an_alignment_is_measured(sounds, tmp_path, capsys):
     assert "phone purity 0." in capsys.readouterr().out
 
 
+@pytest.mark.torchaudio
 def test_the_sample_bounds_what_kmeans_is_fitted_on(sounds, tmp_path, capsys):
     assert labels(MFCC, sounds[0], tmp_path / "out", model__init_args__sample_frames=5) == 2
     assert "`num_clusters` must be at most 5" in capsys.readouterr().err
@@ -220,6 +228,7 @@ def damaged_copy(source, folder):
     (folder / "bad.flac").write_bytes(content[: len(content) // 2])
 
 
+@pytest.mark.torchaudio
 def test_a_damaged_recording_stops_or_is_left_out(sounds, tmp_path, capsys):
     source = tmp_path / "source"
     source.mkdir()
@@ -278,6 +287,7 @@ def make_labels(source, folder, **settings):
     return model
 
 
+@pytest.mark.torchaudio
 def test_a_folder_of_other_labels_is_refused(sounds, tmp_path):
     source, samples = sounds
     make_labels(source, tmp_path / "out")
@@ -296,6 +306,7 @@ def test_a_folder_of_other_labels_is_refused(sounds, tmp_path):
         make_labels(tmp_path / "new", tmp_path / "out")
 
 
+@pytest.mark.torchaudio
 def test_labels_do_not_depend_on_the_other_recordings(sounds, made, tmp_path):
     source, samples = sounds
     name = list(samples)[3]

@@ -38,6 +38,7 @@ def test_steps_are_multiples_of_those_after_which_is_saved():
     assert all(each.num_steps % SAVED_EVERY == 0 for each in ROUNDS.values())
 
 
+@pytest.mark.torchaudio
 def test_from_recordings_to_transcripts(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["train.py"])
     for digit in (2, 7):
@@ -130,6 +131,7 @@ def test_the_table_has_a_line_for_every_row():
     assert all(line.count("|") == lines[0].count("|") for line in lines)
 
 
+@pytest.mark.torchaudio
 def test_results_of_other_conditions_are_not_mixed(tmp_path):
     short = tmp_path / "short"
     for take in range(40):

@@ -52,12 +52,11 @@ class Mfcc(nn.Module):
         Raises:
             ModelError: The waveform is too short, or torchaudio does not fit this torch.
         """
+        hop = SAMPLE_RATE_HZ // self.rate_hz
+        bounds = _equal_parts(_count_frames(waveform, hop), self.chunk_frames)
         with torchaudio_needed("`features` mfcc"):
             from torchaudio.compliance.kaldi import mfcc
             from torchaudio.functional import compute_deltas
-
-        hop = SAMPLE_RATE_HZ // self.rate_hz
-        bounds = _equal_parts(_count_frames(waveform, hop), self.chunk_frames)
         with torch.autocast(waveform.device.type, enabled=False):
             cepstra = torch.cat(
                 [

@@ -57,6 +57,7 @@ def take_of(name):
     return int(Path(name).stem.split("_")[-1])
 
 
+@pytest.mark.torchaudio
 def test_every_recording_is_used_in_one_split_as_often_as_it_has_passes(words, tmp_path):
     corpus = compose(str(words), str(tmp_path / "corpus"), replace(SMALL, passes=3, eval_passes=2))
     counts = {split: used(utterances) for split, utterances in manifest_of(corpus).items()}
@@ -70,6 +71,7 @@ def test_every_recording_is_used_in_one_split_as_often_as_it_has_passes(words, t
     assert set(counts["val"].values()) == set(counts["test"].values()) == {2}
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("speakers", ["same", "mixed"])
 def test_utterances_are_what_their_manifest_and_transcript_say(words, tmp_path, speakers):
     corpus = compose(str(words), str(tmp_path / "corpus"), replace(SMALL, speakers=speakers))
@@ -88,6 +90,7 @@ def test_utterances_are_what_their_manifest_and_transcript_say(words, tmp_path, 
     assert max(map(len, voices)) == (1 if speakers == "same" else 2)
 
 
+@pytest.mark.torchaudio
 def test_a_sound_is_its_recordings_with_gaps_between_them(words, tmp_path):
     corpus = compose(str(words), str(tmp_path / "corpus"), SMALL)
     for name, parts in manifest_of(corpus)["train"].items():
@@ -124,6 +127,7 @@ def test_speed_changes_length_and_pitch_and_only_training_is_changed(words, tmp_
     assert speeds == {0.8, 1.25}
 
 
+@pytest.mark.torchaudio
 def test_gain_and_noise_are_as_strong_as_asked(words, tmp_path):
     quiet = replace(SMALL, gap_noise=0.0, augmentation=Augmentation(gain_db=(-6.0206, -6.0206)))
     noisy = replace(SMALL, gap_noise=0.0, augmentation=Augmentation(snr_db=(10, 10)))
@@ -139,6 +143,7 @@ def test_gain_and_noise_are_as_strong_as_asked(words, tmp_path):
         assert ratio == pytest.approx(10, abs=0.5)
 
 
+@pytest.mark.torchaudio
 def test_too_loud_an_utterance_is_made_softer_not_clipped(words, tmp_path):
     louder = replace(SMALL, augmentation=Augmentation(gain_db=(20, 20)))
     corpus = compose(str(words), str(tmp_path / "corpus"), louder)
@@ -147,6 +152,7 @@ def test_too_loud_an_utterance_is_made_softer_not_clipped(words, tmp_path):
     assert (np.abs(sound) > 0.999).mean() < 0.1
 
 
+@pytest.mark.torchaudio
 def test_the_same_settings_and_recordings_give_the_same_bytes(words, tmp_path):
     settings = replace(SMALL, augmentation=Augmentation((0.9, 1.0, 1.1), snr_db=(10, 20)))
     first = bytes_of(compose(str(words), str(tmp_path / "a"), settings))
@@ -155,6 +161,7 @@ def test_the_same_settings_and_recordings_give_the_same_bytes(words, tmp_path):
     assert first["test/transcripts.tsv"] != other["test/transcripts.tsv"]
 
 
+@pytest.mark.torchaudio
 def test_asked_again_nothing_is_done_and_other_settings_are_named(words, tmp_path):
     folder = str(tmp_path / "corpus")
     corpus = compose(str(words), folder, SMALL)
@@ -182,6 +189,7 @@ def test_a_folder_that_was_not_composed_is_never_replaced(words, tmp_path, conte
     assert (mine / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.torchaudio
 def test_a_damaged_recording_is_named_and_nothing_is_left(words, tmp_path):
     path = words / "7_ann_3.flac"
     soundfile.write(path, np.random.default_rng(0).standard_normal(9_000) / 9, 8_000)
@@ -239,6 +247,7 @@ def test_wrong_settings_are_named(build, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.torchaudio
 def test_speakers_for_testing_are_heard_nowhere_else(words, tmp_path):
     unseen = replace(SMALL, test_speakers=("bo_b",), val_share=0.0)
     utterances = manifest_of(compose(str(words), str(tmp_path / "corpus"), unseen))
@@ -279,6 +288,7 @@ def test_real_digits_are_composed(tmp_path):
     }
 
 
+@pytest.mark.torchaudio
 def test_a_corpus_is_what_transcribed_speech_reads(words, tmp_path):
     corpus = compose(str(words), str(tmp_path / "corpus"), SMALL)
     data = TranscribedSpeech(

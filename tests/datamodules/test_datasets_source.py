@@ -46,6 +46,7 @@ def saved(tmp_path):
     return save(tmp_path / "saved", audio, text=["one", "two", None])
 
 
+@pytest.mark.torchaudio
 def test_a_saved_folder_gives_names_lengths_sounds_and_texts(saved):
     recordings = list_recordings(saved, "datasets", BadSamples("stop"))
     assert [item.name for item in recordings] == ["a.wav", "b.flac", "c.wav"]
@@ -60,6 +61,7 @@ def test_a_saved_folder_gives_names_lengths_sounds_and_texts(saved):
     assert {path.name for path in list_tables(saved)} >= {"state.json", "dataset_info.json"}
 
 
+@pytest.mark.torchaudio
 def test_recordings_can_be_sent_to_loader_processes_without_their_bytes(saved):
     recordings = list_recordings(saved, "datasets", BadSamples("stop"))
     sent = pickle.dumps(recordings)

@@ -69,6 +69,7 @@ def test_a_manifest_root_is_meant_from_the_manifest(tmp_path):
     assert SpeechData(str(tmp_path / "train.tsv")).batch_at(49, 1)["input_values"].any()
 
 
+@pytest.mark.torchaudio
 def test_a_batch_has_exactly_the_asked_frames(folder):
     batch = SpeechData(str(folder)).batch_at(30, 3)
     samples = samples_for_frames(30)
@@ -117,6 +118,7 @@ def test_channels_are_mixed(tmp_path):
     assert torch.allclose(decode(Recording(path, 800), 800), torch.tensor(0.125), atol=1e-4)
 
 
+@pytest.mark.torchaudio
 def test_changing_a_file_changes_the_batch_and_the_fingerprint(folder):
     data = SpeechData(str(folder))
     before, mark = data.batch_at(40, 2), data.fingerprint()
@@ -194,6 +196,7 @@ def test_a_bad_file_stops_or_is_skipped_and_counted_from_its_header(folder, dama
     assert len(data.skipped) == 1
 
 
+@pytest.mark.torchaudio
 def test_a_file_damaged_after_its_header_stops_or_is_replaced_by_the_next_nearest(folder):
     bad = folder / "deep/er/b.flac"
     damage_middle(bad)
@@ -209,6 +212,7 @@ def test_a_file_damaged_after_its_header_stops_or_is_replaced_by_the_next_neares
     assert len(batch["labels"]) == 2  # left out, and no other one in its place
 
 
+@pytest.mark.torchaudio
 def test_a_batch_of_damaged_files_alone_is_named(folder):
     damage_middle(folder / "deep/er/b.flac")
     data = SpeechData(str(folder), on_bad_sample="skip", batch_size=1)
@@ -304,6 +308,7 @@ def test_wrong_sources_and_settings_are_named(tmp_path, folder):
             build()
 
 
+@pytest.mark.torchaudio
 def test_the_reader_can_be_sent_to_loader_processes(folder):
     reader = SpeechData(str(folder)).reader
     copy = pickle.loads(pickle.dumps(reader))
