@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
@@ -10,6 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from profiling.children.server import start_server
+
+# Before torch is imported: threads that wait for each other sleep. They would compute nothing for
+# whole time slices where somebody else uses the cores, ten times what the tests themselves take.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # An example takes as long as it takes: others may be computing on the same cores.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
