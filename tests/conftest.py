@@ -16,6 +16,10 @@ from profiling.children.server import start_server
 # whole time slices where somebody else uses the cores, ten times what the tests themselves take.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# Of a `make` that started the tests, whose own options would become those of the tests' `make`.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
+
 # An example takes as long as it takes: others may be computing on the same cores.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
