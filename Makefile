@@ -12,6 +12,10 @@ WITHOUT_TORCHAUDIO := torch==2.15.0 torchvision==0.29.2 transformers
 QUICK := $(addprefix tests/profiling/,analysis planning report rows test_arguments.py \
 	test_data_settings.py) tests/datamodules/test_lengths.py
 
+# A worker per core, each with a thread of its own (tests/conftest.py); the tests of a file stay
+# together, because they share what one of them built.
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadscope
+
 .PHONY: help profile test quick test-versions test-oldest test-newest test-without-torchaudio \
 	lint format lock clean
 
@@ -32,7 +36,7 @@ profile: .venv/ready ## Measure the quickstart on this CPU (3 minutes); FRESH=1 
 	$(BIN)/python profile.py sweep --config configs/profile/quickstart.yaml $(if $(FRESH),--fresh true) $(ARGS)
 
 test: .venv/ready ## Run the tests (7 minutes on two cores).
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
 
 quick: lint ## Check the style and run the tests that need no torch (under a minute).
 	$(BIN)/python -m pytest -q --no-torch --ignore-glob='*_in_browser.py' $(QUICK)
@@ -48,7 +52,7 @@ define test-with
 		--no-header --no-annotate -o .venv-versions/set.lock
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes .venv-versions/set.lock \
 		--python .venv-versions/bin/python
-	.venv-versions/bin/python -m pytest -q -m "$(2)" $(ARGS)
+	.venv-versions/bin/python -m pytest -q $(SIDE_BY_SIDE) -m "$(2)" $(ARGS)
 endef
 
 test-oldest: .venv/ready

@@ -16,6 +16,10 @@ from profiling.children.server import start_server
 # whole time slices where somebody else uses the cores, ten times what the tests themselves take.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# Workers side by side share the cores, or each would compute with as many threads as there are.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // workers)))
+
 # Of a `make` that started the tests, whose own options would become those of the tests' `make`.
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(name, None)

@@ -94,7 +94,9 @@ class PredictionFiles(Callback):
         found = [part for part in parts if part.exists()]
         if not found:
             return
-        lines = [json.loads(line) for part in found for line in part.open(encoding="utf-8")]
+        lines = [
+            json.loads(line) for part in found for line in part.read_text("utf-8").splitlines()
+        ]
         text = "".join(f"{name}\t{transcript}\n" for _, name, transcript in sorted(lines))
         with whole_file(self.folder / "transcripts.tsv") as unfinished:
             unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
