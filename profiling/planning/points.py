@@ -26,6 +26,7 @@ class Conditions:
     device: str
     device_name: str
     threads: int
+    allocator: str
     dropout: str
     memory_budget_gib: float
     max_batch_size: int

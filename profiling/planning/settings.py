@@ -11,6 +11,7 @@ from profiling.errors import SettingsError
 from profiling.rows.pairs import parse_pair
 
 Phase = Literal["inference", "training"]
+Allocator = Literal["kept", "system"]
 Metric = Literal["latency", "throughput", "memory"]
 Precision = Literal["32-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed"]
 
@@ -84,6 +85,9 @@ class SweepSettings:
         memory_budget_gib: Memory a measurement may take, in GiB; null takes 80 % of the
             machine's (cuda: of the device's).
         threads: CPU threads of a measurement; null takes all cores.
+        allocator: kept (a process keeps the memory that it frees, as on a GPU: without this a step
+            on a CPU spends up to half of its time on fresh pages) or system (the C library's own
+            way). Peak memory is measured in a process that keeps none, whichever is chosen.
         seed: Seed of weights and synthetic batches.
         visits: How often each point is measured, in separate processes.
         time_budget_s: Seconds of measuring that visits after the first of each point may not
@@ -106,6 +110,7 @@ class SweepSettings:
     dropout: Literal["none", "published"] = "none"
     memory_budget_gib: float | None = None
     threads: int | None = None
+    allocator: Allocator = "kept"
     seed: int = 0
     visits: int = 3
     time_budget_s: float | None = None

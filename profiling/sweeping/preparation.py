@@ -57,6 +57,7 @@ class Preparation:
             device=settings.device,
             device_name=str(device["name"]),
             threads=self._threads(),
+            allocator=settings.allocator,
             dropout=settings.dropout,
             memory_budget_gib=settings.memory_budget_gib or float(device["memory_gib"]),
             max_batch_size=settings.max_batch_size,

@@ -11,6 +11,7 @@ CONDITIONS = Conditions(
     device="cpu",
     device_name="a processor",
     threads=2,
+    allocator="kept",
     dropout="none",
     memory_budget_gib=4.0,
     max_batch_size=8,
