@@ -13,8 +13,9 @@ QUICK := $(addprefix tests/profiling/,analysis planning report rows test_argumen
 	test_data_settings.py) tests/datamodules/test_lengths.py
 
 # A worker per core, each with a thread of its own (tests/conftest.py); the tests of a file stay
-# together, because they share what one of them built.
-SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadscope
+# together, because they share what one of them built. A worker that dies ends the tests, which would
+# wait for ever for what it had to do.
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadscope --max-worker-restart=0
 
 .PHONY: help profile test quick test-versions test-oldest test-newest test-without-torchaudio \
 	lint format lock clean

@@ -1,7 +1,10 @@
 """Where an attention kernel can run, as far as that is known before torch is imported."""
 
+import os
+import platform
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,14 @@ def _limit_of_flex(use: KernelUse) -> str | None:
         return "on a cpu it has no backward pass"
     if not any(map(shutil.which, ("g++", "clang++", "c++"))):
         return "on a cpu it needs a C++ compiler"
-    return None
+    return None if _has_avx2() else "on a cpu it needs AVX2, which this one lacks or hides"
+
+
+def _has_avx2() -> bool:
+    """Tell whether torch compiles attention here; it asks the same two things."""
+    if os.environ.get("ATEN_CPU_CAPABILITY") == "default" or platform.system() != "Linux":
+        return False
+    return " avx2 " in Path("/proc/cpuinfo").read_text()
 
 
 def _limit_of_varlen(use: KernelUse) -> str | None:

@@ -10,6 +10,7 @@ from torch.nn.attention.flex_attention import BlockMask, flex_attention
 # Tokens on each side of a block of the mask. Elsewhere than on a CPU FlexAttention's own default.
 BLOCK = {"cpu": 32}
 BLOCK_ELSEWHERE = 128
+VECTOR_BITS = {"AVX2": 256, "AVX512": 512}
 
 
 def flex_local_attention(
@@ -37,7 +38,7 @@ def flex_local_attention(
     mask = _block_mask(query.shape[2], half_window, query.device)
     if key_padding_mask is not None:
         mask = _with_padding(mask, half_window, key_padding_mask)
-    compiled = _compiled(torch.get_num_threads())
+    compiled = _compiled(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability())
     # Torch gives a function up after some recompilations and runs it uncompiled, which builds the
     # whole tokens x tokens matrix: every length is worth a compilation here.
     with torch._dynamo.config.patch(recompile_limit=2**20, accumulated_recompile_limit=2**20):
@@ -48,14 +49,20 @@ def flex_local_attention(
 
 
 @lru_cache
-def _compiled(num_threads: int) -> Any:
-    """Compile for a number of threads, for which the buffers of compiled code on a CPU are made.
+def _compiled(num_threads: int, instruction_set: str) -> Any:
+    """Compile for what the code of a CPU is made for: its threads and its vector instructions.
 
-    Torch's cache on disk tells compiled code by its options, not by the number of threads it was
-    compiled for, which is none unless given: a process with more threads than the one that filled
-    the cache would write beyond the buffers (github.com/pytorch/pytorch/issues/153145).
+    Torch's cache on disk tells compiled code by its options, not by the number of threads or the
+    instructions it was compiled for, which are none unless given. A process with more threads than
+    the one that filled the cache would write beyond its buffers
+    (github.com/pytorch/pytorch/issues/153145); one with other instructions crashes as well.
+
+    Args:
+        num_threads: Of this process.
+        instruction_set: What torch's own kernels use here, such as AVX2 or AVX512.
     """
-    options: dict[str, Any] = {"cpp.threads": num_threads}
+    bits = VECTOR_BITS.get(instruction_set)  # null lets torch find out
+    options: dict[str, Any] = {"cpp.threads": num_threads, "cpp.simdlen": bits}
     return torch.compile(flex_attention, dynamic=False, fullgraph=True, options=options)
 
 

@@ -12,9 +12,8 @@ from lightning_modules.errors import ModelError
 from lightning_modules.kernel_limits import KernelUse, limit_of
 from tests.samples.attention import Inputs, attend, draw_inputs, in_float64, relative_error
 
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="there is no C++ compiler"
-)
+MISSING = limit_of("local_flex", KernelUse("cpu", False, False, False))
+compiles = pytest.mark.skipif(MISSING is not None, reason=f"local_flex: {MISSING}")
 
 
 def attend_by_flex(window: int, given: Inputs, mask: torch.Tensor | None = None) -> None:
@@ -27,7 +26,7 @@ def attend_by_flex(window: int, given: Inputs, mask: torch.Tensor | None = None)
     assert relative_error([found], [exact]) <= 8 * rounding  # its exponential is a faster one
 
 
-@needs_compiler
+@compiles
 @pytest.mark.parametrize(
     ("tokens", "window", "lengths"),
     [(1, 2, None), (70, 20, [70, 13]), (300, 20, None), (300, 140, [211, 0]), (75, 200, None)],
@@ -39,14 +38,14 @@ def test_flex_on_a_cpu_equals_the_oracle(tokens, window, lengths):
     attend_by_flex(window, draw_inputs((2, 3, tokens, 16), torch.float32), mask)
 
 
-@needs_compiler
+@compiles
 def test_flex_stays_compiled_past_torchs_limit_of_recompilations():
     with torch._dynamo.config.patch(recompile_limit=1):
         for tokens in (33, 34):  # a fallback would raise: `fullgraph`
             attend_by_flex(4, draw_inputs((1, 1, tokens, 16), torch.float32))
 
 
-@needs_compiler
+@compiles
 def test_flex_does_not_find_kernels_for_another_number_of_threads_in_torchs_cache():
     before, found_in_cache = torch.get_num_threads(), []
     try:
@@ -59,6 +58,19 @@ def test_flex_does_not_find_kernels_for_another_number_of_threads_in_torchs_cach
                 found_in_cache.append(counters["inductor"]["fxgraph_cache_hit"])
     finally:
         torch.set_num_threads(before)
+    assert found_in_cache == [0, 0, 1]
+
+
+@compiles
+def test_flex_does_not_find_kernels_for_other_instructions_in_torchs_cache(monkeypatch):
+    found_in_cache = []
+    with fresh_cache():
+        for instructions in ("AVX2", "unknown", "AVX2"):
+            monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: instructions)
+            torch._dynamo.reset()
+            counters.clear()
+            attend_by_flex(20, draw_inputs((2, 3, 70, 16), torch.float32))
+            found_in_cache.append(counters["inductor"]["fxgraph_cache_hit"])
     assert found_in_cache == [0, 0, 1]
 
 
