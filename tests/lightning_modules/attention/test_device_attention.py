@@ -66,7 +66,9 @@ def test_flex_does_not_find_kernels_for_other_instructions_in_torchs_cache(monke
     found_in_cache = []
     with fresh_cache():
         for instructions in ("AVX2", "unknown", "AVX2"):
-            monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: instructions)
+            monkeypatch.setattr(
+                torch.backends.cpu, "get_cpu_capability", lambda name=instructions: name
+            )
             torch._dynamo.reset()
             counters.clear()
             attend_by_flex(20, draw_inputs((2, 3, 70, 16), torch.float32))
