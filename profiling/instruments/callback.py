@@ -214,6 +214,7 @@ class ProfilingCallback(lightning.Callback):
             backward_ms=self._clock.between_ms("forward", "backward"),
             optimizer_ms=self._clock.between_ms("backward", "optimizer"),
             peak_memory_mib=None if self._memory is None else self._memory.read(),
+            page_faults=self._clock.page_faults,
         )
         self.samples.append(sample)
         _log(trainer, f"profiling/{phase}", rows_of([sample])[0], trainer.global_step)

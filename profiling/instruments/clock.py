@@ -4,6 +4,8 @@ import time
 
 import torch
 
+from lightning_modules.allocator import page_faults
+
 
 class StepClock:
     """Wall time of one step, the device synchronised at both ends, and of the parts between.
@@ -17,7 +19,9 @@ class StepClock:
         self._cuda = device.type == "cuda"
         self._marks: dict[str, float | torch.cuda.Event] = {}
         self._start = 0.0
+        self._faults = 0
         self.latency_ms: float | None = None
+        self.page_faults = 0
 
     @property
     def started(self) -> bool:
@@ -33,6 +37,7 @@ class StepClock:
         """Begin a step."""
         self.reset()
         self._synchronise()
+        self._faults = page_faults()
         self._start = time.perf_counter()
         self.mark("start")
 
@@ -49,13 +54,14 @@ class StepClock:
         """End the step; with several optimisers the last call counts."""
         self._synchronise()
         self.latency_ms = (time.perf_counter() - self._start) * 1e3
+        self.page_faults = page_faults() - self._faults
 
     def stop_at(self, name: str) -> None:
         """End the step where it passed this mark, or now if it did not."""
-        self._synchronise()
-        self.latency_ms = self.between_ms("start", name)
-        if self.latency_ms is None:
-            self.stop()
+        self.stop()
+        until_mark = self.between_ms("start", name)
+        if until_mark is not None:
+            self.latency_ms = until_mark
 
     def between_ms(self, first: str, last: str) -> float | None:
         """Return the milliseconds between two marks, None when one was not reached."""

@@ -27,7 +27,11 @@ class BatchShape(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """One measured step; `optimizer_ms` is None when it only accumulated gradients."""
+    """One measured step.
+
+    `optimizer_ms` is None when it only accumulated gradients; `page_faults` are the pages that the
+    system had to clear for it.
+    """
 
     phase: str
     shape: BatchShape
@@ -36,6 +40,7 @@ class Sample:
     backward_ms: float | None
     optimizer_ms: float | None
     peak_memory_mib: float | None
+    page_faults: int = 0
 
 
 def batch_shape(batch: Any) -> BatchShape:
@@ -99,6 +104,7 @@ def _row(phase: str, shape: BatchShape, samples: list[Sample]) -> dict[str, Any]
     rate = shape.batch_size / row["latency_ms"] * 1e3
     row["throughput_samples_per_s"] = rate
     row["throughput_tokens_per_s"] = shape.sequence_length and rate * shape.sequence_length
+    row["page_faults_per_step"] = float(statistics.median(s.page_faults for s in samples))
     peaks = [s.peak_memory_mib for s in samples if s.peak_memory_mib is not None]
     row["peak_memory_mib"] = max(peaks, default=None)
     return row

@@ -1,11 +1,14 @@
 """The batch size with the most samples per second, of 1, 2, 4, ... within the memory budget."""
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.process_limits import forget, is_out_of_memory
+from profiling.measuring.surroundings import Surroundings
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -13,6 +16,8 @@ from profiling.planning.requests import Effort
 # The search may take so many times the seconds of one measurement; batch 2 is always tried.
 SEARCH_FACTOR = 10
 TRIAL_STEPS = 2  # of a trial, its warm-up included
+Run = Callable[..., list[Sample]]
+"""`run_steps`, or what calls it."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +34,25 @@ class Trial:
         return self.batch_size * 1e3 / statistics.median(self.latencies_ms)
 
 
-def search_batch(point: Point, effort: Effort, rate_at_1: float) -> dict[str, Any]:
+def search_batch(
+    point: Point, effort: Effort, rate_at_1: float, surroundings: Surroundings
+) -> dict[str, Any]:
     """Return the throughput fields of a row.
 
     The search ends at the memory budget, at `max_batch_size`, or where the next trial would take
     too long; `largest_batch_limited_by` tells which. The winner is measured again, with the full
-    effort, because the best of noisy values flatters; later visits measure it alone.
+    effort, because the best of noisy values flatters. Every visit searches anew: a size that the
+    noise of one visit chose would speak for all of them.
+
+    Args:
+        point: What is measured.
+        effort: Of the winner; the trials take a part of it.
+        rate_at_1: Samples per second at batch size 1.
+        surroundings: Of this process.
+
+    Raises:
+        MemoryError: None of the sizes fits any more.
     """
-    if point.best_batch_size is not None:
-        trial = _try_batch(point, point.best_batch_size, effort, checked=True)
-        if trial is not None:
-            return _fields(trial)
     rates = {1: rate_at_1}
     brief = Effort(1, 1, effort.seconds_per_measurement / 4)
     seconds_left = SEARCH_FACTOR * effort.seconds_per_measurement
@@ -49,39 +62,37 @@ def search_batch(point: Point, effort: Effort, rate_at_1: float) -> dict[str, An
         if batch_size > 2 and expected_s > seconds_left:
             limited_by = "time"
             break
-        trial = _try_batch(point, batch_size, brief)
+        trial = _try_batch(point, batch_size, brief, run_steps)
         if trial is None:
             limited_by = "memory"
             break
         rates[batch_size] = trial.rate
         seconds_left -= expected_s
         batch_size *= 2
-    return _measure_best(point, rates, effort) | {
+    return _measure_best(point, rates, effort, surroundings) | {
         "largest_batch_size": max(rates),
         "largest_batch_limited_by": limited_by,
     }
 
 
-def _measure_best(point: Point, rates: dict[int, float], effort: Effort) -> dict[str, Any]:
+def _measure_best(
+    point: Point, rates: dict[int, float], effort: Effort, surroundings: Surroundings
+) -> dict[str, Any]:
     """Measure the fastest batch size again, or the next one where that no longer fits."""
     for best in sorted(rates, key=lambda size: rates[size], reverse=True):
-        trial = _try_batch(point, best, effort, checked=True)
+        trial = _try_batch(point, best, effort, surroundings.time_steps, checked=True)
         if trial is not None:
-            return _fields(trial)
+            return {
+                "throughput_samples_per_s": trial.rate,
+                "throughput_batch_size": trial.batch_size,
+                "throughput_latency_ms_samples": trial.latencies_ms,
+                "throughput_attention_kernel": trial.kernel,
+            }
     raise MemoryError(f"batch sizes {sorted(rates)} fitted once and no longer do")
 
 
-def _fields(trial: Trial) -> dict[str, Any]:
-    return {
-        "throughput_samples_per_s": trial.rate,
-        "throughput_batch_size": trial.batch_size,
-        "throughput_latency_ms_samples": trial.latencies_ms,
-        "throughput_attention_kernel": trial.kernel,
-    }
-
-
 def _try_batch(
-    point: Point, batch_size: int, effort: Effort, checked: bool = False
+    point: Point, batch_size: int, effort: Effort, run: Run, checked: bool = False
 ) -> Trial | None:
     """Measure a fresh model, its path `checked` or not; None when memory ran out."""
     forget(point.conditions.device)
@@ -89,7 +100,7 @@ def _try_batch(
         batch = batch_of(point, batch_size)
         check = ActivePathCheck(point, batch)
         checks = [check] if checked else []
-        samples = run_steps(build_point(point), point, batch, effort, checks)
+        samples = run(build_point(point), point, batch, effort, checks)
     except Exception as problem:
         if not is_out_of_memory(problem):
             raise

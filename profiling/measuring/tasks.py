@@ -8,9 +8,11 @@ import torch
 
 from lightning_modules.errors import ModelError
 from profiling.instruments.memory import PeakMemory, check_peak, return_freed_pages, supports_peak
-from profiling.instruments.steps import summarise
+from profiling.instruments.steps import rows_of
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.batch_search import search_batch
+from profiling.measuring.process_limits import set_threads
+from profiling.measuring.surroundings import Surroundings
 from profiling.measuring.trainer_runs import (
     batch_of,
     build_point,
@@ -26,17 +28,28 @@ Part = dict[str, Any]
 
 def measure_speed(point: Point) -> Iterator[Part]:
     """Yield a row's facts, its latency at batch size 1 and, if asked for, its throughput."""
+    set_threads(point.conditions.threads)
+    surroundings = Surroundings(point)
     prepare_process(point)
     module = build_point(point)
     yield facts_of(module, point) | {"cores": sorted(os.sched_getaffinity(0))}
     batch = batch_of(point, 1)
     check = ActivePathCheck(point, batch)
-    samples = run_steps(module, point, batch, point.effort, [check])
-    latency = summarise("latency_ms", [sample.latency_ms for sample in samples])
-    yield latency | {"attention_kernel": check.kernel}
+    samples = surroundings.time_steps(module, point, batch, point.effort, [check])
+    (row,) = rows_of(samples)
+    latency = {name: value for name, value in row.items() if name.startswith("latency_ms")}
+    yield (
+        latency
+        | surroundings.fields()
+        | {
+            "attention_kernel": check.kernel,
+            "page_faults_per_step": row["page_faults_per_step"],
+        }
+    )
     if "throughput" in point.metrics:
         del module, check, batch
-        yield search_batch(point, point.effort, 1e3 / latency["latency_ms"])
+        yield search_batch(point, point.effort, 1e3 / latency["latency_ms"], surroundings)
+        yield surroundings.fields()
 
 
 def measure_memory(point: Point) -> Iterator[Part]:

@@ -34,13 +34,16 @@ def run_steps(
     effort: Effort,
     checks: Sequence[lightning.Callback] = (),
     memory: PeakMemory | None = None,
+    when_warm: Callable[[], None] = lambda: None,
 ) -> list[Sample]:
     """Run predictions or training steps on one batch; return the measured ones.
 
-    `checks` are further callbacks, called before the one that measures.
+    `checks` are further callbacks, called before the one that measures; `when_warm` is called
+    between the warm-up and the first measured step.
     """
     profiler = ProfilingCallback(1, effort.num_warmup_steps, memory=memory)
-    loader = DataLoader(_Repeated(batch, _Enough(profiler, effort)), batch_size=None)
+    enough = _Enough(profiler, effort, when_warm)
+    loader = DataLoader(_Repeated(batch, enough), batch_size=None)
     trainer = Trainer(
         accelerator="gpu" if point.conditions.device == "cuda" else "cpu",
         devices=1,
@@ -143,9 +146,12 @@ class _Enough:
     under way saves a whole one, which at long lengths is most of the time.
     """
 
-    def __init__(self, profiler: ProfilingCallback, effort: Effort) -> None:
+    def __init__(
+        self, profiler: ProfilingCallback, effort: Effort, when_warm: Callable[[], None]
+    ) -> None:
         self._profiler = profiler
         self._effort = effort
+        self._when_warm = when_warm
         self._fetched = 0
         self._last_call = time.perf_counter()
 
@@ -155,6 +161,8 @@ class _Enough:
         self._fetched += 1
         since_last_s = time.perf_counter() - self._last_call  # a step, if only of the warm-up
         self._last_call += since_last_s
+        if soon == 1:  # the step that is fetched now is the second of those that are measured
+            self._when_warm()
         if soon < self._effort.min_samples:
             return False
         known = [sample.latency_ms / 1e3 for sample in samples]

@@ -57,8 +57,8 @@ class Point:
     """One variant, implementation, phase and length under fixed conditions: visited often.
 
     `length` is the value on the modality's axis; `max_length` the one that position tables are made
-    for: in text the longest of the sweep, equally for all variants, elsewhere `length`. What an
-    earlier visit found to be the best batch size is no condition, nor is where batches are stored.
+    for: in text the longest of the sweep, equally for all variants, elsewhere `length`. Where
+    batches are stored is no condition.
     """
 
     modality: str
@@ -77,7 +77,6 @@ class Point:
     metrics: tuple[str, ...]
     skip_reason: str | None = None
     batches: str | None = field(default=None, compare=False)
-    best_batch_size: int | None = field(default=None, compare=False)
 
     @cached_property
     def columns(self) -> dict[str, Any]:

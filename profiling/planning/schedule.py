@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from statistics import fmean
 
 from profiling.planning.points import Point
@@ -19,7 +20,8 @@ class Visit:
 class Schedule:
     """The visits of a sweep, round by round, seen through the rows that are already there.
 
-    A round visits every point once, in turns forwards and backwards so that drift cancels. With a
+    A round visits every point once, in turns forwards and backwards so that drift cancels, and what
+    is compared begins each round with another one, so that none is always the first. With a
     time budget the first round is always whole; later ones end at the first visit that should not
     fit. What decides is the seconds stored in the rows, so the same command run again comes to
     the same end.
@@ -36,7 +38,7 @@ class Schedule:
         """Yield the visits that have no row yet, or one that says error; `rows` may grow."""
         for number in range(self.visits):
             statuses = {row["key"]: row["status"] for row in rows if row["visit"] == number}
-            for point in self.points if number % 2 == 0 else reversed(self.points):
+            for point in self._round(number):
                 if number and point.skip_reason:
                     continue
                 if statuses.get(point.key, "error") != "error":
@@ -44,6 +46,14 @@ class Schedule:
                 if number and not self._fits(point, rows):
                     return
                 yield Visit(point, number)
+
+    def _round(self, number: int) -> list[Point]:
+        groups = [
+            list(group)
+            for _, group in groupby(self.points, key=lambda p: (p.modality, p.length, p.phase))
+        ]
+        turned = [group[number % len(group) :] + group[: number % len(group)] for group in groups]
+        return [point for group in turned[:: -1 if number % 2 else 1] for point in group]
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many of the planned visits have a row."""

@@ -28,13 +28,13 @@ def cpu_name() -> str:
 def available_threads() -> int:
     """Return the number of cores that this process, in its container, may use."""
     cores = len(os.sched_getaffinity(0))
-    quota, _, period = _container_limit("cpu.max").partition(" ")
+    quota, _, period = container_file("cpu.max").partition(" ")
     return max(1, min(cores, int(quota) // int(period))) if quota.isdigit() else cores
 
 
 def memory_gib() -> float:
     """Return the memory of the machine, or of the container, in GiB."""
-    limit = _container_limit("memory.max")
+    limit = container_file("memory.max")
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return float(min(total, int(limit)) if limit.isdigit() else total) / 2**30
 
@@ -49,8 +49,8 @@ def default_budget_gib() -> float:
     return float(int(gib)) if gib >= 2 else round(gib, 1)
 
 
-def _container_limit(name: str) -> str:
-    """Return a limit of this process's control group (version 2), empty where there is none."""
+def container_file(name: str) -> str:
+    """Return a file of this process's control group (version 2), empty where there is none."""
     try:
         group = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2]
         return Path(f"/sys/fs/cgroup{group}", name).read_text().strip()

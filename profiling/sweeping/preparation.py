@@ -1,5 +1,6 @@
 """What a sweep has to know before it measures: conditions, data and hence the points."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.rows.machine import available_threads, cpu_name, default_budget_gib, memory_gib
 from profiling.sweeping.progress import warn_of_skipped
+
+NOT_KEPT = (
+    "freed memory does not stay with a process under this C library: `allocator` is system, and "
+    "latencies depend on fresh pages"
+)
 
 
 class Preparation:
@@ -57,7 +63,7 @@ class Preparation:
             device=settings.device,
             device_name=str(device["name"]),
             threads=self._threads(),
-            allocator=settings.allocator,
+            allocator=self._allocator(),
             dropout=settings.dropout,
             memory_budget_gib=settings.memory_budget_gib or float(device["memory_gib"]),
             max_batch_size=settings.max_batch_size,
@@ -71,6 +77,15 @@ class Preparation:
                 f"`threads` must be at most {available_threads()} on this machine, got {threads}"
             )
         return threads
+
+    def _allocator(self) -> str:
+        """Return the allocator of all points: on a CPU the one that was asked for, if it works."""
+        if self.settings.allocator == "system" or self.settings.device != "cpu":
+            return self.settings.allocator
+        found: str = self.children.ask("profiling.measuring.surroundings:find_allocator", None)
+        if found != self.settings.allocator:
+            print(NOT_KEPT, file=sys.stderr)
+        return found
 
     def _device(self) -> dict[str, Any]:
         """Return name and usable memory of the device."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from profiling.children.crew import Children
@@ -23,6 +23,8 @@ SPEED, MEMORY = (
 )
 # Memory hardly varies between visits: two show that it does not.
 MEMORY_VISITS = 2
+# Of a visit that neighbours disturb.
+ATTEMPTS = 3
 
 
 class Sweep:
@@ -54,36 +56,42 @@ class Sweep:
                     measured = self._begin()
                 done, left = schedule.num_done(self.run.rows), schedule.seconds_left(self.run.rows)
                 progress.begin(visit.point.describe(), done, schedule.num_visits, left)
-                row = self._measure(visit)
+                row = self._measure(visit, left)
                 self.run.append(row)
                 progress.report(visit.point.describe(), row)
         return changed or measured
 
-    def _measure(self, visit: Visit) -> Row:
+    def _measure(self, visit: Visit, seconds_left: float | None) -> Row:
+        """Measure a visit; one that neighbours disturbed again, while there is time for it.
+
+        The row is the last attempt's, its `seconds` those of them all.
+        """
         row = row_of(visit)
         if visit.point.skip_reason:
             return row | {"status": "skipped", "error": visit.point.skip_reason, "seconds": 0.0}
         began = time.monotonic()
-        row |= self._searched_before(visit.point)
-        point = replace(visit.point, best_batch_size=row["throughput_batch_size"])
-        for function in _functions_of(visit):
-            outcome = self.children.call(function, point, self.settings.point_timeout_s)
-            row |= outcome.value
-            if outcome.kind != "ok":
-                row |= {"status": outcome.kind, "error": outcome.message}
+        for attempts in range(1, ATTEMPTS + 1):
+            row = row_of(visit) | self._attempt(visit)
+            spent_s = time.monotonic() - began
+            ends_in_time = (
+                seconds_left is None or spent_s * (attempts + 1) / attempts < seconds_left
+            )
+            if not row["disturbed"] or not ends_in_time:
                 break
-        if row["throughput_samples_per_s"] is not None:
-            tokens = row["sequence_length"]
-            row["throughput_tokens_per_s"] = row["throughput_samples_per_s"] * tokens
         return row | {"seconds": round(time.monotonic() - began, 3)}
 
-    def _searched_before(self, point: Point) -> dict[str, Any]:
-        """Return what an earlier visit found of batch sizes; the next one need not search."""
-        names = ("throughput_batch_size", "largest_batch_size", "largest_batch_limited_by")
-        for row in self.run.rows:
-            if row["key"] == point.key and row.get("throughput_samples_per_s") is not None:
-                return {name: row[name] for name in names}
-        return {}
+    def _attempt(self, visit: Visit) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for function in _functions_of(visit):
+            outcome = self.children.call(function, visit.point, self.settings.point_timeout_s)
+            found |= outcome.value
+            if outcome.kind != "ok":
+                found |= {"status": outcome.kind, "error": outcome.message}
+                break
+        if found.get("throughput_samples_per_s") is not None:
+            tokens = found["sequence_length"]
+            found["throughput_tokens_per_s"] = found["throughput_samples_per_s"] * tokens
+        return found
 
     def _begin(self) -> bool:
         """Get ready for the first visit: let the imports end, so that no visit pays for them."""

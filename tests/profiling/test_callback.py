@@ -65,10 +65,11 @@ def test_training_is_measured_by_length_and_batch_size() -> None:
     found = [(row["phase"], row["batch_size"], row["sequence_length"]) for row in rows]
     assert found == [("training", 2, 5), ("training", 3, 7)]
     assert len(rows[0]["latency_ms_samples"]) == 2
-    for row in rows:
-        parts = row["forward_ms"] + row["backward_ms"] + row["optimizer_ms"]
-        assert parts == pytest.approx(row["latency_ms"], rel=0.5)
-        assert row["peak_memory_mib"] > 0
+    for sample in callback.samples:  # how much lies between them is up to whoever else computes
+        parts = [sample.forward_ms, sample.backward_ms, sample.optimizer_ms]
+        assert min(part or 0.0 for part in parts) > 0
+        assert sum(part or 0.0 for part in parts) <= sample.latency_ms
+    assert all(row["peak_memory_mib"] > 0 for row in rows)
 
 
 def test_predictions_are_measured_without_training_parts() -> None:

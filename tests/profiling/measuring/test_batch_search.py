@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from profiling.measuring import batch_search
-from profiling.measuring.batch_search import Trial, search_batch
+from profiling.measuring.batch_search import Run, Trial, search_batch
+from profiling.measuring.surroundings import Surroundings
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.points import CONDITIONS, points_of
@@ -20,6 +21,11 @@ def point_up_to(max_batch_size: int) -> Point:
     return replace(point, num_classes=130, conditions=conditions)
 
 
+# With the allocator as it comes: that of the tests' own process stays as it is.
+POINT = point_up_to(1)
+SURROUNDINGS = Surroundings(replace(POINT, conditions=replace(CONDITIONS, allocator="system")))
+
+
 class Machine:
     """Gives each batch size the milliseconds it was told, and memory up to a size."""
 
@@ -29,7 +35,7 @@ class Machine:
         self.tried: list[tuple[int, Effort, bool]] = []
 
     def __call__(
-        self, point: Point, batch_size: int, effort: Effort, checked: bool = False
+        self, point: Point, batch_size: int, effort: Effort, run: Run, checked: bool = False
     ) -> Trial | None:
         self.tried.append((batch_size, effort, checked))
         if batch_size > self.fits:
@@ -39,7 +45,7 @@ class Machine:
 
 def search(monkeypatch: pytest.MonkeyPatch, machine: Machine, cap: int, ms_at_1: float) -> dict:
     monkeypatch.setattr(batch_search, "_try_batch", machine)
-    return search_batch(point_up_to(cap), EFFORT, 1e3 / ms_at_1)
+    return search_batch(point_up_to(cap), EFFORT, 1e3 / ms_at_1, SURROUNDINGS)
 
 
 def test_the_best_batch_is_measured_again_with_the_full_effort(
@@ -79,33 +85,13 @@ def test_a_winner_that_no_longer_fits_gives_way_to_the_next(
         return machine(*arguments, **named)
 
     monkeypatch.setattr(batch_search, "_try_batch", forgetful)
-    found = search_batch(point_up_to(4), EFFORT, 100.0)
+    found = search_batch(point_up_to(4), EFFORT, 100.0, SURROUNDINGS)
     assert found["throughput_batch_size"] == 2
     assert found["largest_batch_size"] == 4
 
 
-def test_a_later_visit_measures_the_batch_size_that_is_known_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    machine = Machine({4: 20.0})
-    monkeypatch.setattr(batch_search, "_try_batch", machine)
-    found = search_batch(replace(point_up_to(8), best_batch_size=4), EFFORT, 100.0)
-    assert machine.tried == [(4, EFFORT, True)]
-    assert found["throughput_samples_per_s"] == pytest.approx(4 / 0.020)
-    assert "largest_batch_size" not in found  # the earlier visit has it
-
-
-def test_a_known_batch_size_that_no_longer_fits_is_searched_anew(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    machine = Machine({1: 10.0, 2: 15.0}, fits=2)
-    monkeypatch.setattr(batch_search, "_try_batch", machine)
-    found = search_batch(replace(point_up_to(8), best_batch_size=4), EFFORT, 100.0)
-    assert (found["throughput_batch_size"], found["largest_batch_limited_by"]) == (2, "memory")
-
-
 def test_a_real_model_is_searched_with_its_path_checked() -> None:
-    found = search_batch(point_up_to(4), Effort(1, 3, 0.5), 100.0)
+    found = search_batch(point_up_to(4), Effort(1, 3, 0.5), 100.0, SURROUNDINGS)
     assert found["throughput_batch_size"] in (1, 2, 4)
     assert found["largest_batch_size"] == 4
     assert "flash" in found["throughput_attention_kernel"]

@@ -56,7 +56,7 @@ def test_the_key_changes_with_every_condition_and_not_with_the_place_of_the_batc
     keys.add(replace(point, conditions=replace(CONDITIONS, threads=1)).key)
     keys.add(replace(point, conditions=replace(CONDITIONS, device_name="another")).key)
     assert len(keys) == 6
-    assert replace(point, batches="elsewhere", best_batch_size=8).key == point.key
+    assert replace(point, batches="elsewhere").key == point.key
 
 
 def test_the_key_changes_with_a_library(monkeypatch: pytest.MonkeyPatch) -> None:

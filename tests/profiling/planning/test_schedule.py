@@ -22,11 +22,20 @@ def _row(point: Point, number: int, seconds: float) -> dict[str, Any]:
 
 
 def test_rounds_alternate_their_direction() -> None:
-    points = points_of("text", [64], ["bert"])
-    order = _run(Schedule(points, visits=2, time_budget_s=None), [])
-    assert [line[2:] for line in order[len(points) :]] == [
-        line[2:] for line in order[: len(points)]
-    ][::-1]
+    points = points_of("text", [64, 96, 128], [{"name": "bert", "implementations": ["sdpa"]}])
+    order = [line[2:] for line in _run(Schedule(points, visits=2, time_budget_s=None), [])]
+    assert order[len(points) :] == order[: len(points)][::-1]
+
+
+def test_what_is_compared_begins_each_round_with_another_one() -> None:
+    blocked = {"name": "local_bert", "implementations": ["local_blocked"]}
+    planned = points_of("text", [64], ["bert", blocked])
+    points = [point for point in planned if point.phase == "training"]
+    order = _run(Schedule(points, visits=3, time_budget_s=None), [])
+    places: dict[str, list[int]] = {line[2:]: [] for line in order}
+    for place, line in enumerate(order):
+        places[line[2:]].append(place % 3)
+    assert all(sorted(found) == [0, 1, 2] for found in places.values())
 
 
 def test_an_interrupted_sweep_measures_what_is_missing_once() -> None:

@@ -1,0 +1,126 @@
+"""Who else computed on our cores: the share of their time that others took from a measurement.
+
+Two things tell it. The kernel counts, to the nanosecond, how long our threads were ready to run and
+had to wait for a core. It also counts, in ticks, how busy each core was: what was not ours was
+somebody else's, or was stolen by the host; and a container has a count of the time for which it
+was held back. Ticks are too coarse for a short measurement and see a
+neighbour on a core that we left idle, or on the second thread of one of ours; waiting is exact and
+sees only who stood in our way. The larger of the two counts.
+"""
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from profiling.rows.machine import container_file
+
+PROC = Path("/proc")
+CORES = Path("/sys/devices/system/cpu")
+DISTURBED_FROM = 0.1
+# Fewer ticks than these say nothing: one of them may be anybody's.
+FEWEST_TICKS = 40
+TICKS_OF_CHANCE = 2.0
+# Fields of a core in /proc/stat: user, nice, system, irq, softirq, steal.
+BUSY = (1, 2, 3, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class _Moment:
+    wall_s: float
+    busy_s: float
+    own_s: float
+    waited_s: float
+
+
+class Neighbours:
+    """Watches the cores of this process, from one `begin` to the next `end`, summed up."""
+
+    def __init__(self, cores: Iterable[int] | None = None) -> None:
+        """Watch these cores and their siblings; by default those that this process may use."""
+        self.cores = with_siblings(sorted(os.sched_getaffinity(0)) if cores is None else cores)
+        self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
+        self._began: _Moment | None = None
+        self._total = _Moment(0.0, 0.0, 0.0, 0.0)
+
+    def begin(self) -> None:
+        """Begin a stretch of measuring."""
+        self._began = self._now()
+
+    def end(self) -> None:
+        """End it; without a beginning there is nothing to end."""
+        began, now = self._began, self._now()
+        self._began = None
+        if began is None or now is None:
+            return
+        total = self._total
+        self._total = _Moment(
+            total.wall_s + now.wall_s - began.wall_s,
+            total.busy_s + now.busy_s - began.busy_s,
+            total.own_s + now.own_s - began.own_s,
+            total.waited_s + now.waited_s - began.waited_s,
+        )
+
+    def share(self) -> float | None:
+        """Return what others took of all CPU time of the cores, 0 to 1; None where unknown."""
+        whole = self._total.wall_s * len(self.cores)
+        if not whole:
+            return None
+        others_s = self._total.waited_s
+        if whole >= FEWEST_TICKS * self._tick_s:
+            by_ticks = self._total.busy_s - self._total.own_s - TICKS_OF_CHANCE * self._tick_s
+            others_s = max(others_s, by_ticks)
+        return min(1.0, max(0.0, others_s / whole))
+
+    def _now(self) -> _Moment | None:
+        try:
+            return _Moment(
+                time.perf_counter(),
+                _busy_ticks(self.cores) * self._tick_s,
+                time.process_time(),
+                _waited_ns() / 1e9 + _held_back_us() / 1e6,
+            )
+        except (OSError, ValueError, IndexError):  # macOS, a container that hides /proc
+            return None
+
+
+def with_siblings(cores: Iterable[int]) -> list[int]:
+    """Return the cores and those that share their arithmetic units."""
+    found: set[int] = set()
+    for core in cores:
+        found.add(core)
+        try:
+            listed = (CORES / f"cpu{core}/topology/thread_siblings_list").read_text()
+            found |= parse_cores(listed)
+        except (OSError, ValueError):
+            continue
+    return sorted(found)
+
+
+def parse_cores(listed: str) -> set[int]:
+    """Return the numbers of a list as the kernel writes it, such as "0,4-6"."""
+    found: set[int] = set()
+    for part in listed.strip().split(","):
+        first, _, last = part.partition("-")
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
+
+
+def _busy_ticks(cores: Iterable[int]) -> int:
+    wanted = {f"cpu{core}" for core in cores}
+    lines = [line.split() for line in (PROC / "stat").read_text().splitlines()]
+    return sum(int(line[field]) for line in lines if line and line[0] in wanted for field in BUSY)
+
+
+def _waited_ns() -> int:
+    """Return how long all threads of this process were ready to run and did not, so far."""
+    tasks = (PROC / "self/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[1]) for task in tasks)
+
+
+def _held_back_us() -> int:
+    """Return how long the container was kept from the cores by its limit, so far."""
+    words = container_file("cpu.stat").split()
+    counted = dict(zip(words[::2], words[1::2], strict=False))
+    return int(counted.get("throttled_usec", 0))

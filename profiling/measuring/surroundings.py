@@ -1,0 +1,63 @@
+"""The process around the steps that are timed: pages at hand, and an eye on who else computes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning
+
+from lightning_modules.allocator import keep_freed_memory
+from lightning_modules.models.base import VariantModule
+from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
+from profiling.instruments.steps import Sample
+from profiling.measuring.active_path import Batch
+from profiling.measuring.headroom import Headroom
+from profiling.measuring.trainer_runs import run_steps
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+
+
+def find_allocator() -> str:
+    """Return what `allocator` can be on this machine, in a process made for the question."""
+    return "kept" if keep_freed_memory() else "system"
+
+
+class Surroundings:
+    """Times steps under the allocator of a point, and notes what neighbours took meanwhile.
+
+    Make it before the model, and before the memory of the process is limited.
+
+    Raises:
+        RuntimeError: The process was to keep freed memory, and does not.
+    """
+
+    def __init__(self, point: Point) -> None:
+        """Set the allocator."""
+        keeps = point.conditions.allocator == "kept" and point.conditions.device == "cpu"
+        if keeps and not keep_freed_memory():
+            raise RuntimeError("freed memory does not stay with this process: `allocator` kept")
+        self._headroom = Headroom() if keeps else None
+        self._neighbours = Neighbours()
+
+    def time_steps(
+        self,
+        module: VariantModule,
+        point: Point,
+        batch: Batch,
+        effort: Effort,
+        checks: Sequence[lightning.Callback] = (),
+    ) -> list[Sample]:
+        """Run predictions or training steps on one batch; return the measured ones."""
+        samples = run_steps(module, point, batch, effort, checks, when_warm=self._begin)
+        self._neighbours.end()
+        return samples
+
+    def fields(self) -> dict[str, Any]:
+        """Return what a row says of the neighbours, during all that was timed."""
+        share = self._neighbours.share()
+        disturbed = share is not None and share > DISTURBED_FROM
+        return {"others_cpu_share": share, "disturbed": disturbed}
+
+    def _begin(self) -> None:
+        if self._headroom is not None:
+            self._headroom.make()
+        self._neighbours.begin()

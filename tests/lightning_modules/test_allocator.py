@@ -1,0 +1,45 @@
+"""Freed memory stays with a process that was told to keep it, and goes back in another."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.samples.places import ROOT
+
+# Of the size of a score matrix: 32 MiB, so 8,192 pages.
+STEP = """
+import torch
+from lightning_modules.allocator import {imported}
+from lightning_modules.allocator import page_faults, take_and_free
+def step():
+    scores = torch.ones(8, 1024, 1024)
+    return scores.softmax(-1).sum()
+kept = {called}
+for _ in range(3):
+    step()
+take_and_free(16 << 20)
+before = page_faults()
+for _ in range(5):
+    step()
+print(kept, (page_faults() - before) // 5)
+"""
+
+
+def faults_per_step(imported: str) -> tuple[str, int]:
+    code = STEP.format(imported=imported, called=f"{imported}()")
+    run = [sys.executable, "-c", code]
+    said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    return said[0], int(said[1])
+
+
+def test_a_step_finds_its_pages_where_freed_memory_is_kept() -> None:
+    kept, faults = faults_per_step("keep_freed_memory")
+    if kept == "False":
+        pytest.skip("this C library keeps nothing")
+    assert faults <= 50
+
+
+def test_a_probe_says_kept_only_where_there_are_no_faults() -> None:
+    found, faults = faults_per_step("keeps_freed_memory")
+    assert (found == "True") == (faults <= 50)
