@@ -128,8 +128,9 @@ class Run:
         if side.status == "oom":
             return Measured("oom", np.array([]), sum(row["status"] == "oom" for row in chosen))
         disturbed = {row["visit"] for row in chosen if row.get("disturbed") and metric != "memory"}
-        costs = [cost for visit, cost in side.costs.items() if visit not in disturbed]
-        return Measured(side.status, np.log(np.array(costs)), len(costs))
+        costs = np.array([c for visit, c in side.costs.items() if visit not in disturbed])
+        costs = costs[np.isfinite(costs)]
+        return Measured(side.status, np.log(costs), len(costs))
 
 
 def _place_columns() -> list[Column]:

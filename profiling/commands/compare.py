@@ -10,7 +10,7 @@ from profiling.commands.command import Command
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
 from profiling.rows.current import current_rows
-from profiling.rows.run_directory import read_manifest, read_rows
+from profiling.rows.reading import read_manifest, read_rows
 
 if TYPE_CHECKING:
     from profiling.analysis.run_comparison import RunComparison
