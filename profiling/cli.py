@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiling.commands.command import Command, plain
+from profiling.commands.compare import COMPARE
 from profiling.commands.data_settings import set_in_block, split_data_settings
 from profiling.commands.lengths import LENGTHS
 from profiling.commands.report import REPORT
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from profiling.arguments import OneSentenceParser
 
 DESCRIPTION = "From which input length on does efficient self-attention beat the plain one?"
-COMMANDS: dict[str, Command] = {"sweep": SWEEP, "report": REPORT, "lengths": LENGTHS}
+COMMANDS: dict[str, Command] = {
+    "sweep": SWEEP,
+    "report": REPORT,
+    "compare": COMPARE,
+    "lengths": LENGTHS,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

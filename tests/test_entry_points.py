@@ -23,7 +23,7 @@ def test_lightning_imports_beside_profile_py() -> None:
     assert run("-c", "import lightning").returncode == 0
 
 
-@pytest.mark.parametrize("command", ["sweep", "report", "lengths"])
+@pytest.mark.parametrize("command", ["sweep", "report", "compare", "lengths"])
 def test_profile_answers_help_without_torch(command: str) -> None:
     answer = run("-X", "importtime", "profile.py", command, "--help")
     assert answer.returncode == 0
@@ -68,6 +68,10 @@ QUICKSTART = "configs/profile/quickstart.yaml"
         (["sweep", "--config", QUICKSTART, "--threads", "999"], ["`threads`", "999"]),
         (["sweep", "--config", QUICKSTART, "--memory_budget_gib", "9e9"], ["`memory_budget_gib`"]),
         (["report", "nowhere"], ["nowhere", "measurements.jsonl"]),
+        (["compare", "nowhere", "nowhere"], ["nowhere", "measurements.jsonl"]),
+        (["compare", "nowhere"], ["`run_b`"]),
+        (["compare", "a", "b", "--fail-on-slower", "x"], ["`fail_on_slower`", "x"]),
+        (["compare", "a", "b", "--jsn"], ["`jsn`", "json"]),
         (["lengths"], ["`data`"]),
         (["lengths", "--sorce", "x"], ["`sorce`", "data", "out"]),
         (["measure"], ["sweep", "report"]),

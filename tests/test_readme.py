@@ -21,6 +21,7 @@ from profiling.cli import COMMANDS as VERBS
 from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks, spans
 from tests.samples.hubert import hubert
 from tests.samples.places import CONFIGS, ROOT
+from tests.samples.runs import visits_of, write_run
 from tests.samples.sweeps import command
 from tests.samples.training import offline, write_everything
 
@@ -89,6 +90,7 @@ def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
         commands("python", "profile.py", "sweep"),
         commands("python", "profile.py", "lengths"),
         commands("python", "profile.py", "report"),
+        commands("python", "profile.py", "compare"),
         commands("python", "train.py"),
         commands("tensorboard"),
     ]
@@ -113,6 +115,14 @@ def test_a_target_exists(words: list[str]) -> None:
 def test_a_sweep_ends_with_the_tipping_points(words: list[str], tmp_path: Path) -> None:
     assert "beats vit" in profile(words, f"--out={tmp_path}/run", *BRIEF_SWEEP)
     assert (tmp_path / "run/report.html").exists()
+
+
+@pytest.mark.parametrize("words", commands("python", "profile.py", "compare"), ids=" ".join)
+def test_two_runs_are_compared(words: list[str], tmp_path: Path) -> None:
+    before = write_run(tmp_path / "before", visits_of([10.0, 10.2]))
+    after = write_run(tmp_path / "after", visits_of([10.1, 10.0]))
+    places = {"runs/before": str(before), "runs/after": str(after)}
+    assert "bert" in profile([places.get(word, word) for word in words])
 
 
 @pytest.mark.parametrize("words", commands("python", "profile.py", "lengths"), ids=" ".join)

@@ -5,33 +5,54 @@ from typing import Any
 
 from profiling.commands.command import Command
 from profiling.rows.current import current_rows
-from profiling.rows.run_directory import ROWS, read_manifest, read_rows
+from profiling.rows.reading import (
+    MANIFEST,
+    ROWS,
+    check_run_directory,
+    read_manifest,
+    read_rows,
+)
+from profiling.rows.run_directory import reporting
 
 
 def answer(directory: Path, rebuild: bool) -> None:
-    """Find the tipping points, rebuild the report if asked, print the table and where to look."""
+    """Find the tipping points, rebuild the report if asked, print the table and where to look.
+
+    Raises:
+        SettingsError: The directory holds no measurements, or a damaged manifest.
+    """
     # Imported here: `--help` and a mistake in the settings do not wait for what computes and draws.
     from rich.console import Console
 
     from profiling.analysis.tipping_points import find_tipping_points, save_tipping_points
     from profiling.report.table import build_sections, print_sections
 
-    manifest = read_manifest(directory)
-    rows = current_rows(read_rows(directory), manifest)
-    pairs = manifest.get("config", {}).get("pairs", ())
-    tipping_points = find_tipping_points(rows, pairs=pairs)
-    sections = build_sections(tipping_points)
+    check_run_directory(directory)
     page = directory / "report.html"
-    # A sweep that was killed after its last row left an older page, or none.
-    if rebuild or not page.exists() or page.stat().st_mtime < (directory / ROWS).stat().st_mtime:
-        from profiling.report.build import build_report
+    # Who waits here for somebody else's report may know of later rows.
+    with reporting(directory):
+        manifest = read_manifest(directory)
+        rows = current_rows(read_rows(directory), manifest)
+        tipping_points = find_tipping_points(
+            rows, pairs=manifest.get("config", {}).get("pairs", ())
+        )
+        sections = build_sections(tipping_points)
+        if rebuild or _is_outdated(page):
+            from profiling.report.build import build_report
 
-        save_tipping_points(tipping_points, directory)
-        build_report(directory, rows, tipping_points, sections, manifest)
+            save_tipping_points(tipping_points, directory)
+            build_report(directory, rows, tipping_points, sections, manifest)
     console = Console()
     print_sections(sections, console)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
     console.print(f"Charts: tensorboard --logdir {directory / 'tensorboard'}", soft_wrap=True)
+
+
+def _is_outdated(page: Path) -> bool:
+    """Tell whether a sweep that was killed, or another shard, left rows that are not in a page."""
+    sources = [page.with_name(name) for name in (ROWS, MANIFEST)]
+    changed = [source.stat().st_mtime for source in sources if source.exists()]
+    return not page.exists() or page.stat().st_mtime < max(changed)
 
 
 def run(arguments: Any) -> int:

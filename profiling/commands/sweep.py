@@ -8,7 +8,8 @@ from profiling.commands.command import Command, plain
 from profiling.commands.report import answer
 from profiling.errors import SettingsError
 from profiling.planning.settings import ModalitySettings, SweepSettings, VariantSettings
-from profiling.rows.run_directory import ROWS, RunDirectory, read_rows
+from profiling.rows.reading import ROWS, RowFile, newest_rows
+from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.outlook import Outlook
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.sweep import Sweep
@@ -19,6 +20,8 @@ def sweep(
 ) -> None:
     """Measure what is missing in the run directory `out`, then report and print the answers.
 
+    Shards may measure into one directory side by side; whoever ends last reports.
+
     Args:
         settings: What to measure.
         out: The run directory; made if need be.
@@ -28,18 +31,26 @@ def sweep(
     Raises:
         SettingsError: A setting is wrong, or the directory is in use.
     """
-    with RunDirectory(out, fresh=fresh) as run:
-        answer(out, rebuild=Sweep(settings, run, shard).measure())
+    name = f"Shard {shard[0]}/{shard[1]}"
+    with RunDirectory(out, fresh=fresh, shard=shard) as run:
+        changed = Sweep(settings, run, shard).measure()
+        is_last = run.close()
+    if not is_last:
+        print(f"{name} is done; the last shard to end will report.")
+    elif run.rows:
+        answer(out, rebuild=changed)
+    else:
+        print(f"{name} has nothing to measure: there are fewer groups of points than shards.")
 
 
 def look_ahead(settings: SweepSettings, out: Path, shard: tuple[int, int] = (1, 1)) -> Outlook:
     """Return what the same sweep would measure from here, and how long; nothing is written.
 
     Raises:
-        SettingsError: A setting is wrong, or the directory holds damaged measurements.
+        SettingsError: A setting is wrong, or the measurements cannot be read.
     """
     points = Preparation(settings, Children(), batches=None).points(shard)
-    return Outlook.of(settings, points, read_rows(out) if (out / ROWS).exists() else [])
+    return Outlook.of(settings, points, newest_rows(RowFile(out / ROWS).read_new()))
 
 
 def run(arguments: Any) -> int:

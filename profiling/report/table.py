@@ -10,6 +10,7 @@ from rich.text import Text
 
 from profiling.analysis.groups import Setting, axis_unit, rank
 from profiling.analysis.readings import finite
+from profiling.report.markdown import escape_markdown, markdown_table
 from profiling.report.palette import efficient_family, vanilla_family, vanilla_names
 from profiling.rows.columns import Row, judged_columns
 
@@ -223,20 +224,8 @@ def _rich_table(section: Section) -> Table:
 
 def _markdown_section(section: Section) -> str:
     names = ("efficient variant", "compared by", *judged_columns())
-    head = [f"**{_escape(section.title)}**", "", _markdown_row(names)]
-    head.append("|" + " --- |" * len(names))
-    body = [
-        _markdown_row((line.efficient, "; ".join(line.comparisons), *(c.text for c in line.cells)))
+    rows = [
+        (line.efficient, "; ".join(line.comparisons), *(cell.text for cell in line.cells))
         for line in section.lines
     ]
-    return "\n".join(head + body)
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
-
-
-def _escape(text: str) -> str:
-    for character in "\\|*_<>`[]":
-        text = text.replace(character, "\\" + character)
-    return text
+    return "\n".join([f"**{escape_markdown(section.title)}**", "", *markdown_table(names, rows)])

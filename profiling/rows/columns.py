@@ -15,6 +15,7 @@ from datamodules.modality import MODALITIES
 Row = Mapping[str, Any]
 """A measurement, or a tipping point: values by the names of their columns."""
 
+Type = type  # inside `Column` that word means something else
 Kind = Literal["name", "identity", "condition", "state", "effort", "result"]
 """What a column says of a row.
 
@@ -32,6 +33,7 @@ class Column:
         name: Its name in rows, TensorBoard and the CSV.
         kind: What it says of a row.
         type: Type of its values, beside null.
+        items: Type of what a list holds.
         unit: Unit of a number, in the words of a chart.
         before: Value of rows that were written before there was such a column.
         required: Whether no row can do without it.
@@ -50,6 +52,7 @@ class Column:
     kind: Kind
     type: type
     unit: str = ""
+    items: Type | None = None
     before: Any = None
     required: bool = False
     choices: tuple[str, ...] = ()
@@ -62,6 +65,8 @@ class Column:
     heading: str = ""
 
 
+# What arrays of numbers can hold.
+LARGEST_INTEGER = 2**63 - 1
 PHASES = ("inference", "training")
 COLUMNS: tuple[Column, ...] = (
     Column("key", "name", str, required=True),
@@ -93,7 +98,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("num_warmup_steps", "effort", int),
     Column("min_samples", "effort", int),
     Column("seconds_per_measurement", "effort", float, "s"),
-    Column("metrics", "effort", list),
+    Column("metrics", "effort", list, items=str),
     Column("max_length", "effort", int),
     Column("status", "result", str, required=True, choices=("ok", "oom", "error", "skipped"),
            heading="status"),
@@ -103,12 +108,12 @@ COLUMNS: tuple[Column, ...] = (
            heading="latency ms"),
     Column("latency_ms_p10", "result", float, "ms", heading="p10"),
     Column("latency_ms_p90", "result", float, "ms", heading="p90"),
-    Column("latency_ms_samples", "result", list, "ms"),
+    Column("latency_ms_samples", "result", list, "ms", items=float),
     Column("throughput_samples_per_s", "result", float, "samples/s", judged="throughput",
            cost="time per sample", higher_is_better=True, drawn=True, heading="samples/s"),
     Column("throughput_tokens_per_s", "result", float, "tokens/s", drawn=True, heading="tokens/s"),
     Column("throughput_batch_size", "result", int, heading="at batch"),
-    Column("throughput_latency_ms_samples", "result", list, "ms"),
+    Column("throughput_latency_ms_samples", "result", list, "ms", items=float),
     Column("throughput_attention_kernel", "result", str),
     Column("largest_batch_size", "result", int, heading="largest batch"),
     Column("largest_batch_limited_by", "result", str),
@@ -118,13 +123,13 @@ COLUMNS: tuple[Column, ...] = (
            heading="above weights MiB"),
     Column("parameters", "result", int),
     Column("attention_kernel", "result", str),
-    Column("cores", "result", list),
+    Column("cores", "result", list, items=int),
     Column("page_faults_per_step", "result", float, heading="page faults per step"),
     Column("others_cpu_share", "result", float, heading="CPU taken by others"),
     Column("disturbed", "result", bool, before=False, heading="disturbed"),
     Column("flops", "result", float),
     Column("components", "result", dict),
-    Column("seconds", "result", float, "s"),
+    Column("seconds", "result", float, "s", before=0.0),
 )  # fmt: skip
 
 
@@ -173,6 +178,15 @@ def effort_of(row: Row) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+def complete(row: Row) -> dict[str, Any]:
+    """Return a row that has every column, those it lacks with the value of older rows."""
+    known = {
+        column.name: column.before if row.get(column.name) is None else row[column.name]
+        for column in COLUMNS
+    }
+    return {**row, **known}
+
+
 def wrong_column(row: Row) -> str | None:
     """Return in a few words what keeps a map from being a measurement row; None if nothing does."""
     for column in COLUMNS:
@@ -180,13 +194,22 @@ def wrong_column(row: Row) -> str | None:
         if value is None and column.required:
             return f"`{column.name}` must be given"
         if value is not None and not _is_of(value, column.type):
-            return f"`{column.name}` must be of type {column.type.__name__}, got {value!r}"
+            return f"`{column.name}` must be of type {column.type.__name__}, got {_short(value)}"
         if column.choices and value not in column.choices:
-            return f"`{column.name}` must be one of {', '.join(column.choices)}, got {value!r}"
-    return None
+            choices = ", ".join(column.choices)
+            return f"`{column.name}` must be one of {choices}, got {_short(value)}"
+        if column.items and not all(_is_of(item, column.items) for item in value or ()):
+            return f"`{column.name}` must hold {column.items.__name__}s alone, got {_short(value)}"
+    return f"`visit` must not be negative, got {row['visit']}" if row["visit"] < 0 else None
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:60]
 
 
 def _is_of(value: Any, wanted: type) -> bool:
     if isinstance(value, bool):
         return wanted is bool
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        return False
     return isinstance(value, (int, float) if wanted is float else wanted)

@@ -1,18 +1,19 @@
 """A run directory: rows that are never lost or doubled."""
 
-import fcntl
 import json
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
 from profiling.errors import SettingsError
-from profiling.rows.columns import Row, wrong_column
+from profiling.rows.columns import Row
 from profiling.rows.files import write_atomically
+from profiling.rows.locks import Shard, ShardLock, locked, make_lock_folder, turn_of_this_machine
+from profiling.rows.reading import MANIFEST, ROWS, RowFile, newest_rows, read_manifest
 
-ROWS = "measurements.jsonl"
-MANIFEST = "manifest.json"
 # All that a sweep writes: `fresh` removes these and nothing else, whatever folder `out` names.
 OURS = (
     ROWS,
@@ -26,86 +27,51 @@ OURS = (
 )
 
 
-def read_rows(directory: Path) -> list[Row]:
-    """Return the last row of every (key, visit), oldest first; a torn last line is dropped.
-
-    Raises:
-        SettingsError: There are no measurements, or one line is damaged.
-    """
-    path = directory / ROWS
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise SettingsError(
-            f"`{directory}` must be a run directory with a readable {ROWS}, got: {problem}"
-        ) from problem
-    rows: dict[tuple[str, int], Row] = {}
-    for number, line in enumerate(text.split("\n")[:-1], start=1):
-        row = _parse(line, path, number)
-        rows.pop((row["key"], row["visit"]), None)  # the last place counts too, not the first
-        rows[row["key"], row["visit"]] = row
-    return list(rows.values())
-
-
-def _parse(line: str, path: Path, number: int) -> Row:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        row = None
-    if not isinstance(row, dict):
-        raise SettingsError(f"`{path}` line {number} must be a measurement, got {line[:60]!r}")
-    if wrong := wrong_column(row):
-        raise SettingsError(f"`{path}` line {number} must be a measurement, but its {wrong}")
-    return row
-
-
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """Return the manifest, an empty one when there is none.
-
-    Raises:
-        SettingsError: The file is damaged.
-    """
-    path = directory / MANIFEST
-    if not path.exists():
-        return {}
-    try:
-        manifest = json.loads(path.read_text())
-    except (OSError, ValueError) as problem:
-        raise SettingsError(f"`{path}` must be a JSON map, got: {problem}") from problem
-    if not isinstance(manifest, dict):
-        raise SettingsError(f"`{path}` must be a JSON map, got a {type(manifest).__name__}")
-    return manifest
+def reporting(directory: Path) -> AbstractContextManager[None]:
+    """Hold the lock of a report while rows are read for it and it is built."""
+    return locked(make_lock_folder(directory) / "report")
 
 
 class RunDirectory:
-    """The rows of a sweep, appended as they are measured, under a lock while it is open."""
+    """The rows of a sweep, appended as they are measured; shards of one sweep may share it.
 
-    def __init__(self, path: Path, fresh: bool = False) -> None:
-        """Open or make the directory and lock it; `fresh` forgets what was measured before.
+    A lock keeps everybody else away from the shard while it is open. The files are locked as well,
+    but only for as long as something is written.
+
+    Attributes:
+        rows: The last row of every (key, visit), those that other shards appended up to the last
+            `append` or `learn` included. The list stays the same one.
+    """
+
+    def __init__(self, path: Path, fresh: bool = False, shard: Shard = (1, 1)) -> None:
+        """Open or make the directory and lock the shard; `fresh` forgets what was measured before.
 
         Raises:
-            SettingsError: It cannot be written, is in use, or holds damaged measurements.
+            SettingsError: It cannot be written or is in use, or one part is to forget all.
         """
         self.path = path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = (path / "lock").open("w")
-        except OSError as problem:
+        if fresh and shard != (1, 1):
             raise SettingsError(
-                f"`out` must be a folder to write to, got {path}: {problem}"
-            ) from problem
-        self._take_lock()
+                "`fresh` must not be given with `shard`, which would forget what other shards have "
+                "measured: choose another `out`, or begin without `shard`"
+            )
+        self._lock = ShardLock(path, shard)
+        self._locks = make_lock_folder(path)
+        self._file = RowFile(path / ROWS)
+        self.rows: list[Row] = []
         if fresh:
-            self._forget()
-        self._drop_torn_line()
-        self.rows = read_rows(path) if (path / ROWS).exists() else []
+            with reporting(path):
+                self._forget()
+        with self._writing():
+            self._drop_torn_line()
+        self.learn()
 
-    def _take_lock(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
-            self._lock.close()
-            raise SettingsError(f"`{self.path}` is in use by another sweep") from problem
+    def _writing(self) -> AbstractContextManager[None]:
+        return locked(self._locks / "writing")
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait, asleep, until no other shard is measured on this machine; then be the one."""
+        return locked(turn_of_this_machine(self._locks))
 
     def _forget(self) -> None:
         for name in OURS:
@@ -116,30 +82,63 @@ class RunDirectory:
                 entry.unlink(missing_ok=True)
 
     def _drop_torn_line(self) -> None:
+        """Cut off what a process that was killed had not finished, under the lock of writing."""
         path = self.path / ROWS
         if not path.exists():
             return
         with path.open("rb+") as file:
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            if end and file.read(1) != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
 
     def append(self, row: Row) -> None:
         """Add one row and see it safe on the disk before returning."""
-        with (self.path / ROWS).open("a") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        same = (row["key"], row["visit"])
-        self.rows[:] = [old for old in self.rows if (old["key"], old["visit"]) != same] + [row]
+        with self._writing():
+            self._drop_torn_line()
+            with (self.path / ROWS).open("ab") as file:
+                file.write(json.dumps(row).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        self.learn()
 
-    def write_manifest(self, manifest: Row) -> None:
-        """Write `manifest.json`, whole or not at all."""
-        write_atomically(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    def learn(self) -> None:
+        """Take in what was appended since the last time, by other shards too."""
+        if new := self._file.read_new():
+            self.rows[:] = newest_rows([*self.rows, *new])
+
+    def has(self, key: str, visit: int) -> bool:
+        """Tell whether a visit has a row that need not be tried again."""
+        return any(
+            (row["key"], row["visit"]) == (key, visit) and row["status"] != "error"
+            for row in self.rows
+        )
+
+    def change_manifest(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
+        """Replace `manifest.json` by what `change` makes of it; return whether that is new.
+
+        It is read and written under a lock, so that nothing is lost of what other shards write.
+
+        Raises:
+            SettingsError: The file is damaged.
+        """
+        with self._writing():
+            before = read_manifest(self.path)
+            after = json.dumps(change(before), indent=2)
+            if after == json.dumps(before, indent=2):
+                return False
+            write_atomically(self.path / MANIFEST, after + "\n")
+            return True
+
+    def close(self) -> bool:
+        """Unlock the shard; return whether it is the last one, so that the report is its task."""
+        return self._lock.release()
 
     def __enter__(self) -> Self:
         """Return the open directory."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Release the lock."""
-        self._lock.close()
+        """Unlock the shard."""
+        self.close()

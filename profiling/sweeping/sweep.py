@@ -1,6 +1,5 @@
 """Measure every point of a sweep, each visit in fresh children."""
 
-import json
 import time
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +12,7 @@ from profiling.planning.visit_row import row_of
 from profiling.rows.columns import Row
 from profiling.rows.current import name_state
 from profiling.rows.machine import describe_machine
-from profiling.rows.run_directory import RunDirectory, read_manifest
+from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.progress import Progress
 
@@ -46,17 +45,22 @@ class Sweep:
         Raises:
             SettingsError: A setting that only a child can check is wrong.
         """
-        points = self.preparation.points(self.shard)
+        with self.run.turn():  # reading data takes as much of a machine as measuring does
+            points = self.preparation.points(self.shard)
         schedule = Schedule(points, self.settings.visits, self.settings.time_budget_s)
         changed = self._write_manifest(points)
         measured = False
         with Progress() as progress:
             for visit in schedule.missing(self.run.rows):
-                if not measured:
-                    measured = self._begin()
-                done, left = schedule.num_done(self.run.rows), schedule.seconds_left(self.run.rows)
-                progress.begin(visit.point.describe(), done, schedule.num_visits, left)
-                row = self._measure(visit, left)
+                with self.run.turn():
+                    self.run.learn()
+                    if self.run.has(visit.point.key, visit.number):
+                        continue  # while this one waited, a shard of another plan measured it
+                    measured = measured or self._begin()
+                    left = schedule.seconds_left(self.run.rows)
+                    done = schedule.num_done(self.run.rows)
+                    progress.begin(visit.point.describe(), done, schedule.num_visits, left)
+                    row = self._measure(visit, left)
                 self.run.append(row)
                 progress.report(visit.point.describe(), row)
         return changed or measured
@@ -96,25 +100,31 @@ class Sweep:
     def _begin(self) -> bool:
         """Get ready for the first visit: let the imports end, so that no visit pays for them."""
         self.children.ask("os:getpid", None)
-        manifest = read_manifest(self.run.path)
-        earlier = [*manifest.get("earlier", []), manifest.get("machine")]
-        machines = {"machine": describe_machine(), "earlier": [m for m in earlier if m]}
-        self.run.write_manifest(manifest | machines)
+        machine = describe_machine()
+
+        def add(manifest: dict[str, Any]) -> dict[str, Any]:
+            earlier = [*manifest.get("earlier", []), manifest.get("machine")]
+            return manifest | {"machine": machine, "earlier": [m for m in earlier if m]}
+
+        self.run.change_manifest(add)
         return True
 
     def _write_manifest(self, points: list[Point]) -> bool:
         """Say what the rows are to be read with; return whether that is new."""
-        before = read_manifest(self.run.path)
         states = {point.modality: name_state(point.columns) for point in points}
-        manifest = before | {
-            "config": asdict(self.settings),
-            "seed": self.settings.seed,
-            "shard": list(self.shard),
-            "states": states,
-            "length_distributions": self.preparation.distributions,
-        }
-        self.run.write_manifest(manifest)
-        return json.dumps(manifest) != json.dumps(before)
+
+        def merge(manifest: dict[str, Any]) -> dict[str, Any]:
+            others = [s for s in manifest.get("shards", []) if s[1:] == [self.shard[1]]]
+            return manifest | {
+                "config": asdict(self.settings),
+                "seed": self.settings.seed,
+                "shards": sorted(others + [list(self.shard)] * (list(self.shard) not in others)),
+                # A shard need not have points of every modality.
+                "states": manifest.get("states", {}) | states,
+                "length_distributions": self.preparation.distributions,
+            }
+
+        return self.run.change_manifest(merge)
 
 
 def _functions_of(visit: Visit) -> list[str]:

@@ -103,9 +103,11 @@ def test_steps_that_only_accumulate_gradients_make_a_row_of_their_own() -> None:
     assert accumulating["optimizer_ms"] is None
     assert stepping["optimizer_ms"] > 0
     for sample in callback.samples:  # without the time between the step and Lightning's next hook
-        parts = (sample.forward_ms, sample.backward_ms, sample.optimizer_ms)
-        known = [part for part in parts if part is not None]
-        assert sample.latency_ms == pytest.approx(sum(known), rel=0.05)
+        parts = [sample.forward_ms or 0.0, sample.backward_ms or 0.0]
+        if sample.optimizer_ms is None:
+            assert sample.latency_ms == pytest.approx(sum(parts))
+        else:
+            assert sample.latency_ms >= sum(parts) + sample.optimizer_ms
 
 
 @pytest.mark.parametrize(

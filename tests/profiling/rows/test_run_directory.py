@@ -1,10 +1,15 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from profiling.errors import SettingsError
-from profiling.rows.run_directory import ROWS, RunDirectory, read_manifest, read_rows
+from profiling.rows.reading import ROWS, read_manifest, read_rows
+from profiling.rows.run_directory import RunDirectory
+from tests.samples.places import ROOT
 
 
 def _row(key: str, visit: int = 0, status: str = "ok") -> dict[str, object]:
@@ -54,23 +59,6 @@ def test_a_retried_visit_takes_its_last_place(tmp_path: Path) -> None:
     assert [row["key"] for row in read_rows(tmp_path)] == ["b", "a"]
 
 
-@pytest.mark.parametrize("lacking", ["key", "visit", "status", "modality", "variant", "phase"])
-def test_a_row_without_a_name_is_damaged(tmp_path: Path, lacking: str) -> None:
-    row = _row("a")
-    del row[lacking]
-    (tmp_path / ROWS).write_text(json.dumps(row) + "\n")
-    with pytest.raises(SettingsError, match="line 1 must be a measurement"):
-        read_rows(tmp_path)
-
-
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    (tmp_path / ROWS).write_text(
-        json.dumps(_row("a")) + "\nnot json\n" + json.dumps(_row("b")) + "\n"
-    )
-    with pytest.raises(SettingsError, match="line 2"):
-        read_rows(tmp_path)
-
-
 def test_a_directory_without_measurements_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="must be a run directory"):
         read_rows(tmp_path / "nowhere")
@@ -87,7 +75,7 @@ def test_fresh_forgets_what_a_sweep_wrote_and_nothing_else(tmp_path: Path) -> No
     (tmp_path / "thesis.tex").write_text("mine")
     with RunDirectory(tmp_path) as run:
         run.append(_row("a"))
-        run.write_manifest({"seed": 1})
+        run.change_manifest(lambda _: {"seed": 1})
     (tmp_path / "figures").mkdir()
     with RunDirectory(tmp_path, fresh=True) as run:
         assert run.rows == []
@@ -96,7 +84,105 @@ def test_fresh_forgets_what_a_sweep_wrote_and_nothing_else(tmp_path: Path) -> No
     assert read_manifest(tmp_path) == {}
 
 
-def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(SettingsError, match="manifest.json"):
-        read_manifest(tmp_path)
+def test_one_shard_cannot_forget_what_the_others_have_measured(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path, shard=(1, 2)) as run:
+        run.append(_row("a"))
+    with pytest.raises(SettingsError, match="`fresh`.*`shard`"):
+        RunDirectory(tmp_path, fresh=True, shard=(2, 2))
+    assert [row["key"] for row in read_rows(tmp_path)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("running", "another"),
+    [((1, 2), (1, 2)), ((1, 2), (1, 1)), ((1, 1), (2, 2)), ((1, 2), (2, 3)), ((1, 1), (1, 1))],
+)
+def test_what_would_measure_the_same_points_is_refused(
+    tmp_path: Path, running: tuple[int, int], another: tuple[int, int]
+) -> None:
+    with RunDirectory(tmp_path, shard=running), pytest.raises(SettingsError, match="in use"):
+        RunDirectory(tmp_path, shard=another)
+    with RunDirectory(tmp_path, shard=another):
+        pass
+
+
+def test_the_last_shard_to_end_knows_that_it_is_the_last(tmp_path: Path) -> None:
+    first, second, third = (RunDirectory(tmp_path, shard=(part, 3)) for part in (1, 2, 3))
+    assert [second.close(), first.close(), third.close()] == [False, False, True]
+
+
+def test_a_shard_learns_what_another_one_appended(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path, shard=(1, 2)) as run, RunDirectory(tmp_path, shard=(2, 2)) as other:
+        seen = run.rows
+        other.append(_row("b"))
+        assert not run.has("b", 0)
+        run.append(_row("a"))
+        assert [row["key"] for row in seen] == ["b", "a"]
+        assert run.has("b", 0)
+        other.append(_row("a", visit=1, status="error"))
+        run.learn()
+        assert not run.has("a", 1)
+
+
+def test_a_shard_that_was_killed_while_writing_spoils_no_row_of_another(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path, shard=(1, 2)) as run:
+        run.append(_row("a"))
+        with (tmp_path / ROWS).open("a") as file:
+            file.write('{"key": "b", "visi')
+        run.append(_row("c"))
+        assert [row["key"] for row in run.rows] == ["a", "c"]
+    assert [row["key"] for row in read_rows(tmp_path)] == ["a", "c"]
+
+
+def test_shards_add_to_one_manifest(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path, shard=(1, 2)) as run, RunDirectory(tmp_path, shard=(2, 2)) as other:
+        assert run.change_manifest(lambda manifest: manifest | {"seed": 1})
+        assert other.change_manifest(lambda manifest: manifest | {"states": {}})
+        assert not run.change_manifest(lambda manifest: manifest | {"seed": 1})
+    assert read_manifest(tmp_path) == {"seed": 1, "states": {}}
+
+
+APPEND = """
+import sys
+from pathlib import Path
+from profiling.rows.run_directory import RunDirectory
+from tests.samples.places import ROOT
+part, parts, number = map(int, sys.argv[2:])
+names = {"modality": "text", "variant": "bert", "implementation": "sdpa", "phase": "training"}
+with RunDirectory(Path(sys.argv[1]), shard=(part, parts)) as run:
+    for visit in range(number):
+        row = {"key": str(part), "visit": visit, "status": "ok", "error": "x" * 9000, **names}
+        run.append(row)
+        run.change_manifest(lambda manifest: manifest | {str(part): visit})
+"""
+
+
+def test_processes_that_append_at_once_lose_and_double_nothing(tmp_path: Path) -> None:
+    parts, number = 3, 40
+    arguments = [[str(tmp_path), str(part + 1), str(parts), str(number)] for part in range(parts)]
+    started = [
+        subprocess.Popen([sys.executable, "-c", APPEND, *each], cwd=ROOT) for each in arguments
+    ]
+    assert [process.wait(timeout=120) for process in started] == [0] * parts
+    lines = (tmp_path / ROWS).read_text().splitlines()
+    written = [(row["key"], row["visit"]) for row in map(json.loads, lines)]
+    wanted = {(str(part + 1), visit) for part in range(parts) for visit in range(number)}
+    assert len(written) == len(wanted)
+    assert set(written) == wanted
+    assert read_manifest(tmp_path) == {str(part + 1): number - 1 for part in range(parts)}
+
+
+def test_who_waits_for_a_turn_gets_it_when_the_other_ends(tmp_path: Path) -> None:
+    order = []
+
+    def measure(run: RunDirectory) -> None:
+        with run.turn():
+            order.append("second")
+
+    with RunDirectory(tmp_path, shard=(1, 2)) as run, RunDirectory(tmp_path, shard=(2, 2)) as other:
+        with run.turn():
+            waiting = Thread(target=measure, args=(other,))
+            waiting.start()
+            waiting.join(0.2)
+            order.append("first")
+        waiting.join(10)
+    assert order == ["first", "second"]

@@ -1,0 +1,200 @@
+"""Where a second run is faster or slower than a first one, point by point."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from profiling.analysis.intervals import TAIL, Array
+from profiling.analysis.run_points import PLACE, Measured, Point, Run
+from profiling.analysis.sides import MEMORY_RESOLUTION_MIB
+from profiling.analysis.unpaired import FEWEST_VISITS, unpaired_intervals
+from profiling.rows.columns import Row, columns_of, judged_columns, value_of
+
+LARGEST_LOG = 700.0  # of what fits into a float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What two runs say of one point in one metric.
+
+    Args:
+        point: What was measured.
+        place: What the two share of device, threads and allocator, by column.
+        metric: latency, throughput or memory.
+        verdict: faster (the second run costs less), slower, or cannot_tell.
+        ratio: Cost in the second run over cost in the first one, below 1 where the second is
+            better; null where one of them has no value.
+        ci_low: Lower end of its 95 % interval; null where a run has fewer than two visits.
+        ci_high: Upper end.
+        reason: Why there is no interval; empty where there is one.
+    """
+
+    point: Point
+    place: Row
+    metric: str
+    verdict: str
+    ratio: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    reason: str = ""
+
+    def is_slower_than(self, percent: float) -> bool:
+        """Tell whether all of the interval lies above what is allowed; no memory lies above all."""
+        if self.ci_low is None:
+            return self.verdict == "slower"
+        return self.ci_low > 1 + percent / 100
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of `compare --json`."""
+        values = self.point.columns | dict(self.place)
+        return {
+            "identity": {c.name: values[c.name] for c in columns_of("identity")},
+            "conditions": {c.name: values[c.name] for c in _named(values)},
+            **{name: getattr(self, name) for name in ("metric", "ratio", "ci_low", "ci_high")},
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A point that only one of two runs has, in some metrics or in all."""
+
+    point: Point
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs compared.
+
+    Args:
+        answers: One per point and metric that both have.
+        only_first: What the second run lacks.
+        only_second: What the first run lacks.
+    """
+
+    answers: list[Answer]
+    only_first: list[Alone] = field(default_factory=list)
+    only_second: list[Alone] = field(default_factory=list)
+
+    @property
+    def num_judged(self) -> int:
+        """How many answers have an interval, hence could be wrong by chance."""
+        return sum(answer.ci_low is not None for answer in self.answers)
+
+    @property
+    def num_by_chance(self) -> float:
+        """How many of them would differ if nothing had changed."""
+        return self.num_judged * 2 * (1 - TAIL)
+
+    def median_ratio(self, metric: str) -> float | None:
+        """Return the middle of all ratios of a metric: what the runs differ by as a whole."""
+        ratios = [a.ratio for a in self.answers if a.metric == metric and a.ratio is not None]
+        return float(np.median(ratios)) if ratios else None
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    point: Point
+    place: Row
+    first: Measured
+    second: Measured
+
+
+def compare_runs(first: Run, second: Run) -> RunComparison:
+    """Compare every point in every metric that both runs have; visits are not paired.
+
+    A point is left out of a metric where neither run has it, or neither has the memory for it.
+    """
+    points = sorted({*first.points, *second.points}, key=lambda point: point.order)
+    found = RunComparison([])
+    alone: tuple[dict[Point, list[str]], dict[Point, list[str]]] = ({}, {})
+    for metric in judged_columns():
+        meetings = [m for point in points for m in _meetings(first, second, point, metric)]
+        found.answers.extend(_judge(metric, meetings))
+        for meeting in meetings:
+            if meeting.first.is_answer != meeting.second.is_answer:
+                alone[meeting.second.is_answer].setdefault(meeting.point, []).append(metric)
+    found.answers.sort(key=lambda answer: answer.point.order)
+    for listed, by_point in zip((found.only_first, found.only_second), alone, strict=True):
+        listed.extend(Alone(p, tuple(dict.fromkeys(by_point[p]))) for p in points if p in by_point)
+    return found
+
+
+def _meetings(first: Run, second: Run, point: Point, metric: str) -> Iterable[_Meeting]:
+    for ours, theirs in first.meet(second, point):
+        yield _Meeting(
+            point,
+            _shared_place(ours, theirs),
+            first.measured(ours, metric),
+            second.measured(theirs, metric),
+        )
+
+
+def _shared_place(ours: Sequence[Row], theirs: Sequence[Row]) -> dict[str, Any]:
+    if not ours or not theirs:
+        return {}
+    columns = [column for column in columns_of("condition") if column.name in PLACE]
+    both = {c.name: (value_of(ours[0], c), value_of(theirs[0], c)) for c in columns}
+    return {name: ours for name, (ours, theirs) in both.items() if ours == theirs}
+
+
+def _named(values: Row) -> list[Any]:
+    return [column for column in columns_of("condition") if column.name in values]
+
+
+def _judge(metric: str, meetings: Iterable[_Meeting]) -> list[Answer]:
+    by_statuses: dict[tuple[str, str], list[_Meeting]] = {}
+    for meeting in meetings:
+        statuses = (meeting.first.status, meeting.second.status)
+        by_statuses.setdefault(statuses, []).append(meeting)
+    without = by_statuses.get(("ok", "oom"), []) + by_statuses.get(("oom", "ok"), [])
+    answers = [_without_memory(metric, meeting) for meeting in without]
+    ran = by_statuses.get(("ok", "ok"), [])
+    differences, halves = unpaired_intervals(
+        [m.second.log_costs for m in ran], [m.first.log_costs for m in ran]
+    )
+    pairs = zip(ran, differences.tolist(), halves.tolist(), strict=True)
+    return answers + [_answer(metric, m, middle, half) for m, middle, half in pairs]
+
+
+def _answer(metric: str, meeting: _Meeting, difference: float, half: float) -> Answer:
+    about = (meeting.point, meeting.place, metric)
+    if math.isnan(difference):
+        return Answer(*about, "cannot_tell", reason=_why_not(meeting))
+    ratio = _exp(difference)
+    if math.isnan(half):
+        return Answer(*about, "cannot_tell", ratio, reason=_why_not(meeting))
+    if metric == "memory":
+        half = max(half, _resolution(meeting.first.log_costs, meeting.second.log_costs))
+    low, high = difference - half, difference + half
+    verdict = "faster" if high < 0 else "slower" if low > 0 else "cannot_tell"
+    return Answer(*about, verdict, ratio, _exp(low), _exp(high))
+
+
+def _exp(log_ratio: float) -> float:
+    """Return a ratio that is a number, however little two damaged values have in common."""
+    return math.exp(min(log_ratio, LARGEST_LOG))
+
+
+def _why_not(meeting: _Meeting) -> str:
+    counts = f"{meeting.first.num_visits} and {meeting.second.num_visits}"
+    return f"{counts} undisturbed visits; each run needs {FEWEST_VISITS}"
+
+
+def _without_memory(metric: str, meeting: _Meeting) -> Answer:
+    about = (meeting.point, meeting.place, metric)
+    if min(meeting.first.num_visits, meeting.second.num_visits) < FEWEST_VISITS:
+        return Answer(*about, "cannot_tell", reason=_why_not(meeting))
+    if meeting.first.status == "oom":
+        return Answer(*about, "faster", reason="only the first run ran out of memory")
+    return Answer(*about, "slower", reason="only the second run ran out of memory")
+
+
+def _resolution(first: Array, second: Array) -> float:
+    """Return how far off a log ratio of memory may be: each side is known to 1 MiB."""
+    costs = (math.exp(float(np.mean(values))) for values in (first, second))
+    return sum(math.log1p(MEMORY_RESOLUTION_MIB / cost) for cost in costs)

@@ -1,0 +1,141 @@
+"""Which points two runs share, and what each of them measured there."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from profiling.analysis.groups import Contender, rank, row_length
+from profiling.analysis.intervals import Array
+from profiling.analysis.readings import Efforts
+from profiling.analysis.sides import read_side
+from profiling.rows.columns import Column, Row, columns_of, judged_columns, value_of
+
+# Where and with what a run was made: it may differ between two runs that are compared.
+PLACE = ("device", "device_name", "threads", "allocator")
+
+
+@dataclass(frozen=True)
+class Point:
+    """What was measured and under which conditions, those of `PLACE` aside."""
+
+    identity: tuple[Any, ...]
+    conditions: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, row: Row) -> "Point":
+        """Return the point of a measurement row."""
+        return cls(
+            tuple(value_of(row, column) for column in columns_of("identity")),
+            tuple(value_of(row, column) for column in joined_conditions()),
+        )
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Its values by the names of their columns."""
+        names = [column.name for column in (*columns_of("identity"), *joined_conditions())]
+        return dict(zip(names, self.identity + self.conditions, strict=True))
+
+    @property
+    def contender(self) -> Contender:
+        """The variant with its implementation, window and weights."""
+        return Contender.of(self.columns)
+
+    @property
+    def length(self) -> int:
+        """The place on the modality's axis, 0 where it has none."""
+        return row_length(self.columns) or 0
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Its place in a listing: by modality, phase and conditions, then by variant and length."""
+        values = self.columns
+        places = (rank(values["modality"]), rank(values["phase"]))
+        return (*places, *_told_apart(values), self.contender.label, self.length)
+
+    def describe(self) -> str:
+        """Return it in a few words."""
+        return f"{self.contender.label} {self.columns['phase']} {self.length:,}"
+
+
+def joined_conditions() -> list[Column]:
+    """Return the conditions that two rows must share to be of the same point."""
+    return [column for column in columns_of("condition") if column.name not in PLACE]
+
+
+def _told_apart(values: Row) -> list[str]:
+    """Return the conditions but the length as texts, which have an order beside nulls."""
+    return [str(values[column.name]) for column in joined_conditions() if not column.on_axis]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run says of one point in one metric.
+
+    Args:
+        status: ok, oom, skipped, or missing (failed, not measured or without this metric).
+        log_costs: Of the visits that count; lower is better. Where others computed on the same
+            cores, a visit's times do not count; its memory does.
+        num_visits: How many visits that answer stand behind the status.
+    """
+
+    status: str
+    log_costs: Array
+    num_visits: int
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says anything of the metric."""
+        return self.status in ("ok", "oom")
+
+
+class Run:
+    """The measurements of one run by point, of its current state."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        """Sort rows, oldest first, by point and by the place where they were measured."""
+        self.rows = list(rows)
+        self._efforts = Efforts(self.rows)
+        self._points: dict[Point, dict[tuple[Any, ...], list[Row]]] = {}
+        for row in self.rows:
+            places = self._points.setdefault(Point.of(row), {})
+            place = tuple(value_of(row, column) for column in _place_columns())
+            places[place] = [*places.pop(place, []), row]  # the newest place comes last
+
+    @property
+    def points(self) -> list[Point]:
+        """All of its points, in the order of a listing."""
+        return sorted(self._points, key=lambda point: point.order)
+
+    def meet(self, other: "Run", point: Point) -> Iterator[tuple[list[Row], list[Row]]]:
+        """Yield the visits of a point in this run and in another, place by place.
+
+        Those of one place meet each other. Where the runs share no place, those of the newest one
+        of each do.
+        """
+        ours, theirs = self._points.get(point, {}), other._points.get(point, {})
+        shared = [place for place in ours if place in theirs]
+        if shared:
+            yield from ((ours[place], theirs[place]) for place in shared)
+        else:
+            yield _newest(ours), _newest(theirs)
+
+    def measured(self, visits: Sequence[Row], metric: str) -> Measured:
+        """Return what visits of one point say of a metric, by the newest effort that answers."""
+        chosen = self._efforts.newest(visits, judged_columns()[metric])
+        side = read_side("", chosen, metric)
+        if side.status == "oom":
+            return Measured("oom", np.array([]), sum(row["status"] == "oom" for row in chosen))
+        disturbed = {row["visit"] for row in chosen if row.get("disturbed") and metric != "memory"}
+        costs = np.array([c for visit, c in side.costs.items() if visit not in disturbed])
+        costs = costs[np.isfinite(costs)]
+        return Measured(side.status, np.log(costs), len(costs))
+
+
+def _place_columns() -> list[Column]:
+    return [column for column in columns_of("condition") if column.name in PLACE]
+
+
+def _newest(places: dict[tuple[Any, ...], list[Row]]) -> list[Row]:
+    return [*places.values()][-1] if places else []

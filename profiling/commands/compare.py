@@ -1,0 +1,110 @@
+"""`profile.py compare`: which points of a run are faster or slower than those of another one."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from profiling.commands.command import Command
+from profiling.errors import SettingsError
+from profiling.rows.columns import Row
+from profiling.rows.current import current_rows
+from profiling.rows.reading import read_manifest, read_rows
+
+if TYPE_CHECKING:
+    from profiling.analysis.run_comparison import RunComparison
+
+WIDTH_OF_FILES = 120
+
+
+def run(arguments: Any) -> int:
+    """Compare and print; return 1 where a point is slower than allowed."""
+    allowed = _read_percent(arguments.fail_on_slower)
+    if arguments.json and arguments.markdown:
+        raise SettingsError("`json` and `markdown` must not both be given: choose one of them")
+    names = (str(arguments.run_a), str(arguments.run_b))
+    (first, of_first), (second, of_second) = (_read(Path(name)) for name in names)
+
+    # Imported here: `--help` and a mistake in the settings do not wait for what computes.
+    from profiling.analysis.run_comparison import compare_runs
+    from profiling.analysis.run_differences import find_differences
+    from profiling.analysis.run_points import Run
+    from profiling.report.comparison_words import head_lines
+
+    comparison = compare_runs(Run(first), Run(second))
+    differences = find_differences(first, second, (of_first, of_second))
+    if not comparison.answers:
+        listed = "; ".join(each.describe() for each in differences) or "other variants or lengths"
+        raise SettingsError(
+            f"`run_b` must share points with `run_a`, but no point of {names[1]} is in {names[0]}: "
+            f"{listed}"
+        )
+    _print(comparison, head_lines(comparison, differences, names), arguments)
+    return 0 if allowed is None else _judge(comparison, allowed)
+
+
+def _read(directory: Path) -> tuple[list[Row], dict[str, Any]]:
+    """Return the rows of a run's current state, and its manifest."""
+    manifest = read_manifest(directory)
+    return current_rows(read_rows(directory), manifest), manifest
+
+
+def _read_percent(given: float | None) -> float | None:
+    if given is not None and not (math.isfinite(given) and given >= 0):
+        raise SettingsError(f"`fail_on_slower` must be a percentage of at least 0, got {given}")
+    return given
+
+
+def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None:
+    from rich.console import Console
+
+    from profiling.report.comparison_table import comparison_as_markdown, print_comparison
+
+    if arguments.json:
+        found = [answer.to_dict() for answer in comparison.answers]
+        print(json.dumps(found, indent=2, allow_nan=False))
+        print("\n".join(head), file=sys.stderr)
+    elif arguments.markdown:
+        print(comparison_as_markdown(comparison, head), end="")
+    else:
+        console = Console()
+        if not console.is_terminal:  # a file has room
+            console.width = max(console.width, WIDTH_OF_FILES)
+        print_comparison(comparison, head, console)
+
+
+def _judge(comparison: "RunComparison", allowed: float) -> int:
+    """Say which points are slower than allowed; return the exit status."""
+    slower = [answer for answer in comparison.answers if answer.is_slower_than(allowed)]
+    if not comparison.num_judged:
+        print("no point could be judged: it takes two visits in each run", file=sys.stderr)
+    if not slower:
+        return 0
+    names = ", ".join(f"{answer.point.describe()} {answer.metric}" for answer in slower)
+    print(f"slower by more than {allowed:g} %: {names}", file=sys.stderr)
+    return 1
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the two run directories and how to answer."""
+    parser.add_argument("run_a", type=str, help="directory of the run to compare with")
+    parser.add_argument("run_b", type=str, help="directory of the run that is judged")
+    parser.add_argument("--json", action="store_true", help="print a list for programs")
+    parser.add_argument("--markdown", action="store_true", help="print it for a pull request")
+    parser.add_argument(
+        "--fail-on-slower",
+        type=float | None,
+        default=None,
+        metavar="PERCENT",
+        help="exit with status 1 where a point costs more by this, its whole interval",
+    )
+
+
+COMPARE = Command(
+    help="two runs: faster, slower or cannot tell",
+    description="Say which points of run B are faster or slower than those of run A.",
+    add_arguments=add_arguments,
+    run=run,
+    settings=("fail_on_slower", "json", "markdown"),
+)

@@ -1,0 +1,95 @@
+"""Two runs compared: tables for the terminal and for a pull request."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from profiling.analysis.run_comparison import Answer, RunComparison
+from profiling.report.comparison_words import (
+    COUNTED,
+    Section,
+    build_sections,
+    count_answers,
+    describe_answer,
+    foot_lines,
+)
+from profiling.report.markdown import markdown_table
+from profiling.rows.columns import judged_columns
+
+STYLES = {"faster": "green", "slower": "red", "cannot_tell": "dim"}
+
+
+def print_comparison(comparison: RunComparison, head: Iterable[str], console: Console) -> None:
+    """Print what differs, how many answers there are of each kind, and a line per point."""
+    for line in head:
+        console.print(Text(line), soft_wrap=True)
+    console.print("", _table(COUNTED, count_answers(comparison)), "")
+    for section in build_sections(comparison.answers):
+        console.print(Text(f"{section.title}, by {section.unit}", style="bold"))
+        # The unit stands in the title: a line has either a name or a length.
+        headings = ("variant", *judged_columns())
+        console.print(_table(headings, _rich_lines(section)), "")
+    for line in foot_lines(comparison):
+        console.print(Text(line, style="dim"))
+
+
+def comparison_as_markdown(comparison: RunComparison, head: Iterable[str]) -> str:
+    """Return the same for a pull request: what differs in full, all points folded away."""
+    sections = build_sections(comparison.answers)
+    counts = "\n".join(markdown_table(COUNTED, count_answers(comparison)))
+    differing = [_markdown_section(s) for s in map(_only_decided, sections) if s.lines]
+    everything = [_markdown_section(section) for section in sections]
+    blocks = [
+        "\n".join(f"- {line}" for line in head),
+        counts,
+        *(differing or ["No point differs."]),
+        "<details><summary>All points</summary>",
+        *everything,
+        "</details>",
+        "\n".join(foot_lines(comparison)),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(headings: Sequence[str], lines: Iterable[Sequence[str | Text]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading)
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def _rich_lines(section: Section) -> Iterator[list[Text]]:
+    previous = None
+    for name, length, answers in section.lines:
+        if name != previous:
+            yield [Text(name, style="bold")]
+        cells = [_cell(answers.get(metric)) for metric in judged_columns()]
+        yield [Text(f"  {length:,}"), *cells]
+        previous = name
+
+
+def _cell(answer: Answer | None) -> Text:
+    return Text(describe_answer(answer), STYLES[answer.verdict] if answer else "dim")
+
+
+def _only_decided(section: Section) -> Section:
+    lines = [
+        line
+        for line in section.lines
+        if any(answer.verdict != "cannot_tell" for answer in line[2].values())
+    ]
+    return Section(section.title, section.unit, lines)
+
+
+def _markdown_section(section: Section) -> str:
+    lines = [
+        (name, f"{length:,}", *(describe_answer(answers.get(m)) for m in judged_columns()))
+        for name, length, answers in section.lines
+    ]
+    headings = ("variant", section.unit, *judged_columns())
+    return "\n".join([f"**{section.title}**", "", *markdown_table(headings, lines)])

@@ -1,0 +1,104 @@
+"""`profile.py compare`, as it is called."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.samples.runs import noisy_rows, visits_of, write_run
+from tests.samples.sweeps import command
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[str, str]:
+    """Two runs, the second 30 % slower, by another commit and other libraries."""
+    first = write_run(tmp_path / "a", noisy_rows(1, 6), machine={"commit": "abc"})
+    slow = [row | {"versions": "torch 3, transformers 5"} for row in noisy_rows(2, 6, slower=1.3)]
+    second = write_run(tmp_path / "b", slow, machine={"commit": "def"})
+    return str(first), str(second)
+
+
+def test_a_list_for_programs(runs: tuple[str, str]) -> None:
+    status, said, _ = command("compare", *runs, "--json")
+    assert status == 0
+    entries = json.loads(said)
+    assert len(entries) == 6 * 3
+    for entry in entries:
+        names = {"identity", "conditions", "metric", "ratio", "ci_low", "ci_high", "verdict"}
+        assert entry.keys() == names
+        assert entry["identity"]["variant"] == "bert"
+        assert entry["conditions"]["sequence_length"] >= 100
+        assert entry["conditions"]["device"] == "cpu"
+        assert entry["verdict"] == "slower"
+        assert 1 < entry["ci_low"] < entry["ratio"] < entry["ci_high"]
+
+
+def test_a_table_for_people_names_what_differs(runs: tuple[str, str]) -> None:
+    status, said, _ = command("compare", *runs)
+    assert status == 0
+    assert "commit: abc -> def" in said
+    assert "versions: unknown -> torch 3, transformers 5" in said
+    assert said.count("slower") >= 12
+    assert "Of 18 intervals, 1 or so" in said
+    assert "text, inference" in said
+
+
+def test_a_pull_request_gets_markdown(runs: tuple[str, str]) -> None:
+    status, said, _ = command("compare", *runs, "--markdown")
+    assert status == 0
+    assert "| variant | tokens | latency | throughput | memory |" in said
+    assert "<details>" in said
+    assert "No point differs." in command("compare", runs[0], runs[0], "--markdown")[1]
+
+
+def test_points_of_one_run_alone_are_counted_and_named(
+    runs: tuple[str, str], tmp_path: Path
+) -> None:
+    more = write_run(tmp_path / "more", noisy_rows(1, 6) + visits_of([10.0, 10.0], 4096))
+    assert (
+        "Only B has, 1 points: bert sdpa inference at 4,096"
+        in command("compare", runs[0], str(more))[1]
+    )
+
+
+@pytest.mark.parametrize(("percent", "status"), [("0", 1), ("5", 1), ("60", 0)])
+def test_a_slower_run_fails_when_it_is_slower_than_allowed(
+    runs: tuple[str, str], percent: str, status: int
+) -> None:
+    ended, _, complained = command("compare", *runs, "--fail-on-slower", percent)
+    assert ended == status
+    assert ("bert sdpa inference 101 latency" in complained) == (status == 1)
+    assert command("compare", *reversed(runs), "--fail-on-slower", percent)[0] == 0
+
+
+def test_one_visit_fails_nothing_and_says_so(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", visits_of([10.0]))
+    second = write_run(tmp_path / "b", visits_of([90.0]))
+    arguments = ("compare", str(first), str(second), "--fail-on-slower", "5")
+    status, _, complained = command(*arguments)
+    assert status == 0
+    assert "two visits" in complained
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (["--fail-on-slower", "-1"], "`fail_on_slower`"),
+        (["--fail-on-slower", "nan"], "`fail_on_slower`"),
+        (["--json", "--markdown"], "`markdown`"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(runs: tuple[str, str], more: list[str], word: str) -> None:
+    status, said, complained = command("compare", *runs, *more)
+    assert (status, said) == (2, "")
+    assert word in complained
+    assert complained.count("\n") == 1
+
+
+def test_runs_that_share_no_point_are_refused_with_what_keeps_them_apart(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", visits_of([10.0, 11.0], size="tiny"))
+    second = write_run(tmp_path / "b", visits_of([10.0, 11.0], size="base"))
+    status, _, complained = command("compare", str(first), str(second))
+    assert status == 2
+    assert "`run_b`" in complained
+    assert "size: tiny -> base" in complained
