@@ -5,16 +5,18 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 # Lightning calls names of jsonargparse that will change; nothing that a user could act on.
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from datamodules.libraries import needed
+from lightning_modules import allocator
 from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
 from lightning_modules.models.base import VariantModule
 from lightning_modules.training.random_states import RandomStates
@@ -100,7 +102,14 @@ class TrainCLI(LightningCLI):
         return LightningCLI.subcommands() | {name: {"model", "datamodule"} for name in OWN_COMMANDS}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Let the data tell the module what its head tells apart, as far as it asks for it."""
+        """Add what is said of the process, and let the data tell the module what it asks for."""
+        parser.add_argument(
+            "--allocator",
+            type=Literal["kept", "system"],
+            default="kept",
+            help="On a CPU: kept (the process keeps the memory that it frees; steps take up to a "
+            "third less time, and its memory stays at the highest that it ever was) or system.",
+        )
         for name in TOLD_BY_DATA:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
@@ -139,6 +148,9 @@ class TrainCLI(LightningCLI):
         """
         if isinstance(self.model, VariantModule):
             self._compare(self.model)
+        chosen = self.config_init[self.config.subcommand]["allocator"]
+        if chosen == "kept" and isinstance(self.trainer.accelerator, CPUAccelerator):
+            allocator.keep_freed_memory()
         ckpt_path = self.config_init[self.config.subcommand].get("ckpt_path")
         if self.config.subcommand in EVALUATIONS and ckpt_path is None:
             self._check_trained()

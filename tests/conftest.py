@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lightning_modules import allocator
 from profiling.children.server import start_server
 
 # Before torch is imported: threads that wait for each other sleep. They would compute nothing for
@@ -27,6 +28,12 @@ for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
 # An example takes as long as it takes: others may be computing on the same cores.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def _memory_that_tests_free_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the allocator of the tests as it is: later ones measure memory in the same process."""
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: True)
 
 
 @pytest.fixture(scope="session")

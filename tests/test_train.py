@@ -54,6 +54,18 @@ def test_what_fit_saved_can_be_validated_tested_used_and_trained_on(
     assert run("fit", *given, "--trainer.max_steps=3") == 0
 
 
+@pytest.mark.parametrize(("allocator", "kept"), [([], 1), (["--allocator=system"], 0)])
+def test_on_a_cpu_freed_memory_stays_unless_it_is_to_go_back(
+    allocator: list[str], kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+    monkeypatch.setattr("lightning_modules.allocator.keep_freed_memory", lambda: calls.append(True))
+    write_everything(tmp_path)
+    config = ROOT / "configs/train/vision.yaml"
+    assert fit(config, *offline(config, tmp_path), *allocator) == 0
+    assert len(calls) == kept
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

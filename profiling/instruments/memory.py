@@ -18,8 +18,9 @@ MIB = 2**20
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
 RESET_PEAK = "5"
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_MMAP_MAX = -3, -1, -4
 LARGE_BLOCK = 16 * 1024
+MOST_BLOCKS = 2**16  # of their own, as the C library has it
 
 
 def return_freed_pages() -> None:
@@ -29,6 +30,7 @@ def return_freed_pages() -> None:
     smaller than it is, and one that frees large blocks larger.
     """
     libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_MAX, MOST_BLOCKS)
     libc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
     libc.mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
     libc.malloc_trim(0)
