@@ -41,7 +41,9 @@ def make_cases() -> list[Point]:
     }
     settings = SweepSettings(modalities=modalities, implementations=["sdpa"])
     threads = available_threads()
-    conditions = Conditions("tiny", "32-true", "cpu", cpu_name(), threads, "kept", "none", 8.0, 1, 0)
+    conditions = Conditions(
+        "tiny", "32-true", "cpu", cpu_name(), threads, "kept", "none", 8.0, 1, 0
+    )
     facts = {
         "text": DataFacts("synthetic", LENGTHS["text"], 1024),
         "vision": DataFacts("synthetic", LENGTHS["vision"], 10),

@@ -16,6 +16,7 @@ from profiling.analysis.tipping_points import (
     save_tipping_points,
     table_columns,
 )
+from profiling.analysis.verdicts import proven_from, verdict_of
 from tests.samples.curves import LENGTHS, OPPONENTS, Row, find, find_one, judge, outcomes, rows_of
 
 
@@ -23,11 +24,14 @@ from tests.samples.curves import LENGTHS, OPPONENTS, Row, find, find_one, judge,
     ("ratios", "verdict", "length_before"),
     [
         ((2.0, 1.5, 0.7, 0.5), "crosses", 256),
-        ((2.0, 1.0, 0.7, 0.5), "crosses", 256),
+        ((2.0, 1.005, 0.7, 0.5), "crosses", 256),
         ((0.9, 0.8, 0.7), "always", None),
         ((0.7,), "always", None),
         ((0.7, 1.5, 0.7), "several", 256),
-        ((0.7, 1.0, 0.7), "several", 256),
+        ((0.7, 1.0, 0.7), "always", None),
+        ((0.7, 1.0, 1.5, 1.005, 0.7), "several", 1024),
+        ((0.7, 1.5, 1.0, 1.5), "wins_only_below", None),
+        ((0.99, 0.995, 0.7), "crosses", None),
         ((1.5, 0.7, 1.5), "wins_only_below", None),
         ((0.7, 1.0, 1.5), "wins_only_below", None),
         ((1.5, 1.2, 1.1), "never_in_range", None),
@@ -70,11 +74,37 @@ def test_a_tie_with_an_unfavourable_ratio_is_interpolated() -> None:
     assert 256 < row["tipping_point"] < 270
 
 
-def test_a_tie_that_leans_to_a_win_is_the_value_as_every_longer_length_is_one() -> None:
+def test_a_tie_that_leans_to_a_win_is_beyond_the_zero_of_the_curve() -> None:
     row = judge(1.5, 0.995, 0.7)
     assert outcomes(row) == ["lose", "tie", "win"]
-    assert (row["tipping_point"], row["length_before"]) == (256, 256)
+    assert 240 < row["tipping_point"] < 256
+    assert (row["length_before"], row["proven_from"]) == (128, 512)
     assert row["ci_low"] < 256 < row["ci_high"]
+
+
+def test_where_nothing_loses_and_the_shortest_ties_the_answer_is_at_most_some_length() -> None:
+    row = judge(0.99, 0.7, 0.5)
+    assert outcomes(row) == ["tie", "win", "win"]
+    assert (row["verdict"], row["at_most"], row["proven_from"]) == ("crosses", True, 256)
+    assert row["tipping_point"] == row["ci_low"] == LENGTHS[0]
+    assert row["ci_low"] <= row["ci_high"] < 256
+    assert not judge(1.5, 0.7)["at_most"]
+
+
+@given(st.lists(st.sampled_from(["win", "tie", "lose"]), min_size=1, max_size=9))
+def test_ties_inside_change_no_verdict(names: list[str]) -> None:
+    inside = [name for name in names[1:-1] if name != "tie"]
+    assert verdict_of(names) == verdict_of([names[0], *inside, *names[1:][-1:]])
+
+
+@given(st.lists(st.sampled_from(["win", "tie", "lose"]), min_size=1, max_size=9))
+def test_proven_from_begins_the_last_unbroken_wins(names: list[str]) -> None:
+    place = proven_from(names)
+    if place is None:
+        assert names[-1] != "win"
+    else:
+        assert set(names[place:]) == {"win"}
+        assert place == 0 or names[place - 1] != "win"
 
 
 def test_the_value_hardly_moves_when_a_tie_changes_its_side() -> None:
@@ -122,8 +152,7 @@ def test_the_crossing_of_straight_lines_on_log_axes_is_exact(
     assert row["verdict"] == "crosses"
     assert row["tipping_point"] == pytest.approx(crossing)
     assert row["length_before"] <= crossing * (1 + 1e-9)
-    assert row["ci_low"] == pytest.approx(crossing)
-    assert row["ci_high"] == pytest.approx(crossing)
+    assert row["ci_low"] <= row["tipping_point"] <= row["ci_high"]
 
 
 @given(scale=st.floats(1e-6, 1e6), stretch=st.integers(1, 50))
