@@ -29,5 +29,5 @@ def decided_by_chance(num_comparisons: int) -> str:
     about = FALSE_SHARE * num_comparisons
     return (
         f"Of {num_comparisons:,} comparisons about {about:.2g} would be decided by chance alone, "
-        "were all equal."
+        "were all equal; `--strict true` leaves those undecided."
     )
