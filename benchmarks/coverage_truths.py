@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiling.analysis.comparisons import Comparison, Model
-from profiling.analysis.duels import Duel
+from profiling.analysis.duels import Duel, Judged
 from profiling.analysis.readings import Efforts
-from profiling.analysis.sides import Side
+from profiling.analysis.sides import Side, best_of
 from profiling.analysis.verdicts import Answer, decide
 
 Array = NDArray[np.float64]
@@ -92,32 +92,35 @@ Noise = Callable[[np.random.Generator, int, int], Array]
 """Takes a generator, lengths and visits; returns log factors, (2 sides, lengths, visits)."""
 
 
-def _normal(deviation: float) -> Noise:
+def normal(deviation: float) -> Noise:
+    """Return noise of one deviation, in every side, length and visit alike."""
     return lambda g, lengths, visits: deviation * g.standard_normal((2, lengths, visits))
 
 
 def _heavy(g: np.random.Generator, lengths: int, visits: int) -> Array:
-    return 0.05 / np.sqrt(3) * g.standard_t(3, (2, lengths, visits))
+    return np.asarray(0.05 / np.sqrt(3) * g.standard_t(3, (2, lengths, visits)))
 
 
 def _common(g: np.random.Generator, lengths: int, visits: int) -> Array:
-    return 0.2 * g.standard_normal((1, 1, visits)) + _normal(0.03)(g, lengths, visits)
+    shared = 0.2 * g.standard_normal((1, 1, visits))
+    return np.asarray(shared + normal(0.03)(g, lengths, visits))
 
 
 def _outliers(g: np.random.Generator, lengths: int, visits: int) -> Array:
     slow = g.random((2, lengths, visits)) < 0.1
-    return slow * np.log(g.uniform(1.2, 2.0, slow.shape)) + _normal(0.03)(g, lengths, visits)
+    factor = g.uniform(1.2, 2.0, slow.shape)
+    return np.asarray(slow * np.log(factor) + normal(0.03)(g, lengths, visits))
 
 
 def _bimodal(g: np.random.Generator, lengths: int, visits: int) -> Array:
     slow = g.random((2, lengths, visits)) < 0.5
-    return slow * np.log(1.4) + _normal(0.02)(g, lengths, visits)
+    return np.asarray(slow * np.log(1.4) + normal(0.02)(g, lengths, visits))
 
 
 NOISES: Mapping[str, Noise] = {
-    "normal 0.1 %": _normal(0.001),
-    "normal 1 %": _normal(0.01),
-    "normal 5 %": _normal(0.05),
+    "normal 0.1 %": normal(0.001),
+    "normal 1 %": normal(0.01),
+    "normal 5 %": normal(0.05),
     "heavy tails 5 %": _heavy,
     "common to a visit": _common,
     "slow outliers": _outliers,
@@ -155,8 +158,37 @@ def comparison_of(padding: int | None = None) -> Comparison:
     return Comparison("pair", conditions, *models, {}, {}, Efforts(()), padding)
 
 
-def simulate(truth: Truth, noise: Noise, lengths: Array, visits: int, seed: int) -> Answer:
+def equal_duels(
+    noise: Noise, lengths: Array, visits: int, generator: np.random.Generator
+) -> list[Duel]:
+    """Measure two sides that cost the same."""
+    drawn = noise(generator, len(lengths), visits)
+    return duels_of(np.zeros(len(lengths)), np.ones(len(lengths)), lengths, drawn)
+
+
+def choosing_duels(
+    kernels: tuple[int, int], lengths: Array, visits: int, generator: np.random.Generator
+) -> list[Duel]:
+    """Measure equal kernels, so many on each side, with 5 % noise; the best of each side meet."""
+    duels = []
+    for length in lengths:
+        sides = [
+            best_of(
+                [
+                    Side("ok", f"{n}", dict(enumerate(np.exp(0.05 * values).tolist())))
+                    for n, values in enumerate(generator.standard_normal((count, visits)))
+                ]
+            )
+            for count in kernels
+        ]
+        duels.append(Duel(int(length), *sides))
+    return duels
+
+
+def simulate(
+    truth: Truth, noise: Noise, lengths: Array, visits: int, generator: np.random.Generator
+) -> tuple[Judged, Answer]:
     """Measure a truth once and return what is said of it."""
-    drawn = noise(np.random.default_rng(seed), len(lengths), visits)
+    drawn = noise(generator, len(lengths), visits)
     duels = duels_of(truth.log_ratios(lengths), truth.vanilla(lengths), lengths, drawn)
-    return decide(comparison_of(truth.padding), duels, "latency")[1]
+    return decide(comparison_of(truth.padding), duels, "latency")

@@ -19,15 +19,8 @@ from profiling.report.charts import build_chart
 from profiling.report.material import Material
 from profiling.report.page_tables import RowTable, find_noise, find_problems
 from profiling.report.palette import Style, efficient_family
-from profiling.report.table import (
-    AT_MOST,
-    KERNELS,
-    NO_ANSWERS,
-    PROVEN,
-    VERDICTS,
-    chance_sentence,
-    describe_comparison,
-)
+from profiling.report.table import chance_sentence, describe_comparison
+from profiling.report.words import AT_MOST, KERNELS, NO_ANSWERS, PROVEN, VERDICTS
 from profiling.rows.columns import PHASES, Row, judged_columns
 
 TEMPLATE = "report_page.html.j2"

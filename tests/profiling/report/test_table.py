@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from profiling.report.table import (
-    VERDICTS,
     build_sections,
     describe_comparison,
     describe_verdict,
     print_sections,
     sections_as_markdown,
 )
+from profiling.report.words import VERDICTS
 from tests.samples.run import sample_tipping_points
 
 
