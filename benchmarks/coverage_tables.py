@@ -42,22 +42,20 @@ def _mean(cells: Cells, key: str) -> float:
 
 
 def _averages(cells: Cells, draws: int) -> str:
-    usual = [cell for cell in cells if cell["truth"] != "launch floor"]
-    low = [cell for cell in usual if cell["coverage"] < TARGET]
+    low = [cell for cell in cells if cell["coverage"] < TARGET]
     # Below this, a cell is not just unlucky: three standard errors under the target.
     clearly = TARGET - 3 * (TARGET * (1 - TARGET) / draws) ** 0.5
-    below = sum(cell["coverage"] < clearly for cell in usual)
+    below = sum(cell["coverage"] < clearly for cell in cells)
     text = (
-        f"Without the launch floor: {len(usual)} cells, mean coverage "
-        f"{_mean(usual, 'coverage'):.3f}, "
-        f"worst {min(cell['coverage'] for cell in usual):.3f}; {len(low)} lie under {TARGET}, "
+        f"{len(cells)} cells, mean coverage {_mean(cells, 'coverage'):.3f}, "
+        f"worst {min(cell['coverage'] for cell in cells):.3f}; {len(low)} lie under {TARGET}, "
         f"{below} of them by more than three standard errors. "
-        "Over all three truths and all noises:\n"
+        "Over all truths and noises:\n"
     )
     lines = []
     for key in ("grid", "visits"):
-        for name in _names(usual, key):
-            chosen = [cell for cell in usual if cell[key] == name]
+        for name in _names(cells, key):
+            chosen = [cell for cell in cells if cell[key] == name]
             values = [_mean(chosen, "coverage"), _mean(chosen, "answered")]
             width = float(np.exp(np.mean([np.log(cell["width"]) for cell in chosen])))
             numbers = [f"{value:.3f}" for value in (*values, width)]

@@ -12,6 +12,8 @@ from profiling.analysis.intervals import Array
 POINTS_BETWEEN = 64
 # A step of padding beyond this many steps is less than half a percent of the length.
 MAX_STEPS = 200
+# Attention grows with the square of the tokens and nothing faster; tokens with that of the side.
+STEEPEST, STEEPEST_IN_PIXELS = 2.0, 4.0
 PATCH = 16  # pixels of a side
 
 
@@ -69,6 +71,28 @@ class CostCurves:
             foreseen = (rest._bent(at)[0], rest._straight(at, rest._weights(at))[0])
             errors += np.abs(np.array(foreseen) - self.log_ratios[place])
         return bool(errors[0] <= errors[1])
+
+    def outermost_crossings(self) -> tuple[float, float]:
+        """Return the earliest and the latest zero that costs through these points can have.
+
+        The logarithm of a cost bends upwards over the logarithm of the length, as that of every
+        sum of powers with positive parts does, and of the largest of several such: `cost_bounds`.
+        Both are the ends of the measured range where a bound has no zero.
+        """
+        places = self._places(POINTS_BETWEEN)
+        steepest = STEEPEST_IN_PIXELS if self.in_pixels else STEEPEST
+        finite = np.isfinite(self.log_ratios)
+        low = high = self._infinities(places)
+        for measured, costs, at, sign in (
+            (self._padded(self.lengths), self.efficient, self._padded(places), 1),
+            (self.lengths, self.vanilla, places, -1),
+        ):
+            known, group = np.unique(measured[finite], return_inverse=True)
+            averages = np.bincount(group, costs[finite]) / np.bincount(group)
+            least, most = cost_bounds(np.log(at), np.log(known), averages, steepest)
+            low, high = (low + least, high + most) if sign > 0 else (low - most, high - least)
+        first = float(self.lengths[0])
+        return self._zero(places, low) or first, self._zero(places, high) or first
 
     def _bent(self, places: Array) -> Array:
         """Return the log ratio at places where both sides fit, bent between the lengths.
@@ -163,6 +187,36 @@ class CostCurves:
         infinite = dict(zip(self.lengths, self.log_ratios, strict=True))
         values = np.array([infinite.get(place, 0.0) for place in places])
         return np.where(np.isinf(values), values, 0.0)
+
+
+def cost_bounds(
+    places: Array, lengths: Array, costs: Array, steepest: float
+) -> tuple[Array, Array]:
+    """Return the least and the most that a curve can be that bends upwards through given points.
+
+    Between two points it lies under the line through them, and over the lines that continue those
+    through their neighbours; at the ends these are as flat and as steep as a cost can be. Where
+    the points themselves do not bend upwards, because of noise, the line between them is all.
+
+    Args:
+        places: (places,), logarithms of lengths within the measured ones.
+        lengths: (lengths,), logarithms, ascending.
+        costs: (lengths,), logarithms.
+        steepest: The largest power of the length that a cost can grow with.
+
+    Returns:
+        (places,) each, logarithms.
+    """
+    if len(lengths) < 2:
+        return np.full_like(places, costs[0]), np.full_like(places, costs[0])
+    slopes = np.diff(costs) / np.diff(lengths)
+    before = np.concatenate([np.minimum(slopes[:1], 0.0), slopes[:-1]])
+    after = np.concatenate([slopes[1:], np.maximum(slopes[-1:], steepest)])
+    left = np.clip(np.searchsorted(lengths, places, side="right") - 1, 0, len(slopes) - 1)
+    line = costs[left] + slopes[left] * (places - lengths[left])
+    from_left = costs[left] + before[left] * (places - lengths[left])
+    from_right = costs[left + 1] - after[left] * (lengths[left + 1] - places)
+    return np.minimum(np.maximum(from_left, from_right), line), line
 
 
 def _fit(tokens: Array, log_costs: Array) -> Callable[[Array], Array]:

@@ -145,10 +145,10 @@ def _located(curves: CostCurves, deviations: Array) -> tuple[float, float, float
     jump = curves.jump_before(straight)
     if jump is not None:  # only one side fits at one end: between the two nothing is known
         return straight, min(low, jump), high
-    bent = curves.bent_crossing() or straight
-    off = max(bent / straight, straight / bent)
-    value = bent if curves.bends() else straight
-    low, high = np.clip((low / off, high * off), curves.lengths[0], curves.lengths[-1])
+    value = (curves.bent_crossing() if curves.bends() else None) or straight
+    earliest, latest = (end / straight for end in curves.outermost_crossings())
+    ends = low * min(earliest, 1.0), high * max(latest, 1.0)
+    low, high = np.clip(ends, curves.lengths[0], curves.lengths[-1])
     return value, min(float(low), value), max(float(high), value)
 
 
