@@ -1,12 +1,11 @@
 """The two cost curves of a comparison between the measured lengths, and where they cross."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
+from profiling.analysis.interpolation import cost_bounds, fit_costs, last_crossing
 from profiling.analysis.intervals import Array
 
 POINTS_BETWEEN = 64
@@ -108,7 +107,7 @@ class CostCurves:
         )
         curve = self._infinities(places)
         for between, measured, costs, interpolated, sign in sides:
-            fit = _fit(self._tokens(measured)[finite], costs[finite])
+            fit = fit_costs(self._tokens(measured)[finite], costs[finite])
             residual = np.where(finite, costs - fit(self._tokens(measured)), 0.0)
             curve += sign * (fit(self._tokens(between)) + interpolated @ residual)
         return curve
@@ -187,69 +186,3 @@ class CostCurves:
         infinite = dict(zip(self.lengths, self.log_ratios, strict=True))
         values = np.array([infinite.get(place, 0.0) for place in places])
         return np.where(np.isinf(values), values, 0.0)
-
-
-def cost_bounds(
-    places: Array, lengths: Array, costs: Array, steepest: float
-) -> tuple[Array, Array]:
-    """Return the least and the most that a curve can be that bends upwards through given points.
-
-    Between two points it lies under the line through them, and over the lines that continue those
-    through their neighbours; at the ends these are as flat and as steep as a cost can be. Where
-    the points themselves do not bend upwards, because of noise, the line between them is all.
-
-    Args:
-        places: (places,), logarithms of lengths within the measured ones.
-        lengths: (lengths,), logarithms, ascending.
-        costs: (lengths,), logarithms.
-        steepest: The largest power of the length that a cost can grow with.
-
-    Returns:
-        (places,) each, logarithms.
-    """
-    if len(lengths) < 2:
-        return np.full_like(places, costs[0]), np.full_like(places, costs[0])
-    slopes = np.diff(costs) / np.diff(lengths)
-    before = np.concatenate([np.minimum(slopes[:1], 0.0), slopes[:-1]])
-    after = np.concatenate([slopes[1:], np.maximum(slopes[-1:], steepest)])
-    left = np.clip(np.searchsorted(lengths, places, side="right") - 1, 0, len(slopes) - 1)
-    line = costs[left] + slopes[left] * (places - lengths[left])
-    from_left = costs[left] + before[left] * (places - lengths[left])
-    from_right = costs[left + 1] - after[left] * (lengths[left + 1] - places)
-    return np.minimum(np.maximum(from_left, from_right), line), line
-
-
-def _fit(tokens: Array, log_costs: Array) -> Callable[[Array], Array]:
-    """Return the log cost of a + b n + c n^2, no part negative, nearest in relative errors."""
-    scale = tokens.max()
-    powers = np.stack([np.ones_like(tokens), tokens / scale, (tokens / scale) ** 2], axis=1)
-    coefficients, _ = nnls(powers / np.exp(log_costs)[:, None], np.ones(len(tokens)))
-
-    def log_cost(at: Array) -> Array:
-        return np.asarray(np.log(np.polyval(coefficients[::-1], at / scale)))
-
-    return log_cost
-
-
-def last_crossing(lengths: Array, log_ratios: Array) -> Array:
-    """Return from where on log ratios stay below zero, within the measured lengths.
-
-    Args:
-        lengths: (lengths,), ascending.
-        log_ratios: (curves, lengths), infinite where one side is infeasible.
-
-    Returns:
-        (curves,), interpolated in log length; the next length where one neighbour is infinite.
-    """
-    lost = log_ratios >= 0
-    last = len(lengths) - 1
-    before = np.where(lost.any(axis=1), last - np.argmax(lost[:, ::-1], axis=1), -1)
-    left, right = np.clip(before, 0, last), np.clip(before + 1, 0, last)
-    curves = np.arange(len(log_ratios))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        at_left, at_right = log_ratios[curves, left], log_ratios[curves, right]
-        fraction = at_left / (at_left - at_right)
-    finite = np.isfinite(at_left) & np.isfinite(at_right) & (left < right)
-    logs = np.log(lengths)
-    between = np.exp(logs[left] + np.where(finite, fraction, 0.0) * (logs[right] - logs[left]))
-    return np.asarray(np.where(finite & (before >= 0), between, lengths[right]))

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.cost_curves import CostCurves, cost_bounds
+from profiling.analysis.cost_curves import CostCurves
+from profiling.analysis.interpolation import cost_bounds
 
 LENGTHS = np.array([128.0, 512.0, 2048.0, 8192.0])
 BETWEEN = np.geomspace(128, 8192, 301)
@@ -73,6 +74,7 @@ def test_the_true_crossing_lies_between_the_outermost_ones(padding: int | None) 
 
 def test_a_staircase_wins_for_good_only_where_its_last_step_does() -> None:
     padded = curves(512).bent_crossing()
+    assert padded is not None
     assert padded == pytest.approx(last_loss(512), rel=0.01)
     assert padded > last_loss() + 50
 

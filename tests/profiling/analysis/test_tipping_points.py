@@ -1,10 +1,6 @@
 """Tipping points from hand-written measurements."""
 
-import csv
-import json
 import random
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +9,8 @@ from hypothesis import strategies as st
 
 from profiling.analysis.tipping_points import (
     find_tipping_points,
-    save_tipping_points,
     table_columns,
 )
-from profiling.analysis.verdicts import proven_from, verdict_of
 from tests.samples.curves import LENGTHS, OPPONENTS, Row, find, find_one, judge, outcomes, rows_of
 
 
@@ -89,22 +83,6 @@ def test_where_nothing_loses_and_the_shortest_ties_the_answer_is_at_most_some_le
     assert row["tipping_point"] == row["ci_low"] == LENGTHS[0]
     assert row["ci_low"] <= row["ci_high"] < 256
     assert not judge(1.5, 0.7)["at_most"]
-
-
-@given(st.lists(st.sampled_from(["win", "tie", "lose"]), min_size=1, max_size=9))
-def test_ties_inside_change_no_verdict(names: list[str]) -> None:
-    inside = [name for name in names[1:-1] if name != "tie"]
-    assert verdict_of(names) == verdict_of([names[0], *inside, *names[1:][-1:]])
-
-
-@given(st.lists(st.sampled_from(["win", "tie", "lose"]), min_size=1, max_size=9))
-def test_proven_from_begins_the_last_unbroken_wins(names: list[str]) -> None:
-    place = proven_from(names)
-    if place is None:
-        assert names[-1] != "win"
-    else:
-        assert set(names[place:]) == {"win"}
-        assert place == 0 or names[place - 1] != "win"
 
 
 def test_the_value_hardly_moves_when_a_tie_changes_its_side() -> None:
@@ -251,38 +229,3 @@ def test_a_row_has_exactly_the_documented_fields() -> None:
     assert {"modality", "axis", "phase", "size", "metric", "comparison"} <= set(row)
     assert {"vanilla", "efficient", "verdict", "tipping_point", "ci_low", "ci_high"} <= set(row)
     assert {"length_before", "longest_measured", "interval_from", "saving_at_longest"} <= set(row)
-
-
-@pytest.fixture
-def saved(tmp_path: Path) -> Callable[[list[Row]], Path]:
-    """Return a function that saves rows into a folder of its own."""
-
-    def save(rows: list[Row]) -> Path:
-        save_tipping_points(rows, tmp_path)
-        return tmp_path
-
-    return save
-
-
-def test_saved_files_hold_the_rows_and_nothing_half_written(
-    saved: Callable[[list[Row]], Path],
-) -> None:
-    rows = [judge(2.0, 0.5), judge(2.0, 1.0)]
-    folder = saved(rows)
-    assert json.loads((folder / "tipping_points.json").read_text()) == rows
-    with (folder / "tipping_points.csv").open(newline="") as file:
-        table = list(csv.DictReader(file))
-    assert [line["verdict"] for line in table] == ["crosses", "undecided"]
-    assert float(table[0]["tipping_point"]) == rows[0]["tipping_point"]
-    assert table[1]["tipping_point"] == ""
-    assert "lengths" not in table[0]
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "tipping_points.csv",
-        "tipping_points.json",
-    ]
-
-
-def test_without_rows_the_files_are_empty_but_readable(saved: Callable[[list[Row]], Path]) -> None:
-    folder = saved([])
-    assert json.loads((folder / "tipping_points.json").read_text()) == []
-    assert (folder / "tipping_points.csv").read_text().startswith("modality,axis,")

@@ -19,6 +19,7 @@ from profiling.report.palette import Styles
 from profiling.rows.columns import drawn_columns, judged_columns
 from tests.samples.places import ROOT
 from tests.samples.run import (
+    charts_of,
     report_of,
     sample_manifest,
     sample_report,
@@ -32,12 +33,6 @@ HOSTILE = "</script><img src=x onerror=alert(1)>$\\frac"
 
 def small_rows() -> list[dict[str, Any]]:
     return [row for row in sample_rows() if row["modality"] == "vision" and row["visit"] < 2]
-
-
-def charts_of(page: str) -> list[dict[str, Any]]:
-    found = re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)
-    assert found
-    return json.loads(found[1])
 
 
 def test_a_report_has_a_page_pictures_and_event_files_and_leaves_nothing_else() -> None:
@@ -272,24 +267,3 @@ def test_numbers_that_cannot_be_drawn_are_left_out() -> None:
     rows = [row | {"latency_ms": float("nan")} for row in small_rows()]
     page = render_page(Material.of(rows, [], [], sample_manifest()))
     assert "NaN" not in json.dumps(charts_of(page))
-
-
-def test_points_that_others_disturbed_are_hollow_and_say_so(tmp_path: Path) -> None:
-    rows = [
-        row | {"disturbed": row["variant"] == "vit" or row["visit"] == 0}
-        for row in sample_rows()
-        if row["modality"] == "vision"
-    ]
-    charts = charts_of(report_of(tmp_path, rows, sample_tipping_points(rows), {}).read_text())
-    traces = [trace for trace in charts[0]["data"] if "error_y" in trace]
-    looks = {trace["name"].split()[0]: trace for trace in traces}
-    assert all(symbol.endswith("-open") for symbol in looks["vit"]["marker"]["symbol"])
-    assert not any(symbol.endswith("-open") for symbol in looks["swin"]["marker"]["symbol"])
-    assert looks["vit"]["customdata"][0][2] == ", 3 disturbed"
-    assert looks["swin"]["customdata"][0][1:] == [2, ", 1 disturbed left out"]
-
-
-def test_the_page_shows_from_where_every_length_is_proven_to_win(tmp_path: Path) -> None:
-    page = (sample_report() / "report.html").read_text()
-    assert re.search(r"proven from [\d,]+</span>", page)
-    assert "comparisons about" in page
