@@ -13,6 +13,8 @@ NUM_RESAMPLES = 2000
 MIN_BLOCKS, MAX_BLOCKS = 4, 8
 # Degrees of freedom lent by the other lengths of a curve; `benchmarks/coverage.py` shows the price.
 BORROWED_DF = 4.0
+# The share of its degrees of freedom that a median of very many variances loses against a mean.
+MEDIAN_LOSS = 0.4
 # A length whose own variance is more than so many times the lent one borrows less: it is noisier
 # than the others, and what they know is not about it.
 ALIKE = 4.0
@@ -110,8 +112,8 @@ def chance_of(log_ratios: Array, place: int) -> float:
 def lent_noise(log_ratios: Array) -> tuple[Array, Array]:
     """Return the variance that each length borrows and its degrees of freedom, (lengths,) each.
 
-    The variance is the median over the other lengths, each over what the median of chi-squared
-    per degree of freedom is: one length with a glitch does not spoil the curve. No more degrees
+    The variance is the median over the other lengths, over what such a median is when the
+    variance is one: one length with a glitch does not spoil the curve. No more degrees
     of freedom are lent than the other lengths have, and fewer to a length much noisier than they.
 
     Args:
@@ -120,17 +122,31 @@ def lent_noise(log_ratios: Array) -> tuple[Array, Array]:
     residuals, num_visits = _residuals(log_ratios)
     own_df = np.maximum(num_visits - 1.0, 0.0)
     squares = (residuals**2).sum(axis=1)
-    typical = squares / np.where(own_df > 0, chdtri(np.maximum(own_df, 1.0), 0.5), np.nan)
+    variances = squares / np.where(own_df > 0, own_df, np.nan)
+    # What the middle of very many variances is, when the true one is one.
+    middles = chdtri(np.maximum(own_df, 1.0), 0.5) / np.maximum(own_df, 1.0)
     lent = np.zeros((2, len(log_ratios)))
     for place in range(len(log_ratios)):
-        others = np.isfinite(typical) & (np.arange(len(typical)) != place)
+        others = np.isfinite(variances) & (np.arange(len(variances)) != place)
         if others.any():
-            lent[0, place] = np.median(typical[others])
-            lent[1, place] = min(BORROWED_DF, own_df[others].sum())
+            nearness = _nearness_to_median(int(others.sum()))
+            lent[0, place] = np.median(variances[others] / middles[others] ** nearness)
+            known = own_df[others].sum() * (1 - MEDIAN_LOSS * nearness)
+            lent[1, place] = min(BORROWED_DF, known)
     own = _divide(squares, own_df)
     noisier = own > ALIKE * lent[0]
     lent[1] = np.where(noisier, lent[1] * _divide(ALIKE * lent[0], own), lent[1])
     return lent[0], lent[1]
+
+
+def _nearness_to_median(count: int) -> float:
+    """Return the power of a variance's median that the median of so many has on average.
+
+    One or two are their own mean (0), very many the median (1); exact for variances of two
+    degrees of freedom.
+    """
+    odd = count if count % 2 else count - 1
+    return (odd - 1) / (odd + 1)
 
 
 def _residuals(log_ratios: Array) -> tuple[Array, Array]:

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from profiling.analysis.groups import Points
-from profiling.analysis.readings import read_column
+from profiling.analysis.readings import MIN_VISITS, read_column
 from profiling.rows.columns import Column, Row, judged_columns
 
 MEMORY_RESOLUTION_MIB = 1.0
@@ -50,8 +50,8 @@ def best_sides(
     """Return the best implementation at each length; with a single one, that one.
 
     The best of several noisy values flatters, so what a visit counts for is the value of the
-    implementation that the *other* visits find best. An implementation that works at some length
-    and has no answer at another leaves the best unknown there.
+    implementation that the *other* visits find best, unless one is best in every visit. One that
+    works at some length and has no answer at another leaves the best unknown there.
     """
     sides = {
         name: {length: read_side(name, by.get(length, []), metric) for length in lengths}
@@ -100,8 +100,9 @@ def best_of(sides: Sequence[Side]) -> Side:
     if not able:
         return next((side for side in sides if side.status == "oom"), sides[0])
     overall = min(able, key=lambda side: side.mean_log_cost)
-    if len(able) == 1:
-        return overall
+    rivals = [side for side in able if side is not overall]
+    if all(_is_clear(overall, rival) for rival in rivals):
+        return replace(overall, disturbed=any(side.disturbed for side in able))
     visits = sorted({visit for side in able for visit in side.costs})
     chosen = {visit: _best_by_others(able, visit) for visit in visits}
     return Side(
@@ -113,6 +114,13 @@ def best_of(sides: Sequence[Side]) -> Side:
         effective_length=overall.effective_length,
         chosen_costs=overall.costs,
     )
+
+
+def _is_clear(best: Side, rival: Side) -> bool:
+    """Tell whether one is better in every visit, so that no choice among them could be lucky."""
+    if len(best.costs) < MIN_VISITS or best.costs.keys() - rival.costs.keys():
+        return False
+    return all(cost < rival.costs[visit] for visit, cost in best.costs.items())
 
 
 def _best_by_others(sides: Sequence[Side], visit: int) -> Side:
