@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lightning_modules.errors import ModelError
 from lightning_modules.sizes import SIZES
@@ -39,6 +39,8 @@ class Variant:
     """Shortest value of the modality's axis that it takes on its efficient path."""
     length_reason: str = ""
     """Why shorter ones are not taken, in one clause."""
+    pads_to: int | Literal["attention_window"] | None = None
+    """What it pads its tokens to a multiple of: its cost is then a staircase."""
 
 
 VARIANTS: dict[str, dict[str, Variant]] = {
@@ -57,6 +59,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             default="library",
             takes_window=True,
             default_window=512,
+            pads_to="attention_window",
         ),
         "nystromformer": Variant(
             path="lightning_modules.models.nystromformer:NystromformerModule",
@@ -65,6 +68,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             default="library",
             minimum_length=65,
             length_reason="with no more tokens than its 64 landmarks it is full attention",
+            pads_to=64,
         ),
         "bigbird": Variant(
             path="lightning_modules.models.bigbird:BigBirdModule",
@@ -73,6 +77,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             default="library",
             minimum_length=705,
             length_reason="up to 704 tokens it switches itself to full attention",
+            pads_to=64,
         ),
         "local_bert": Variant(
             path="lightning_modules.models.local_bert:LocalBertModule",

@@ -1,17 +1,19 @@
 """Which rows may be compared with which."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Any
 
 from lightning_modules.variants import VARIANTS, vanilla_of
 from profiling.analysis.groups import Contender, Group, Points, group_rows, rank
-from profiling.analysis.readings import Efforts
+from profiling.analysis.readings import Efforts, answer_apart
 from profiling.analysis.sides import Side, best_sides
 from profiling.rows.columns import Row, judged_columns, shared_conditions, value_of
 from profiling.rows.pairs import parse_pair
+
+OTHER_EFFORTS = "the two were never measured with the same effort"
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,13 @@ class Opponent:
     Args:
         vanilla: The variant.
         like_for_like: The efficient one's implementation that meets the vanilla one's `eager`.
+        pads_to: What the efficient one pads its tokens to a multiple of: tokens, its
+            `attention_window`, or nothing that is known.
     """
 
     vanilla: str
     like_for_like: str
+    pads_to: int | str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Comparison:
         vanilla_points: Its visits by kernel and length.
         efficient_points: The other's.
         efforts: The efforts of all rows.
+        padding: What the efficient one pads its tokens to a multiple of; None where unknown.
     """
 
     kind: str
@@ -57,21 +63,30 @@ class Comparison:
     vanilla_points: Mapping[str, Points]
     efficient_points: Mapping[str, Points]
     efforts: Efforts
+    padding: int | None = None
 
     def sides(self, metric: str) -> dict[int, tuple[Side, Side]]:
-        """Return (vanilla, efficient) at every length where either was tried, shortest first."""
+        """Return (vanilla, efficient) at every length where either was tried, shortest first.
+
+        Where both were measured, but never with one effort, both are missing for that reason.
+        """
         both = (self.vanilla_points, self.efficient_points)
         lengths = sorted({length for points in both for by in points.values() for length in by})
         column = judged_columns()[metric]
         chosen: tuple[dict[str, Points], dict[str, Points]] = ({}, {})
+        apart = set()
         for length in lengths:
             theirs, ours = ([by.get(length, []) for by in points.values()] for points in both)
-            visits = iter(self.efforts.newest_of_both(theirs, ours, column))
+            found = self.efforts.newest_of_both(theirs, ours, column)
+            if not any(found) and answer_apart(theirs, ours, column):
+                apart.add(length)
+            visits = iter(found)
             for points, side in zip(both, chosen, strict=True):
                 for kernel in points:
                     side.setdefault(kernel, {})[length] = next(visits)
         vanilla, efficient = (best_sides(points, lengths, metric) for points in chosen)
-        return {length: (vanilla[length], efficient[length]) for length in lengths}
+        met = {length: (vanilla[length], efficient[length]) for length in lengths}
+        return met | dict.fromkeys(apart, (Side("missing", reason=OTHER_EFFORTS),) * 2)
 
 
 Opponents = Mapping[str, Opponent]
@@ -82,8 +97,8 @@ Contenders = Mapping[Contender, Points]
 def registered_opponents(modality: str) -> Opponents:
     """Return what `VARIANTS` says of a modality."""
     return {
-        name: Opponent(vanilla_of(modality, name), variant.like_for_like)
-        for name, variant in VARIANTS[modality].items()
+        name: Opponent(vanilla_of(modality, name), variant.like_for_like, variant.pads_to)
+        for name, variant in VARIANTS.get(modality, {}).items()
         if not variant.is_vanilla
     }
 
@@ -102,10 +117,21 @@ def find_comparisons(
     for group in sorted(groups, key=_order):
         contenders = groups[group]
         conditions = _conditions_of(contenders)
-        found += _with_vanilla(conditions, contenders, opponents(group.modality), efforts)
+        known = opponents(group.modality)
+        found += _with_vanilla(conditions, contenders, known, efforts)
         for pair in parsed:
-            found += _given_pair(conditions, contenders, pair, efforts)
+            found += [
+                replace(
+                    given, padding=_padding(known.get(given.efficient.variant), given.efficient)
+                )
+                for given in _given_pair(conditions, contenders, pair, efforts)
+            ]
     return found
+
+
+def _padding(opponent: Opponent | None, model: Model) -> int | None:
+    pads_to = opponent.pads_to if opponent else None
+    return pads_to if isinstance(pads_to, int) or pads_to is None else model.attention_window
 
 
 def _order(group: Group) -> tuple[Any, ...]:
@@ -142,6 +168,7 @@ def _with_vanilla(
                 vanilla=vanilla,
                 efficient=efficient,
                 efforts=efforts,
+                padding=_padding(opponent, efficient),
             )
             if "eager" in theirs and alike in ours:
                 alone = {"eager": theirs["eager"]}, {alike: ours[alike]}

@@ -14,12 +14,16 @@ class Spread:
     """One column at one length over the visits.
 
     `low` and `high` span the visits or, with a single visit, its p10 to p90; null without either.
+    Visits that neighbours disturbed are left out of all of them, unless `disturbed`: then too few
+    others were left.
     """
 
     median: float
     low: float | None
     high: float | None
     num_visits: int
+    num_disturbed: int = 0
+    disturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,13 @@ def _point(length: int, visits: list[Row], efforts: Efforts) -> CurvePoint:
 def _spread(name: str, reading: Reading, visits: Sequence[Row]) -> Spread:
     values = list(reading.values.values())
     if len(values) > 1:
-        return Spread(median(values), min(values), max(values), len(values))
+        ends = min(values), max(values)
+        return Spread(median(values), *ends, len(values), *_disturbance(reading))
     (visit,) = reading.values
     row = next(row for row in visits if row.get("visit", 0) == visit)
     low, high = (finite(row.get(f"{name}_{quantile}")) for quantile in ("p10", "p90"))
-    return Spread(values[0], low, high, 1)
+    return Spread(values[0], low, high, 1, *_disturbance(reading))
+
+
+def _disturbance(reading: Reading) -> tuple[int, bool]:
+    return reading.num_disturbed, reading.disturbed

@@ -1,6 +1,6 @@
 """Win, tie or lose at each length, by the 95 % interval of the log ratio."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,19 @@ from profiling.analysis.comparisons import Comparison
 from profiling.analysis.intervals import (
     Array,
     block_log_ratios,
+    chance_of,
     draw_deviations,
     interval_ends,
     paired_log_ratios,
 )
+from profiling.analysis.readings import MIN_VISITS
 from profiling.analysis.sides import MEMORY_RESOLUTION_MIB, Side
+
+ONE_VISIT = "one visit decides nothing: measure again"
+DISTURBED = "other processes took CPU time in all visits but one or none: measure again"
+# What the noise of the best implementation's own visits is multiplied with: the values that the
+# other visits choose are correlated, so that their spread tells too little.
+CHOICE_NOISE = 1.3
 
 
 @dataclass(frozen=True)
@@ -37,23 +45,65 @@ class Duel:
             return -np.inf
         return np.inf if self.efficient.status == "oom" else float(np.mean([*self.ratios.values()]))
 
+    @property
+    def repeated(self) -> dict[int, float]:
+        """Log ratios by visit that lie as far apart as repeated measurements do."""
+        if not np.isfinite(self.log_ratio):
+            return {}
+        chosen = [side.chosen_costs for side in (self.efficient, self.vanilla)]
+        if not any(chosen):
+            return self.ratios
+        costs = [own or side.costs for own, side in zip(chosen, self._sides, strict=True)]
+        ratios = paired_log_ratios(*costs)
+        centre = float(np.mean([*ratios.values()])) if ratios else 0.0
+        return {
+            visit: self.log_ratio + CHOICE_NOISE * (ratio - centre)
+            for visit, ratio in ratios.items()
+        }
+
+    @property
+    def mean_log_costs(self) -> tuple[float, float]:
+        """Of vanilla and efficient, over the visits that both have; zero where one does not fit."""
+        shared = list(self.ratios)
+        if not shared:
+            return 0.0, 0.0
+        vanilla = float(np.mean([np.log(self.vanilla.costs[visit]) for visit in shared]))
+        return vanilla, vanilla + self.log_ratio
+
+    @property
+    def _sides(self) -> tuple[Side, Side]:
+        return self.efficient, self.vanilla
+
+    @property
+    def num_visits(self) -> int:
+        """In how many visits the two met; where only one of them runs, in how many that did."""
+        costs = [side.costs.keys() for side in self._sides if side.status == "ok"]
+        return len(set.intersection(*map(set, costs)))
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether a side was measured too seldom without disturbance."""
+        return self.vanilla.disturbed or self.efficient.disturbed
+
 
 @dataclass(frozen=True)
 class Judged:
     """A comparison in one metric, length by length.
 
     Args:
-        outcomes: The entries of `lengths` in a tipping point row.
+        outcomes: The entries of `lengths` in a tipping point row, of what was compared.
         log_ratios: One per outcome, infinite where one side is infeasible.
         deviations: (resamples, outcomes), what the log ratios may be off by; zero where unknown.
         interval_from: visits, blocks (of one visit), resolution (of memory, with one visit), or
             null when noise is unknown.
+        chance: How often chance alone would put the longest length at least this far from a tie.
     """
 
     outcomes: list[dict[str, Any]]
     log_ratios: Array
     deviations: Array
     interval_from: str | None
+    chance: float
 
     @property
     def lengths(self) -> Array:
@@ -61,10 +111,41 @@ class Judged:
         return np.array([item["length"] for item in self.outcomes], dtype=np.float64)
 
 
-def find_duels(comparison: Comparison, metric: str) -> list[Duel]:
+def find_duels(met: Mapping[int, tuple[Side, Side]]) -> list[Duel]:
     """Return the lengths where both sides have an answer, shortest first."""
-    duels = [Duel(length, *sides) for length, sides in comparison.sides(metric).items()]
+    duels = [Duel(length, *sides) for length, sides in met.items()]
     return [duel for duel in duels if _is_decidable(duel)]
+
+
+def find_missing(comparison: Comparison, met: Mapping[int, tuple[Side, Side]]) -> dict[int, str]:
+    """Return the lengths where one side was tried and the two cannot be compared, and why."""
+    models = (comparison.vanilla.variant, comparison.efficient.variant)
+    found = {}
+    for length, sides in met.items():
+        tried = any(side.status != "missing" or side.reason for side in sides)
+        if tried and not _is_decidable(Duel(length, *sides)):
+            found[length] = _why_missing(models, sides)
+    return found
+
+
+def _why_missing(variants: tuple[str, str], sides: tuple[Side, Side]) -> str:
+    statuses = [side.status for side in sides]
+    if statuses == ["oom", "oom"]:
+        return "both run out of memory"
+    if statuses == ["ok", "ok"]:
+        return "they have no visit in common"
+    failed = [
+        (variant, side)
+        for variant, side in zip(variants, sides, strict=True)
+        if side.status not in ("ok", "oom")
+    ]
+    if statuses == ["missing", "missing"]:
+        return sides[0].reason
+    return "; ".join(
+        f"{variant} {side.implementation}".rstrip()
+        + (f": {side.reason}" if side.reason else f" has no number ({side.status})")
+        for variant, side in failed
+    )
 
 
 def _is_decidable(duel: Duel) -> bool:
@@ -83,12 +164,15 @@ def judge(comparison: Comparison, duels: Sequence[Duel], metric: str) -> Judged:
         for duel, ends in zip(duels, interval_ends(deviations), strict=True)
     ]
     log_ratios = np.array([duel.log_ratio for duel in duels])
-    return Judged(outcomes, log_ratios, np.nan_to_num(deviations), interval_from)
+    chance = 0.0
+    if np.isfinite(log_ratios[-1]):
+        chance = 1.0 if outcomes[-1]["outcome"] == "tie" else chance_of(noise, len(duels) - 1)
+    return Judged(outcomes, log_ratios, np.nan_to_num(deviations), interval_from, chance)
 
 
 def _noise(duels: Sequence[Duel]) -> tuple[Array, str | None]:
     """Return log ratios of repeated measurements, (lengths, visits or blocks), and which."""
-    by_visit = [duel.ratios if np.isfinite(duel.log_ratio) else {} for duel in duels]
+    by_visit = [duel.repeated for duel in duels]
     if any(len(ratios) > 1 for ratios in by_visit):
         visits = sorted(set().union(*by_visit))
         table = [[ratios.get(visit, np.nan) for visit in visits] for ratios in by_visit]
@@ -106,26 +190,24 @@ def _noise(duels: Sequence[Duel]) -> tuple[Array, str | None]:
 def _outcome(comparison: Comparison, duel: Duel, ends: Array, metric: str) -> dict[str, Any]:
     item: dict[str, Any] = {"length": duel.length}
     item |= dict.fromkeys(("outcome", "ratio", "ci_low", "ci_high"))
-    if duel.vanilla.status == "oom":
-        return item | {
-            "outcome": "win",
-            "reason": f"{comparison.vanilla.variant} runs out of memory",
-        }
-    if duel.efficient.status == "oom":
-        return item | {
-            "outcome": "lose",
-            "reason": f"{comparison.efficient.variant} runs out of memory",
-        }
+    for side, model, outcome in (
+        (duel.vanilla, comparison.vanilla, "win"),
+        (duel.efficient, comparison.efficient, "lose"),
+    ):
+        if side.status == "oom":
+            return item | {"outcome": outcome, "reason": f"{model.variant} runs out of memory"}
     item["ratio"] = float(np.exp(duel.log_ratio))
-    if not np.isfinite(ends).all() and metric == "memory":
-        ends = np.zeros(2)
+    undecided = ONE_VISIT if duel.num_visits < MIN_VISITS else DISTURBED if duel.disturbed else ""
+    why = {"outcome": "tie", "reason": undecided} if undecided else {}
     if not np.isfinite(ends).all():
-        return item | {"outcome": "tie", "reason": "one visit gives too little to know its noise"}
+        if metric != "memory":
+            return item | {"outcome": "tie"} | why
+        ends = np.zeros(2)
     resolution = _resolution(duel, metric)
     low = duel.log_ratio + min(float(ends[0]), -resolution)
     high = duel.log_ratio + max(float(ends[1]), resolution)
-    outcome = "win" if high < 0 else "lose" if low > 0 else "tie"
-    return item | {"outcome": outcome, "ci_low": float(np.exp(low)), "ci_high": float(np.exp(high))}
+    item["outcome"] = "win" if high < 0 else "lose" if low > 0 else "tie"
+    return item | {"ci_low": float(np.exp(low)), "ci_high": float(np.exp(high))} | why
 
 
 def _resolution(duel: Duel, metric: str) -> float:

@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import chdtri, ndtri, stdtr, stdtrit
 
 Array = NDArray[np.float64]
 
 TAIL = 0.975
 NUM_RESAMPLES = 2000
 MIN_BLOCKS, MAX_BLOCKS = 4, 8
-# Degrees of freedom lent by the other lengths of a curve. In simulation 2 keeps the coverage of a
-# whole curve near 95 % even where one length is five times as noisy as the rest; 4 or more do not.
-BORROWED_DF = 2.0
+# Degrees of freedom lent by the other lengths of a curve; `benchmarks/coverage.py` shows the price.
+BORROWED_DF = 4.0
+# The share of its degrees of freedom that a median of very many variances loses against a mean.
+MEDIAN_LOSS = 0.4
+# A length whose own variance is more than so many times the lent one borrows less: it is noisier
+# than the others, and what they know is not about it.
+ALIKE = 4.0
 
 
 def median(samples: Sequence[float] | Array) -> float:
@@ -59,10 +63,8 @@ def draw_deviations(log_ratios: Array, seed: int = 0) -> Array:
     Three visits have ten different resamples, whose percentiles are far too certain. So visits
     are weighted with normal numbers instead of being drawn (the multiplier bootstrap), the same
     ones at all lengths, and scaled to the t distribution; on normal noise that is the t interval.
-    Two or three visits alone hardly know their noise, hence every length borrows up to
-    `BORROWED_DF` degrees of freedom from the pooled noise of the other lengths, never more than
-    those have: with three visits an interval is a third shorter, with two it is usable at all.
-    The price is a length much noisier than the others: its coverage falls below 95 %, theirs rises.
+    Two or three visits alone hardly know their own noise, hence every length borrows up to
+    `BORROWED_DF` degrees of freedom from the typical noise of the other lengths.
 
     Args:
         log_ratios: (lengths, visits), NaN for a visit that a length lacks.
@@ -71,31 +73,90 @@ def draw_deviations(log_ratios: Array, seed: int = 0) -> Array:
     Returns:
         (resamples, lengths), centred on zero; NaN for a length that knows nothing of its noise.
     """
-    present = np.isfinite(log_ratios)
-    num_visits = present.sum(axis=1)
-    residuals = _residuals(log_ratios, present)
-    own_df = np.maximum(num_visits - 1.0, 0.0)
-    squares = (residuals**2).sum(axis=1)
-    other_df = own_df.sum() - own_df
-    other_variance = _divide(np.maximum(squares.sum() - squares, 0.0), other_df)
-    borrowed_df = np.minimum(BORROWED_DF, other_df)
-    df = own_df + borrowed_df
+    residuals, num_visits = _residuals(log_ratios)
+    variance, borrowed_df = lent_noise(log_ratios)
+    df = np.maximum(num_visits - 1.0, 0.0) + borrowed_df
     generator = np.random.default_rng(seed)
     half = NUM_RESAMPLES // 2
     own = generator.standard_normal((half, log_ratios.shape[1])) @ residuals.T
     others = generator.standard_normal((half, len(log_ratios)))
-    # Variance of the sum: (own_df * own variance + borrowed_df * other variance) / df.
-    drawn = (own + others * np.sqrt(borrowed_df * other_variance)) * np.sqrt(_divide(1.0, df))
+    # Variance of the sum: (own_df * own variance + borrowed_df * lent variance) / df.
+    drawn = (own + others * np.sqrt(borrowed_df * variance)) * np.sqrt(_divide(1.0, df))
     scale = stdtrit(np.maximum(df, 1.0), TAIL) / ndtri(TAIL) * np.sqrt(_divide(1.0, num_visits))
     scale = np.where((df > 0) & (num_visits > 0), scale, np.nan)
     return np.asarray(np.concatenate([drawn, -drawn]) * scale)
 
 
-def _residuals(log_ratios: Array, present: NDArray[np.bool_]) -> Array:
+def chance_of(log_ratios: Array, place: int) -> float:
+    """Return how often chance alone puts the mean at a length at least this far from zero.
+
+    The two-sided p-value of the t test with the noise of `draw_deviations`; 1 where it is unknown.
+
+    Args:
+        log_ratios: (lengths, visits), NaN for a visit that a length lacks.
+        place: Which length.
+    """
+    residuals, num_visits = _residuals(log_ratios)
+    variance, borrowed_df = (values[place] for values in lent_noise(log_ratios))
+    df = max(num_visits[place] - 1.0, 0.0) + borrowed_df
+    if df <= 0:
+        return 1.0
+    mean = float(np.nanmean(log_ratios[place]))
+    squares = (residuals[place] ** 2).sum() + borrowed_df * variance
+    error = float(np.sqrt(squares / df / num_visits[place]))
+    if error == 0:
+        return 0.0 if mean else 1.0
+    return float(2 * stdtr(df, -abs(mean) / error))
+
+
+def lent_noise(log_ratios: Array) -> tuple[Array, Array]:
+    """Return the variance that each length borrows and its degrees of freedom, (lengths,) each.
+
+    The variance is the median over the other lengths, over what such a median is when the
+    variance is one: one length with a glitch does not spoil the curve. No more degrees
+    of freedom are lent than the other lengths have, and fewer to a length much noisier than they.
+
+    Args:
+        log_ratios: (lengths, visits), NaN for a visit that a length lacks.
+    """
+    residuals, num_visits = _residuals(log_ratios)
+    own_df = np.maximum(num_visits - 1.0, 0.0)
+    squares = (residuals**2).sum(axis=1)
+    variances = squares / np.where(own_df > 0, own_df, np.nan)
+    # What the middle of very many variances is, when the true one is one.
+    middles = chdtri(np.maximum(own_df, 1.0), 0.5) / np.maximum(own_df, 1.0)
+    lent = np.zeros((2, len(log_ratios)))
+    for place in range(len(log_ratios)):
+        others = np.isfinite(variances) & (np.arange(len(variances)) != place)
+        if others.any():
+            nearness = _nearness_to_median(int(others.sum()))
+            lent[0, place] = np.median(variances[others] / middles[others] ** nearness)
+            known = own_df[others].sum() * (1 - MEDIAN_LOSS * nearness)
+            lent[1, place] = min(BORROWED_DF, known)
+    own = _divide(squares, own_df)
+    noisier = own > ALIKE * lent[0]
+    lent[1] = np.where(noisier, lent[1] * _divide(ALIKE * lent[0], own), lent[1])
+    return lent[0], lent[1]
+
+
+def _nearness_to_median(count: int) -> float:
+    """Return the power of a variance's median that the median of so many has on average.
+
+    One or two are their own mean (0), very many the median (1); exact for variances of two
+    degrees of freedom.
+    """
+    odd = count if count % 2 else count - 1
+    return (odd - 1) / (odd + 1)
+
+
+def _residuals(log_ratios: Array) -> tuple[Array, Array]:
+    """Return what visits are off their mean, zero where there is none, and how many there are."""
+    present = np.isfinite(log_ratios)
+    num_visits = present.sum(axis=1).astype(np.float64)
     filled = np.where(present, log_ratios, 0.0)
-    means = _divide(filled.sum(axis=1), present.sum(axis=1))
-    return np.where(present, filled - means[:, None], 0.0)
+    means = _divide(filled.sum(axis=1), num_visits)
+    return np.where(present, filled - means[:, None], 0.0), num_visits
 
 
-def _divide(numerator: Array | float, denominator: Array | NDArray[np.int_]) -> Array:
+def _divide(numerator: Array | float, denominator: Array) -> Array:
     return np.asarray(numerator / np.where(denominator > 0, denominator, 1.0))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from profiling.rows.columns import Column, Row, effort_of, value_of
 
 ANSWERS = ("ok", "oom", "skipped")
+# One visit decides nothing: between visits there is noise that it cannot know.
+MIN_VISITS = 2
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,15 @@ class Reading:
         status: ok, oom, skipped, error or missing (nobody asked for it).
         values: The values by visit; empty unless the status is ok.
         reason: Why there is no value, in the words of the first row that failed.
+        num_disturbed: In how many visits neighbours took CPU time while a time was measured.
+        disturbed: Whether disturbed values had to be kept: too few undisturbed ones are left.
     """
 
     status: str
     values: Mapping[int, float] = field(default_factory=dict)
     reason: str = ""
+    num_disturbed: int = 0
+    disturbed: bool = False
 
 
 def read_column(visits: Sequence[Row], column: Column) -> Reading:
@@ -32,7 +38,8 @@ def read_column(visits: Sequence[Row], column: Column) -> Reading:
 
     A row counts for what it has, also when another metric of it failed. A point that ran out of
     memory in at least as many visits as it worked in is out of memory; other failures leave the
-    visits that worked.
+    visits that worked. Of a time, visits that neighbours disturbed are left out where at least two
+    others remain.
     """
     found = {int(row.get("visit", 0)): finite(value_of(row, column)) for row in visits}
     values = {visit: value for visit, value in found.items() if value is not None}
@@ -42,9 +49,19 @@ def read_column(visits: Sequence[Row], column: Column) -> Reading:
     if "oom" in statuses and statuses.count("oom") >= len(values):
         return Reading("oom", reason=reason)
     if values:
-        return Reading("ok", values)
+        return _undisturbed(values, visits, column)
     known = [status for status in ("skipped", "error") if status in statuses]
     return Reading(known[0] if known else "missing", reason=reason)
+
+
+def _undisturbed(values: Mapping[int, float], visits: Sequence[Row], column: Column) -> Reading:
+    told = {int(row.get("visit", 0)) for row in visits if row.get("disturbed")}
+    # Memory is the same whoever else computes.
+    disturbed = told & values.keys() if column.unit != "MiB" else set()
+    calm = {visit: value for visit, value in values.items() if visit not in disturbed}
+    if disturbed and len(calm) < MIN_VISITS:
+        return Reading("ok", values, num_disturbed=len(disturbed), disturbed=True)
+    return Reading("ok", calm, num_disturbed=len(disturbed))
 
 
 def finite(value: object) -> float | None:
@@ -99,6 +116,20 @@ class Efforts:
                 return split[effort]
         alone = len(points) == 1
         return split[self.newest_first[0]] if alone and split else [[] for _ in points]
+
+
+def answer_apart(
+    ours: Sequence[Sequence[Row]], theirs: Sequence[Sequence[Row]], column: Column
+) -> bool:
+    """Tell whether both sides answer for a column, each under some effort of its own."""
+    return all(
+        any(
+            read_column(_of(visits, effort), column).status in ANSWERS
+            for visits in side
+            for effort in {effort_of(row) for row in visits}
+        )
+        for side in (ours, theirs)
+    )
 
 
 def _of(visits: Sequence[Row], effort: str) -> list[Row]:

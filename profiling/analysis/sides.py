@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from profiling.analysis.groups import Points
-from profiling.analysis.readings import read_column
+from profiling.analysis.readings import MIN_VISITS, read_column
 from profiling.rows.columns import Column, Row, judged_columns
 
 MEMORY_RESOLUTION_MIB = 1.0
@@ -18,16 +18,25 @@ class Side:
     """What one side of a comparison costs at one length.
 
     Args:
-        status: ok, oom, skipped or missing (failed, not measured or without this metric).
+        status: ok, oom, skipped, error or missing (not measured, or without this metric).
         implementation: The one that ran.
         costs: By visit; lower is better, so seconds per sample instead of a throughput.
         samples: The raw latencies behind them, by visit; memory has none.
+        reason: Why there is no cost, in the words of the row.
+        disturbed: Whether fewer than two visits passed without neighbours taking CPU time.
+        effective_length: Tokens computed on, after padding; None where the rows do not say.
+        chosen_costs: By visit, of the implementation that is the best of several, whose noise
+            they tell; empty where there was nothing to choose.
     """
 
     status: str
     implementation: str = ""
     costs: Mapping[int, float] = field(default_factory=dict)
     samples: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    reason: str = ""
+    disturbed: bool = False
+    effective_length: int | None = None
+    chosen_costs: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def mean_log_cost(self) -> float:
@@ -41,8 +50,8 @@ def best_sides(
     """Return the best implementation at each length; with a single one, that one.
 
     The best of several noisy values flatters, so what a visit counts for is the value of the
-    implementation that the *other* visits find best. An implementation that works at some length
-    and has no answer at another leaves the best unknown there.
+    implementation that the *other* visits find best, unless one is best in every visit. One that
+    works at some length and has no answer at another leaves the best unknown there.
     """
     sides = {
         name: {length: read_side(name, by.get(length, []), metric) for length in lengths}
@@ -53,22 +62,26 @@ def best_sides(
         for name, by in sides.items()
         if any(side.status in ("ok", "oom") for side in by.values())
     }
-    return {length: _best([by[length] for by in working.values()]) for length in lengths}
+    return {
+        length: best_of([by[length] for by in (working or sides).values()]) for length in lengths
+    }
 
 
 def read_side(implementation: str, visits: Sequence[Row], metric: str) -> Side:
     """Return what one implementation costs at one length, from its visits under one effort."""
     column = judged_columns()[metric]
     reading = read_column(visits, column)
-    if reading.status in ("oom", "skipped"):
-        return Side(reading.status, implementation)
+    if reading.status != "ok":
+        return Side(reading.status, implementation, reason=reading.reason)
     costs = {visit: _cost(value, column) for visit, value in reading.values.items()}
     costs = {visit: cost for visit, cost in costs.items() if cost > 0}
     if not costs:
         return Side("missing", implementation)
     name = SAMPLES.get(metric, "")
     samples = {row["visit"]: row.get(name) or () for row in visits}
-    return Side("ok", implementation, costs, samples)
+    computed_on = {row.get("effective_sequence_length") for row in visits} - {None}
+    effective = computed_on.pop() if len(computed_on) == 1 else None
+    return Side("ok", implementation, costs, samples, "", reading.disturbed, effective)
 
 
 def _cost(value: float, column: Column) -> float:
@@ -78,15 +91,18 @@ def _cost(value: float, column: Column) -> float:
     return 1 / value if column.higher_is_better and value > 0 else value
 
 
-def _best(sides: Sequence[Side]) -> Side:
-    if not sides or any(side.status == "missing" for side in sides):
-        return Side("missing")
+def best_of(sides: Sequence[Side]) -> Side:
+    """Return the best of several implementations at one length, or why it is unknown."""
+    unknown = [side for side in sides if side.status in ("missing", "error")]
+    if not sides or unknown:
+        return unknown[0] if unknown else Side("missing")
     able = [side for side in sides if side.status == "ok"]
     if not able:
         return next((side for side in sides if side.status == "oom"), sides[0])
     overall = min(able, key=lambda side: side.mean_log_cost)
-    if len(able) == 1:
-        return overall
+    rivals = [side for side in able if side is not overall]
+    if all(_is_clear(overall, rival) for rival in rivals):
+        return replace(overall, disturbed=any(side.disturbed for side in able))
     visits = sorted({visit for side in able for visit in side.costs})
     chosen = {visit: _best_by_others(able, visit) for visit in visits}
     return Side(
@@ -94,7 +110,17 @@ def _best(sides: Sequence[Side]) -> Side:
         overall.implementation,
         {visit: side.costs[visit] for visit, side in chosen.items()},
         {visit: side.samples.get(visit, ()) for visit, side in chosen.items()},
+        disturbed=any(side.disturbed for side in able),
+        effective_length=overall.effective_length,
+        chosen_costs=overall.costs,
     )
+
+
+def _is_clear(best: Side, rival: Side) -> bool:
+    """Tell whether one is better in every visit, so that no choice among them could be lucky."""
+    if len(best.costs) < MIN_VISITS or best.costs.keys() - rival.costs.keys():
+        return False
+    return all(cost < rival.costs[visit] for visit, cost in best.costs.items())
 
 
 def _best_by_others(sides: Sequence[Side], visit: int) -> Side:

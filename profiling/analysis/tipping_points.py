@@ -3,31 +3,35 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from profiling.analysis.comparisons import (
+    OTHER_EFFORTS,
     Comparison,
     Opponents,
     find_comparisons,
     registered_opponents,
 )
-from profiling.analysis.duels import Duel, Judged, find_duels, judge
+from profiling.analysis.duels import Duel, find_duels, find_missing
 from profiling.analysis.groups import axis_of
-from profiling.analysis.intervals import TAIL, Array, quantiles
+from profiling.analysis.many import BY_CHANCE, beyond_chance
 from profiling.analysis.sides import Side
+from profiling.analysis.verdicts import Answer, as_fields, decide
 from profiling.rows.columns import Row, judged_columns, shared_conditions
 from profiling.rows.files import write_atomically
 
+MISSING = "missing"
 # What a tipping point row says beside the conditions that its measurements share.
 ANSWERS = (
     *("metric", "comparison"),
     *("vanilla", "vanilla_implementation", "vanilla_attention_window", "vanilla_checkpoint"),
     *("efficient", "efficient_implementation", "attention_window", "checkpoint"),
     *("verdict", "tipping_point", "ci_low", "ci_high", "length_before", "longest_measured"),
+    *("proven_from", "at_most", "reason"),
     *("interval_from", "vanilla_at_longest", "efficient_at_longest", "saving_at_longest"),
     "lengths",
 )
@@ -42,6 +46,7 @@ def find_tipping_points(
     rows: Iterable[Row],
     pairs: Iterable[str] = (),
     opponents: Callable[[str], Opponents] = registered_opponents,
+    strict: bool = False,
 ) -> list[dict[str, Any]]:
     """Return one row of `tipping_points.json` per comparison and metric with a common length.
 
@@ -54,6 +59,7 @@ def find_tipping_points(
             sides have the metric.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed", vanilla first.
         opponents: What each efficient variant of a modality is compared with.
+        strict: Whether what chance alone may have decided, among so many, becomes `undecided`.
 
     Raises:
         SettingsError: A pair has another form.
@@ -64,7 +70,18 @@ def find_tipping_points(
         for comparison in comparisons
         for metric in judged_columns()
     )
-    return [row for row in found if row is not None]
+    rows_and_chances = [pair for pair in found if pair is not None]
+    table = [row for row, _ in rows_and_chances]
+    if not strict:
+        return table
+    kept = beyond_chance([chance for _, chance in rows_and_chances])
+    return [row if keep else _doubted(row) for row, keep in zip(table, kept, strict=True)]
+
+
+def _doubted(row: dict[str, Any]) -> dict[str, Any]:
+    if row["verdict"] == "undecided":
+        return row
+    return row | as_fields(Answer("undecided", reason=BY_CHANCE))
 
 
 def save_tipping_points(rows: Sequence[Row], directory: Path) -> None:
@@ -79,47 +96,18 @@ def save_tipping_points(rows: Sequence[Row], directory: Path) -> None:
     write_atomically(directory / "tipping_points.csv", table.getvalue())
 
 
-def verdict_of(outcomes: Sequence[str]) -> str:
-    """Return the verdict on outcomes (win, tie, lose) in order of length."""
-    if outcomes[-1] == "tie":
-        return "undecided"
-    if outcomes[-1] == "lose":
-        return "wins_only_below" if "win" in outcomes else "never_in_range"
-    start = _start_of_final_wins(outcomes)
-    if start == 0:
-        return "always"
-    return "several" if "win" in outcomes[:start] else "crosses"
-
-
-def last_crossing(lengths: Array, log_ratios: Array) -> Array:
-    """Return from where on log ratios stay below zero, within the measured lengths.
-
-    Args:
-        lengths: (lengths,), ascending.
-        log_ratios: (curves, lengths), infinite where one side is infeasible.
-
-    Returns:
-        (curves,), interpolated in log length; the next length where one neighbour is infinite.
-    """
-    lost = log_ratios >= 0
-    last = len(lengths) - 1
-    before = np.where(lost.any(axis=1), last - np.argmax(lost[:, ::-1], axis=1), -1)
-    left, right = np.clip(before, 0, last), np.clip(before + 1, 0, last)
-    curves = np.arange(len(log_ratios))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        at_left, at_right = log_ratios[curves, left], log_ratios[curves, right]
-        fraction = at_left / (at_left - at_right)
-    finite = np.isfinite(at_left) & np.isfinite(at_right) & (left < right)
-    logs = np.log(lengths)
-    between = np.exp(logs[left] + np.where(finite, fraction, 0.0) * (logs[right] - logs[left]))
-    return np.asarray(np.where(finite & (before >= 0), between, lengths[right]))
-
-
-def _tipping_point(comparison: Comparison, metric: str) -> dict[str, Any] | None:
-    duels = find_duels(comparison, metric)
-    if not duels:
+def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any], float] | None:
+    """Return a row and how often chance alone would decide as it does; None without a length."""
+    met = comparison.sides(metric)
+    duels, missing = find_duels(met), find_missing(comparison, met)
+    if duels:
+        judged, answered = decide(comparison, duels, metric)
+        outcomes, chance = judged.outcomes, judged.chance
+    elif OTHER_EFFORTS in missing.values():
+        judged = None
+        answered, outcomes, chance = Answer("undecided", reason=OTHER_EFFORTS), [], 1.0
+    else:
         return None
-    judged = judge(comparison, duels, metric)
     row = {
         **comparison.conditions,
         "axis": axis_of(comparison.conditions["modality"]),
@@ -129,68 +117,46 @@ def _tipping_point(comparison: Comparison, metric: str) -> dict[str, Any] | None
         "vanilla_checkpoint": comparison.vanilla.checkpoint,
         "metric": metric,
         "vanilla": comparison.vanilla.variant,
-        "vanilla_implementation": _names(duel.vanilla for duel in duels),
+        "vanilla_implementation": _names(comparison.vanilla_points, (d.vanilla for d in duels)),
         "efficient": comparison.efficient.variant,
-        "efficient_implementation": _names(duel.efficient for duel in duels),
+        "efficient_implementation": _names(
+            comparison.efficient_points, (d.efficient for d in duels)
+        ),
         "comparison": comparison.kind,
-        "longest_measured": duels[-1].length,
-        "interval_from": judged.interval_from,
-        "lengths": judged.outcomes,
-        **_answer(judged),
-        **_at_longest(duels[-1], metric),
+        "longest_measured": duels[-1].length if duels else None,
+        "interval_from": judged.interval_from if judged else None,
+        "lengths": _with_missing(outcomes, missing),
+        **as_fields(answered),
+        **_at_longest(duels, metric),
     }
-    return {name: row[name] for name in table_columns()}
+    return {name: row[name] for name in table_columns()}, chance
 
 
-def _names(sides: Iterable[Side]) -> str:
-    return "/".join(dict.fromkeys(side.implementation for side in sides))
+def _with_missing(
+    outcomes: list[dict[str, Any]], missing: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    unknown = dict.fromkeys(("ratio", "ci_low", "ci_high"))
+    items = [
+        {"length": length, "outcome": MISSING, **unknown, "reason": reason}
+        for length, reason in missing.items()
+    ]
+    return sorted(outcomes + items, key=lambda item: item["length"])
 
 
-def _start_of_final_wins(outcomes: Sequence[str]) -> int:
-    return max((index + 1 for index, name in enumerate(outcomes) if name != "win"), default=0)
+def _names(kernels: Iterable[str], sides: Iterable[Side]) -> str:
+    """Return the implementations that ran; where none met another, all that there are."""
+    return "/".join(dict.fromkeys(side.implementation for side in sides) or kernels)
 
 
-def _answer(judged: Judged) -> dict[str, Any]:
-    outcomes = [item["outcome"] for item in judged.outcomes]
-    verdict = verdict_of(outcomes)
-    answer: dict[str, Any] = {"verdict": verdict}
-    answer |= dict.fromkeys(("tipping_point", "ci_low", "ci_high", "length_before"))
-    if verdict not in ("always", "crosses", "several"):
-        return answer
-    start = _start_of_final_wins(outcomes)
-    value, lowest = _crossing(judged, start)
-    drawn = last_crossing(judged.lengths, judged.log_ratios + judged.deviations)
-    low, high = (float(end) for end in quantiles(drawn, (1 - TAIL, TAIL)))
-    answer |= {"tipping_point": value, "ci_low": min(low, lowest), "ci_high": max(high, value)}
-    if start:
-        answer["length_before"] = judged.outcomes[start - 1]["length"]
-    return answer
-
-
-def _crossing(judged: Judged, start: int) -> tuple[float, float]:
-    """Return the tipping point and what its interval must reach down to."""
-    lengths = judged.lengths
-    if start == 0:
-        both_ran = lengths[np.isfinite(judged.log_ratios)]
-        value = float(both_ran[0] if len(both_ran) else lengths[0])
-        return value, value
-    between = slice(start - 1, start + 1)
-    log_ratios = judged.log_ratios[between]
-    if not np.isfinite(log_ratios).all():
-        return float(lengths[start]), float(lengths[start - 1])
-    if log_ratios[0] < 0:  # a tie that leans to a win: every length beyond it is one
-        return float(lengths[start - 1]), float(lengths[start - 1])
-    value = float(last_crossing(lengths[between], log_ratios[None])[0])
-    return value, value
-
-
-def _at_longest(duel: Duel, metric: str) -> dict[str, float | None]:
+def _at_longest(duels: Sequence[Duel], metric: str) -> dict[str, float | None]:
+    if not duels:
+        return dict.fromkeys(("vanilla_at_longest", "efficient_at_longest", "saving_at_longest"))
+    duel = duels[-1]
+    saving = float(-np.expm1(duel.log_ratio)) if np.isfinite(duel.log_ratio) else None
     return {
         "vanilla_at_longest": _value(duel.vanilla, metric),
         "efficient_at_longest": _value(duel.efficient, metric),
-        "saving_at_longest": float(-np.expm1(duel.log_ratio))
-        if np.isfinite(duel.log_ratio)
-        else None,
+        "saving_at_longest": saving,
     }
 
 

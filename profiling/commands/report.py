@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from profiling.commands.command import Command
-from profiling.rows.current import current_rows
+from profiling.rows.current import current_rows, describe_left_out
 from profiling.rows.reading import (
     MANIFEST,
     ROWS,
@@ -15,8 +15,13 @@ from profiling.rows.reading import (
 from profiling.rows.run_directory import reporting
 
 
-def answer(directory: Path, rebuild: bool) -> None:
+def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
     """Find the tipping points, rebuild the report if asked, print the table and where to look.
+
+    Args:
+        directory: Of the run.
+        rebuild: Whether to make the report also where there is a newer one than the rows.
+        strict: Whether what chance alone may have decided is left undecided.
 
     Raises:
         SettingsError: The directory holds no measurements, or a damaged manifest.
@@ -32,10 +37,10 @@ def answer(directory: Path, rebuild: bool) -> None:
     # Who waits here for somebody else's report may know of later rows.
     with reporting(directory):
         manifest = read_manifest(directory)
-        rows = current_rows(read_rows(directory), manifest)
-        tipping_points = find_tipping_points(
-            rows, pairs=manifest.get("config", {}).get("pairs", ())
-        )
+        every_row = read_rows(directory)
+        rows = current_rows(every_row, manifest)
+        pairs = manifest.get("config", {}).get("pairs", ())
+        tipping_points = find_tipping_points(rows, pairs=pairs, strict=strict)
         sections = build_sections(tipping_points)
         if rebuild or _is_outdated(page):
             from profiling.report.build import build_report
@@ -44,6 +49,8 @@ def answer(directory: Path, rebuild: bool) -> None:
             build_report(directory, rows, tipping_points, sections, manifest)
     console = Console()
     print_sections(sections, console)
+    for sentence in describe_left_out(every_row, manifest):
+        console.print(sentence, highlight=False)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
     console.print(f"Charts: tensorboard --logdir {directory / 'tensorboard'}", soft_wrap=True)
 
@@ -57,13 +64,19 @@ def _is_outdated(page: Path) -> bool:
 
 def run(arguments: Any) -> int:
     """Rebuild and print."""
-    answer(Path(arguments.run_directory), rebuild=True)
+    answer(Path(arguments.run_directory), rebuild=True, strict=arguments.strict)
     return 0
 
 
 def add_arguments(parser: Any) -> None:
-    """Add the run directory."""
+    """Add the run directory and how to judge."""
     parser.add_argument("run_directory", type=str, help="directory of a sweep")
+    parser.add_argument(
+        "--strict",
+        type=bool,
+        default=False,
+        help="leave undecided what chance alone may have decided, among so many comparisons",
+    )
 
 
 REPORT = Command(

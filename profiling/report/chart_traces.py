@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.curves import Curve
+from profiling.analysis.curves import Curve, Spread
 from profiling.analysis.groups import Contender, axis_unit
 from profiling.analysis.readings import finite
 from profiling.report.palette import Styles, efficient_family
@@ -77,7 +77,11 @@ def curve_traces(chart: ChartInput, curve: Curve) -> Iterator[Trace]:
         "x": [point.length for point in points],
         "y": [spread.median for spread in spreads],
         "line": {"color": style.colour, "dash": style.dash, "width": 2},
-        "marker": {"color": style.colour, "symbol": style.symbol, "size": 7},
+        "marker": {
+            "color": style.colour,
+            "symbol": [style.symbol + "-open" * spread.disturbed for spread in spreads],
+            "size": 7,
+        },
         "error_y": {
             "type": "data",
             "symmetric": False,
@@ -87,10 +91,16 @@ def curve_traces(chart: ChartInput, curve: Curve) -> Iterator[Trace]:
             "width": 3,
             "color": style.colour,
         },
-        "customdata": [[_between(s.low, s.high), s.num_visits] for s in spreads],
+        "customdata": [[_between(s.low, s.high), s.num_visits, _disturbance(s)] for s in spreads],
         "hovertemplate": f"%{{y:,.4~g}} {chart.column.unit} at %{{x:,}} {chart.unit}"
-        "<br>%{customdata[0]}%{customdata[1]} visits",
+        "<br>%{customdata[0]}%{customdata[1]} visits%{customdata[2]}",
     }
+
+
+def _disturbance(spread: Spread) -> str:
+    if not spread.num_disturbed:
+        return ""
+    return f", {spread.num_disturbed} disturbed" + " left out" * (not spread.disturbed)
 
 
 def _between(low: float | None, high: float | None) -> str:

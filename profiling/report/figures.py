@@ -119,6 +119,17 @@ def _draw_measured(axes: "Axes", curves: list[Curve], styles: Styles, metric: st
             linewidth=1.5,
             label=curve.contender.label,
         )
+        hollow = [point for point in points if point.values[metric].disturbed]
+        axes.plot(
+            [point.length for point in hollow],
+            [point.values[metric].median for point in hollow],
+            color=style.colour,
+            linestyle="none",
+            marker=style.figure_marker,
+            markersize=4,
+            markerfacecolor="white",
+            zorder=3,
+        )
         for point in curve.out_of_memory(metric):
             axes.plot(
                 point.length,

@@ -19,7 +19,8 @@ from profiling.report.charts import build_chart
 from profiling.report.material import Material
 from profiling.report.page_tables import RowTable, find_noise, find_problems
 from profiling.report.palette import Style, efficient_family
-from profiling.report.table import KERNELS, VERDICTS, describe_comparison
+from profiling.report.table import chance_sentence, describe_comparison
+from profiling.report.words import AT_MOST, KERNELS, NO_ANSWERS, PROVEN, VERDICTS
 from profiling.rows.columns import PHASES, Row, judged_columns
 
 TEMPLATE = "report_page.html.j2"
@@ -77,6 +78,10 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         metrics=list(judged),
         value_units={metric: column.unit for metric, column in judged.items()},
         verdicts=VERDICTS,
+        at_most=AT_MOST,
+        proven=PROVEN.replace("`", ""),
+        no_answers=NO_ANSWERS,
+        chance=chance_sentence(material.sections),
         kernels=KERNELS.replace("`", ""),
         colours=material.styles.variants,
         settings=list(dict.fromkeys(curve.setting.describe() for curve in material.curves)),

@@ -9,41 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from profiling.analysis.groups import Setting, axis_unit, rank
+from profiling.analysis.many import decided_by_chance
 from profiling.analysis.readings import finite
+from profiling.analysis.tipping_points import MISSING
 from profiling.report.markdown import escape_markdown, markdown_table
+from profiling.report.notes import gather_notes, notes_of
 from profiling.report.palette import efficient_family, vanilla_family, vanilla_names
+from profiling.report.words import AT_MOST, KERNELS, LEGEND, NO_ANSWERS, PROVEN
 from profiling.rows.columns import Row, judged_columns
 
-LEGEND = "A number is the length from which it wins, at every longer one too [its 95 % interval]."
-KERNELS = (
-    "`a vs b`: two implementations, like for like; `best vs best`: the best of each per length."
-)
-VERDICTS = {
-    "crosses": (
-        "1,240 [1,100-1,400]",
-        "It wins from here on, at every longer measured length too; "
-        "in brackets the 95 % interval of that length.",
-    ),
-    "several": (
-        "1,240 [1,100-1,400] last of several",
-        "The curves cross more than once; this is the last crossing.",
-    ),
-    "always": ("always (from 128)", "It wins at every length measured, the shortest included."),
-    "wins_only_below": (
-        "only below 1,024",
-        "It wins at short lengths, but no longer from this one on.",
-    ),
-    "never_in_range": (
-        "never up to 4,096",
-        "It does not win up to the longest length measured; it may beyond.",
-    ),
-    "undecided": (
-        "undecided",
-        "At the longest length the two cannot be told apart within the noise.",
-    ),
-}
-ONE_VISIT = "* from a single visit: the noise between visits is not in it"
 NOT_MEASURED = "not measured"
+MAX_NOTES = 12
 CELL_STYLES = {"crosses": "green", "several": "green", "always": "bold green"}
 
 
@@ -53,6 +29,7 @@ class Cell:
 
     text: str
     verdict: str
+    proven_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +51,8 @@ class Section:
     vanilla: str
     setting: str
     lines: tuple[Line, ...]
+    num_comparisons: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -87,15 +66,21 @@ def describe_verdict(row: Row) -> Cell:
     """Return the verdict of one tipping point row in a few characters."""
     verdict = str(row.get("verdict"))
     words = {
-        "crosses": _crossing(row),
+        "crosses": f"at most {_number(row.get('ci_high'))}"
+        if row.get("at_most")
+        else _crossing(row),
         "several": f"{_crossing(row)} last of several",
         "always": f"always (from {_number(row.get('tipping_point'))})",
         "never_in_range": f"never up to {_number(row.get('longest_measured'))}",
         "wins_only_below": _only_below(row),
     }
-    one_visit = row.get("interval_from") in ("blocks", "resolution")
-    mark = "*" if one_visit and verdict != "undecided" else ""
-    return Cell(words.get(verdict, verdict.replace("_", " ")) + mark, verdict)
+    mark = "*" if notes_of(row) else ""
+    proven = row.get("proven_from")
+    return Cell(
+        words.get(verdict, verdict.replace("_", " ")) + mark,
+        verdict,
+        "" if proven is None else _number(proven),
+    )
 
 
 def describe_comparison(row: Row) -> str:
@@ -132,18 +117,34 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
         console.print(Text(section.title, style="bold"))
         console.print(_rich_table(section), "")
     if not sections:
-        console.print("No tipping points: nothing was measured for two variants of a modality.")
+        console.print(NO_ANSWERS)
         return
-    console.print(Text(f"{LEGEND}\n{KERNELS.replace('`', '')}", style="dim"))
-    if _any_marked(sections):
-        console.print(Text(ONE_VISIT, style="dim"))
+    legend = [*_legend(sections), *(f"* {note}" for note in _notes(sections)[:MAX_NOTES])]
+    console.print(Text("\n".join(legend).replace("`", ""), style="dim"))
+    if (left := len(_notes(sections)) - MAX_NOTES) > 0:
+        console.print(Text(f"* {left} more in the report", style="dim"))
 
 
 def sections_as_markdown(sections: Sequence[Section]) -> str:
     """Return the same answers as markdown tables, one per modality and phase."""
     blocks = [_markdown_section(section) for section in sections]
-    notes = [LEGEND, KERNELS] + ([ONE_VISIT.replace("*", r"\*")] if _any_marked(sections) else [])
+    notes = [*_legend(sections), *(rf"\* {escape_markdown(note)}" for note in _notes(sections))]
     return "\n\n".join(blocks + notes) + "\n"
+
+
+def _legend(sections: Sequence[Section]) -> list[str]:
+    cells = [cell.text for section in sections for line in section.lines for cell in line.cells]
+    at_most = [f"`at most`: {AT_MOST}"] if any("at most" in text for text in cells) else []
+    return [LEGEND, *at_most, PROVEN, KERNELS, chance_sentence(sections)]
+
+
+def chance_sentence(sections: Sequence[Section]) -> str:
+    """Say what chance alone would decide in tables of so many comparisons."""
+    return decided_by_chance(sum(section.num_comparisons for section in sections))
+
+
+def _notes(sections: Iterable[Section]) -> list[str]:
+    return [note for section in sections for note in section.notes]
 
 
 def _crossing(row: Row) -> str:
@@ -157,7 +158,8 @@ def _crossing(row: Row) -> str:
 def _only_below(row: Row) -> str:
     lengths = row.get("lengths") or ()
     wins = [item["length"] for item in lengths if item.get("outcome") == "win"]
-    later = [item["length"] for item in lengths if wins and item["length"] > max(wins)]
+    compared = [item["length"] for item in lengths if item.get("outcome") != MISSING]
+    later = [length for length in compared if wins and length > max(wins)]
     return f"only below {_number(min(later))}" if later else "only below"
 
 
@@ -171,7 +173,9 @@ def _section(place: tuple[str, str, Setting], rows: list[Row], settings: set[Set
     vanilla = " / ".join(sorted(vanilla_names(rows)))
     where = setting.describe(settings) if len(settings) > 1 else ""
     unit = axis_unit(modality)
-    return Section(modality, phase, unit, vanilla, where, tuple(_merged_lines(rows)))
+    compared = sum(row.get("longest_measured") is not None for row in rows)
+    lines, notes = tuple(_merged_lines(rows)), tuple(gather_notes(rows))
+    return Section(modality, phase, unit, vanilla, where, lines, compared, notes)
 
 
 def _merged_lines(rows: list[Row]) -> list[Line]:
@@ -195,11 +199,6 @@ def _cells(by_metric: Mapping[str, Row]) -> tuple[Cell, ...]:
         describe_verdict(by_metric[metric]) if metric in by_metric else Cell(NOT_MEASURED, "")
         for metric in judged_columns()
     )
-
-
-def _any_marked(sections: Iterable[Section]) -> bool:
-    lines = (line for section in sections for line in section.lines)
-    return any(cell.text.endswith("*") for line in lines for cell in line.cells)
 
 
 def _rich_table(section: Section) -> Table:

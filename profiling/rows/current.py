@@ -23,10 +23,44 @@ def current_rows(rows: Iterable[Row], manifest: Mapping[str, Any]) -> list[Row]:
             it; without one, that of the modality's last row is.
     """
     rows = list(rows)
+    current = _current_states(rows, manifest)
+    return [row for row in rows if state_of(row) == current[row.get("modality")]]
+
+
+def describe_left_out(rows: Iterable[Row], manifest: Mapping[str, Any]) -> list[str]:
+    """Return a sentence per modality about the rows that do not count any more, and why.
+
+    Args:
+        rows: Measurement rows, oldest first.
+        manifest: As for `current_rows`.
+    """
+    rows = list(rows)
+    names = [column.name for column in columns_of("state")]
+    current = _current_states(rows, manifest)
+    left_out: dict[Any, list[tuple[Any, ...]]] = {}
+    for row in rows:
+        if state_of(row) != current[row.get("modality")]:
+            left_out.setdefault(row.get("modality"), []).append(state_of(row))
+    sentences = []
+    for modality, states in left_out.items():
+        now, total = current[modality], sum(row.get("modality") == modality for row in rows)
+        differing = [
+            f"`{name}` {'is missing' if all(s[place] is None for s in states) else 'differs'}"
+            for place, name in enumerate(names)
+            if any(state[place] != now[place] for state in states)
+        ]
+        sentences.append(
+            f"{len(states):,} of {total:,} rows of {modality} are left out, because they were "
+            f"measured in another state ({', '.join(differing)}); the sweep measures them again."
+        )
+    return sentences
+
+
+def _current_states(rows: list[Row], manifest: Mapping[str, Any]) -> dict[Any, tuple[Any, ...]]:
     current = {row.get("modality"): state_of(row) for row in rows}
     for modality, state in (manifest.get("states") or {}).items():
         current[modality] = state_of(state if isinstance(state, dict) else _older(state))
-    return [row for row in rows if state_of(row) == current[row.get("modality")]]
+    return current
 
 
 def name_state(row: Row) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """A small run as a sweep would leave it: crossing curves, noise, points that did not work."""
 
+import json
 import random
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -71,6 +73,13 @@ def sample_report() -> Path:
 def report_of(directory: Path, rows: list[Row], tipping_points: list[Row], manifest: Row) -> Path:
     """Build a report as the command does, and return its page."""
     return build_report(directory, rows, tipping_points, build_sections(tipping_points), manifest)
+
+
+def charts_of(page: str) -> list[dict[str, Any]]:
+    """Return the charts that stand in a page."""
+    found = re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
 
 
 def sample_rows() -> list[Row]:

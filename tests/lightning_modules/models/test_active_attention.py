@@ -76,6 +76,17 @@ def test_lengths_follow_the_padding_of_the_model(modality, variant, length, toke
     assert module.effective_length(length) == effective
 
 
+@pytest.mark.parametrize(
+    ("modality", "variant"), [case for case in VARIANT_CASES if case[0] != "vision"]
+)
+def test_the_registry_says_what_a_variant_pads_its_tokens_to(modality, variant):
+    module, known = build(modality, variant), find_variant(modality, variant)
+    step = module.attention_window if known.pads_to == "attention_window" else known.pads_to
+    for length in range(known.minimum_length, known.minimum_length + 150, 7):
+        padded = -(-length // (step or 1)) * (step or 1)
+        assert module.effective_length(length) == padded
+
+
 class _SquareSpy(TorchDispatchMode):
     """Notes the element count of the largest tensor."""
 

@@ -23,7 +23,8 @@ def test_running_out_of_memory_loses_against_running() -> None:
 def test_a_length_without_an_answer_on_either_side_is_missing_not_lost(status: str | None) -> None:
     vanilla = {128: 1.0, 256: 3.0, 512: "oom" if status == "oom" else 9.0}
     row = find_one(vanilla, {128: 2.0, 256: 2.0, 512: status})
-    assert [item["length"] for item in row["lengths"]] == [128, 256]
+    assert outcomes(row) == ["lose", "win", "missing"]
+    assert row["lengths"][2]["ratio"] is None
     assert (row["verdict"], row["longest_measured"]) == ("crosses", 256)
 
 
@@ -78,10 +79,12 @@ def one_visit(num_samples: int) -> list[Row]:
     return rows
 
 
-def test_a_single_visit_is_judged_by_its_blocks_and_marked() -> None:
+def test_a_single_visit_decides_nothing_however_clear_its_blocks_are() -> None:
     (row,) = find(one_visit(40))
-    assert (row["verdict"], row["interval_from"]) == ("crosses", "blocks")
-    assert row["ci_low"] < row["ci_high"]
+    assert (row["verdict"], row["interval_from"]) == ("undecided", "blocks")
+    assert outcomes(row) == ["tie", "tie"]
+    assert row["lengths"][1]["ci_high"] < 1
+    assert row["reason"] == "one visit decides nothing: measure again"
 
 
 def test_a_single_visit_with_too_few_samples_ties() -> None:
@@ -93,3 +96,97 @@ def test_a_single_visit_with_too_few_samples_ties() -> None:
 
 def test_several_visits_are_marked_as_such() -> None:
     assert judge(2.0, 0.5)["interval_from"] == "visits"
+
+
+@pytest.mark.parametrize("metric", ["latency", "memory"])
+def test_one_visit_decides_nothing_in_any_metric(metric: str) -> None:
+    rows = rows_of("bert", {128: 100.0}, metric, wobble=(1.0,))
+    rows += rows_of("longformer", {128: 10.0}, metric, wobble=(1.0,))
+    (row,) = find(rows, metric=metric)
+    assert (row["verdict"], row["tipping_point"]) == ("undecided", None)
+    assert "measure again" in row["reason"]
+
+
+def test_running_out_of_memory_in_the_only_visit_decides_nothing() -> None:
+    rows = rows_of("bert", {128: 9.0, 256: "oom"}, wobble=(1.0,))
+    rows += rows_of("longformer", {128: 1.0, 256: 1.0}, wobble=(1.0,))
+    (row,) = find(rows)
+    assert row["verdict"] == "undecided"
+
+
+def test_a_length_with_one_visit_ties_though_others_lend_it_their_noise() -> None:
+    rows = rows_of("bert", {128: 10.0, 256: 10.0}) + rows_of("longformer", {128: 20.0, 256: 1.0})
+    rows = [row for row in rows if row["sequence_length"] == 128 or row["visit"] == 0]
+    (row,) = find(rows)
+    assert outcomes(row) == ["lose", "tie"]
+    assert row["lengths"][1]["ci_high"] < 1
+    assert (row["verdict"], row["reason"]) == ("undecided", row["lengths"][1]["reason"])
+
+
+def disturb(rows: list[Row], variant: str, visits: set[int]) -> list[Row]:
+    """Return the rows, those visits of a variant measured beside something that computes."""
+    return [
+        row | {"disturbed": True} if row["variant"] == variant and row["visit"] in visits else row
+        for row in rows
+    ]
+
+
+def clear_win(metric: str) -> list[Row]:
+    costs = (40.0, 10.0) if metric != "throughput" else (10.0, 40.0)
+    rows = rows_of("bert", {128: costs[0]}, metric)
+    return rows + rows_of("longformer", {128: costs[1]}, metric)
+
+
+@pytest.mark.parametrize("variant", ["bert", "longformer"])
+@pytest.mark.parametrize("metric", ["latency", "throughput"])
+def test_a_side_without_two_undisturbed_visits_ties_and_says_why(variant: str, metric: str) -> None:
+    (row,) = find(disturb(clear_win(metric), variant, {0, 2}), metric=metric)
+    assert outcomes(row) == ["tie"]
+    assert "other processes took CPU time" in row["reason"]
+
+
+def test_disturbed_visits_are_left_out_where_two_others_remain() -> None:
+    rows = clear_win("latency")
+    rows = [row | {"latency_ms": 1000.0} if row["visit"] == 1 else row for row in rows[3:]] + rows[
+        :3
+    ]
+    (row,) = find(disturb(rows, "longformer", {1}))
+    assert outcomes(row) == ["win"]
+    assert row["efficient_at_longest"] == pytest.approx(10.0, rel=0.02)
+
+
+def test_memory_is_the_same_whoever_else_computes() -> None:
+    (row,) = find(disturb(clear_win("memory"), "bert", {0, 1, 2}), metric="memory")
+    assert outcomes(row) == ["win"]
+
+
+def test_a_disturbed_length_does_not_move_the_crossing() -> None:
+    rows = rows_of("bert", {128: 1.0, 256: 2.0, 512: 4.0, 1024: 8.0})
+    rows += rows_of("longformer", {128: 2.0, 256: 2.5, 512: 3.0, 1024: 3.5})
+    slow = [
+        row | {"disturbed": True, "latency_ms": 90.0}
+        if (row["variant"], row["sequence_length"]) == ("longformer", 512)
+        else row
+        for row in rows
+    ]
+    (row,) = find(slow)
+    assert outcomes(row) == ["lose", "lose", "tie", "win"]
+    assert 256 < row["tipping_point"] < 512
+
+
+def test_a_failure_at_the_longest_length_is_told_in_the_words_of_its_row() -> None:
+    rows = rows_of("bert", {128: 1.0, 256: 9.0, 512: 9.0})
+    rows += rows_of("longformer", {128: 2.0, 256: 2.0})
+    rows += rows_of("longformer", {512: "error"}, error="the process ended with signal 9")
+    (row,) = find(rows)
+    assert (row["verdict"], row["longest_measured"]) == ("crosses", 256)
+    assert row["lengths"][2]["reason"] == "longformer library: the process ended with signal 9"
+
+
+def test_sides_that_share_no_effort_are_said_to() -> None:
+    rows = rows_of("bert", {128: 1.0}, min_samples=5)
+    rows += rows_of("longformer", {128: 2.0}, min_samples=50)
+    (row,) = find(rows)
+    assert (row["verdict"], row["longest_measured"]) == ("undecided", None)
+    assert row["reason"] == "the two were never measured with the same effort"
+    assert row["efficient_implementation"] == "library"

@@ -16,7 +16,7 @@ QUICK = ("quick", "library")
         (["ok", "oom", "oom"], "oom"),
         (["ok", "oom"], "oom"),
         (["error", "oom"], "oom"),
-        (["error", "error"], "missing"),
+        (["error", "error"], "error"),
         (["skipped"], "skipped"),
         ([], "missing"),
     ],
@@ -87,7 +87,7 @@ def test_the_best_is_unknown_where_a_working_implementation_failed() -> None:
     rows[-1] = row("plain", "sdpa", 1024, status="error")
     rows += [row("quick", "library", length) for length in (512, 1024)]
     sides = compare(rows)[-1].sides("latency")
-    assert [vanilla.status for vanilla, _ in sides.values()] == ["ok", "missing"]
+    assert [vanilla.status for vanilla, _ in sides.values()] == ["ok", "error"]
 
 
 def test_an_implementation_that_never_worked_does_not_hide_the_others() -> None:
@@ -105,3 +105,13 @@ def test_a_row_counts_for_what_it_has_when_another_metric_of_it_failed() -> None
 def test_the_samples_behind_a_throughput_are_kept() -> None:
     measured = row("plain", "eager", throughput_latency_ms_samples=[3.0, 4.0])
     assert read_side("eager", [measured], "throughput").samples == {0: [3.0, 4.0]}
+
+
+def test_the_best_of_several_keeps_its_own_visits_beside_the_chosen_ones() -> None:
+    rows = visits({0: 10.0, 1: 12.0, 2: 11.0}, "quick", "library")
+    rows += visits({0: 11.0, 1: 10.0, 2: 11.5}, "quick", "rival")
+    rows += visits({0: 20.0, 1: 20.0, 2: 20.0}, "plain", "eager")
+    vanilla, quick = compare(rows)[-1].sides("latency")[512]
+    assert quick.implementation == "rival"
+    assert quick.chosen_costs == {0: 11.0, 1: 10.0, 2: 11.5}
+    assert not vanilla.chosen_costs

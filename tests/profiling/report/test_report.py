@@ -19,6 +19,7 @@ from profiling.report.palette import Styles
 from profiling.rows.columns import drawn_columns, judged_columns
 from tests.samples.places import ROOT
 from tests.samples.run import (
+    charts_of,
     report_of,
     sample_manifest,
     sample_report,
@@ -32,12 +33,6 @@ HOSTILE = "</script><img src=x onerror=alert(1)>$\\frac"
 
 def small_rows() -> list[dict[str, Any]]:
     return [row for row in sample_rows() if row["modality"] == "vision" and row["visit"] < 2]
-
-
-def charts_of(page: str) -> list[dict[str, Any]]:
-    found = re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)
-    assert found
-    return json.loads(found[1])
 
 
 def test_a_report_has_a_page_pictures_and_event_files_and_leaves_nothing_else() -> None:

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from profiling.report.table import (
-    VERDICTS,
     build_sections,
     describe_comparison,
     describe_verdict,
     print_sections,
     sections_as_markdown,
 )
+from profiling.report.words import VERDICTS
 from tests.samples.run import sample_tipping_points
 
 
@@ -49,7 +49,8 @@ CROSSES: dict[str, Any] = {
     ("changes", "words"),
     [
         ({}, "1,240 [1,100-1,400]"),
-        ({"interval_from": "blocks"}, "1,240 [1,100-1,400]*"),
+        ({"at_most": True}, "at most 1,400"),
+        ({"verdict": "undecided", "reason": "one visit decides nothing"}, "undecided*"),
         ({"interval_from": None}, "1,240"),
         ({"ci_low": None}, "1,240"),
         ({"verdict": "several"}, "1,240 [1,100-1,400] last of several"),
@@ -106,16 +107,44 @@ def test_the_table_fits_100_columns_with_every_answer_on_one_line() -> None:
     assert sum("best vs best  " in line for line in lines) == 12  # six variants, two phases
 
 
-def test_the_note_about_single_visits_appears_only_when_it_is_needed() -> None:
-    assert "single visit" not in shown([CROSSES])
-    for where in ("blocks", "resolution"):
-        assert "single visit" in shown([CROSSES | {"interval_from": where}])
+FAILED_BEYOND: dict[str, Any] = {
+    "length": 8192,
+    "outcome": "missing",
+    "reason": "longformer library: ended with signal 9",
+}
 
 
-@pytest.mark.parametrize("verdict", ["crosses", "always", "never_in_range", "wins_only_below"])
-def test_every_verdict_from_a_single_visit_is_marked(verdict: str) -> None:
-    row = CROSSES | {"verdict": verdict, "interval_from": "blocks"}
-    assert describe_verdict(row).text.endswith("*")
+def test_why_something_is_undecided_is_noted_once_for_all_it_is_about() -> None:
+    row = CROSSES | {"verdict": "undecided", "reason": "one visit decides nothing: measure again"}
+    text = shown([row, row | {"metric": "memory"}])
+    assert text.count("one visit decides nothing") == 1
+    assert "*" not in shown([CROSSES])
+
+
+def test_a_failure_beyond_the_longest_compared_length_is_noted() -> None:
+    row = CROSSES | {"lengths": [*CROSSES["lengths"], FAILED_BEYOND]}
+    text = " ".join(shown([row]).split())
+    assert "1,240 [1,100-1,400]*" in text
+    assert "at 8,192 tokens not compared (longformer library: ended with signal 9)" in text
+    page_form = sections_as_markdown(build_sections([row]))
+    assert "ended with signal 9" in page_form
+
+
+def test_running_out_of_memory_on_both_sides_needs_no_note() -> None:
+    item = FAILED_BEYOND | {"reason": "both run out of memory"}
+    assert "*" not in shown([CROSSES | {"lengths": [item]}])
+
+
+def test_the_table_says_what_chance_alone_would_decide() -> None:
+    text = " ".join(shown([CROSSES] * 40).split())
+    assert "Of 40 comparisons about 2 would be decided by chance" in text
+
+
+def test_at_most_and_proven_from_are_explained_where_they_stand() -> None:
+    text = " ".join(shown([CROSSES | {"at_most": True, "proven_from": 2048}]).split())
+    assert "at most: It lost nowhere" in text
+    assert "proven_from, in the report, is stricter" in text
+    assert "at most:" not in shown([CROSSES])
 
 
 def test_weights_are_named_where_there_are_some() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from profiling.rows.columns import columns_of
-from profiling.rows.current import current_rows
+from profiling.rows.current import current_rows, describe_left_out
 
 OLD = {"modality": "text", "fingerprint": "x", "seed": 0, "versions": "torch 1"}
 
@@ -29,3 +29,15 @@ def test_modalities_have_states_of_their_own() -> None:
 def test_rows_measured_in_one_state_are_merged_whatever_else_differs() -> None:
     longer = OLD | {"sequence_length": 9, "key": "k"}
     assert current_rows([OLD, longer], {}) == [OLD, longer]
+
+
+def test_what_is_left_out_is_said_with_the_reason() -> None:
+    bare = {"modality": "text"}
+    named = {"fingerprint": "x", "seed": 0, "versions": "torch 1"}
+    manifest = {"states": {"text": named}}
+    assert current_rows([bare, bare, OLD], manifest) == [OLD]
+    (sentence,) = describe_left_out([bare, bare, OLD], manifest)
+    assert sentence.startswith("2 of 3 rows of text are left out")
+    assert "`versions` is missing" in sentence
+    assert "`seed` is missing" in sentence
+    assert describe_left_out([OLD], manifest) == []

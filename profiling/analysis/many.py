@@ -1,0 +1,33 @@
+"""Many comparisons at once: what chance alone would decide among them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+FALSE_SHARE = 0.05
+BY_CHANCE = "chance alone may have decided it, among so many comparisons"
+
+
+def beyond_chance(chances: Sequence[float]) -> NDArray[np.bool_]:
+    """Return which of several answers stand, of which 5 % at most are false ones on average.
+
+    The step-up procedure of Benjamini and Hochberg, "Controlling the false discovery rate" (1995).
+
+    Args:
+        chances: How often chance alone would give each, from 0 to 1 (p-values).
+    """
+    ordered = np.sort(np.asarray(chances, dtype=np.float64))
+    allowed = FALSE_SHARE * np.arange(1, len(ordered) + 1) / max(len(ordered), 1)
+    standing = ordered[ordered <= allowed]
+    limit = standing[-1] if len(standing) else -1.0
+    return np.asarray(np.asarray(chances) <= limit)
+
+
+def decided_by_chance(num_comparisons: int) -> str:
+    """Say how many of so many comparisons of equals chance alone would decide, in a sentence."""
+    about = FALSE_SHARE * num_comparisons
+    return (
+        f"Of {num_comparisons:,} comparisons about {about:.2g} would be decided by chance alone, "
+        "were all equal; `--strict true` leaves those undecided."
+    )

@@ -1,0 +1,157 @@
+"""From outcomes in order of length to a verdict, a length and its interval."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from profiling.analysis.comparisons import Comparison
+from profiling.analysis.cost_curves import CostCurves
+from profiling.analysis.duels import DISTURBED, ONE_VISIT, Duel, Judged, judge
+from profiling.analysis.groups import axis_of
+from profiling.analysis.intervals import TAIL, Array, quantiles
+from profiling.analysis.readings import MIN_VISITS
+
+WITH_VALUE = ("always", "crosses", "several")
+NOISE = "at the longest length the two cannot be told apart within the noise"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a comparison says in one metric; lengths are null where there is no tipping point.
+
+    Args:
+        verdict: One of those in `docs/method.md`, section 6.
+        tipping_point: From where on the efficient side costs less.
+        ci_low: The lower end of its 95 % interval.
+        ci_high: The upper end.
+        length_before: The compared length before the tipping point.
+        proven_from: The smallest compared length from which every one is a win.
+        at_most: Whether nothing lost, so that it may win earlier than the shortest length.
+        reason: Why it is undecided.
+    """
+
+    verdict: str
+    tipping_point: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    length_before: int | None = None
+    proven_from: int | None = None
+    at_most: bool = False
+    reason: str | None = None
+
+
+def verdict_of(outcomes: Sequence[str]) -> str:
+    """Return the verdict on outcomes (win, tie, lose) in order of length; ties inside are nothing.
+
+    Where nothing loses and the shortest is a tie, `crosses` says that it wins from some length on.
+    """
+    if outcomes[-1] == "tie":
+        return "undecided"
+    if outcomes[-1] == "lose":
+        return "wins_only_below" if "win" in outcomes else "never_in_range"
+    decided = [name for name in outcomes if name != "tie"]
+    if "lose" in decided[decided.index("win") :]:
+        return "several"
+    return "always" if "lose" not in outcomes and outcomes[0] == "win" else "crosses"
+
+
+def proven_from(outcomes: Sequence[str]) -> int | None:
+    """Return the place of the first win of those that end at the longest; None without one."""
+    last_other = max((place for place, name in enumerate(outcomes) if name != "win"), default=-1)
+    return last_other + 1 if last_other + 1 < len(outcomes) else None
+
+
+def decide(comparison: Comparison, duels: Sequence[Duel], metric: str) -> tuple[Judged, Answer]:
+    """Return every outcome, and what they say together."""
+    judged = judge(comparison, duels, metric)
+    return judged, _answer(judged, duels, cost_curves(comparison, duels))
+
+
+def cost_curves(comparison: Comparison, duels: Sequence[Duel]) -> CostCurves:
+    """Return the cost curves through all compared lengths, over the visits that both have."""
+    costs = np.array([duel.mean_log_costs for duel in duels])
+    in_pixels = axis_of(comparison.conditions["modality"]) == "input_size"
+    return CostCurves(
+        np.array([duel.length for duel in duels], dtype=np.float64),
+        np.array([duel.log_ratio for duel in duels]),
+        costs[:, 0],
+        costs[:, 1],
+        None if in_pixels else comparison.padding or _padding_seen(duels),
+        in_pixels,
+    )
+
+
+def _padding_seen(duels: Sequence[Duel]) -> int | None:
+    """Return what the efficient side pads to a multiple of, where a length shows that it pads."""
+    seen = [(duel.length, duel.efficient.effective_length) for duel in duels]
+    padded = [tokens for _, tokens in seen if tokens]
+    if any(tokens and tokens > length for length, tokens in seen):
+        return math.gcd(*padded)
+    return None
+
+
+def _answer(judged: Judged, duels: Sequence[Duel], curves: CostCurves) -> Answer:
+    """Return verdict, tipping point and interval.
+
+    Args:
+        judged: The outcomes.
+        duels: What was judged.
+        curves: The cost curves through what was judged, of all lengths.
+    """
+    outcomes = [item["outcome"] for item in judged.outcomes]
+    place = proven_from(outcomes)
+    proven = None if place is None else duels[place].length
+    if all(duel.num_visits < MIN_VISITS for duel in duels):
+        return Answer("undecided", reason=ONE_VISIT)
+    verdict = verdict_of(outcomes)
+    if verdict == "undecided":
+        return Answer(verdict, reason=judged.outcomes[-1].get("reason", NOISE))
+    if verdict not in WITH_VALUE:
+        return Answer(verdict)
+    at_most = verdict == "crosses" and "lose" not in outcomes
+    used = np.array([item.get("reason") != DISTURBED for item in judged.outcomes])
+    value, low, high = _located(curves.only(used), judged.deviations[:, used])
+    shortest = duels[0].length
+    if verdict == "always":
+        value = low = _shortest_of_both(duels)
+    low = float(shortest) if at_most else min(low, value)
+    before = [duel.length for duel in duels if duel.length < value]
+    return Answer(
+        verdict,
+        value,
+        low,
+        max(high, value),
+        before[-1] if before and verdict != "always" else None,
+        proven,
+        at_most,
+    )
+
+
+def _shortest_of_both(duels: Sequence[Duel]) -> float:
+    both_ran = [duel.length for duel in duels if np.isfinite(duel.log_ratio)]
+    return float(both_ran[0] if both_ran else duels[0].length)
+
+
+def _located(curves: CostCurves, deviations: Array) -> tuple[float, float, float]:
+    """Return the last crossing and its interval, wide enough for the error of interpolating."""
+    drawn = curves.crossings(deviations)
+    low, high = (float(end) for end in quantiles(drawn, (1 - TAIL, TAIL)))
+    straight = curves.crossing()
+    if straight is None:
+        return float(curves.lengths[0]), low, high
+    jump = curves.jump_before(straight)
+    if jump is not None:  # only one side fits at one end: between the two nothing is known
+        return straight, min(low, jump), high
+    value = (curves.bent_crossing() if curves.bends() else None) or straight
+    earliest, latest = (end / straight for end in curves.outermost_crossings())
+    ends = low * min(earliest, 1.0), high * max(latest, 1.0)
+    low, high = np.clip(ends, curves.lengths[0], curves.lengths[-1])
+    return value, min(float(low), value), max(float(high), value)
+
+
+def as_fields(found: Answer) -> dict[str, Any]:
+    """Return the answer by the names of a tipping point row."""
+    return dict(vars(found))

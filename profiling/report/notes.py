@@ -1,0 +1,46 @@
+"""What a table of answers cannot say in a cell: why something was not decided or not compared."""
+
+from collections.abc import Iterable
+
+from profiling.analysis.groups import axis_unit
+from profiling.analysis.tipping_points import MISSING
+from profiling.analysis.verdicts import NOISE
+from profiling.report.palette import efficient_family
+from profiling.rows.columns import Row
+
+BOTH_OUT = "both run out of memory"
+
+
+def notes_of(row: Row) -> list[str]:
+    """Return what is to be said of one tipping point row, in sentences without a full stop."""
+    notes = [f"at {length:,} {_unit(row)} {why}" for length, why in _beyond(row).items()]
+    reason = row.get("reason")
+    if row.get("verdict") == "undecided" and reason not in (None, NOISE):
+        notes.insert(0, str(reason))
+    return notes
+
+
+def gather_notes(rows: Iterable[Row]) -> list[str]:
+    """Return the notes of all rows, each once with what it is about."""
+    about: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for note in notes_of(row):
+            where = f"{row['modality']} {row['phase']} {efficient_family(row)}"
+            about.setdefault(note, {})[where] = None
+    return [f"{', '.join(where)}: {note}" for note, where in about.items()]
+
+
+def _beyond(row: Row) -> dict[int, str]:
+    """Return the lengths beyond the last one compared where one of the two gave no number."""
+    longest = row.get("longest_measured") or 0
+    return {
+        int(item["length"]): f"not compared ({item.get('reason')})"
+        for item in row.get("lengths") or ()
+        if item.get("outcome") == MISSING
+        and item["length"] > longest
+        and item.get("reason") not in (BOTH_OUT, row.get("reason"))
+    }
+
+
+def _unit(row: Row) -> str:
+    return axis_unit(str(row.get("modality")))

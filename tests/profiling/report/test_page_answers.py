@@ -1,0 +1,33 @@
+"""What the page shows beside the numbers of the answers."""
+
+import re
+from pathlib import Path
+
+from tests.samples.run import (
+    charts_of,
+    report_of,
+    sample_report,
+    sample_rows,
+    sample_tipping_points,
+)
+
+
+def test_points_that_others_disturbed_are_hollow_and_say_so(tmp_path: Path) -> None:
+    rows = [
+        row | {"disturbed": row["variant"] == "vit" or row["visit"] == 0}
+        for row in sample_rows()
+        if row["modality"] == "vision"
+    ]
+    charts = charts_of(report_of(tmp_path, rows, sample_tipping_points(rows), {}).read_text())
+    traces = [trace for trace in charts[0]["data"] if "error_y" in trace]
+    looks = {trace["name"].split()[0]: trace for trace in traces}
+    assert all(symbol.endswith("-open") for symbol in looks["vit"]["marker"]["symbol"])
+    assert not any(symbol.endswith("-open") for symbol in looks["swin"]["marker"]["symbol"])
+    assert looks["vit"]["customdata"][0][2] == ", 3 disturbed"
+    assert looks["swin"]["customdata"][0][1:] == [2, ", 1 disturbed left out"]
+
+
+def test_the_page_shows_from_where_every_length_is_proven_to_win(tmp_path: Path) -> None:
+    page = (sample_report() / "report.html").read_text()
+    assert re.search(r"proven from [\d,]+</span>", page)
+    assert "comparisons about" in page
