@@ -22,8 +22,9 @@ SPEED, MEMORY = (
 )
 # Memory hardly varies between visits: two show that it does not.
 MEMORY_VISITS = 2
-# Of a visit that neighbours disturb.
+# Of a visit that neighbours disturb; another attempt may take so much of the time that is left.
 ATTEMPTS = 3
+RETRY_SHARE = 0.02
 
 
 class Sweep:
@@ -76,11 +77,8 @@ class Sweep:
         began = time.monotonic()
         for attempts in range(1, ATTEMPTS + 1):
             row = row_of(visit) | self._attempt(visit)
-            spent_s = time.monotonic() - began
-            ends_in_time = (
-                seconds_left is None or spent_s * (attempts + 1) / attempts < seconds_left
-            )
-            if not row["disturbed"] or not ends_in_time:
+            again_s = (time.monotonic() - began) / attempts
+            if not row["disturbed"] or again_s > RETRY_SHARE * (seconds_left or 0.0):
                 break
         return row | {"seconds": round(time.monotonic() - began, 3)}
 
