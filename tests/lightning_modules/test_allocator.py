@@ -11,18 +11,20 @@ from tests.samples.places import ROOT
 STEP = """
 import torch
 from lightning_modules.allocator import {imported}
-from lightning_modules.allocator import page_faults, take_and_free
+from lightning_modules.allocator import page_faults
 def step():
     scores = torch.ones(8, 1024, 1024)
     return scores.softmax(-1).sum()
 kept = {called}
 for _ in range(3):
     step()
-take_and_free(16 << 20)
-before = page_faults()
-for _ in range(5):
+faults = []
+for _ in range(7):
+    before = page_faults()
     step()
-print(kept, (page_faults() - before) // 5)
+    faults.append(page_faults() - before)
+# In single steps the heap grows, when it has come to lie in pieces.
+print(kept, sorted(faults)[3])
 """
 
 
