@@ -22,7 +22,8 @@ SPEED, MEMORY = (
 )
 # Memory hardly varies between visits: two show that it does not.
 MEMORY_VISITS = 2
-# Of a visit that neighbours disturb; another attempt may take so much of the time that is left.
+# Of a visit that neighbours disturb; with a time budget another attempt may take so much of what
+# is left of it.
 ATTEMPTS = 3
 RETRY_SHARE = 0.02
 
@@ -78,7 +79,8 @@ class Sweep:
         for attempts in range(1, ATTEMPTS + 1):
             row = row_of(visit) | self._attempt(visit)
             again_s = (time.monotonic() - began) / attempts
-            if not row["disturbed"] or again_s > RETRY_SHARE * (seconds_left or 0.0):
+            limited = self.settings.time_budget_s is not None
+            if not row["disturbed"] or (limited and again_s > RETRY_SHARE * (seconds_left or 0.0)):
                 break
         return row | {"seconds": round(time.monotonic() - began, 3)}
 
