@@ -22,7 +22,8 @@ from lightning_modules.models.base import VariantModule
 from profiling.instruments.callback import ProfilingCallback
 from profiling.measuring.active_path import Batch
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
-from profiling.planning.points import Conditions, DataFacts, Point, make_points
+from profiling.planning.grids import make_points
+from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.requests import Effort
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows.machine import available_threads, cpu_name, library_versions

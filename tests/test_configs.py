@@ -8,7 +8,7 @@ import yaml
 from lightning_modules.variants import VARIANTS
 from profiling.cli import build_parser
 from profiling.commands.sweep import read_settings
-from profiling.planning.points import make_points, synthetic_facts
+from profiling.planning.grids import make_points, synthetic_facts
 from tests.samples.places import ROOT
 from tests.samples.points import CONDITIONS
 from tests.samples.training import FITTED, TRAINING, offline, write_everything

@@ -147,8 +147,13 @@ def test_a_command_line_is_refused_in_one_sentence(hidden, answers):
 
 
 def test_beside_a_torchaudio_for_another_torch_only_what_uses_it_is_refused(tmp_path):
-    (tmp_path / "torchaudio").mkdir()
-    (tmp_path / "torchaudio/__init__.py").write_text("raise RuntimeError('another CUDA')")
+    about = tmp_path / "torchaudio-2.11.0.dist-info/METADATA"
+    for place, text in (
+        (tmp_path / "torchaudio/__init__.py", "raise RuntimeError('another CUDA')"),
+        (about, "Metadata-Version: 2.1\nName: torchaudio\nVersion: 2.11.0\n"),
+    ):
+        place.parent.mkdir()
+        place.write_text(text)
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     recording = write_silence(tmp_path / "sound.wav", rate_hz=8_000)
     answer = run(os.environ | {"PYTHONPATH": path}, "-c", BROKEN, str(recording))

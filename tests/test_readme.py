@@ -161,6 +161,7 @@ def test_training_starts(words: list[str], tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.rglob("*step=2.ckpt"))
 
 
+@pytest.mark.torchaudio
 def test_recordings_become_transcripts_command_by_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,12 +153,14 @@ def _is_decidable(duel: Duel) -> bool:
     return statuses == {"ok", "oom"} or (statuses == {"ok"} and bool(duel.ratios))
 
 
-def judge(comparison: Comparison, duels: Sequence[Duel], metric: str) -> Judged:
-    """Return the outcome of every duel, by the noise of them all."""
+def judge(
+    comparison: Comparison, duels: Sequence[Duel], metric: str, borrows: bool = True
+) -> Judged:
+    """Return the outcome of every duel, by the noise of them all or, without `borrows`, its own."""
     noise, interval_from = _noise(duels)
     if interval_from is None and metric == "memory":
         interval_from = "resolution"
-    deviations = draw_deviations(noise)
+    deviations = draw_deviations(noise, borrows=borrows)
     outcomes = [
         _outcome(comparison, duel, ends, metric)
         for duel, ends in zip(duels, interval_ends(deviations), strict=True)

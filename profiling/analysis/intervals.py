@@ -57,7 +57,7 @@ def interval_ends(deviations: Array) -> Array:
     return quantiles(deviations, (1 - TAIL, TAIL)).T
 
 
-def draw_deviations(log_ratios: Array, seed: int = 0) -> Array:
+def draw_deviations(log_ratios: Array, seed: int = 0, borrows: bool = True) -> Array:
     """Draw what the mean log ratios of a curve may be off by: a bootstrap over its visits.
 
     Three visits have ten different resamples, whose percentiles are far too certain. So visits
@@ -69,12 +69,14 @@ def draw_deviations(log_ratios: Array, seed: int = 0) -> Array:
     Args:
         log_ratios: (lengths, visits), NaN for a visit that a length lacks.
         seed: Of the random weights.
+        borrows: Whether lengths borrow. Who stops measuring once intervals are narrow must not:
+            that picks the moment at which the noise looks smallest.
 
     Returns:
         (resamples, lengths), centred on zero; NaN for a length that knows nothing of its noise.
     """
     residuals, num_visits = _residuals(log_ratios)
-    variance, borrowed_df = lent_noise(log_ratios)
+    variance, borrowed_df = lent_noise(log_ratios) * float(borrows)
     df = np.maximum(num_visits - 1.0, 0.0) + borrowed_df
     generator = np.random.default_rng(seed)
     half = NUM_RESAMPLES // 2
@@ -109,8 +111,8 @@ def chance_of(log_ratios: Array, place: int) -> float:
     return float(2 * stdtr(df, -abs(mean) / error))
 
 
-def lent_noise(log_ratios: Array) -> tuple[Array, Array]:
-    """Return the variance that each length borrows and its degrees of freedom, (lengths,) each.
+def lent_noise(log_ratios: Array) -> Array:
+    """Return the variance that each length borrows and its degrees of freedom, (2, lengths).
 
     The variance is the median over the other lengths, over what such a median is when the
     variance is one: one length with a glitch does not spoil the curve. No more degrees
@@ -136,7 +138,7 @@ def lent_noise(log_ratios: Array) -> tuple[Array, Array]:
     own = _divide(squares, own_df)
     noisier = own > ALIKE * lent[0]
     lent[1] = np.where(noisier, lent[1] * _divide(ALIKE * lent[0], own), lent[1])
-    return lent[0], lent[1]
+    return lent
 
 
 def _nearness_to_median(count: int) -> float:

@@ -64,9 +64,18 @@ def proven_from(outcomes: Sequence[str]) -> int | None:
     return last_other + 1 if last_other + 1 < len(outcomes) else None
 
 
-def decide(comparison: Comparison, duels: Sequence[Duel], metric: str) -> tuple[Judged, Answer]:
-    """Return every outcome, and what they say together."""
-    judged = judge(comparison, duels, metric)
+def decide(
+    comparison: Comparison, duels: Sequence[Duel], metric: str, borrows: bool = True
+) -> tuple[Judged, Answer]:
+    """Return every outcome, and what they say together.
+
+    Args:
+        comparison: What is compared.
+        duels: Its lengths, shortest first.
+        metric: latency, throughput or memory.
+        borrows: Whether a length may borrow the noise of the others: see `draw_deviations`.
+    """
+    judged = judge(comparison, duels, metric, borrows)
     return judged, _answer(judged, duels, cost_curves(comparison, duels))
 
 
@@ -112,8 +121,7 @@ def _answer(judged: Judged, duels: Sequence[Duel], curves: CostCurves) -> Answer
     if verdict not in WITH_VALUE:
         return Answer(verdict)
     at_most = verdict == "crosses" and "lose" not in outcomes
-    used = np.array([item.get("reason") != DISTURBED for item in judged.outcomes])
-    value, low, high = _located(curves.only(used), judged.deviations[:, used])
+    value, low, high = _located(*undisturbed(judged, curves))
     shortest = duels[0].length
     if verdict == "always":
         value = low = _shortest_of_both(duels)
@@ -128,6 +136,12 @@ def _answer(judged: Judged, duels: Sequence[Duel], curves: CostCurves) -> Answer
         proven,
         at_most,
     )
+
+
+def undisturbed(judged: Judged, curves: CostCurves) -> tuple[CostCurves, Array]:
+    """Return the curves and deviations, (resamples, lengths), without what neighbours disturbed."""
+    used = np.array([item.get("reason") != DISTURBED for item in judged.outcomes])
+    return curves.only(used), judged.deviations[:, used]
 
 
 def _shortest_of_both(duels: Sequence[Duel]) -> float:

@@ -49,8 +49,8 @@ def look_ahead(settings: SweepSettings, out: Path, shard: tuple[int, int] = (1, 
     Raises:
         SettingsError: A setting is wrong, or the measurements cannot be read.
     """
-    points = Preparation(settings, Children(), batches=None).points(shard)
-    return Outlook.of(settings, points, newest_rows(RowFile(out / ROWS).read_new()))
+    plan = Preparation(settings, Children(), batches=None).plan(shard)
+    return Outlook.of(settings, plan, newest_rows(RowFile(out / ROWS).read_new()))
 
 
 def run(arguments: Any) -> int:

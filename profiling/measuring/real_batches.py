@@ -11,7 +11,8 @@ from datamodules.lengths import LengthDistribution
 from datamodules.libraries import needed
 from profiling.class_names import DATA, full_path
 from profiling.errors import find_mistake
-from profiling.planning.points import QUANTILES, axis_values
+from profiling.planning.grids import QUANTILES, axis_values
+from profiling.planning.ranges import ladder, starts_between
 from profiling.planning.requests import DataTask
 
 # Hours of audio, hundreds of times: a larger batch repeats samples instead of filling the disk.
@@ -82,6 +83,9 @@ def prepare_data(task: DataTask) -> dict[str, Any]:
         raise DataError(f"`data` of {task.modality} must be its own, got {data.modality} data")
     distribution = data.lengths()
     lengths = axis_values(task.modality, task.lengths or distribution.quantiles(QUANTILES))
+    if task.refined_by:
+        ends = lengths[0], lengths[-1]
+        lengths = ladder(task.modality, starts_between(task.modality, ends, task.refined_by))
     if task.folder is not None:
         _store_batches(data, lengths, task, Path(task.folder))
     return {

@@ -24,6 +24,8 @@ class DataTask:
         batch_size: Samples to store per length.
         folder: Where to store the batches; None stores none, for a plan alone.
         seed: Seed of random masks.
+        refined_by: The variants that choose between the shortest and the longest of the lengths;
+            empty when the lengths are given.
     """
 
     modality: str
@@ -32,3 +34,4 @@ class DataTask:
     batch_size: int
     folder: str | None
     seed: int
+    refined_by: tuple[str, ...] = ()

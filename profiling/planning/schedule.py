@@ -8,6 +8,9 @@ from statistics import fmean
 from profiling.planning.points import Point
 from profiling.rows.columns import Row
 
+# Memory hardly varies between visits: two show that it does not.
+MEMORY_VISITS = 2
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -15,6 +18,12 @@ class Visit:
 
     point: Point
     number: int
+
+
+def turn(group: Sequence[Point], number: int) -> list[Point]:
+    """Return what is compared so that each visit begins with another point."""
+    first = number % len(group)
+    return [*group[first:], *group[:first]]
 
 
 class Schedule:
@@ -52,7 +61,7 @@ class Schedule:
             list(group)
             for _, group in groupby(self.points, key=lambda p: (p.modality, p.length, p.phase))
         ]
-        turned = [group[number % len(group) :] + group[: number % len(group)] for group in groups]
+        turned = [turn(group, number) for group in groups]
         return [point for group in turned[:: -1 if number % 2 else 1] for point in group]
 
     def num_done(self, rows: Sequence[Row]) -> int:

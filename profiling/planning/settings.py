@@ -54,6 +54,8 @@ class ModalitySettings:
         variants: Names, or maps with name, attention_window, checkpoint, implementations.
         lengths: Sequence lengths in tokens (text) or frames (speech).
         input_sizes: Pixels per side (vision).
+        refine: Whether `lengths` or `input_sizes` holds the two ends alone: the sweep then chooses
+            the lengths between, and how often to visit each, where its answers are widest.
         data: A datamodule as class_path and init_args; its real batches are measured, at the
             quantiles of its lengths unless lengths are given. Null measures synthetic batches.
     """
@@ -61,6 +63,7 @@ class ModalitySettings:
     variants: list[Any] = field(default_factory=list)
     lengths: list[int] | None = None
     input_sizes: list[int] | None = None
+    refine: bool = False
     data: dict[str, Any] | None = None
 
     def axis_values(self, modality: str) -> list[int] | None:
@@ -89,7 +92,9 @@ class SweepSettings:
             on a CPU spends up to half of its time on fresh pages) or system (the C library's own
             way). Peak memory is measured in a process that keeps none, whichever is chosen.
         seed: Seed of weights and synthetic batches.
-        visits: How often each point is measured, in separate processes.
+        visits: How often each point is measured, in separate processes; with `refine` at most.
+        target_factor: With `refine`, the answers are measured until the upper end of a tipping
+            point's interval is at most so many times the lower one.
         time_budget_s: Seconds of measuring that visits after the first of each point may not
             exceed in all. Null makes exactly `visits` of each.
         seconds_per_measurement: Seconds of timed runs per point and visit.
@@ -113,6 +118,7 @@ class SweepSettings:
     allocator: Allocator = "kept"
     seed: int = 0
     visits: int = 3
+    target_factor: float = 1.25
     time_budget_s: float | None = None
     seconds_per_measurement: float = 1.0
     min_samples: int = 5
@@ -183,6 +189,8 @@ def _check_numbers(settings: SweepSettings) -> None:
         value = getattr(settings, name)
         if value is not None and value <= 0:
             raise SettingsError(f"`{name}` must be above zero, got {value}")
+    if settings.target_factor <= 1:
+        raise SettingsError(f"`target_factor` must be above 1, got {settings.target_factor}")
     if settings.seed < 0:
         raise SettingsError(f"`seed` must not be negative, got {settings.seed}")
 
@@ -201,6 +209,10 @@ def _check_modality(modality: str, settings: ModalitySettings) -> None:
         raise SettingsError(f"`{right}` of {modality} must be given when there is no `data`")
     if lengths is not None and (not lengths or min(lengths) < 1):
         raise SettingsError(f"`{right}` of {modality} must be numbers above zero, got {lengths}")
+    if settings.refine and lengths is not None and len(set(lengths)) != 2:
+        raise SettingsError(
+            f"`{right}` of {modality} must be the two ends, as `refine` is true, got {lengths}"
+        )
     for entry in settings.variants:
         read_variant(modality, entry)
 

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiling.planning.points import Point
-from profiling.planning.schedule import Schedule
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
+from profiling.sweeping.plan import Plan
 
 # Of a small model on two cores: starting a child, building the model, warming up.
 START_S = 0.6
@@ -22,30 +21,32 @@ class Outlook:
     Args:
         parts: How many points there are, by what they measure: "text inference", ...
         skipped: How many of them a variant cannot take, by the reason.
-        visits: The most visits that will be made; with a time budget fewer may be.
+        visits: The most visits that will be made, with a time budget fewer may be; None where the
+            sweep chooses lengths itself.
         done: How many of those have been made before.
-        seconds: Expected seconds from here.
+        seconds: Expected seconds from here; where the sweep chooses and has no time budget, of the
+            lengths that it begins with.
         known: Whether that rests on rows of the same points; else it is a guess for small models.
     """
 
     parts: dict[str, int]
     skipped: dict[str, int]
-    visits: int
+    visits: int | None
     done: int
     seconds: float
     known: bool
 
     @classmethod
-    def of(cls, settings: SweepSettings, points: Sequence[Point], rows: Sequence[Row]) -> "Outlook":
+    def of(cls, settings: SweepSettings, plan: Plan, rows: Sequence[Row]) -> "Outlook":
         """Look ahead from the rows that are already there."""
-        schedule = Schedule(list(points), settings.visits, settings.time_budget_s)
-        known = schedule.seconds_left(rows)
-        guess = schedule.seconds_left(rows, guess_s=_guess_of_a_visit(settings))
+        points = plan.first_points()
+        known = plan.seconds_left(rows)
+        guess = plan.seconds_left(rows, guess_s=_guess_of_a_visit(settings))
         return cls(
             dict(Counter(f"{point.modality} {point.phase}" for point in points)),
             dict(Counter(point.skip_reason for point in points if point.skip_reason)),
-            schedule.num_visits,
-            schedule.num_done(rows),
+            plan.num_visits,
+            plan.num_done(rows),
             (known if known is not None else guess) or 0.0,
             known is not None,
         )
@@ -57,10 +58,14 @@ class Outlook:
         minutes = max(1, round(self.seconds / 60))
         time = f"about {minutes:,} min" if self.known else f"{minutes:,} min or more"
         basis = "by what was measured before" if self.known else "that is what tiny models take"
-        lines.append(
-            f"in all {sum(self.parts.values()):,} points, at most {self.visits:,} visits, "
-            f"{self.done:,} of them done; {time} from here, {basis}"
+        points = f"{sum(self.parts.values()):,} points"
+        plan = (
+            f"{points} to begin with, then lengths and visits where answers are widest, "
+            f"{self.done:,} visits done"
+            if self.visits is None
+            else f"in all {points}, at most {self.visits:,} visits, {self.done:,} of them done"
         )
+        lines.append(f"{plan}; {time} from here, {basis}")
         return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What a sweep has to know before it measures: conditions, data and hence the points."""
+"""What a sweep has to know before it measures: conditions, data and hence the plan."""
 
 import sys
 from pathlib import Path
@@ -6,18 +6,14 @@ from typing import Any
 
 from profiling.children.crew import Children
 from profiling.errors import SettingsError
-from profiling.planning.points import (
-    Conditions,
-    DataFacts,
-    Point,
-    make_points,
-    shard_of,
-    synthetic_facts,
-)
+from profiling.planning.grids import PointMaker, make_points, shard_of, synthetic_facts
+from profiling.planning.points import Conditions, DataFacts
+from profiling.planning.ranges import Range
 from profiling.planning.requests import DataTask
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.rows.machine import available_threads, cpu_name, default_budget_gib, memory_gib
+from profiling.sweeping.plan import Plan
 from profiling.sweeping.progress import warn_of_skipped
 
 NOT_KEPT = (
@@ -27,7 +23,7 @@ NOT_KEPT = (
 
 
 class Preparation:
-    """From the settings of a sweep to its points.
+    """From the settings of a sweep to its plan.
 
     Args:
         settings: Of the sweep.
@@ -35,7 +31,7 @@ class Preparation:
         batches: Folder to store real batches in; None stores none, for a plan alone.
 
     Attributes:
-        distributions: The lengths of the real data, once the points are made.
+        distributions: The lengths of the real data, once the plan is made.
     """
 
     def __init__(self, settings: SweepSettings, children: Children, batches: Path | None) -> None:
@@ -44,15 +40,28 @@ class Preparation:
         self.batches = batches
         self.distributions: list[Row] = []
 
-    def points(self, shard: tuple[int, int] = (1, 1)) -> list[Point]:
-        """Return the points of one part of the sweep, which is (part, parts), counted from 1.
+    def plan(self, shard: tuple[int, int] = (1, 1)) -> Plan:
+        """Return one part of the sweep, which is (part, parts), counted from 1.
 
         Raises:
             SettingsError: A setting does not fit this machine or the data.
         """
-        conditions = self._conditions()
-        data = {modality: self._facts(modality) for modality in self.settings.modalities}
-        return shard_of(make_points(self.settings, conditions, data), *shard)
+        conditions, settings = self._conditions(), self.settings
+        data = {modality: self._facts(modality) for modality in settings.modalities}
+        refined = {name for name, chosen in settings.modalities.items() if chosen.refine}
+        given = {name: facts for name, facts in data.items() if name not in refined}
+        ranges = [
+            Range(phase, PointMaker(settings, conditions, name, data[name]))
+            for name in data
+            if name in refined
+            for phase in settings.phases
+        ]
+        part, parts = shard
+        points = shard_of(make_points(settings, conditions, given), part, parts)
+        plan = Plan(settings, points, ranges[part - 1 :: parts])
+        if shard == (1, 1) and not plan.first_points():
+            raise SettingsError("`implementations` leaves nothing to measure")
+        return plan
 
     def _conditions(self) -> Conditions:
         settings = self.settings
@@ -112,9 +121,13 @@ class Preparation:
             batch_size=self.settings.max_batch_size,
             folder=None if self.batches is None else str(self.batches),
             seed=self.settings.seed,
+            refined_by=self._variants(modality) if chosen.refine else (),
         )
         facts = self.children.ask("profiling.measuring.real_batches:prepare_data", task)
         skipped = facts.pop("skipped")
         warn_of_skipped(skipped)
         self.distributions.append(facts.pop("distribution") | {"skipped": len(skipped)})
         return DataFacts(**facts)
+
+    def _variants(self, modality: str) -> tuple[str, ...]:
+        return tuple(variant.name for variant in self.settings.variants_of(modality))

@@ -52,15 +52,15 @@ class Progress:
         """Take the bar away."""
         self._bar.stop()
 
-    def begin(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
-        """Show what is measured now."""
+    def begin(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
+        """Show what is measured now; `total` is None where nobody knows it before."""
         left = "" if seconds_left is None else f"{_duration(seconds_left)} left"
         if self._console.is_terminal:
             self._bar.update(self._task, description=what, completed=done, total=total, left=left)
             self._bar.refresh()
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            print(f"{done}/{total} {left}  {what}", file=sys.stderr, flush=True)
+            print(f"{done}/{total or '?'} {left}  {what}", file=sys.stderr, flush=True)
 
     def report(self, what: str, row: Row) -> None:
         """Show what went wrong, at once; a number can wait for the report."""

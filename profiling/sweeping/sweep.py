@@ -5,14 +5,14 @@ from dataclasses import asdict
 from typing import Any
 
 from profiling.children.crew import Children
-from profiling.planning.points import Point
-from profiling.planning.schedule import Schedule, Visit
+from profiling.planning.schedule import MEMORY_VISITS, Visit
 from profiling.planning.settings import SweepSettings
 from profiling.planning.visit_row import row_of
 from profiling.rows.columns import Row
 from profiling.rows.current import name_state
 from profiling.rows.machine import describe_machine
 from profiling.rows.run_directory import RunDirectory
+from profiling.sweeping.plan import Plan
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.progress import Progress
 
@@ -20,8 +20,6 @@ SPEED, MEMORY = (
     "profiling.measuring.tasks:measure_speed",
     "profiling.measuring.tasks:measure_memory",
 )
-# Memory hardly varies between visits: two show that it does not.
-MEMORY_VISITS = 2
 # Of a visit that neighbours disturb; with a time budget another attempt may take so much of what
 # is left of it.
 ATTEMPTS = 3
@@ -48,20 +46,19 @@ class Sweep:
             SettingsError: A setting that only a child can check is wrong.
         """
         with self.run.turn():  # reading data takes as much of a machine as measuring does
-            points = self.preparation.points(self.shard)
-        schedule = Schedule(points, self.settings.visits, self.settings.time_budget_s)
-        changed = self._write_manifest(points)
+            plan = self.preparation.plan(self.shard)
+        changed = self._write_manifest(plan)
         measured = False
         with Progress() as progress:
-            for visit in schedule.missing(self.run.rows):
+            for visit in plan.missing(self.run.rows):
                 with self.run.turn():
                     self.run.learn()
                     if self.run.has(visit.point.key, visit.number):
                         continue  # while this one waited, a shard of another plan measured it
                     measured = measured or self._begin()
-                    left = schedule.seconds_left(self.run.rows)
-                    done = schedule.num_done(self.run.rows)
-                    progress.begin(visit.point.describe(), done, schedule.num_visits, left)
+                    left = plan.seconds_left(self.run.rows)
+                    done = plan.num_done(self.run.rows)
+                    progress.begin(visit.point.describe(), done, plan.num_visits, left)
                     row = self._measure(visit, left)
                 self.run.append(row)
                 progress.report(visit.point.describe(), row)
@@ -109,9 +106,9 @@ class Sweep:
         self.run.change_manifest(add)
         return True
 
-    def _write_manifest(self, points: list[Point]) -> bool:
+    def _write_manifest(self, plan: Plan) -> bool:
         """Say what the rows are to be read with; return whether that is new."""
-        states = {point.modality: name_state(point.columns) for point in points}
+        states = {point.modality: name_state(point.columns) for point in plan.first_points()}
 
         def merge(manifest: dict[str, Any]) -> dict[str, Any]:
             others = [s for s in manifest.get("shards", []) if s[1:] == [self.shard[1]]]

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from profiling.planning.points import Conditions, DataFacts, Point, make_points
+from profiling.planning.grids import make_points
+from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.settings import ModalitySettings, SweepSettings
 
 CONDITIONS = Conditions(

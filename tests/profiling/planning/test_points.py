@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from profiling.errors import SettingsError
-from profiling.planning.points import axis_values, shard_of
+from profiling.planning.grids import axis_values, shard_of
 from tests.samples.points import CONDITIONS, points_of
 
 

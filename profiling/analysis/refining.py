@@ -1,0 +1,162 @@
+"""Where an answer becomes narrower: at which length to measure next, or that it is narrow."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from profiling.analysis.comparisons import Comparison
+from profiling.analysis.duels import Duel, Judged
+from profiling.analysis.intervals import TAIL, quantiles
+from profiling.analysis.verdicts import (
+    WITH_VALUE,
+    Answer,
+    cost_curves,
+    decide,
+    undisturbed,
+)
+
+# Two points are no curve: nobody would see what happens between the ends.
+MIN_LENGTHS = 3
+# Around a crossing. Who stops as soon as an interval looks narrow stops where noise is small by
+# chance; so many visits of lengths so near were enough against it (`benchmarks/refinement.py`).
+MIN_VISITS_AROUND = 3
+LARGEST_GAP = 1.7
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far to go.
+
+    Args:
+        visits: The most that a length gets.
+        target_factor: An interval is narrow when its upper end is so many times the lower one.
+        middle: Returns a length between two others, None where there is none to measure.
+    """
+
+    visits: int
+    target_factor: float
+    middle: Callable[[int, int], int | None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What would make an answer narrower: one more visit of a length, its first one if it is new.
+
+    Args:
+        length: Where to measure.
+        width: Of the answer so far: the upper over the lower end of where it may lie.
+    """
+
+    length: int
+    width: float
+
+
+def find_wish(
+    comparison: Comparison,
+    duels: Sequence[Duel],
+    metric: str,
+    visits: Mapping[int, int],
+    limits: Limits,
+) -> Wish | None:
+    """Return what to measure for an answer; None when it is narrow, or cannot become narrower.
+
+    Noise is that of each length's own visits: see `draw_deviations`.
+
+    Args:
+        comparison: What is compared.
+        duels: Its lengths, shortest first.
+        metric: latency, throughput or memory.
+        visits: How often each length was visited, also where that gave no number.
+        limits: How far to go.
+    """
+    if not duels:
+        return None
+    judged, answer = decide(comparison, duels, metric, borrows=False)
+    search = _Search(judged, answer, [duel.length for duel in duels], visits, limits)
+    length = search.next_length(lambda: _noise_factor(comparison, duels, judged))
+    return None if length is None else Wish(length, search.width)
+
+
+def _noise_factor(comparison: Comparison, duels: Sequence[Duel], judged: Judged) -> float:
+    """Return how wide noise alone makes the interval: its upper over its lower end."""
+    curves, deviations = undisturbed(judged, cost_curves(comparison, duels))
+    low, high = quantiles(curves.crossings(deviations), (1 - TAIL, TAIL))
+    return float(high / low)
+
+
+@dataclass(frozen=True)
+class _Search:
+    judged: Judged
+    answer: Answer
+    lengths: Sequence[int]
+    visits: Mapping[int, int]
+    limits: Limits
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Win, tie or lose, by length."""
+        return [str(item["outcome"]) for item in self.judged.outcomes]
+
+    @property
+    def width(self) -> float:
+        """Where nothing is located yet, the answer may be at any length."""
+        low, high = self.answer.ci_low, self.answer.ci_high
+        if low is None or high is None or len(self.lengths) < MIN_LENGTHS:
+            return self.lengths[-1] / self.lengths[0]
+        return high / low
+
+    def next_length(self, noise_factor: Callable[[], float]) -> int | None:
+        """Return where to measure; `noise_factor` says how wide noise alone makes the interval."""
+        if len(self.lengths) < MIN_LENGTHS and (middle := self._middle_of_widest(self.lengths)):
+            return middle
+        if self.outcomes[-1] == "tie":
+            return self._again(self.lengths[-1:])
+        if self.answer.verdict not in WITH_VALUE:
+            return None
+        if self.answer.at_most and (shortest := self._again(self.lengths[:1])):
+            return shortest
+        around = self._around_value()
+        if around and around[-1] / around[0] > LARGEST_GAP and (middle := self._middle(*around)):
+            return middle
+        if self.width <= self.limits.target_factor:
+            enough = min(MIN_VISITS_AROUND, self.limits.visits)
+            return self._again([length for length in around if self._visits(length) < enough])
+        within = self._within_interval()
+        again = self._again(within)
+        if noise_factor() ** 2 > self.width:
+            return again
+        return self._middle_of_widest(within) or again
+
+    def _within_interval(self) -> Sequence[int]:
+        """Return the measured lengths that the interval covers and the nearest on both sides."""
+        low, high = self.answer.ci_low, self.answer.ci_high
+        assert low is not None
+        assert high is not None
+        first = int(np.searchsorted(self.lengths, low, side="right")) - 1
+        last = int(np.searchsorted(self.lengths, high, side="left"))
+        return self.lengths[max(first, 0) : last + 1]
+
+    def _around_value(self) -> Sequence[int]:
+        """Return the measured lengths before and after the value; none if it is the shortest."""
+        value = self.answer.tipping_point
+        assert value is not None
+        after = int(np.searchsorted(self.lengths, value, side="left"))
+        return self.lengths[after - 1 : after + 1] if after else ()
+
+    def _middle(self, shorter: int, longer: int) -> int | None:
+        middle = self.limits.middle(shorter, longer)
+        return None if middle is None else self._again([middle])
+
+    def _middle_of_widest(self, lengths: Sequence[int]) -> int | None:
+        gaps = sorted(pairwise(lengths), key=lambda gap: gap[0] / gap[1])
+        middles = (self._middle(*gap) for gap in gaps)
+        return next((middle for middle in middles if middle is not None), None)
+
+    def _again(self, lengths: Sequence[int]) -> int | None:
+        left = [length for length in lengths if self._visits(length) < self.limits.visits]
+        return min(left, key=self._visits, default=None)
+
+    def _visits(self, length: int) -> int:
+        return self.visits.get(length, 0)

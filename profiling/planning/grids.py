@@ -1,0 +1,158 @@
+"""From settings to the points of a sweep, at the lengths that are given."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from datamodules.modality import MODALITIES, Modality
+from lightning_modules.kernel_limits import KernelUse, limit_of
+from lightning_modules.variants import Variant, find_variant
+from profiling.errors import SettingsError
+from profiling.planning.points import Conditions, DataFacts, Point
+from profiling.planning.requests import Effort
+from profiling.planning.settings import Phase, SweepSettings, VariantSettings
+
+QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
+
+
+@dataclass(frozen=True)
+class PointMaker:
+    """Makes the points of one modality.
+
+    Args:
+        settings: Of the sweep.
+        conditions: What all points share.
+        modality: Its name.
+        facts: What is known of its data; position tables are made for the longest of its lengths.
+
+    Raises:
+        SettingsError: None of the chosen variants can take one of the lengths.
+    """
+
+    settings: SweepSettings
+    conditions: Conditions
+    modality: str
+    facts: DataFacts
+
+    def __post_init__(self) -> None:
+        """Check the shortest length."""
+        shortest = min(variant.minimum_length for variant in self.variants)
+        if self.lengths[0] < shortest:
+            setting = self._axis.lengths_setting
+            raise SettingsError(
+                f"`{setting}` of {self.modality} must be at least {shortest} for the variants "
+                f"chosen, got {self.lengths[0]}"
+            )
+
+    @property
+    def lengths(self) -> list[int]:
+        """The values of the axis, shortest first."""
+        return axis_values(self.modality, self.facts.lengths)
+
+    @property
+    def variants(self) -> list[Variant]:
+        """The variants that were chosen."""
+        chosen = self.settings.variants_of(self.modality)
+        return [find_variant(self.modality, variant.name) for variant in chosen]
+
+    @property
+    def _axis(self) -> Modality:
+        return MODALITIES[self.modality]
+
+    def at(self, phase: Phase, length: int) -> list[Point]:
+        """Return the points of one length, which are compared with each other."""
+        made = [self._make(phase, length, *kernel) for kernel in self._kernels()]
+        # A variant may be named twice, its default window given once and once left out.
+        return list({point.key: point for point in made}.values())
+
+    def _kernels(self) -> Iterator[tuple[VariantSettings, str]]:
+        """Yield what to measure; where no implementations are named, those without a limit here.
+
+        One that runs in one phase only must be named: on a CPU, that is one which compiles C++ for
+        half a minute per point.
+        """
+        for variant in self.settings.variants_of(self.modality):
+            wanted = variant.implementations or self.settings.implementations
+            for implementation in find_variant(self.modality, variant.name).implementations:
+                runs = self._limit_of(implementation, "training") is None
+                if implementation in wanted if wanted else runs:
+                    yield variant, implementation
+
+    def _limit_of(self, implementation: str, phase: str) -> str | None:
+        is_training = phase == "training"
+        use = KernelUse(
+            device=self.settings.device,
+            is_half=self.settings.precision != "32-true",
+            needs_gradients=is_training,
+            has_dropout=is_training and self.settings.dropout == "published",
+        )
+        return limit_of(implementation, use)
+
+    def _make(
+        self, phase: str, length: int, variant: VariantSettings, implementation: str
+    ) -> Point:
+        settings, registered = self.settings, find_variant(self.modality, variant.name)
+        return Point(
+            modality=self.modality,
+            variant=variant.name,
+            implementation=implementation,
+            attention_window=variant.attention_window or registered.default_window,
+            checkpoint=variant.checkpoint,
+            phase=phase,
+            length=length,
+            max_length=self.lengths[-1] if self._axis.has_position_table else length,
+            batch_source=self.facts.batch_source,
+            fingerprint=self.facts.fingerprint,
+            num_classes=self.facts.num_classes,
+            conditions=self.conditions,
+            effort=Effort(
+                settings.num_warmup_steps, settings.min_samples, settings.seconds_per_measurement
+            ),
+            metrics=tuple(sorted(settings.metrics)),
+            skip_reason=_skip_reason(registered, variant.name, length)
+            or self._limit_of(implementation, phase),
+            batches=self.facts.batches,
+        )
+
+
+def make_points(
+    settings: SweepSettings, conditions: Conditions, data: dict[str, DataFacts]
+) -> list[Point]:
+    """Return all points, the variants of one length next to each other so that drift hits all.
+
+    Raises:
+        SettingsError: None of a modality's chosen variants can take one of its lengths.
+    """
+    makers = [PointMaker(settings, conditions, *item) for item in data.items()]
+    return [
+        point
+        for maker in makers
+        for length in maker.lengths
+        for phase in settings.phases
+        for point in maker.at(phase, length)
+    ]
+
+
+def shard_of(points: list[Point], part: int, parts: int) -> list[Point]:
+    """Return one part of a plan in whole groups: what is compared is measured on one machine."""
+    groups = list(dict.fromkeys((p.modality, p.length, p.phase) for p in points))
+    mine = set(groups[part - 1 :: parts])
+    return [p for p in points if (p.modality, p.length, p.phase) in mine]
+
+
+def axis_values(modality: str, lengths: list[int]) -> list[int]:
+    """Return sorted lengths without repetition; image sides rounded up to a multiple of 32."""
+    return sorted(set(map(MODALITIES[modality].round_length, lengths)))
+
+
+def synthetic_facts(settings: SweepSettings, modality: str) -> DataFacts:
+    """Return the facts of a modality whose batches are made on the spot."""
+    facts = MODALITIES[modality]
+    lengths = settings.modalities[modality].axis_values(modality)
+    num_classes = facts.num_classes_of_size.get(settings.size, facts.num_classes)
+    return DataFacts("synthetic", list(lengths or ()), num_classes)
+
+
+def _skip_reason(registered: Variant, name: str, length: int) -> str | None:
+    if length >= registered.minimum_length:
+        return None
+    return f"{name} takes {registered.minimum_length} and more: {registered.length_reason}"

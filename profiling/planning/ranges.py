@@ -1,0 +1,89 @@
+"""Lengths that a sweep chooses itself, between two ends that are given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import sqrt
+
+from datamodules.modality import MODALITIES
+from lightning_modules.variants import find_variant
+from profiling.planning.grids import PointMaker
+from profiling.planning.points import Point
+from profiling.planning.settings import Phase
+
+# Kernels like multiples of 8, and nobody asks for the tipping point to the token.
+STEP = 8
+# Nearer than that, two lengths tell each other nothing that their noise does not hide.
+SMALLEST_GAP = 1.1
+
+
+@dataclass(frozen=True, eq=False)
+class Range:
+    """The lengths of one modality and phase from which a sweep may choose.
+
+    New lengths halve a gap in the logarithm: whatever the noise, two sweeps of one range choose
+    from the same few, so that they can be compared point by point.
+
+    Args:
+        phase: inference or training.
+        maker: Of the modality's points; its shortest and longest length are the ends.
+    """
+
+    phase: Phase
+    maker: PointMaker
+    _made: dict[int, list[Point]] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def modality(self) -> str:
+        """The name of the modality."""
+        return self.maker.modality
+
+    def starts(self) -> list[int]:
+        """Return the lengths to begin with: see `starts_between`."""
+        ends = self.maker.lengths
+        variants = self.maker.settings.variants_of(self.modality)
+        return starts_between(self.modality, (ends[0], ends[-1]), [v.name for v in variants])
+
+    def middle(self, shorter: int, longer: int) -> int | None:
+        """Return the length in the middle of two others: see `middle_between`."""
+        return middle_between(self.modality, shorter, longer)
+
+    def at(self, length: int) -> list[Point]:
+        """Return the points of one length."""
+        if length not in self._made:
+            self._made[length] = self.maker.at(self.phase, length)
+        return self._made[length]
+
+
+def starts_between(modality: str, ends: tuple[int, int], variants: Sequence[str]) -> list[int]:
+    """Return the lengths to begin with: both ends, and where a variant's own range begins."""
+    shortest, longest = ends
+    own = [_multiple(modality, find_variant(modality, name).minimum_length) for name in variants]
+    return sorted({shortest, longest, *(n for n in own if shortest < n < longest)})
+
+
+def middle_between(modality: str, shorter: int, longer: int) -> int | None:
+    """Return the length in the middle of two others, in the logarithm; None if they are near."""
+    step = _step(modality)
+    middle = round(sqrt(shorter * longer) / step) * step
+    return middle if longer / shorter > SMALLEST_GAP and shorter < middle < longer else None
+
+
+def ladder(modality: str, starts: Sequence[int]) -> list[int]:
+    """Return every length that halving the gaps between `starts`, ascending, can come to."""
+    found = list(starts)
+    for shorter, longer in pairwise(starts):
+        middle = middle_between(modality, shorter, longer)
+        if middle is not None:
+            found += ladder(modality, [shorter, middle, longer])
+    return sorted(set(found))
+
+
+def _step(modality: str) -> int:
+    multiple = MODALITIES[modality].multiple
+    return multiple if multiple > 1 else STEP
+
+
+def _multiple(modality: str, length: int) -> int:
+    step = _step(modality)
+    return -(-length // step) * step

@@ -1,0 +1,65 @@
+"""Everything that a sweep is to measure: grids that were given, ranges in which it chooses."""
+
+from collections.abc import Iterator, Sequence
+
+from profiling.planning.points import Point
+from profiling.planning.ranges import Range
+from profiling.planning.schedule import Schedule, Visit
+from profiling.planning.settings import SweepSettings
+from profiling.rows.columns import Row
+from profiling.sweeping.refinement import Refinement
+
+
+class Plan:
+    """The visits of a sweep; a time budget is shared by the number of modalities.
+
+    Args:
+        settings: Of the sweep.
+        points: Of the modalities whose lengths are given.
+        ranges: Of the others.
+    """
+
+    def __init__(
+        self, settings: SweepSettings, points: Sequence[Point], ranges: Sequence[Range]
+    ) -> None:
+        self.points = list(points)
+        self.ranges = list(ranges)
+        given = {point.modality for point in points}
+        chosen = {one.modality for one in ranges}
+        share = len(given) / max(len(given | chosen), 1)
+        budget = settings.time_budget_s
+        parts: list[tuple[Schedule | Refinement, bool]] = [
+            (Schedule(self.points, settings.visits, budget and budget * share), bool(given)),
+            (Refinement(settings, ranges, budget and budget * (1 - share)), bool(chosen)),
+        ]
+        self._parts = [part for part, is_needed in parts if is_needed]
+
+    def first_points(self) -> list[Point]:
+        """Return the points that are visited whatever comes out."""
+        starts = [point for one in self.ranges for n in one.starts() for point in one.at(n)]
+        return [*self.points, *starts]
+
+    def missing(self, rows: Sequence[Row]) -> Iterator[Visit]:
+        """Yield the visits that have no row yet, or one that says error; `rows` may grow."""
+        for part in self._parts:
+            yield from part.missing(rows)
+
+    def num_done(self, rows: Sequence[Row]) -> int:
+        """Return how many of the visits have a row."""
+        return sum(part.num_done(rows) for part in self._parts)
+
+    @property
+    def num_visits(self) -> int | None:
+        """The most visits there can be; None where the sweep chooses."""
+        numbers = [part.num_visits for part in self._parts]
+        return None if None in numbers else sum(number or 0 for number in numbers)
+
+    def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
+        """Return the expected seconds of measuring from here, None where nobody knows.
+
+        Args:
+            rows: What has been measured.
+            guess_s: Seconds of a visit while nothing is known.
+        """
+        left = [part.seconds_left(rows, guess_s) for part in self._parts]
+        return None if None in left else sum(seconds or 0.0 for seconds in left)

@@ -1,0 +1,157 @@
+"""A sweep that chooses its lengths: it begins with the ends and goes where answers are widest."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import log
+
+from profiling.analysis.groups import row_length
+from profiling.planning.points import Point
+from profiling.planning.ranges import Range
+from profiling.planning.schedule import Schedule, Visit, turn
+from profiling.planning.settings import SweepSettings
+from profiling.rows.columns import Row
+from profiling.sweeping.questions import Question, open_questions, points_for
+
+# Fewer decide nothing.
+START_VISITS = 2
+
+
+@dataclass(frozen=True)
+class Made:
+    """A visit that has a row."""
+
+    range: Range
+    visit: Visit
+    row: Row
+
+    @property
+    def group(self) -> tuple[str, str, int, int]:
+        """What is measured together: one visit of one length."""
+        return _group(self.visit)
+
+
+def _group(visit: Visit) -> tuple[str, str, int, int]:
+    return visit.point.modality, visit.point.phase, visit.point.length, visit.number
+
+
+class Refinement:
+    """The visits of ranges, each chosen by the rows that are there when its turn comes.
+
+    The same rows give the same choice, so a sweep that was interrupted goes on as it would have.
+
+    Args:
+        settings: Of the sweep.
+        ranges: Where it may choose.
+        time_budget_s: Seconds that the visits may take in all, the first ones of the lengths that
+            the ranges begin with excepted; None goes on until the answers are narrow.
+    """
+
+    num_visits = None  # nobody knows before how many there will be
+
+    def __init__(
+        self, settings: SweepSettings, ranges: Sequence[Range], time_budget_s: float | None
+    ) -> None:
+        self.settings = settings
+        self.ranges = ranges
+        self.time_budget_s = time_budget_s
+        starts = [point for chosen in ranges for n in chosen.starts() for point in chosen.at(n)]
+        self.starts = Schedule(starts, min(START_VISITS, settings.visits), time_budget_s)
+        self._asked: dict[tuple[object, ...], list[Question]] = {}
+
+    def missing(self, rows: Sequence[Row]) -> Iterator[Visit]:
+        """Yield the visits that are to be made, in their order; `rows` grows on the way."""
+        yield from self.starts.missing(rows)
+        for made in self._made(rows):
+            if made.row["status"] == "error":
+                yield made.visit
+        while visits := self._interrupted(self._made(rows)) or self._choose(self._made(rows)):
+            yield from visits
+
+    def num_done(self, rows: Sequence[Row]) -> int:
+        """Return how many visits have a row."""
+        return sum(made.row["status"] != "error" for made in self._made(rows))
+
+    def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
+        """Return the most seconds of measuring from here; None where no budget says.
+
+        Args:
+            rows: What has been measured.
+            guess_s: Seconds of a visit while nothing is known.
+        """
+        beginning = self.starts.seconds_left(rows, guess_s)
+        if self.time_budget_s is None or beginning is None:
+            return None
+        return max(beginning, self.time_budget_s - _spent(self._made(rows)))
+
+    def _made(self, rows: Sequence[Row]) -> list[Made]:
+        """Return the visits that were made, oldest first."""
+        ranges = {(chosen.modality, chosen.phase): chosen for chosen in self.ranges}
+        found = []
+        for row in rows:
+            chosen, length = ranges.get((row["modality"], row["phase"])), row_length(row)
+            if chosen is not None and length is not None:
+                points = (point for point in chosen.at(length) if point.key == row["key"])
+                found += [Made(chosen, Visit(point, row["visit"]), row) for point in points]
+        return found
+
+    def _interrupted(self, made: Sequence[Made]) -> list[Visit]:
+        """Return what is missing of the last choice, made anew from the rows before it."""
+        if not made:
+            return []
+        last = made[-1].group
+        chosen = self._choose([one for one in made if one.group != last])
+        done = {one.visit.point.key for one in made if one.group == last}
+        return [v for v in chosen if _group(v) == last and v.point.key not in done]
+
+    def _choose(self, made: Sequence[Made]) -> list[Visit]:
+        """Return the visits that the widest answer wants for which there is time."""
+        questions = [question for chosen in self.ranges for question in self._ask(chosen, made)]
+        for question in sorted(questions, key=lambda asked: -asked.wish.width):
+            mine = [one for one in made if one.range is question.range]
+            length = question.wish.length
+            number = _num_visits(mine)[length]
+            asked = [other for other in questions if other.range is question.range]
+            points = points_for(asked, length)
+            if points and self._fits(points, mine, made):
+                return [Visit(point, number) for point in turn(points, number)]
+        return []
+
+    def _ask(self, chosen: Range, made: Sequence[Made]) -> list[Question]:
+        mine = [one for one in made if one.range is chosen]
+        known = (id(chosen), *(id(one.row) for one in mine))
+        if known not in self._asked:
+            rows = [one.row for one in mine]
+            self._asked[known] = open_questions(chosen, rows, _num_visits(mine), self.settings)
+        return self._asked[known]
+
+    def _fits(self, points: Sequence[Point], mine: Sequence[Made], made: Sequence[Made]) -> bool:
+        if self.time_budget_s is None:
+            return True
+        return (
+            _spent(made) + sum(_expected_s(point, mine) for point in points) <= self.time_budget_s
+        )
+
+
+def _num_visits(made: Sequence[Made]) -> Counter[int]:
+    """Return how many visits each length has had, whatever came out."""
+    found: Counter[int] = Counter()
+    for one in made:
+        length = one.visit.point.length
+        found[length] = max(found[length], one.visit.number + 1)
+    return found
+
+
+def _spent(made: Sequence[Made]) -> float:
+    return sum(float(one.row["seconds"]) for one in made)
+
+
+def _expected_s(point: Point, made: Sequence[Made]) -> float:
+    """Return the seconds of the last visit, or of the same model's at the nearest length."""
+    same = [
+        (abs(log(one.visit.point.length / point.length)), -place, float(one.row["seconds"]))
+        for place, one in enumerate(made)
+        if (one.visit.point.variant, one.visit.point.implementation)
+        == (point.variant, point.implementation)
+    ]
+    return min(same)[-1] if same else 0.0

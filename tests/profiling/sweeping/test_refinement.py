@@ -1,0 +1,137 @@
+"""A sweep that chooses its lengths, on rows whose truth is known."""
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+
+from profiling.analysis.tipping_points import find_tipping_points
+from profiling.planning.grids import PointMaker
+from profiling.planning.points import DataFacts
+from profiling.planning.ranges import Range
+from profiling.planning.schedule import Visit
+from profiling.planning.settings import Metric, ModalitySettings, SweepSettings
+from profiling.planning.visit_row import row_of
+from profiling.sweeping.refinement import Refinement
+from tests.samples.points import CONDITIONS
+
+Rows = list[dict[str, Any]]
+ENDS = [256, 16384]
+CROSSING = 1500.0
+KERNELS = [
+    {"name": "bert", "implementations": ["sdpa"]},
+    {"name": "local_bert", "attention_window": 8, "implementations": ["local_blocked"]},
+]
+
+
+def refinement(
+    metrics: list[Metric] | None = None, budget_s: float | None = None, **settings: Any
+) -> Refinement:
+    text = ModalitySettings(variants=KERNELS, lengths=ENDS, refine=True)
+    chosen = SweepSettings(
+        modalities={"text": text}, metrics=metrics or ["latency"], phases=["inference"], **settings
+    )
+    maker = PointMaker(chosen, CONDITIONS, "text", DataFacts("synthetic", ENDS, 10))
+    return Refinement(chosen, [Range(phase, maker) for phase in chosen.phases], budget_s)
+
+
+def costs(visit: Visit) -> float:
+    """Return milliseconds, 1 % noise included: bert's grow faster and cross at CROSSING."""
+    point = visit.point
+    noise = np.random.default_rng([point.length, visit.number, len(point.variant)])
+    power = 1.4 if point.variant == "bert" else 1.0
+    return float((point.length / CROSSING) ** power * np.exp(0.01 * noise.standard_normal()))
+
+
+def measure(
+    plan: Refinement, rows: Rows, most: int = 500, cost: Callable[[Visit], float] = costs
+) -> list[tuple[str, int, int]]:
+    """Measure what is missing, at most so many visits; return them in their order."""
+    order = []
+    for visit in islice(plan.missing(rows), most):
+        order.append((visit.point.variant, visit.point.length, visit.number))
+        found = {"status": "ok", "seconds": 1.0, "latency_ms": cost(visit)}
+        rows.append(row_of(visit) | found)
+    return order
+
+
+def test_it_begins_with_two_visits_of_both_ends() -> None:
+    order = measure(refinement(), [], most=8)
+    assert {order[i][1] for i in range(8)} == set(ENDS)
+    assert sorted({number for _, _, number in order}) == [0, 1]
+
+
+def test_the_interval_becomes_narrow_around_the_crossing_with_half_the_visits_of_a_grid() -> None:
+    rows: Rows = []
+    order = measure(refinement(), rows)
+    (answer,) = find_tipping_points(rows)
+    assert answer["verdict"] == "crosses"
+    assert answer["ci_low"] <= CROSSING <= answer["ci_high"] <= 1.25 * answer["ci_low"]
+    assert len(order) <= 2 * 8 * 3 * 0.6
+    visited = {length for _, length, _ in order}
+    assert sum(1000 < length < 2300 for length in visited) >= 2
+
+
+@pytest.mark.parametrize("stopped_after", [1, 5, 8, 9, 11, 14, 17])
+def test_an_interrupted_sweep_goes_on_as_it_would_have(stopped_after: int) -> None:
+    whole = measure(refinement(), [])
+    rows: Rows = []
+    first = measure(refinement(), rows, most=stopped_after)
+    assert first + measure(refinement(), rows) == whole
+    assert measure(refinement(), rows) == []
+
+
+def test_no_length_gets_more_visits_than_allowed_however_noisy_it_is() -> None:
+    def noisy(visit: Visit) -> float:
+        generator = np.random.default_rng(
+            [visit.number, visit.point.length, len(visit.point.variant)]
+        )
+        return float(costs(visit) * np.exp(generator.standard_normal()))
+
+    order = measure(refinement(visits=4), [], cost=noisy)
+    assert max(number for _, _, number in order) == 3
+
+
+def test_an_answer_that_is_clear_at_the_ends_takes_one_length_more() -> None:
+    def never(visit: Visit) -> float:
+        return costs(visit) * (1.0 if visit.point.variant == "bert" else 100.0)
+
+    order = measure(refinement(), [], cost=never)
+    assert {length for _, length, _ in order} == {256, 2048, 16384}
+    assert len(order) == 2 * (2 + 2 + 1)
+
+
+def test_memory_is_refined_by_lengths_and_not_by_visits_that_do_not_measure_it() -> None:
+    rows: Rows = []
+    plan = refinement(metrics=["memory"], visits=9)
+    for visit in islice(plan.missing(rows), 500):
+        size = 1000 * visit.point.length ** (1.4 if visit.point.variant == "bert" else 1.0)
+        memory = size / CROSSING ** (0.4 if visit.point.variant == "bert" else 0.0)
+        rows.append(row_of(visit) | {"status": "ok", "seconds": 1.0, "peak_memory_mib": memory})
+    (answer,) = find_tipping_points(rows)
+    # Without noise the interval is a point on a curve that is straight in the logarithm.
+    assert answer["ci_low"] == pytest.approx(CROSSING) or answer["ci_low"] < CROSSING
+    assert answer["ci_high"] <= 1.25 * answer["ci_low"]
+    assert max(row["visit"] for row in rows) == 1
+
+
+def test_a_time_budget_ends_it_and_the_same_command_adds_nothing() -> None:
+    rows: Rows = []
+    assert len(measure(refinement(budget_s=17.5), rows)) == 16  # pairs of visits, a second each
+    assert measure(refinement(budget_s=17.5), rows) == []
+    assert refinement(budget_s=17.5).seconds_left(rows) == 1.5
+
+
+def test_visits_that_fail_are_tried_again_by_the_next_sweep_alone() -> None:
+    rows: Rows = []
+    failing = Refinement.missing(refinement(), rows)
+    for visit in islice(failing, 500):
+        broken = visit.point.variant == "local_bert" and visit.point.length == 2048
+        found = {"status": "error"} if broken else {"status": "ok", "latency_ms": costs(visit)}
+        rows.append(row_of(visit) | {"seconds": 1.0} | found)
+    failed = [(row["sequence_length"], row["visit"]) for row in rows if row["status"] == "error"]
+    assert len(failed) == 1  # where it fails, it is not asked for again
+    again = list(islice(refinement().missing(rows), len(failed)))
+    assert [(visit.point.length, visit.number) for visit in again] == failed
