@@ -35,13 +35,15 @@ class Preparation:
         batches: Folder to store real batches in; None stores none, for a plan alone.
 
     Attributes:
-        distributions: The lengths of the real data, once the points are made.
+        every_point: The points of the whole sweep, once those of a part are made.
+        distributions: The lengths of the real data, from then on too.
     """
 
     def __init__(self, settings: SweepSettings, children: Children, batches: Path | None) -> None:
         self.settings = settings
         self.children = children
         self.batches = batches
+        self.every_point: list[Point] = []
         self.distributions: list[Row] = []
 
     def points(self, shard: tuple[int, int] = (1, 1)) -> list[Point]:
@@ -52,7 +54,8 @@ class Preparation:
         """
         conditions = self._conditions()
         data = {modality: self._facts(modality) for modality in self.settings.modalities}
-        return shard_of(make_points(self.settings, conditions, data), *shard)
+        self.every_point = make_points(self.settings, conditions, data)
+        return shard_of(self.every_point, *shard)
 
     def _conditions(self) -> Conditions:
         settings = self.settings

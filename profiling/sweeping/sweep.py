@@ -15,6 +15,7 @@ from profiling.rows.machine import describe_machine
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.progress import Progress
+from profiling.sweeping.sentinel import Sentinel, choose_sentinel
 
 SPEED, MEMORY = (
     "profiling.measuring.tasks:measure_speed",
@@ -49,6 +50,7 @@ class Sweep:
         """
         with self.run.turn():  # reading data takes as much of a machine as measuring does
             points = self.preparation.points(self.shard)
+        sentinel = self._sentinel()
         schedule = Schedule(points, self.settings.visits, self.settings.time_budget_s)
         changed = self._write_manifest(points)
         measured = False
@@ -59,13 +61,22 @@ class Sweep:
                     if self.run.has(visit.point.key, visit.number):
                         continue  # while this one waited, a shard of another plan measured it
                     measured = measured or self._begin()
+                    sentinel.before(visit)
                     left = schedule.seconds_left(self.run.rows)
                     done = schedule.num_done(self.run.rows)
                     progress.begin(visit.point.describe(), done, schedule.num_visits, left)
                     row = self._measure(visit, left)
                 self.run.append(row)
+                sentinel.after(row)
                 progress.report(visit.point.describe(), row)
+        sentinel.finish()
         return changed or measured
+
+    def _sentinel(self) -> Sentinel:
+        """Return the sentinel of the whole sweep: the same one for each of its shards."""
+        point = choose_sentinel(self.preparation.every_point)
+        timeout_s = self.settings.point_timeout_s
+        return Sentinel(point, self.run, self.children, self.shard, timeout_s)
 
     def _measure(self, visit: Visit, seconds_left: float | None) -> Row:
         """Measure a visit; one that neighbours disturbed again, while there is time for it.
