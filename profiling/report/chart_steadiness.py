@@ -142,7 +142,7 @@ def _words(row: Row) -> str:
     parts = [
         f"{float(row['latency_ms']):,.4g} ms",
         "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC",
-        "" if share is None else f"others took {share:.0%} of the CPU time",
+        "" if share is None else f"others took {100 * share:.0f} % of the CPU time",
         "disturbed" if row.get("disturbed") else "",
         "" if mhz is None else f"{mhz:,.0f} MHz",
     ]
