@@ -32,10 +32,9 @@ def _drifted(steadiness: Steadiness) -> list[str]:
     if not steadiness.exceeds_answers:
         return []
     return [
-        f"The machine drifted by a factor of {steadiness.drift:.3g}, more than the factor of "
-        f"{steadiness.width:.3g} that intervals of the answers are typically wide: the answers "
-        "pair visits, so that slow drift cancels, but a comparison of lengths or of runs does not "
-        "have that."
+        f"The machine drifted by a factor of {steadiness.drift:.3g}, and the answers' intervals "
+        f"are typically only a factor of {steadiness.width:.3g} wide: an answer compares visits in "
+        "pairs, so that slow drift cancels, but in a comparison of lengths or of runs it does not."
     ]
 
 

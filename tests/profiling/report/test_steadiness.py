@@ -16,7 +16,7 @@ from tests.samples.sentinels import readings_of
 from tests.samples.sweeps import command
 
 WARM = [4.0, 4.0, 6.0, 8.0, 8.0]
-DRIFTED = "The machine drifted by a factor of 2, more than the factor of 1."
+DRIFTED = "The machine drifted by a factor of 2, and the answers"
 TITLE = "How steady the machine was"
 
 
