@@ -19,7 +19,7 @@ from profiling.rows.columns import Row
 PAUSE_S = 3600.0
 HEIGHT = 230
 AXIS = "readings, in their order"
-TITLE = "latency relative to the sentinel's median"
+TITLE = "latency relative to its median"
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,11 @@ class Mark:
 def marks_of(series: Sequence[Row]) -> list[Mark | None]:
     """Return the readings of one sentinel, numbered from 1; None where the sweep was stopped.
 
-    The number is the place on the axis, because a sweep may be stopped for hours or days.
+    The number is the place on the axis, because a sweep may be stopped for hours or days. The
+    ratio is to the median of the undisturbed readings, where there are any.
     """
-    middle = median(float(row["latency_ms"]) for row in series)
+    calm = [row for row in series if not row.get("disturbed")]
+    middle = median(float(row["latency_ms"]) for row in calm or series)
     marks: list[Mark | None] = []
     for number, row in enumerate(series, start=1):
         if number > 1 and _seconds_between(series[number - 2], row) > PAUSE_S:
@@ -132,8 +134,10 @@ def _ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
 
 
 def ends_of(ratios: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of the axis of ratios: a steady machine has no drift drawn large."""
-    return min([0.9, *ratios]) / 1.03, max([1.1, *ratios]) * 1.03
+    """Return the ends of the axis of ratios, wide enough that a steady machine looks steady."""
+    low, high = min([0.9, *ratios]), max([1.1, *ratios])
+    room = (high / low) ** 0.08  # for a whole mark beyond the last one
+    return low / room, high * room
 
 
 def _words(row: Row) -> str:

@@ -59,6 +59,6 @@ def _set_axes(axes: "Axes", ratios: Sequence[float]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-    axes.set_title(f"How steady the machine was: {TITLE}")
+    axes.set_title(f"sentinel, {TITLE}")
     axes.set_xlabel(AXIS)
     axes.legend(fontsize=7, loc="best")

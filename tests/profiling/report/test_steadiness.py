@@ -56,10 +56,11 @@ def test_a_run_without_readings_shows_nothing_of_them(tmp_path: Path) -> None:
 
 
 def test_disturbed_readings_are_hollow_and_say_so() -> None:
-    trace = trace_of(readings_of([4.0, 9.0, 4.0], disturbed={1}, cpu_mhz=2650.0))
-    assert trace["marker"]["symbol"] == ["circle", "circle-open", "circle"]
+    trace = trace_of(readings_of([4.0, 8.0, 8.0], disturbed={1, 2}, cpu_mhz=2650.0))
+    assert trace["marker"]["symbol"] == ["circle", "circle-open", "circle-open"]
+    assert trace["y"] == [1.0, 2.0, 2.0]
     words = [text for (text,) in trace["customdata"]]
-    assert ["disturbed" in text for text in words] == [False, True, False]
+    assert ["disturbed" in text for text in words] == [False, True, True]
     assert "2026-11-28 09:31:00 UTC" in words[1]
     assert "others took 40 % of the CPU time" in words[1]
     assert "2,650 MHz" in words[1]
