@@ -80,8 +80,8 @@ def test_a_sweep_from_python_has_everything_but_the_interactive_charts(hidden, t
     assert list((tmp_path / "run/tensorboard").rglob("events.out.tfevents*"))
     page = (tmp_path / "run/report.html").read_text()
     pictures = list((tmp_path / "run/figures").glob("*.png"))
-    assert len(pictures) == 1
-    assert page.count('src="data:image/png;base64,') == 1
+    assert {picture.stem for picture in pictures} == {"text-inference", "sentinel"}
+    assert page.count('src="data:image/png;base64,') == 2
     assert "plotly was not installed" in page
     assert "<script" not in page
 

@@ -8,9 +8,11 @@ from profiling.rows.current import current_rows, describe_left_out
 from profiling.rows.reading import (
     MANIFEST,
     ROWS,
+    SENTINEL,
     check_run_directory,
     read_manifest,
     read_rows,
+    read_sentinel,
 )
 from profiling.rows.run_directory import reporting
 
@@ -29,7 +31,9 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
     # Imported here: `--help` and a mistake in the settings do not wait for what computes and draws.
     from rich.console import Console
 
+    from profiling.analysis.drift import judge_steadiness
     from profiling.analysis.tipping_points import find_tipping_points, save_tipping_points
+    from profiling.report.cautions import cautions_of
     from profiling.report.table import build_sections, print_sections
 
     check_run_directory(directory)
@@ -42,14 +46,16 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
         pairs = manifest.get("config", {}).get("pairs", ())
         tipping_points = find_tipping_points(rows, pairs=pairs, strict=strict)
         sections = build_sections(tipping_points)
+        readings = current_rows(read_sentinel(directory), manifest)
         if rebuild or _is_outdated(page):
             from profiling.report.build import build_report
 
             save_tipping_points(tipping_points, directory)
-            build_report(directory, rows, tipping_points, sections, manifest)
+            build_report(directory, rows, tipping_points, sections, manifest, readings)
     console = Console()
     print_sections(sections, console)
-    for sentence in describe_left_out(every_row, manifest):
+    cautions = cautions_of(rows, judge_steadiness(readings, tipping_points))
+    for sentence in [*cautions, *describe_left_out(every_row, manifest)]:
         console.print(sentence, highlight=False)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
     console.print(f"Charts: tensorboard --logdir {directory / 'tensorboard'}", soft_wrap=True)
@@ -57,7 +63,7 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
 
 def _is_outdated(page: Path) -> bool:
     """Tell whether a sweep that was killed, or another shard, left rows that are not in a page."""
-    sources = [page.with_name(name) for name in (ROWS, MANIFEST)]
+    sources = [page.with_name(name) for name in (ROWS, SENTINEL, MANIFEST)]
     changed = [source.stat().st_mtime for source in sources if source.exists()]
     return not page.exists() or page.stat().st_mtime < max(changed)
 

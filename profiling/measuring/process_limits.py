@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from profiling.rows.machine import cores_for
+
 # What torch, its kernel libraries and the system say; their errors are plain RuntimeErrors.
 OOM_SIGNS = (
     "ALLOC_FAILED",
@@ -47,8 +49,7 @@ def limit_memory(budget_gib: float, device: str) -> None:
 
 def set_threads(threads: int) -> None:
     """Compute with `threads` threads, on as many cores as that."""
-    cores = sorted(os.sched_getaffinity(0))[:threads]
-    os.sched_setaffinity(0, cores)
+    os.sched_setaffinity(0, cores_for(threads))
     torch.set_num_threads(threads)
 
 

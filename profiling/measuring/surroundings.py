@@ -1,12 +1,15 @@
-"""The process around the steps that are timed: pages at hand, and an eye on who else computes."""
+"""The process around the steps that are timed: pages at hand, an eye on neighbours and clock."""
 
+import os
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import lightning
 
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
+from profiling.instruments.frequency import mean_mhz
 from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
@@ -22,7 +25,7 @@ def find_allocator() -> str:
 
 
 class Surroundings:
-    """Times steps under the allocator of a point, and notes what neighbours took meanwhile.
+    """Times steps under the allocator of a point; notes the clock, and what neighbours took.
 
     Make it before the model, and before the memory of the process is limited.
 
@@ -37,6 +40,7 @@ class Surroundings:
             raise RuntimeError("freed memory does not stay with this process: `allocator` kept")
         self._headroom = Headroom() if keeps else None
         self._neighbours = Neighbours()
+        self._mhz: list[float] = []
 
     def time_steps(
         self,
@@ -48,14 +52,19 @@ class Surroundings:
     ) -> list[Sample]:
         """Run predictions or training steps on one batch; return the measured ones."""
         samples = run_steps(module, point, batch, effort, checks, when_warm=self._begin)
+        # At once: a core that has nothing to do slows down.
+        mhz = mean_mhz(os.sched_getaffinity(0))
         self._neighbours.end()
+        if mhz is not None:
+            self._mhz.append(mhz)
         return samples
 
     def fields(self) -> dict[str, Any]:
-        """Return what a row says of the neighbours, during all that was timed."""
+        """Return what a row says of neighbours and clock, during all that was timed."""
         share = self._neighbours.share()
         disturbed = share is not None and share > DISTURBED_FROM
-        return {"others_cpu_share": share, "disturbed": disturbed}
+        mhz = fmean(self._mhz) if self._mhz else None
+        return {"others_cpu_share": share, "disturbed": disturbed, "cpu_mhz": mhz}
 
     def _begin(self) -> None:
         if self._headroom is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from profiling.report.figure_steadiness import draw_steadiness
 from profiling.report.figures import draw_figures
 from profiling.report.material import Material
 from profiling.report.page import render_page
@@ -23,6 +24,7 @@ def build_report(
     tipping_points: Sequence[Row],
     sections: Sequence[Section],
     manifest: Mapping[str, Any],
+    readings: Iterable[Row] = (),
 ) -> Path:
     """Write `report.html`, `figures/` and `tensorboard/`, in place of those that are there.
 
@@ -34,12 +36,14 @@ def build_report(
         tipping_points: The answers.
         sections: The answers in words.
         manifest: The run's manifest.
+        readings: Of the run's sentinel, oldest first.
 
     Returns:
         The path of `report.html`.
     """
-    material = Material.of(rows, tipping_points, sections, manifest)
+    material = Material.of(rows, tipping_points, sections, manifest, readings)
     pictures = draw_figures(material.curves, tipping_points, material.styles)
+    pictures |= draw_steadiness(material.steadiness)
 
     figures = _fresh_folder(directory, FIGURES)
     for name, png in pictures.items():

@@ -6,6 +6,8 @@ from typing import Any
 
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import Curve, build_curves
+from profiling.analysis.drift import Steadiness, judge_steadiness
+from profiling.report.cautions import cautions_of
 from profiling.report.palette import Styles
 from profiling.report.table import Section
 from profiling.rows.columns import Row
@@ -23,6 +25,7 @@ class Material:
         styles: How everything is drawn.
         distributions: Lengths of real data that were measured on.
         manifest: The run's manifest.
+        steadiness: What the sentinel says of the machine.
     """
 
     rows: Sequence[Row]
@@ -32,6 +35,12 @@ class Material:
     styles: Styles
     distributions: Sequence[LengthDistribution]
     manifest: Mapping[str, Any]
+    steadiness: Steadiness
+
+    @property
+    def cautions(self) -> list[str]:
+        """Return what to know of the machine before the answers."""
+        return cautions_of(self.rows, self.steadiness)
 
     @classmethod
     def of(
@@ -40,6 +49,7 @@ class Material:
         tipping_points: Sequence[Row],
         sections: Sequence[Section],
         manifest: Mapping[str, Any],
+        readings: Iterable[Row] = (),
     ) -> "Material":
         """Work out what the parts share."""
         rows = list(rows)
@@ -53,4 +63,5 @@ class Material:
             Styles.of(curves, tipping_points),
             [LengthDistribution.from_dict(item) for item in listed if item.get("values")],
             manifest,
+            judge_steadiness(readings, tipping_points),
         )

@@ -12,8 +12,11 @@ from markupsafe import Markup
 
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import Curve, drawn_metrics
+from profiling.analysis.drift import Steadiness
 from profiling.analysis.groups import Contender, Setting, axis_unit
 from profiling.analysis.readings import finite
+from profiling.report.cautions import describe_steadiness
+from profiling.report.chart_steadiness import TITLE, build_steadiness_chart
 from profiling.report.chart_traces import ChartInput, comparison_choice
 from profiling.report.charts import build_chart
 from profiling.report.material import Material
@@ -64,6 +67,7 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
     """
     charts: list[dict[str, Any]] = []
     parts = _parts(material, charts)
+    steadiness = _steadiness(material.steadiness, charts)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -87,6 +91,8 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         settings=list(dict.fromkeys(curve.setting.describe() for curve in material.curves)),
         num_rows=len(material.rows),
         parts=parts,
+        cautions=material.cautions,
+        steadiness=steadiness,
         noise=find_noise(material.curves),
         problems=find_problems(material.rows),
         row_columns=row_table.headings,
@@ -97,6 +103,15 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         plotly=_plotly_script(),
         pictures={name: _as_url(png) for name, png in (pictures or {}).items()},
     )
+
+
+def _steadiness(steadiness: Steadiness, charts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return what the page says of the sentinel, appending its chart; None without readings."""
+    if not steadiness.series:
+        return None
+    charts.append(build_steadiness_chart(steadiness))
+    sentences = describe_steadiness(steadiness)
+    return {"sentences": sentences, "title": TITLE, "chart": len(charts) - 1}
 
 
 def _plotly_script() -> Markup | None:

@@ -70,7 +70,7 @@
   }
 
   document.querySelectorAll(".key").forEach(drawKey);
-  for (const section of document.querySelectorAll("section.modality")) {
+  for (const section of document.querySelectorAll("section.modality, #steadiness")) {
     draw(section);
     section.addEventListener("change", () => update(section));
     section.addEventListener("click", (event) => {

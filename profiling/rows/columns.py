@@ -127,6 +127,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("page_faults_per_step", "result", float, heading="page faults per step"),
     Column("others_cpu_share", "result", float, heading="CPU taken by others"),
     Column("disturbed", "result", bool, before=False, heading="disturbed"),
+    Column("cpu_mhz", "result", float, "MHz", heading="CPU MHz"),
     Column("flops", "result", float),
     Column("components", "result", dict),
     Column("seconds", "result", float, "s", before=0.0),

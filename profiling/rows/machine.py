@@ -32,6 +32,11 @@ def available_threads() -> int:
     return max(1, min(cores, int(quota) // int(period))) if quota.isdigit() else cores
 
 
+def cores_for(threads: int) -> list[int]:
+    """Return the cores that a measurement with so many threads is bound to."""
+    return sorted(os.sched_getaffinity(0))[:threads]
+
+
 def memory_gib() -> float:
     """Return the memory of the machine, or of the container, in GiB."""
     limit = container_file("memory.max")

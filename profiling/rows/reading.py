@@ -13,6 +13,7 @@ from profiling.errors import SettingsError
 from profiling.rows.columns import Row, complete, wrong_column
 
 ROWS = "measurements.jsonl"
+SENTINEL = "sentinel.jsonl"
 MANIFEST = "manifest.json"
 # Of a file that is damaged all over, the first lines tell enough.
 MOST_NAMED = 5
@@ -99,6 +100,18 @@ def read_rows(directory: Path) -> list[Row]:
             f"`{directory}` must be a run directory with measurements, but its {ROWS} holds none"
         )
     return rows
+
+
+def read_sentinel(directory: Path) -> list[Row]:
+    """Return the readings of the sentinel, oldest first; none where no sweep has taken any.
+
+    They are measurement rows of one point, with `at` (a moment, as ISO text) and `shard` besides.
+    Damaged lines are left out.
+
+    Raises:
+        SettingsError: The file cannot be read.
+    """
+    return RowFile(directory / SENTINEL).read_new()
 
 
 def _parse(line: bytes) -> Row:

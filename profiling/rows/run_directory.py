@@ -12,11 +12,12 @@ from profiling.errors import SettingsError
 from profiling.rows.columns import Row
 from profiling.rows.files import write_atomically
 from profiling.rows.locks import Shard, ShardLock, locked, make_lock_folder, turn_of_this_machine
-from profiling.rows.reading import MANIFEST, ROWS, RowFile, newest_rows, read_manifest
+from profiling.rows.reading import MANIFEST, ROWS, SENTINEL, RowFile, newest_rows, read_manifest
 
 # All that a sweep writes: `fresh` removes these and nothing else, whatever folder `out` names.
 OURS = (
     ROWS,
+    SENTINEL,
     MANIFEST,
     "tipping_points.json",
     "tipping_points.csv",
@@ -63,7 +64,7 @@ class RunDirectory:
             with reporting(path):
                 self._forget()
         with self._writing():
-            self._drop_torn_line()
+            self._drop_torn_line(ROWS)
         self.learn()
 
     def _writing(self) -> AbstractContextManager[None]:
@@ -81,9 +82,9 @@ class RunDirectory:
             else:
                 entry.unlink(missing_ok=True)
 
-    def _drop_torn_line(self) -> None:
+    def _drop_torn_line(self, name: str) -> None:
         """Cut off what a process that was killed had not finished, under the lock of writing."""
-        path = self.path / ROWS
+        path = self.path / name
         if not path.exists():
             return
         with path.open("rb+") as file:
@@ -95,13 +96,20 @@ class RunDirectory:
 
     def append(self, row: Row) -> None:
         """Add one row and see it safe on the disk before returning."""
+        self._append_line(ROWS, row)
+        self.learn()
+
+    def append_sentinel(self, reading: Row) -> None:
+        """Add one reading of the sentinel, to a file of its own, and see it safe on the disk."""
+        self._append_line(SENTINEL, reading)
+
+    def _append_line(self, name: str, row: Row) -> None:
         with self._writing():
-            self._drop_torn_line()
-            with (self.path / ROWS).open("ab") as file:
+            self._drop_torn_line(name)
+            with (self.path / name).open("ab") as file:
                 file.write(json.dumps(row).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-        self.learn()
 
     def learn(self) -> None:
         """Take in what was appended since the last time, by other shards too."""

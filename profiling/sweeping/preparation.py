@@ -7,7 +7,7 @@ from typing import Any
 from profiling.children.crew import Children
 from profiling.errors import SettingsError
 from profiling.planning.grids import PointMaker, make_points, shard_of, synthetic_facts
-from profiling.planning.points import Conditions, DataFacts
+from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.ranges import Range
 from profiling.planning.requests import DataTask
 from profiling.planning.settings import SweepSettings
@@ -31,13 +31,15 @@ class Preparation:
         batches: Folder to store real batches in; None stores none, for a plan alone.
 
     Attributes:
-        distributions: The lengths of the real data, once the plan is made.
+        every_point: The points that the whole sweep begins with, once a part is planned.
+        distributions: The lengths of the real data, from then on too.
     """
 
     def __init__(self, settings: SweepSettings, children: Children, batches: Path | None) -> None:
         self.settings = settings
         self.children = children
         self.batches = batches
+        self.every_point: list[Point] = []
         self.distributions: list[Row] = []
 
     def plan(self, shard: tuple[int, int] = (1, 1)) -> Plan:
@@ -56,12 +58,12 @@ class Preparation:
             if name in refined
             for phase in settings.phases
         ]
-        part, parts = shard
-        points = shard_of(make_points(settings, conditions, given), part, parts)
-        plan = Plan(settings, points, ranges[part - 1 :: parts])
-        if shard == (1, 1) and not plan.first_points():
+        points = make_points(settings, conditions, given)
+        self.every_point = Plan(settings, points, ranges).first_points()
+        if not self.every_point:
             raise SettingsError("`implementations` leaves nothing to measure")
-        return plan
+        part, parts = shard
+        return Plan(settings, shard_of(points, part, parts), ranges[part - 1 :: parts])
 
     def _conditions(self) -> Conditions:
         settings = self.settings

@@ -15,6 +15,7 @@ from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.progress import Progress
+from profiling.sweeping.sentinel import Sentinel, choose_sentinel
 
 SPEED, MEMORY = (
     "profiling.measuring.tasks:measure_speed",
@@ -47,6 +48,7 @@ class Sweep:
         """
         with self.run.turn():  # reading data takes as much of a machine as measuring does
             plan = self.preparation.plan(self.shard)
+        sentinel = self._sentinel()
         changed = self._write_manifest(plan)
         measured = False
         with Progress() as progress:
@@ -56,13 +58,22 @@ class Sweep:
                     if self.run.has(visit.point.key, visit.number):
                         continue  # while this one waited, a shard of another plan measured it
                     measured = measured or self._begin()
+                    sentinel.before(visit)
                     left = plan.seconds_left(self.run.rows)
                     done = plan.num_done(self.run.rows)
                     progress.begin(visit.point.describe(), done, plan.num_visits, left)
                     row = self._measure(visit, left)
                 self.run.append(row)
+                sentinel.after(row)
                 progress.report(visit.point.describe(), row)
+        sentinel.finish()
         return changed or measured
+
+    def _sentinel(self) -> Sentinel:
+        """Return the sentinel of the whole sweep: the same one for each of its shards."""
+        point = choose_sentinel(self.preparation.every_point)
+        timeout_s = self.settings.point_timeout_s
+        return Sentinel(point, self.run, self.children, self.shard, timeout_s)
 
     def _measure(self, visit: Visit, seconds_left: float | None) -> Row:
         """Measure a visit; one that neighbours disturbed again, while there is time for it.

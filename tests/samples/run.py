@@ -4,6 +4,7 @@ import json
 import random
 import re
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,16 @@ def sample_report() -> Path:
     return Path(FOLDER.name)
 
 
-def report_of(directory: Path, rows: list[Row], tipping_points: list[Row], manifest: Row) -> Path:
+def report_of(
+    directory: Path,
+    rows: list[Row],
+    tipping_points: list[Row],
+    manifest: Row,
+    readings: Iterable[Row] = (),
+) -> Path:
     """Build a report as the command does, and return its page."""
-    return build_report(directory, rows, tipping_points, build_sections(tipping_points), manifest)
+    sections = build_sections(tipping_points)
+    return build_report(directory, rows, tipping_points, sections, manifest, readings)
 
 
 def charts_of(page: str) -> list[dict[str, Any]]:

@@ -7,7 +7,14 @@ import pytest
 
 from profiling.analysis.curves import build_curves
 from profiling.report.palette import Styles
-from tests.samples.run import COSTS, sample_report, sample_rows, sample_tipping_points
+from tests.samples.run import (
+    COSTS,
+    report_of,
+    sample_report,
+    sample_rows,
+    sample_tipping_points,
+)
+from tests.samples.sentinels import readings_of
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -86,6 +93,18 @@ def test_the_page_draws_every_variant_without_network_or_console_errors(
             for contender, style in styles.items():
                 if contender.variant in {name for name, _, _ in contenders}:
                     assert any(rgb(style.colour) in curve for curve in curves), contender.label
+
+
+def test_the_page_draws_the_readings_of_the_sentinel_with_a_gap(tmp_path: Path) -> None:
+    rows = [row for row in sample_rows() if row["modality"] == "vision"]
+    readings = readings_of([4.0, 4.1, 4.2, 4.1], disturbed={2}, minutes=[0, 1, 300, 301])
+    page = report_of(tmp_path, rows, sample_tipping_points(rows), {}, readings)
+    elements, console = open_page(page, tmp_path / "profile")
+    assert console == []
+    section = elements.split('<section id="steadiness"')[1].split("</section>")[0]
+    assert section.count("js-plotly-plot") == 1
+    assert len(curves_in(section)) == 2  # before the gap and after it
+    assert len(re.findall(r'<path class="point', section)) == len(readings)
 
 
 def test_the_browser_tells_of_errors_when_there_are_any(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""What a reader must know of the machine before the answers: who disturbed it, how it drifted."""
+
+from collections.abc import Iterable, Sequence
+
+from profiling.analysis.drift import FEWEST_READINGS, Steadiness
+from profiling.analysis.groups import Contender, axis_unit, row_length
+from profiling.rows.columns import Row
+
+
+def cautions_of(rows: Iterable[Row], steadiness: Steadiness) -> list[str]:
+    """Return sentences for below the table, none where all was calm.
+
+    Args:
+        rows: The measurements that count.
+        steadiness: What the sentinel says of the same run.
+    """
+    return [*_disturbed(rows), *_drifted(steadiness)]
+
+
+def _disturbed(rows: Iterable[Row]) -> list[str]:
+    visits = [row for row in rows if row.get("status") != "skipped"]
+    disturbed = sum(bool(row.get("disturbed")) for row in visits)
+    if not disturbed:
+        return []
+    return [
+        f"Other processes disturbed {disturbed:,} of {len(visits):,} visits: their times are left "
+        "out where at least two undisturbed visits remain, and elsewhere the length is a tie."
+    ]
+
+
+def _drifted(steadiness: Steadiness) -> list[str]:
+    if not steadiness.exceeds_answers:
+        return []
+    return [
+        f"The machine drifted by a factor of {steadiness.drift:.3g}, and the answers' intervals "
+        f"are typically only a factor of {steadiness.width:.3g} wide: an answer compares visits in "
+        "pairs, so that slow drift cancels, but in a comparison of lengths or of runs it does not."
+    ]
+
+
+def describe_steadiness(steadiness: Steadiness) -> list[str]:
+    """Return what was read and how far it drifted, in a sentence per sentinel and one of both."""
+    sentences = [_describe_series(series) for series in steadiness.series]
+    if steadiness.drift is None:
+        sentences.append(f"A drift shows from {FEWEST_READINGS} undisturbed readings on.")
+    else:
+        sentences.append(f"The machine drifted by a factor of {steadiness.drift:.3g}.")
+    return sentences
+
+
+def _describe_series(series: Sequence[Row]) -> str:
+    disturbed = sum(bool(row.get("disturbed")) for row in series)
+    calm = f", {disturbed:,} of them disturbed" if disturbed else ""
+    times = "time" if len(series) == 1 else "times"
+    return f"The sentinel, {name_sentinel(series[0])}, was measured {len(series):,} {times}{calm}."
+
+
+def name_sentinel(row: Row) -> str:
+    """Return what a reading is a reading of, in a few words."""
+    modality = str(row.get("modality"))
+    length = row_length(row)
+    where = "" if length is None else f" at {length:,} {axis_unit(modality)}"
+    return f"{Contender.of(row).label} in {row.get('phase')}{where}"

@@ -1,0 +1,166 @@
+"""The chart of the sentinel: how steady the machine was while a sweep measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from math import log10
+from statistics import median
+from typing import Any
+
+from profiling.analysis.drift import Steadiness
+from profiling.analysis.readings import finite
+from profiling.report.cautions import name_sentinel
+from profiling.report.charts import FONT, GRID, INK, QUIET
+from profiling.report.palette import COLOURS, VANILLA_COLOUR
+from profiling.rows.columns import Row
+
+# A sweep that goes on after so long was stopped in between: the line has a gap there.
+PAUSE_S = 3600.0
+HEIGHT = 230
+AXIS = "readings, in their order"
+TITLE = "latency relative to its median"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One reading in the chart."""
+
+    number: int
+    ratio: float
+    disturbed: bool
+    words: str
+
+
+def marks_of(series: Sequence[Row]) -> list[Mark | None]:
+    """Return the readings of one sentinel, numbered from 1; None where the sweep was stopped.
+
+    The number is the place on the axis, because a sweep may be stopped for hours or days. The
+    ratio is to the median of the undisturbed readings, where there are any.
+    """
+    calm = [row for row in series if not row.get("disturbed")]
+    middle = median(float(row["latency_ms"]) for row in calm or series)
+    marks: list[Mark | None] = []
+    for number, row in enumerate(series, start=1):
+        if number > 1 and _seconds_between(series[number - 2], row) > PAUSE_S:
+            marks.append(None)
+        ratio = float(row["latency_ms"]) / middle
+        marks.append(Mark(number, ratio, bool(row.get("disturbed")), _words(row)))
+    return marks
+
+
+def colour_of(place: int) -> str:
+    """Return the colour of a sentinel: grey like a vanilla variant, further ones are told apart."""
+    return VANILLA_COLOUR if place == 0 else COLOURS[(place - 1) % len(COLOURS)]
+
+
+def build_steadiness_chart(steadiness: Steadiness) -> dict[str, Any]:
+    """Return `data` and `layout` for plotly's script."""
+    data = [_trace(series, place) for place, series in enumerate(steadiness.series)]
+    ratios = [value for trace in data for value in trace["y"] if value is not None]
+    longest = max((len(series) for series in steadiness.series), default=1)
+    layout = {
+        "height": HEIGHT,
+        "margin": {"l": 56, "r": 14, "t": 12, "b": 46},
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "showlegend": False,
+        "hovermode": "closest",
+        "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left"},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "dragmode": "zoom",
+        "xaxis": _number_axis(longest),
+        "yaxis": _ratio_axis(ratios),
+    }
+    return {"data": data, "layout": layout}
+
+
+def _trace(series: Sequence[Row], place: int) -> dict[str, Any]:
+    marks = marks_of(series)
+    colour = colour_of(place)
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": escape(name_sentinel(series[0])),
+        "x": [mark and mark.number for mark in marks],
+        "y": [mark and mark.ratio for mark in marks],
+        "line": {"color": colour, "width": 1.5},
+        "marker": {
+            "color": colour,
+            "size": 7,
+            "symbol": ["circle-open" if mark and mark.disturbed else "circle" for mark in marks],
+        },
+        "customdata": [[mark.words if mark else ""] for mark in marks],
+        "hovertemplate": "%{y:.3f} of the median<br>%{customdata[0]}",
+    }
+
+
+def _number_axis(longest: int) -> dict[str, Any]:
+    return {
+        "range": [0.5, longest + 0.5],
+        "title": {
+            "text": AXIS,
+            "standoff": 6,
+            "font": {"size": 12, "color": QUIET},
+        },
+        "tickformat": ",d",
+        "dtick": 1 if longest <= 12 else None,
+        "nticks": 12,
+        "zeroline": False,
+        "gridcolor": GRID,
+        "linecolor": "#bdbdbd",
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": "#bdbdbd",
+    }
+
+
+def _ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
+    low, high = ends_of(ratios)
+    wide = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
+    fine = [place / 20 for place in range(1, 41)]
+    narrow = fine if high / low < 1.6 else fine[1::2]
+    ticks = [tick for tick in (narrow if high / low < 3 else wide) if low <= tick <= high]
+    return {
+        "type": "log",
+        "range": [log10(low), log10(high)],
+        "tickvals": ticks,
+        "ticktext": [f"{tick:g}" for tick in ticks],
+        "gridcolor": GRID,
+        "zeroline": False,
+        "fixedrange": True,
+        "automargin": True,
+    }
+
+
+def ends_of(ratios: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the axis of ratios, wide enough that a steady machine looks steady."""
+    low, high = min([0.9, *ratios]), max([1.1, *ratios])
+    room = (high / low) ** 0.08  # for a whole mark beyond the last one
+    return low / room, high * room
+
+
+def _words(row: Row) -> str:
+    mhz, share = finite(row.get("cpu_mhz")), finite(row.get("others_cpu_share"))
+    at = _moment(row)
+    parts = [
+        f"{float(row['latency_ms']):,.4g} ms",
+        "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC",
+        "" if share is None else f"others took {100 * share:.0f} % of the CPU time",
+        "disturbed" if row.get("disturbed") else "",
+        "" if mhz is None else f"{mhz:,.0f} MHz",
+    ]
+    return "<br>".join([escape(name_sentinel(row)), *filter(None, parts)])
+
+
+def _moment(row: Row) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(row.get("at")))
+    except ValueError:
+        return None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _seconds_between(first: Row, second: Row) -> float:
+    one, two = _moment(first), _moment(second)
+    return 0.0 if one is None or two is None else (two - one).total_seconds()

@@ -1,0 +1,64 @@
+"""A still picture of the sentinel's readings, beside those of the curves."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from profiling.analysis.drift import Steadiness
+from profiling.report.cautions import name_sentinel
+from profiling.report.chart_steadiness import AXIS, TITLE, Mark, colour_of, ends_of, marks_of
+from profiling.report.figures import LOOK, RESOLUTION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NAME = "sentinel"
+
+
+def draw_steadiness(steadiness: Steadiness) -> dict[str, bytes]:
+    """Return a PNG by its file name without the ending; none where there are no readings."""
+    if not steadiness.series:
+        return {}
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(LOOK):
+        figure = Figure(figsize=(13, 2.6), dpi=RESOLUTION)
+        figure.subplots_adjust(left=0.05, right=0.985, top=0.86, bottom=0.2)
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        ratios: list[float] = []
+        for place, series in enumerate(steadiness.series):
+            marks = marks_of(series)
+            _draw_marks(axes, marks, name_sentinel(series[0]), colour_of(place))
+            ratios += [mark.ratio for mark in marks if mark]
+        _set_axes(axes, ratios)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return {NAME: buffer.getvalue()}
+
+
+def _draw_marks(axes: "Axes", marks: Sequence[Mark | None], name: str, colour: str) -> None:
+    look: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 4}
+    gap = float("nan")
+    numbers = [mark.number if mark else gap for mark in marks]
+    axes.plot(numbers, [mark.ratio if mark else gap for mark in marks], label=name, **look)
+    hollow = [mark for mark in marks if mark and mark.disturbed]
+    look |= {"linestyle": "none", "markerfacecolor": "white"}
+    axes.plot([mark.number for mark in hollow], [mark.ratio for mark in hollow], **look)
+
+
+def _set_axes(axes: "Axes", ratios: Sequence[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+    axes.grid(True)
+    axes.set_yscale("log")
+    axes.set_ylim(*ends_of(ratios))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+    axes.set_title(f"sentinel, {TITLE}")
+    axes.set_xlabel(AXIS)
+    axes.legend(fontsize=7, loc="best")

@@ -1,0 +1,39 @@
+"""A look at the machine before a sweep: whether somebody else computes on it."""
+
+import sys
+import time
+
+from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
+from profiling.rows.machine import cores_for
+
+LOOK_S = 1.0
+
+
+def warn_of_company(threads: int) -> None:
+    """Say on stderr when others take so much of our cores that visits will be disturbed.
+
+    Args:
+        threads: Of a measurement, which is bound to as many cores.
+    """
+    share = share_of_others(threads)
+    if share is not None and share > DISTURBED_FROM:
+        print(describe_company(share), file=sys.stderr)
+
+
+def share_of_others(threads: int, seconds: float = LOOK_S) -> float | None:
+    """Return the share of the cores' time that others take, 0 to 1; None where it is unknown."""
+    neighbours = Neighbours(cores_for(threads))
+    neighbours.begin()
+    time.sleep(seconds)
+    neighbours.end()
+    return neighbours.share()
+
+
+def describe_company(share: float) -> str:
+    """Return how much others take, what that does to rows, and what to do, in a sentence."""
+    return (
+        f"Other processes take {100 * share:.0f} % of the CPU time of the cores that are measured "
+        f"on: from {100 * DISTURBED_FROM:.0f} % on a visit counts as `disturbed`, and where fewer "
+        "than two others remain nothing is decided, so stop those processes and begin again with "
+        "`--fresh true`."
+    )
