@@ -1,0 +1,67 @@
+"""Sweeps that choose their lengths, really measured."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.samples.sweeps import rows_in, sweep, write_config
+
+BRIEF = {"metrics": ["latency"], "visits": 2, "threads": 1}
+BERT = {"name": "bert", "implementations": ["sdpa"]}
+LOCAL = {"name": "local_bert", "attention_window": 8, "implementations": ["local_blocked"]}
+
+
+def lengths_of(out: Path, phase: str) -> set[int]:
+    return {row["sequence_length"] for row in rows_in(out) if row["phase"] == phase}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    text = {"variants": [BERT, LOCAL], "lengths": [40, 160], "refine": True}
+    return write_config(tmp_path / "refined.yaml", modalities={"text": text}, **BRIEF)
+
+
+def test_shards_of_a_range_take_a_phase_each_and_together_leave_nothing(
+    config: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert sweep(config, out, "--shard", "1/2")[0] == 0
+    assert {40, 80, 160} <= lengths_of(out, "inference") <= {40, 56, 64, 80, 88, 96, 112, 128, 160}
+    assert lengths_of(out, "training") == set()
+    assert sweep(config, out, "--shard", "2/2")[0] == 0
+    assert {40, 80, 160} <= lengths_of(out, "training")
+    rows = rows_in(out)
+    assert {row["status"] for row in rows} == {"ok"}
+    assert sweep(config, out)[0] == 0
+    assert rows_in(out) == rows
+
+
+def test_a_dry_run_says_that_the_number_of_visits_is_open(config: Path, tmp_path: Path) -> None:
+    said = sweep(config, tmp_path / "run", "--dry-run")[1]
+    assert "text inference: 4 points" in said
+    assert "8 points to begin with, then lengths and visits where answers are widest" in said
+
+
+def test_real_data_give_the_ends_of_a_range_and_batches_between(tmp_path: Path) -> None:
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    for number, frames in enumerate((20, 31, 44, 60)):
+        noise = np.random.default_rng(number).standard_normal(400 + 320 * (frames - 1))
+        soundfile.write(folder / f"{number}.wav", 0.1 * noise, 16000)
+    data: dict[str, Any] = {"class_path": "SpeechData", "init_args": {"source": str(folder)}}
+    hubert = {"name": "hubert", "implementations": ["sdpa"]}
+    lhubert = {"name": "lhubert", "attention_window": 8, "implementations": ["local_blocked"]}
+    speech = {"variants": [hubert, lhubert], "data": data, "refine": True}
+    config = write_config(
+        tmp_path / "real.yaml", modalities={"speech": speech}, phases=["inference"], **BRIEF
+    )
+    assert sweep(config, tmp_path / "run")[0] == 0
+    rows = rows_in(tmp_path / "run")
+    assert {(row["status"], row["batch_source"]) for row in rows} == {("ok", "real")}
+    ends = {20, 60}
+    lengths = {row["sequence_length"] for row in rows}
+    assert ends < lengths
+    assert all(length % 8 == 0 for length in lengths - ends)
