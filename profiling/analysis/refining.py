@@ -14,7 +14,8 @@ from profiling.analysis.verdicts import (
     Answer,
     cost_curves,
     decide,
-    undisturbed,
+    is_trusted,
+    trusted,
 )
 
 # Two points are no curve: nobody would see what happens between the ends.
@@ -81,7 +82,7 @@ def find_wish(
 
 def _noise_factor(comparison: Comparison, duels: Sequence[Duel], judged: Judged) -> float:
     """Return how wide noise alone makes the interval: its upper over its lower end."""
-    curves, deviations = undisturbed(judged, cost_curves(comparison, duels))
+    curves, deviations = trusted(judged, cost_curves(comparison, duels))
     low, high = quantiles(curves.crossings(deviations), (1 - TAIL, TAIL))
     return float(high / low)
 
@@ -95,24 +96,25 @@ class _Search:
     limits: Limits
 
     @property
-    def outcomes(self) -> list[str]:
-        """Win, tie or lose, by length."""
-        return [str(item["outcome"]) for item in self.judged.outcomes]
+    def trusted(self) -> list[int]:
+        """The lengths that the curve goes through; another one gets more visits first."""
+        found = zip(self.lengths, self.judged.outcomes, strict=True)
+        return [length for length, outcome in found if is_trusted(outcome)]
 
     @property
     def width(self) -> float:
         """Where nothing is located yet, the answer may be at any length."""
         low, high = self.answer.ci_low, self.answer.ci_high
-        if low is None or high is None or len(self.lengths) < MIN_LENGTHS:
+        if low is None or high is None or len(self.trusted) < MIN_LENGTHS:
             return self.lengths[-1] / self.lengths[0]
         return high / low
 
     def next_length(self, noise_factor: Callable[[], float]) -> int | None:
         """Return where to measure; `noise_factor` says how wide noise alone makes the interval."""
-        if len(self.lengths) < MIN_LENGTHS and (middle := self._middle_of_widest(self.lengths)):
-            return middle
-        if self.outcomes[-1] == "tie":
+        if self.judged.outcomes[-1]["outcome"] == "tie":
             return self._again(self.lengths[-1:])
+        if len(self.trusted) < MIN_LENGTHS and (middle := self._middle_of_widest(self.trusted)):
+            return middle
         if self.answer.verdict not in WITH_VALUE:
             return None
         if self.answer.at_most and (shortest := self._again(self.lengths[:1])):
@@ -134,16 +136,16 @@ class _Search:
         low, high = self.answer.ci_low, self.answer.ci_high
         assert low is not None
         assert high is not None
-        first = int(np.searchsorted(self.lengths, low, side="right")) - 1
-        last = int(np.searchsorted(self.lengths, high, side="left"))
-        return self.lengths[max(first, 0) : last + 1]
+        first = int(np.searchsorted(self.trusted, low, side="right")) - 1
+        last = int(np.searchsorted(self.trusted, high, side="left"))
+        return self.trusted[max(first, 0) : last + 1]
 
     def _around_value(self) -> Sequence[int]:
         """Return the measured lengths before and after the value; none if it is the shortest."""
         value = self.answer.tipping_point
         assert value is not None
-        after = int(np.searchsorted(self.lengths, value, side="left"))
-        return self.lengths[after - 1 : after + 1] if after else ()
+        after = int(np.searchsorted(self.trusted, value, side="left"))
+        return self.trusted[after - 1 : after + 1] if after else ()
 
     def _middle(self, shorter: int, longer: int) -> int | None:
         middle = self.limits.middle(shorter, longer)
@@ -151,7 +153,9 @@ class _Search:
 
     def _middle_of_widest(self, lengths: Sequence[int]) -> int | None:
         gaps = sorted(pairwise(lengths), key=lambda gap: gap[0] / gap[1])
-        middles = (self._middle(*gap) for gap in gaps)
+        # Between nearer lengths it is noise that makes an interval wide.
+        wide = [gap for gap in gaps if gap[1] / gap[0] > self.limits.target_factor]
+        middles = (self._middle(*gap) for gap in wide)
         return next((middle for middle in middles if middle is not None), None)
 
     def _again(self, lengths: Sequence[int]) -> int | None:

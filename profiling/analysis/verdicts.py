@@ -1,7 +1,7 @@
 """From outcomes in order of length to a verdict, a length and its interval."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +121,7 @@ def _answer(judged: Judged, duels: Sequence[Duel], curves: CostCurves) -> Answer
     if verdict not in WITH_VALUE:
         return Answer(verdict)
     at_most = verdict == "crosses" and "lose" not in outcomes
-    value, low, high = _located(*undisturbed(judged, curves))
+    value, low, high = _located(*trusted(judged, curves))
     shortest = duels[0].length
     if verdict == "always":
         value = low = _shortest_of_both(duels)
@@ -138,9 +138,14 @@ def _answer(judged: Judged, duels: Sequence[Duel], curves: CostCurves) -> Answer
     )
 
 
-def undisturbed(judged: Judged, curves: CostCurves) -> tuple[CostCurves, Array]:
-    """Return the curves and deviations, (resamples, lengths), without what neighbours disturbed."""
-    used = np.array([item.get("reason") != DISTURBED for item in judged.outcomes])
+def is_trusted(outcome: Mapping[str, Any]) -> bool:
+    """Tell whether a length may move the crossing: visited twice, and left alone by neighbours."""
+    return outcome.get("reason") not in (DISTURBED, ONE_VISIT)
+
+
+def trusted(judged: Judged, curves: CostCurves) -> tuple[CostCurves, Array]:
+    """Return the curves and deviations, (resamples, lengths), of the lengths that are trusted."""
+    used = np.array([is_trusted(outcome) for outcome in judged.outcomes])
     return curves.only(used), judged.deviations[:, used]
 
 

@@ -105,20 +105,36 @@ class Refinement:
         return [v for v in chosen if _group(v) == last and v.point.key not in done]
 
     def _choose(self, made: Sequence[Made]) -> list[Visit]:
-        """Return the visits that the widest answer wants for which there is time."""
-        questions = [question for chosen in self.ranges for question in self._ask(chosen, made)]
-        for question in sorted(questions, key=lambda asked: -asked.wish.width):
-            mine = [one for one in made if one.range is question.range]
-            length = question.wish.length
-            number = _num_visits(mine)[length]
-            asked = [other for other in questions if other.range is question.range]
-            points = points_for(asked, length)
-            if points and self._fits(points, mine, made):
-                return [Visit(point, number) for point in turn(points, number)]
+        """Return the visits that the widest answer wants for which there is time.
+
+        The range goes first that had the least time for each of its open answers.
+        """
+        asked = [(chosen, self._ask(chosen, made)) for chosen in self.ranges]
+        shares = [
+            (_spent(_of(chosen, made)) / len(questions), questions)
+            for chosen, questions in asked
+            if questions
+        ]
+        for _, questions in sorted(shares, key=lambda share: share[0]):
+            for question in sorted(questions, key=lambda asked: -asked.wish.width):
+                visits = self._visits(question, questions, made)
+                if visits:
+                    return visits
         return []
 
+    def _visits(
+        self, question: Question, questions: Sequence[Question], made: Sequence[Made]
+    ) -> list[Visit]:
+        """Return what a question wants, for all open ones of its range; nothing without time."""
+        mine, length = _of(question.range, made), question.wish.length
+        number = _num_visits(mine)[length]
+        points = points_for(questions, length)
+        if not points or not self._fits(points, mine, made):
+            return []
+        return [Visit(point, number) for point in turn(points, number)]
+
     def _ask(self, chosen: Range, made: Sequence[Made]) -> list[Question]:
-        mine = [one for one in made if one.range is chosen]
+        mine = _of(chosen, made)
         known = (id(chosen), *(id(one.row) for one in mine))
         if known not in self._asked:
             rows = [one.row for one in mine]
@@ -131,6 +147,10 @@ class Refinement:
         return (
             _spent(made) + sum(_expected_s(point, mine) for point in points) <= self.time_budget_s
         )
+
+
+def _of(chosen: Range, made: Sequence[Made]) -> list[Made]:
+    return [one for one in made if one.range is chosen]
 
 
 def _num_visits(made: Sequence[Made]) -> Counter[int]:

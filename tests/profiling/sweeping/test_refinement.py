@@ -100,7 +100,7 @@ def test_an_answer_that_is_clear_at_the_ends_takes_one_length_more() -> None:
 
     order = measure(refinement(), [], cost=never)
     assert {length for _, length, _ in order} == {256, 2048, 16384}
-    assert len(order) == 2 * (2 + 2 + 1)
+    assert len(order) == 2 * (2 + 2 + 2)
 
 
 def test_memory_is_refined_by_lengths_and_not_by_visits_that_do_not_measure_it() -> None:
