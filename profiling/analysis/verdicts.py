@@ -143,6 +143,11 @@ def is_trusted(outcome: Mapping[str, Any]) -> bool:
     return outcome.get("reason") not in (DISTURBED, ONE_VISIT)
 
 
+def trusted_outcomes(outcomes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the entries of `lengths` that a curve goes through; all of them if none is trusted."""
+    return [item for item in outcomes if is_trusted(item)] or list(outcomes)
+
+
 def trusted(judged: Judged, curves: CostCurves) -> tuple[CostCurves, Array]:
     """Return the curves and deviations, (resamples, lengths), of the lengths that are trusted."""
     used = np.array([is_trusted(outcome) for outcome in judged.outcomes])

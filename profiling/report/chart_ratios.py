@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from profiling.analysis.readings import finite
+from profiling.analysis.verdicts import trusted_outcomes
 from profiling.report.chart_traces import Trace, comparison_choice
 from profiling.report.palette import Style, Styles, efficient_family
 from profiling.rows.columns import Row
@@ -24,8 +25,11 @@ def ratio_traces(rows: Iterable[Row], styles: Styles, unit: str) -> list[Trace]:
     for row in rows:
         items = [item for item in row.get("lengths") or () if item.get("outcome") in OUTCOMES]
         style = styles.of_row(row)
-        traces += _band(row, [item for item in items if _has_interval(item)], style.colour)
-        traces += _line(row, [item for item in items if _positive(item, "ratio")], style, unit)
+        measured = [item for item in items if _positive(item, "ratio")]
+        known = trusted_outcomes(measured)
+        traces += _band(row, [item for item in known if _has_interval(item)], style.colour)
+        traces += _line(row, known, style, unit)
+        traces += _untrusted(row, [item for item in measured if item not in known], unit)
         decided = [item for item in items if not _positive(item, "ratio")]
         traces += _decided_by_memory(row, decided, unit)
     return traces
@@ -78,6 +82,19 @@ def _line(row: Row, items: list[Row], style: Style, unit: str) -> Iterator[Trace
         "hovertemplate": f"%{{y:.3f}} of vanilla at %{{x:,}} {unit}"
         "<br>%{customdata[0]}%{customdata[1]}",
     }
+
+
+def _untrusted(row: Row, items: list[Row], unit: str) -> Iterator[Trace]:
+    """Draw hollow, beside the line, what was measured too seldom to be believed."""
+    if items:
+        yield _shared(row) | {
+            "mode": "markers",
+            "x": [item["length"] for item in items],
+            "y": [item["ratio"] for item in items],
+            "marker": {"symbol": "circle-open", "color": OUTCOMES["tie"][1], "size": 9},
+            "customdata": [[escape(str(item.get("reason") or ""))] for item in items],
+            "hovertemplate": f"%{{y:.3f}} of vanilla at %{{x:,}} {unit}<br>%{{customdata[0]}}",
+        }
 
 
 def _decided_by_memory(row: Row, items: list[Row], unit: str) -> Iterator[Trace]:

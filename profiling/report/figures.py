@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiling.analysis.curves import Curve, drawn_metrics, spaced_lengths
 from profiling.analysis.groups import Setting, axis_unit, safe_name
+from profiling.analysis.verdicts import trusted_outcomes
 from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Row
 
@@ -159,7 +160,7 @@ def _draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
     for row in (row for row in rows if row["comparison"] == shown):
         style = styles.of_row(row)
         colour = style.colour
-        items = [item for item in row.get("lengths") or () if item.get("ratio")]
+        items = trusted_outcomes([i for i in row.get("lengths") or () if i.get("ratio")])
         axes.plot(
             [item["length"] for item in items],
             [item["ratio"] for item in items],

@@ -10,6 +10,8 @@ import pytest
 
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import build_curves
+from profiling.analysis.duels import ONE_VISIT
+from profiling.report.chart_ratios import ratio_traces
 from profiling.report.chart_traces import ChartInput
 from profiling.report.charts import build_chart
 from profiling.report.material import Material
@@ -267,3 +269,19 @@ def test_numbers_that_cannot_be_drawn_are_left_out() -> None:
     rows = [row | {"latency_ms": float("nan")} for row in small_rows()]
     page = render_page(Material.of(rows, [], [], sample_manifest()))
     assert "NaN" not in json.dumps(charts_of(page))
+
+
+def test_a_length_that_was_visited_once_stands_beside_the_line_of_ratios() -> None:
+    items = [
+        {"length": length, "outcome": outcome, "ratio": ratio, "ci_low": 0.1, "ci_high": 9.0}
+        for length, outcome, ratio in ((64, "lose", 1.5), (128, "tie", 27.0), (256, "win", 0.5))
+    ]
+    items[1]["reason"] = ONE_VISIT
+    row = sample_tipping_points()[0] | {"lengths": items}
+    band, line, beside = ratio_traces(
+        [row], Styles.of(build_curves(sample_rows()), [row]), "tokens"
+    )
+    assert line["x"] == [64, 256]
+    assert band["x"] == [64, 256, 256, 64]
+    assert (beside["x"], beside["marker"]["symbol"]) == ([128], "circle-open")
+    assert beside["customdata"] == [[ONE_VISIT]]
