@@ -141,11 +141,16 @@ def _why_missing(variants: tuple[str, str], sides: tuple[Side, Side]) -> str:
     ]
     if statuses == ["missing", "missing"]:
         return sides[0].reason
-    return "; ".join(
-        f"{variant} {side.implementation}".rstrip()
-        + (f": {side.reason}" if side.reason else f" has no number ({side.status})")
-        for variant, side in failed
-    )
+    return "; ".join(_why_without_number(variant, side) for variant, side in failed)
+
+
+def _why_without_number(variant: str, side: Side) -> str:
+    name = f"{variant} {side.implementation}".rstrip()
+    if side.reason:
+        return f"{name}: {side.reason}"
+    if side.status == "missing":
+        return f"{name} was not measured"
+    return f"{name} has no number ({side.status})"
 
 
 def _is_decidable(duel: Duel) -> bool:
