@@ -10,7 +10,8 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from lightning_modules.models.bert import BertModule
 from profiling.children.server import run_in_child
-from profiling.measuring.active_path import ActivePathCheck, AttentionKernels
+from profiling.measuring.active_path import ActivePathCheck
+from profiling.measuring.attention_watch import AttentionWatch
 from profiling.measuring.process_limits import is_out_of_memory
 from profiling.measuring.tasks import measure_memory
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
@@ -102,13 +103,13 @@ def test_a_window_that_covers_the_input_is_recorded(length: int, covers: bool) -
 
 def test_the_kernel_of_torchs_attention_is_seen() -> None:
     query = torch.randn(2, 3, 17, 8)
-    with torch.no_grad(), AttentionKernels() as seen:
+    with torch.no_grad(), AttentionWatch() as seen:
         scaled_dot_product_attention(query, query, query)
     assert seen.names() == "flash_attention_for_cpu"
-    with torch.no_grad(), AttentionKernels() as seen:
+    with torch.no_grad(), AttentionWatch() as seen:
         scaled_dot_product_attention(query, query, query, dropout_p=0.5)
     assert seen.names() == "math"
-    with torch.no_grad(), AttentionKernels() as seen:
+    with torch.no_grad(), AttentionWatch() as seen:
         torch.softmax(query @ query.transpose(-1, -2), -1) @ query
     assert seen.names() is None
 
