@@ -16,7 +16,7 @@ PROBE_BYTES = 4 * MIB
 class _Mallinfo2(ctypes.Structure):
     """What glibc's `mallinfo2` returns, in bytes; it adds up all of its heaps."""
 
-    _fields_ = [  # noqa: RUF012 - ctypes reads it from here
+    _fields_ = [
         (name, ctypes.c_size_t)
         for name in (
             *("arena", "ordblks", "smblks", "hblks", "hblkhd"),

@@ -59,7 +59,7 @@ def _takes_all(name: str, args: tuple[Any, ...], tokens: int) -> bool:
     if name in PRODUCTS:
         left, right = args[-2:]  # (batch, rows, summed), (batch, summed, columns)
         rows, summed = left.shape[-2:]
-        return rows >= tokens and right.shape[-1] >= tokens and summed < tokens
+        return bool(rows >= tokens and right.shape[-1] >= tokens and summed < tokens)
     return False
 
 

@@ -56,7 +56,8 @@ class Surroundings:
         Raises:
             RuntimeError: The clock missed much of the work, or the steps leaked memory.
         """
-        stretch = TimedStretch(point.conditions.device, warmed_up=effort.num_warmup_steps > 0)
+        warms_up = effort.num_warmup_steps > 0
+        stretch = TimedStretch(point.conditions.device, batch, warms_up)
 
         def begin() -> None:
             self._prepare()
