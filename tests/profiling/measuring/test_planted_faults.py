@@ -1,10 +1,12 @@
 """Six faults that would make a number wrong, each planted where it really runs, and its guard."""
 
+import ctypes
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,6 @@ from lightning_modules.attention.masked import masked_attention
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.bert import BertModule
 from profiling.children.server import run_in_child
-from profiling.instruments.allocated import allocated_mib
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.surroundings import Surroundings
@@ -96,10 +97,11 @@ class Keeping(BertModule):
         return logits
 
 
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="this C library does not tell what is used"
+)
 @PHASES
 def test_a_model_that_keeps_what_it_computes_is_an_error(phase: str) -> None:
-    if allocated_mib("cpu") is None:
-        pytest.skip("this C library does not tell what it has handed out")
     point = replace(make_point("text", "bert", "sdpa", phase, 40), num_classes=MANY_CLASSES)
     assert len(measure(point)) == 3
     with pytest.raises(RuntimeError, match=r"each of 3 steps left \d+\.\d MiB behind"):
@@ -140,14 +142,15 @@ def test_work_that_goes_on_after_the_clock_has_stopped_is_an_error(phase: str) -
 # -- a neighbour ---------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="this system does not tell who computes"
+)
 def test_a_visit_beside_a_neighbour_that_computes_is_disturbed(server: ForkServerContext) -> None:
     point = make_point("text", "bert", "sdpa", "inference", 40)
     conditions = replace(CONDITIONS, allocator="system", threads=1)
     point = replace(point, conditions=conditions, effort=Effort(1, 5, 0.6))
     with somebody_computes(cores_for(1)):
         row = run_in_child(server, "profiling.measuring.tasks:measure_speed", point, 100).value
-    if row["others_cpu_share"] is None:
-        pytest.skip("this system does not tell who computes")
     assert row["disturbed"]
 
 
