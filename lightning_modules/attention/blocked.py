@@ -56,10 +56,8 @@ def blocked_attention(
     batch, heads, tokens, head_dim = query.shape
     if half_window >= tokens - 1:
         return _attend_to_all(query, key, value, key_padding_mask, dropout_p)
-    block = BLOCK.get(query.device.type, BLOCK_ELSEWHERE)
     is_training = torch.is_grad_enabled() and query.requires_grad
-    cost = PIECE_COST_IN_TRAINING if is_training else PIECE_COST
-    pieces = plan_pieces(tokens, half_window, block, cost)
+    pieces = _pieces(tokens, half_window, query.device.type, is_training)
     if len(pieces) == 1:
         mask = _mask(pieces[0], half_window, query, key_padding_mask)
         output = functional.scaled_dot_product_attention(query, key, value, mask, dropout_p)
@@ -75,6 +73,26 @@ def blocked_attention(
         outputs.append(output.transpose(1, 2).reshape(batch, -1, heads, head_dim))
     joined = torch.cat(outputs, 1).transpose(1, 2)
     return _without_padding(joined, key_padding_mask)
+
+
+def is_one_piece(tokens: int, half_window: int, device: str, is_training: bool) -> bool:
+    """Tell whether all pairs of tokens are computed at once: the window covers so many of them.
+
+    Args:
+        tokens: N.
+        half_window: Tokens that a query sees on each side of it.
+        device: Type of the device, such as "cpu".
+        is_training: Whether there will be gradients.
+    """
+    if half_window >= tokens - 1:
+        return True
+    return len(_pieces(tokens, half_window, device, is_training)) == 1
+
+
+def _pieces(tokens: int, half_window: int, device: str, is_training: bool) -> tuple[Piece, ...]:
+    """Plan the pieces as they suit a device and a phase."""
+    cost = PIECE_COST_IN_TRAINING if is_training else PIECE_COST
+    return plan_pieces(tokens, half_window, BLOCK.get(device, BLOCK_ELSEWHERE), cost)
 
 
 def _attend_to_all(

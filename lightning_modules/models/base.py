@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 
+from lightning_modules.attention.blocked import is_one_piece
 from lightning_modules.attention.interface import find_implementations, find_windows
 from lightning_modules.sizes import ENCODER_SIZES
 from lightning_modules.variants import find_variant, validate_settings
@@ -152,6 +153,23 @@ class VariantModule(lightning.LightningModule):
         window = self.attention_window
         is_blocked = self.implementation == "local_blocked"
         return is_blocked and window is not None and window // 2 >= self.sequence_length(length) - 1
+
+    def may_compute_all_pairs(self, length: int, training: bool) -> bool:
+        """Tell whether a layer may rightly compute scores for all pairs of its tokens.
+
+        Where it may not, a measurement that sees it happen is an error.
+
+        Args:
+            length: A value of the modality's axis.
+            training: Whether there will be gradients.
+        """
+        if self.registered.is_vanilla or self.implementation == "local_masked":
+            return True
+        if self.implementation != "local_blocked":
+            return False
+        tokens, device = self.sequence_length(length), self.device.type
+        windows = {window for window in find_windows(self.model) if window is not None}
+        return any(is_one_piece(tokens, window // 2, device, training) for window in windows)
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits for a batch at `length` on the modality's axis."""

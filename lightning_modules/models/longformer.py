@@ -30,6 +30,11 @@ class LongformerModule(TextModule):
         assert self.attention_window is not None
         return round_up(length, self.attention_window)
 
+    def may_compute_all_pairs(self, length: int, training: bool) -> bool:
+        """Tell whether the input is one chunk, whose tokens all meet."""
+        assert self.attention_window is not None
+        return self.effective_length(length) <= self.attention_window
+
     def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         if self.implementation == "library":
             return super()._logits(input_ids, attention_mask)

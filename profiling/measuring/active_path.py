@@ -1,14 +1,13 @@
-"""Check that what a row will claim is what runs: path, shape, and which fused kernel."""
+"""Check that what a row will claim is what runs: path, pairs, shape, and which fused kernel."""
 
 from contextlib import nullcontext
-from typing import Any
 
 import lightning
 import torch
 from lightning import LightningModule, Trainer
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_modules.models.base import VariantModule
+from profiling.measuring.attention_watch import AttentionWatch
 from profiling.planning.points import Point
 
 Batch = dict[str, torch.Tensor]
@@ -18,12 +17,13 @@ COMPILED = {"local_flex": "flex_attention"}
 
 
 class ActivePathCheck(lightning.Callback):
-    """Run one forward first and check shape, path and kernel; check the path again at the end.
+    """Run one forward first and check shape, path and pairs; check the path again at the end.
 
     It starts when the Trainer has put the module on its device, and its forward is a warm-up.
 
     Raises (through the Trainer):
-        RuntimeError: The output has another shape, or the efficient path is not the one that ran.
+        RuntimeError: The output has another shape, the efficient path is not the one that ran, or
+            an efficient variant computed all pairs of its tokens.
     """
 
     def __init__(self, point: Point, batch: Batch) -> None:
@@ -46,7 +46,7 @@ class ActivePathCheck(lightning.Callback):
         training = self.point.phase == "training"
         was_training = module.training
         module.train(training)
-        seen = AttentionKernels()
+        seen = AttentionWatch(module.effective_length(self.point.length))
         watch = nullcontext() if self.point.implementation in COMPILED else seen
         # Out of the inference mode in which a prediction runs: there torch does not show which
         # kernel its attention takes.
@@ -61,6 +61,7 @@ class ActivePathCheck(lightning.Callback):
         expected = module.expected_output_shape(self.point.length, batch_size)
         if shape != tuple(expected):
             raise RuntimeError(f"the output must have shape {tuple(expected)}, got {shape}")
+        refuse_all_pairs(module, self.point.length, training, seen)
         self.kernel = COMPILED.get(self.point.implementation) or seen.names()
         if module.runs_as_full_attention(self.point.length):
             self.kernel = f"{self.kernel} (the window covers all)"
@@ -79,28 +80,23 @@ class ActivePathCheck(lightning.Callback):
         module.check_active(self.point.length)
 
 
-class AttentionKernels(TorchDispatchMode):
-    """Notes which of torch's fused attention kernels run inside the context."""
+def refuse_all_pairs(
+    module: VariantModule, length: int, training: bool, seen: AttentionWatch
+) -> None:
+    """Raise RuntimeError where a forward computed all pairs of tokens and was not to.
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        super().__init__()
-        self._seen: set[str] = set()
+    What a module says of itself (`check_active`) can be wrong; this is what it really did.
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        name = func.overloadpacket.__name__
-        if "scaled_dot_product" in name or name == "_varlen_attn":
-            self._seen.add(name.strip("_").removeprefix("scaled_dot_product_"))
-        elif name == "_safe_softmax":  # torch's attention, taken apart into plain operations
-            self._seen.add("math")
-        return func(*args, **(kwargs or {}))
-
-    def names(self) -> str | None:
-        """Return the kernels, joined by "+"; None when attention was not fused."""
-        return "+".join(sorted(self._seen)) or None
+    Args:
+        module: The one that ran.
+        length: Of the input, on the modality's axis.
+        training: Whether gradients were on.
+        seen: What was noted during the forward pass.
+    """
+    if seen.all_pairs_by is None or module.may_compute_all_pairs(length, training):
+        return
+    raise RuntimeError(
+        f"`{module.variant}` with `implementation` {module.implementation!r} does not run as "
+        f"measured: {seen.all_pairs_by} computes all pairs of {module.effective_length(length)} "
+        "tokens"
+    )

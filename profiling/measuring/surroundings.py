@@ -1,4 +1,4 @@
-"""The process around the steps that are timed: pages at hand, an eye on neighbours and clock."""
+"""The process around the steps that are timed: pages at hand, an eye on whatever disturbs them."""
 
 import os
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
 from profiling.measuring.headroom import Headroom
+from profiling.measuring.stretch import TimedStretch
 from profiling.measuring.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -50,13 +51,25 @@ class Surroundings:
         effort: Effort,
         checks: Sequence[lightning.Callback] = (),
     ) -> list[Sample]:
-        """Run predictions or training steps on one batch; return the measured ones."""
-        samples = run_steps(module, point, batch, effort, checks, when_warm=self._begin)
+        """Run predictions or training steps on one batch; return the measured ones.
+
+        Raises:
+            RuntimeError: The clock missed much of the work, or the steps leaked memory.
+        """
+        warms_up = effort.num_warmup_steps > 0
+        stretch = TimedStretch(point.conditions.device, batch, warms_up)
+
+        def begin() -> None:
+            self._prepare()
+            stretch.begin()
+
+        samples = run_steps(module, point, batch, effort, [*checks, stretch], when_warm=begin)
         # At once: a core that has nothing to do slows down.
         mhz = mean_mhz(os.sched_getaffinity(0))
         self._neighbours.end()
         if mhz is not None:
             self._mhz.append(mhz)
+        stretch.check(samples)
         return samples
 
     def fields(self) -> dict[str, Any]:
@@ -66,7 +79,7 @@ class Surroundings:
         mhz = fmean(self._mhz) if self._mhz else None
         return {"others_cpu_share": share, "disturbed": disturbed, "cpu_mhz": mhz}
 
-    def _begin(self) -> None:
+    def _prepare(self) -> None:
         if self._headroom is not None:
             self._headroom.make()
         self._neighbours.begin()

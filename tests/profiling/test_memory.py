@@ -1,3 +1,4 @@
+import ctypes
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -5,7 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from lightning_modules.allocator import keep_freed_memory
 from profiling.children.server import run_in_child
+from profiling.instruments import allocated
+from profiling.instruments.allocated import allocated_mib
 from profiling.instruments.memory import PeakMemory, check_peak, return_freed_pages
 
 MIB = 2**20
@@ -66,3 +70,32 @@ def test_a_system_whose_peak_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("profiling.instruments.memory.peak_mib", lambda: 1e6)
     with pytest.raises(RuntimeError, match="cannot be believed"):
         check_peak(16)
+
+
+def count_what_is_in_use() -> list[float]:
+    keep_freed_memory()
+    before = allocated_mib("cpu")
+    assert before is not None
+    small = [torch.ones(1000) for _ in range(700)]
+    large = torch.ones(40 * MIB // 4)
+    counted = [allocated_mib("cpu")]
+    small.clear()
+    counted.append(allocated_mib("cpu"))
+    del large
+    counted.append(allocated_mib("cpu"))
+    return [mib - before for mib in counted if mib is not None]
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="this C library does not tell what is used"
+)
+def test_memory_in_use_is_counted_to_the_block_also_where_freed_pages_stay(
+    server: ForkServerContext,
+) -> None:
+    counted = in_child(server, count_what_is_in_use)
+    assert counted == pytest.approx([42.7, 40, 0], abs=0.3)
+
+
+def test_where_memory_in_use_is_not_told_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocated, "_can_be_read", lambda: False)
+    assert allocated_mib("cpu") is None

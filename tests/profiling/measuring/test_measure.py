@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import scaled_dot_product_attention
 
 from lightning_modules.models.bert import BertModule
 from profiling.children.server import run_in_child
-from profiling.measuring.active_path import ActivePathCheck, AttentionKernels
+from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.process_limits import is_out_of_memory
 from profiling.measuring.tasks import measure_memory
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
@@ -65,20 +64,6 @@ def test_short_steps_are_repeated_until_the_seconds_are_over() -> None:
     assert sum(sample.latency_ms for sample in measured) > 100
 
 
-def test_an_output_of_another_batch_size_is_an_error() -> None:
-    class Doubling(BertModule):
-        def forward(
-            self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
-        ) -> torch.Tensor:
-            return super().forward(input_ids, attention_mask).repeat(2, 1, 1)
-
-    point = make_point("bert", "sdpa", "inference", 12)
-    batch = batch_of(point, 1)
-    module = Doubling(num_classes=130, max_length=12)
-    with pytest.raises(RuntimeError, match=r"must have shape \(1, 12, 130\), got \(2, 12, 130\)"):
-        run_steps(module, point, batch, Effort(1, 1, 0), [ActivePathCheck(point, batch)])
-
-
 @pytest.mark.parametrize("phase", ["inference", "training"])
 def test_a_model_that_leaves_its_efficient_path_is_an_error(phase: str) -> None:
     point = make_point("bigbird", "library", phase, 770)
@@ -98,19 +83,6 @@ def test_a_window_that_covers_the_input_is_recorded(length: int, covers: bool) -
     run_steps(build_point(point), point, batch, Effort(1, 1, 0), [check])
     assert str(check.kernel).startswith("flash_attention_for_cpu")
     assert str(check.kernel).endswith("(the window covers all)") == covers
-
-
-def test_the_kernel_of_torchs_attention_is_seen() -> None:
-    query = torch.randn(2, 3, 17, 8)
-    with torch.no_grad(), AttentionKernels() as seen:
-        scaled_dot_product_attention(query, query, query)
-    assert seen.names() == "flash_attention_for_cpu"
-    with torch.no_grad(), AttentionKernels() as seen:
-        scaled_dot_product_attention(query, query, query, dropout_p=0.5)
-    assert seen.names() == "math"
-    with torch.no_grad(), AttentionKernels() as seen:
-        torch.softmax(query @ query.transpose(-1, -2), -1) @ query
-    assert seen.names() is None
 
 
 PRECISIONS = ["32-true", "bf16-true", "bf16-mixed", "16-true"]

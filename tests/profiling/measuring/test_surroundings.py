@@ -1,10 +1,6 @@
 """What a measuring child says of its allocator and of its neighbours."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -17,19 +13,10 @@ from profiling.children.server import run_in_child
 from profiling.instruments import neighbours
 from profiling.instruments.neighbours import Neighbours, parse_cores
 from profiling.planning.requests import Effort
+from tests.samples.neighbours import somebody_computes
 from tests.samples.points import points_of
 
 SPEED = "profiling.measuring.tasks:measure_speed"
-
-
-@contextmanager
-def somebody_computes() -> Iterator[None]:
-    computing = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
-        yield
-    finally:
-        computing.kill()
-        computing.wait()
 
 
 def burn(seconds: float) -> None:

@@ -1,0 +1,67 @@
+"""Watch the operators of a forward pass: which attention kernels run, and over how many pairs."""
+
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Products of batches of matrices; the matrices are the last arguments. Linear layers take others.
+PRODUCTS = ("baddbmm", "bmm")
+
+
+class AttentionWatch(TorchDispatchMode):
+    """Notes which fused attention kernels run inside the context, and who meets all tokens.
+
+    Attention over all pairs shows in two ways. A fused kernel gets at least as many queries and as
+    many keys as there are tokens. Unfused, a product of matrices has at least as many rows and as
+    many columns as there are tokens, and sums over something shorter: the width of a head. The
+    product of weights and values sums over tokens, so it is no such product, however few there are.
+    Where a head is at least as wide as the input is long, unfused attention is therefore not seen.
+    """
+
+    def __init__(self, tokens: int | None = None) -> None:
+        """Begin with none.
+
+        Args:
+            tokens: Tokens of the first layer; None looks for kernels alone.
+        """
+        super().__init__()
+        self.all_pairs_by: str | None = None
+        self._tokens = tokens
+        self._seen: set[str] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        if "scaled_dot_product" in name or name == "_varlen_attn":
+            self._seen.add(name.strip("_").removeprefix("scaled_dot_product_"))
+        elif name == "_safe_softmax":  # torch's attention, taken apart into plain operations
+            self._seen.add("math")
+        if self._tokens is not None and _takes_all(name, args, self._tokens):
+            self.all_pairs_by = name.strip("_")
+        return func(*args, **(kwargs or {}))
+
+    def names(self) -> str | None:
+        """Return the kernels, joined by "+"; None when attention was not fused."""
+        return "+".join(sorted(self._seen)) or None
+
+
+def _takes_all(name: str, args: tuple[Any, ...], tokens: int) -> bool:
+    """Tell whether an operator computes a score for every pair of so many tokens."""
+    if "scaled_dot_product" in name:
+        query, key = args[:2]  # (batch, heads, queries, head_dim), and as many keys
+        return _tokens_of(query) >= tokens and _tokens_of(key) >= tokens
+    if name in PRODUCTS:
+        left, right = args[-2:]  # (batch, rows, summed), (batch, summed, columns)
+        rows, summed = left.shape[-2:]
+        return bool(rows >= tokens and right.shape[-1] >= tokens and summed < tokens)
+    return False
+
+
+def _tokens_of(heads: torch.Tensor) -> int:
+    return heads.shape[-2]

@@ -1,0 +1,66 @@
+"""What is seen of attention while it runs, in every variant at awkward lengths."""
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from lightning_modules.variants import find_variant
+from profiling.measuring.active_path import refuse_all_pairs
+from profiling.measuring.attention_watch import AttentionWatch
+from tests.samples.models import CASES, batch_of, build
+
+# Shorter than a head is wide, just as wide, and multiples of nothing.
+LENGTHS = {"text": [5, 64, 65, 131, 300], "speech": [5, 64, 65, 131], "vision": [33, 130]}
+HEAD_WIDTH = 64
+
+
+def test_the_kernel_of_torchs_attention_is_seen() -> None:
+    query = torch.randn(2, 3, 17, 8)
+    with torch.no_grad(), AttentionWatch() as seen:
+        scaled_dot_product_attention(query, query, query)
+    assert seen.names() == "flash_attention_for_cpu"
+    with torch.no_grad(), AttentionWatch() as seen:
+        scaled_dot_product_attention(query, query, query, dropout_p=0.5)
+    assert seen.names() == "math"
+    with torch.no_grad(), AttentionWatch() as seen:
+        torch.softmax(query @ query.transpose(-1, -2), -1) @ query
+    assert seen.names() is None
+
+
+@pytest.mark.parametrize("summed", [8, 40])
+def test_unfused_attention_over_all_pairs_is_seen_and_its_other_product_is_not(
+    summed: int,
+) -> None:
+    query, key = torch.randn(3, 17, summed), torch.randn(3, summed, 17)
+    with AttentionWatch(17) as seen:
+        scores = query @ key
+    assert (seen.all_pairs_by == "bmm") == (summed < 17)
+    with AttentionWatch(17) as seen:
+        scores @ torch.randn(3, 17, 40)
+    assert seen.all_pairs_by is None
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("window", [16, 128])
+@pytest.mark.parametrize(("modality", "variant", "implementation"), CASES)
+def test_no_variant_is_accused_at_any_length(
+    modality: str, variant: str, implementation: str, window: int, training: bool
+) -> None:
+    entry = find_variant(modality, variant)
+    settings = {"attention_window": window} if entry.takes_window else {}
+    module = build(modality, variant, implementation=implementation, max_length=800, **settings)
+    module.train(training)
+    for length in LENGTHS[modality] if variant != "bigbird" else [705, 770]:
+        if length < entry.minimum_length:
+            continue
+        batch = batch_of(modality, length, batch_size=1)
+        with (
+            torch.set_grad_enabled(training),
+            AttentionWatch(module.effective_length(length)) as seen,
+        ):
+            module(**batch)
+        refuse_all_pairs(module, length, training, seen)
+        if implementation == "local_blocked" and length > HEAD_WIDTH:
+            # And it is not excused where it has nothing to be excused for.
+            is_dense = seen.all_pairs_by is not None
+            assert module.may_compute_all_pairs(length, training) == is_dense
