@@ -87,7 +87,7 @@ def bare_loop(point: Point) -> Iterator[dict[str, Any]]:
     warm_up = point.effort.num_warmup_steps + 1
     while len(times) < warm_up + 5 or sum(times[warm_up:]) < point.effort.seconds_per_measurement:
         if len(times) == warm_up:
-            surroundings.begin()
+            surroundings.prepare()
         begin = time.perf_counter()
         if point.phase == "inference":
             with torch.inference_mode():

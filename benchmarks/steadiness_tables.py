@@ -57,7 +57,7 @@ def _ratios(by_way: dict[str, dict[tuple[str, str], Item]], size: str) -> list[f
 
 
 def _typical(item: Item) -> float:
-    return statistics.median(item["latencies_ms"])
+    return float(statistics.median(item["latencies_ms"]))
 
 
 def _points(by_way: dict[str, dict[tuple[str, str], Item]]) -> list[str]:

@@ -60,7 +60,7 @@ class Surroundings:
         stretch = TimedStretch(point.conditions.device, batch, warms_up)
 
         def begin() -> None:
-            self._prepare()
+            self.prepare()
             stretch.begin()
 
         samples = run_steps(module, point, batch, effort, [*checks, stretch], when_warm=begin)
@@ -79,7 +79,8 @@ class Surroundings:
         mhz = fmean(self._mhz) if self._mhz else None
         return {"others_cpu_share": share, "disturbed": disturbed, "cpu_mhz": mhz}
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Have the pages ready for steps that are timed from here on, and watch the neighbours."""
         if self._headroom is not None:
             self._headroom.make()
         self._neighbours.begin()
