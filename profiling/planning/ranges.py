@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import sqrt
 
 from datamodules.modality import MODALITIES
-from lightning_modules.variants import find_variant
+from lightning_modules.variants import find_variant, vanilla_of
 from profiling.planning.grids import PointMaker
 from profiling.planning.points import Point
 from profiling.planning.settings import Phase
@@ -38,11 +38,21 @@ class Range:
         """The name of the modality."""
         return self.maker.modality
 
-    def starts(self) -> list[int]:
-        """Return the lengths to begin with: see `starts_between`."""
-        ends = self.maker.lengths
-        variants = self.maker.settings.variants_of(self.modality)
-        return starts_between(self.modality, (ends[0], ends[-1]), [v.name for v in variants])
+    def starts(self) -> list[Point]:
+        """Return the points to begin with: of all variants at both ends, of one where it begins.
+
+        A variant that takes no short inputs begins where it can, and there its vanilla one is
+        measured with it.
+        """
+        ends = self.maker.lengths[0], self.maker.lengths[-1]
+        names = [variant.name for variant in self.maker.settings.variants_of(self.modality)]
+        found = []
+        for length in starts_between(self.modality, ends, names):
+            begins = {name for name in names if first_length(self.modality, name) == length}
+            wanted = begins | {vanilla_of(self.modality, name) for name in begins}
+            points = self.at(length)
+            found += [p for p in points if length in ends or p.variant in wanted]
+        return found
 
     def middle(self, shorter: int, longer: int) -> int | None:
         """Return the length in the middle of two others: see `middle_between`."""
@@ -58,7 +68,7 @@ class Range:
 def starts_between(modality: str, ends: tuple[int, int], variants: Sequence[str]) -> list[int]:
     """Return the lengths to begin with: both ends, and where a variant's own range begins."""
     shortest, longest = ends
-    own = [_multiple(modality, find_variant(modality, name).minimum_length) for name in variants]
+    own = {first_length(modality, name) for name in variants}
     return sorted({shortest, longest, *(n for n in own if shortest < n < longest)})
 
 
@@ -84,6 +94,7 @@ def _step(modality: str) -> int:
     return multiple if multiple > 1 else STEP
 
 
-def _multiple(modality: str, length: int) -> int:
+def first_length(modality: str, variant: str) -> int:
+    """Return the first length between two ends that a variant takes on its efficient path."""
     step = _step(modality)
-    return -(-length // step) * step
+    return -(-find_variant(modality, variant).minimum_length // step) * step

@@ -36,8 +36,7 @@ class Plan:
 
     def first_points(self) -> list[Point]:
         """Return the points that are visited whatever comes out."""
-        starts = [point for one in self.ranges for n in one.starts() for point in one.at(n)]
-        return [*self.points, *starts]
+        return [*self.points, *(point for one in self.ranges for point in one.starts())]
 
     def missing(self, rows: Sequence[Row]) -> Iterator[Visit]:
         """Yield the visits that have no row yet, or one that says error; `rows` may grow."""

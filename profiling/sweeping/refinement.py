@@ -55,7 +55,7 @@ class Refinement:
         self.settings = settings
         self.ranges = ranges
         self.time_budget_s = time_budget_s
-        starts = [point for chosen in ranges for n in chosen.starts() for point in chosen.at(n)]
+        starts = [point for chosen in ranges for point in chosen.starts()]
         self.starts = Schedule(starts, min(START_VISITS, settings.visits), time_budget_s)
         self._asked: dict[tuple[object, ...], list[Question]] = {}
 

@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiling.errors import SettingsError
-from profiling.planning.ranges import SMALLEST_GAP, ladder, middle_between, starts_between
+from profiling.planning.grids import PointMaker
+from profiling.planning.points import DataFacts
+from profiling.planning.ranges import SMALLEST_GAP, Range, ladder, middle_between, starts_between
 from profiling.planning.settings import ModalitySettings, SweepSettings
+from tests.samples.points import CONDITIONS
 
 ends = st.tuples(st.integers(1, 5000), st.integers(1, 5000)).map(sorted)
 
@@ -49,3 +52,14 @@ def test_a_range_has_two_ends(lengths: list[int]) -> None:
 def test_a_factor_of_one_is_never_reached() -> None:
     with pytest.raises(SettingsError, match="`target_factor` must be above 1, got 1"):
         SweepSettings({"text": ModalitySettings(["bert"], lengths=[64])}, target_factor=1.0)
+
+
+def test_where_a_variant_begins_it_meets_its_vanilla_one_alone() -> None:
+    names = ["bert", "bigbird", "nystromformer"]
+    text = ModalitySettings([*names], lengths=[256, 4096], refine=True)
+    settings = SweepSettings({"text": text}, implementations=["sdpa", "library"])
+    maker = PointMaker(settings, CONDITIONS, "text", DataFacts("synthetic", [256, 4096], 10))
+    found: dict[int, set[str]] = {}
+    for point in Range("inference", maker).starts():
+        found.setdefault(point.length, set()).add(point.variant)
+    assert found == {256: set(names), 712: {"bert", "bigbird"}, 4096: set(names)}
