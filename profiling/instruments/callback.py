@@ -10,6 +10,7 @@ import torch
 from lightning import LightningModule, Trainer
 from torch.utils.hooks import RemovableHandle
 
+from lightning_modules.allocator import keeps_freed_memory
 from profiling.errors import SettingsError
 from profiling.instruments.clock import StepClock
 from profiling.instruments.memory import PeakMemory, supports_peak
@@ -62,7 +63,8 @@ class ProfilingCallback(lightning.Callback):
         self.samples: list[Sample] = []
         self._shape_of = shape_of or batch_shape
         self._memory = memory
-        self._clock = StepClock(torch.device("cpu"))
+        self._device = "cpu"
+        self._clock = StepClock(torch.device(self._device))
         self._num_steps = 0
         self._stepped = False
         self._measuring = False
@@ -139,12 +141,18 @@ class ProfilingCallback(lightning.Callback):
     # -- measuring -----------------------------------------------------------------------------
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row per phase and batch shape, in the words of a measurement row."""
-        return rows_of(self.samples)
+        """Return one row per phase and batch shape, in the words of a measurement row.
+
+        Of a CPU they say whether the process keeps the memory that it frees (`allocator`), which
+        `page_faults_per_step` depends on; nothing about that is changed.
+        """
+        allocator = _find_allocator() if self._device == "cpu" else None
+        return [row | {"allocator": allocator} for row in rows_of(self.samples)]
 
     def _begin(self, pl_module: LightningModule, step: str, phase: str) -> None:
         self.samples = [sample for sample in self.samples if sample.phase != phase]
         self._num_steps = 0
+        self._device = pl_module.device.type
         self._clock = StepClock(pl_module.device)
         if self._memory is None and supports_peak(pl_module.device.type):
             self._memory = PeakMemory.of_loaded(pl_module)
@@ -221,13 +229,17 @@ class ProfilingCallback(lightning.Callback):
 
     def _end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._unwrap(pl_module)
-        rows = self.rows()
+        rows = rows_of(self.samples)
         for row in rows:
             length = row["sequence_length"] or row["input_size"]
             _log(trainer, f"profiling/{row['phase']}/by_length", row, length)
         if rows and self.output and trainer.is_global_zero:
             self.output.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.output, "".join(json.dumps(row) + "\n" for row in rows))
+            write_atomically(self.output, "".join(json.dumps(row) + "\n" for row in self.rows()))
+
+
+def _find_allocator() -> str:
+    return "kept" if keeps_freed_memory() else "system"
 
 
 def _log(trainer: Trainer, prefix: str, row: dict[str, Any], step: int) -> None:

@@ -15,6 +15,8 @@ from profiling.sweeping.questions import Question, open_questions, points_for
 
 # Fewer decide nothing.
 START_VISITS = 2
+# Rows that agree in these are one row.
+TOLD_APART_BY = ("key", "visit", "status", "seconds")
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ class Refinement:
 
     def _ask(self, chosen: Range, made: Sequence[Made]) -> list[Question]:
         mine = _of(chosen, made)
-        known = (id(chosen), *(id(one.row) for one in mine))
+        read = [tuple(one.row[name] for name in TOLD_APART_BY) for one in mine]
+        known = (chosen.modality, chosen.phase, *read)
         if known not in self._asked:
             rows = [one.row for one in mine]
             self._asked[known] = open_questions(chosen, rows, _num_visits(mine), self.settings)

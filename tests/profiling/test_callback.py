@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from lightning_modules.allocator import keeps_freed_memory
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.steps import batch_shape, summarise
 
@@ -190,6 +191,8 @@ def test_rows_go_to_the_file_and_metrics_to_the_logger(tmp_path: Path) -> None:
     _trainer(callback, logger=logger).fit(Tiny(), _loader((2, 5), (2, 8)))
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["sequence_length"] for row in rows] == [5, 8]
+    found = "kept" if keeps_freed_memory() else "system"
+    assert [row["allocator"] for row in rows] == [found] * 2
     header = next(Path(logger.log_dir).glob("metrics.csv")).read_text().splitlines()[0]
     assert "profiling/training/latency_ms" in header
     assert "profiling/training/by_length/latency_ms" in header
