@@ -44,6 +44,7 @@ BRIEF_SWEEP = [
     "--modalities.text.lengths=[710]",  # bigbird takes 705 and more
     "--modalities.speech.lengths=[20]",
     "--modalities.vision.input_sizes=[64]",
+    *(f"--modalities.{name}.refine=false" for name in ("text", "speech", "vision")),
 ]
 # Those that need no data, and those from recordings to transcripts, which follow on each other.
 OUT_OF_THE_BOX = [words for words in COMMANDS if words[1] == "train.py" and len(words) == 5]

@@ -25,6 +25,10 @@ class TwinModule(TextModule):
     variant = "twin"
     model_class = BertForMaskedLM
     config_class = BertConfig
+
+    def may_compute_all_pairs(self, length: int, training: bool) -> bool:
+        """Return that it may: it is BERT."""
+        return True
 '''
 LINE = """        "twin": Variant(
             path="lightning_modules.models.twin:TwinModule",
