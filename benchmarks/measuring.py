@@ -9,15 +9,21 @@ runs with and without it.
 
 import logging
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+
+if not __package__:
+    # Run as a file, Python looks beside it and not where the packages are.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import lightning
-import torch
 from torch.utils.data import DataLoader
 
+from benchmarks.bare import bare_step
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.callback import ProfilingCallback
 from profiling.measuring.active_path import Batch
@@ -58,15 +64,7 @@ def bare_steps(module: VariantModule, batch: Batch, phase: str) -> float:
     optimizer = module.configure_optimizers()
     module.train(phase == "training")
     for _ in range(NUM_STEPS + NUM_WARMUP_STEPS):
-        begin = time.perf_counter()
-        if phase == "inference":
-            with torch.inference_mode():
-                module.predict_step(batch, 0)
-        else:
-            module.loss(module(**batch), batch).backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        times.append(time.perf_counter() - begin)
+        times.append(bare_step(module, optimizer, batch, phase))
     return statistics.median(times[NUM_WARMUP_STEPS:])
 
 

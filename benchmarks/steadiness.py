@@ -10,7 +10,6 @@ import argparse
 import json
 import statistics
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -70,8 +69,7 @@ def points_of(size: str, modalities: dict[str, ModalitySettings], allocator: str
 
 def bare_loop(point: Point) -> Iterator[dict[str, Any]]:
     """Yield the latency of a loop around the point's model that does nothing else, in a child."""
-    import torch
-
+    from benchmarks.bare import bare_step
     from profiling.measuring.process_limits import set_threads
     from profiling.measuring.surroundings import Surroundings
     from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
@@ -88,15 +86,7 @@ def bare_loop(point: Point) -> Iterator[dict[str, Any]]:
     while len(times) < warm_up + 5 or sum(times[warm_up:]) < point.effort.seconds_per_measurement:
         if len(times) == warm_up:
             surroundings.prepare()
-        begin = time.perf_counter()
-        if point.phase == "inference":
-            with torch.inference_mode():
-                module.predict_step(batch, 0)
-        else:
-            module.loss(module(**batch), batch).backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        times.append(time.perf_counter() - begin)
+        times.append(bare_step(module, optimizer, batch, point.phase))
     yield {"latency_ms": 1e3 * statistics.median(times[warm_up:])}
 
 

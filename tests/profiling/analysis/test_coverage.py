@@ -16,12 +16,15 @@ from benchmarks.coverage_truths import (
     Truth,
     choosing_duels,
     comparison_of,
+    duels_of,
     equal_duels,
     grid_of,
     normal,
     simulate,
 )
+from profiling.analysis.duels import Duel
 from profiling.analysis.many import beyond_chance
+from profiling.analysis.sides import Side
 from profiling.analysis.verdicts import WITH_VALUE, Answer, decide
 
 DRAWS = 120
@@ -104,6 +107,20 @@ def test_one_slow_visit_leaves_the_win_at_another_length() -> None:
 
     answers = [simulate(FASTER, glitch, lengths, 3, generator)[1] for _ in range(DRAWS)]
     assert all(answer.verdict != "undecided" for answer in answers)
+
+
+def test_a_length_that_was_visited_once_moves_no_crossing() -> None:
+    generator, lengths = np.random.default_rng(4), grid_of(4.0)
+    truth = TRUTHS["log-linear"](1500.0)
+    drawn = NOISES["normal 1 %"](generator, len(lengths), 3)
+    duels = duels_of(truth.log_ratios(lengths), truth.vanilla(lengths), lengths, drawn)
+    once = Duel(2048, Side("ok", "eager", {0: 1.0}), Side("ok", "eager", {0: 27.0}))
+    before = decide(comparison_of(), duels, "latency")[1]
+    after = decide(comparison_of(), sorted([*duels, once], key=lambda d: d.length), "latency")[1]
+    assert after.tipping_point == before.tipping_point
+    assert after.ci_low is not None
+    assert after.ci_high is not None
+    assert after.ci_low <= 1500 <= after.ci_high
 
 
 @pytest.mark.parametrize("noise", ["normal 5 %", "heavy tails 5 %", "bimodal by process"])
