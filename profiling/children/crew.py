@@ -1,12 +1,14 @@
-"""Children to send work to, one after the other."""
+"""Children to send work to."""
 
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
+from profiling.children.child import Child
 from profiling.children.outcome import Outcome
 from profiling.children.server import run_in_child, start_server
-from profiling.errors import SettingsError
+from profiling.children.turns import take_turns
 
 
 class Children:
@@ -22,10 +24,24 @@ class Children:
         Raises:
             SettingsError: The child found something that the user must change.
         """
-        outcome = run_in_child(self._context, function, task, timeout_s)
-        if outcome.kind == "mistake":
-            raise SettingsError(outcome.message)
-        return outcome
+        return run_in_child(self._context, function, task, timeout_s).checked()
+
+    def call_in_turns(
+        self, function: str, tasks: Sequence[Any], timeout_s: float | None, room_gib: float
+    ) -> list[Outcome]:
+        """Call a function once for each task, side by side: only one works at any time.
+
+        Args:
+            function: Named "module:name"; it takes turns, see `Child`.
+            tasks: Its arguments.
+            timeout_s: The most seconds that each may work.
+            room_gib: Memory of the device that those which wait may hold.
+
+        Raises:
+            SettingsError: A child found something that the user must change.
+        """
+        make = partial(Child, self._context, function, timeout_s=timeout_s, takes_turns=True)
+        return take_turns([partial(make, task) for task in tasks], room_gib)
 
     def ask(self, function: str, task: Any) -> Any:
         """Return what a function that measures nothing returns, however long it takes.

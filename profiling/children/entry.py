@@ -10,7 +10,7 @@ import logging
 import signal
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -43,7 +43,9 @@ gc.collect()
 gc.freeze()
 
 
-def guarded(function: str, task: Any, send: Callable[[dict[str, Any]], None]) -> Outcome:
+def guarded(
+    function: str, arguments: Sequence[Any], send: Callable[[dict[str, Any]], None]
+) -> Outcome:
     """Call the function named "module:name"; an exception becomes an outcome of its kind.
 
     Parts of a result that the function yields are sent as they come.
@@ -52,7 +54,6 @@ def guarded(function: str, task: Any, send: Callable[[dict[str, Any]], None]) ->
     _be_quiet()
     try:
         module, name = function.split(":")
-        arguments = () if task is None else (task,)
         result = getattr(import_module(module), name)(*arguments)
         if not isinstance(result, Iterator):
             return Outcome("ok", result)

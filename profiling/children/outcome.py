@@ -1,7 +1,9 @@
-"""How a measuring child ended."""
+"""What a child says: that it ended, and how, or that it hands its turn over."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from profiling.errors import SettingsError
 
 
 @dataclass(frozen=True)
@@ -13,9 +15,28 @@ class Outcome:
         value: What the child returned, or what it had yielded by the time it ended.
         message: What went wrong, for all kinds but ok.
         preloaded: The child was born with torch imported.
+        seconds: How long it worked; where it took turns with others, its own turns alone.
     """
 
     kind: Literal["ok", "oom", "error", "mistake"]
     value: Any = None
     message: str = ""
     preloaded: bool = True
+    seconds: float = 0.0
+
+    def checked(self) -> Self:
+        """Return it.
+
+        Raises:
+            SettingsError: The child found something that the user must change.
+        """
+        if self.kind == "mistake":
+            raise SettingsError(self.message)
+        return self
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """A child goes on later, and holds so much memory of the device while it waits."""
+
+    held_gib: float

@@ -21,7 +21,7 @@ CORES = Path("/sys/devices/system/cpu")
 DISTURBED_FROM = 0.1
 # Fewer ticks than these say nothing: one of them may be anybody's.
 FEWEST_TICKS = 40
-TICKS_OF_CHANCE = 2.0
+TICKS_OF_CHANCE = 2.0  # of one stretch; of several, chance grows with their root
 # Fields of a core in /proc/stat: user, nice, system, irq, softirq, steal.
 BUSY = (1, 2, 3, 6, 7, 8)
 
@@ -43,6 +43,7 @@ class Neighbours:
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
         self._began: _Moment | None = None
         self._total = _Moment(0.0, 0.0, 0.0, 0.0)
+        self._stretches = 0
 
     def begin(self) -> None:
         """Begin a stretch of measuring."""
@@ -54,6 +55,7 @@ class Neighbours:
         self._began = None
         if began is None or now is None:
             return
+        self._stretches += 1
         total = self._total
         self._total = _Moment(
             total.wall_s + now.wall_s - began.wall_s,
@@ -69,7 +71,8 @@ class Neighbours:
             return None
         others_s = self._total.waited_s
         if whole >= FEWEST_TICKS * self._tick_s:
-            by_ticks = self._total.busy_s - self._total.own_s - TICKS_OF_CHANCE * self._tick_s
+            by_chance_s = TICKS_OF_CHANCE * self._stretches**0.5 * self._tick_s
+            by_ticks = self._total.busy_s - self._total.own_s - by_chance_s
             others_s = max(others_s, by_ticks)
         return min(1.0, max(0.0, others_s / whole))
 

@@ -42,6 +42,7 @@ class TimedStretch(lightning.Callback):
         batch_mib = sum(values.nbytes for values in batch.values()) / MIB
         self._most_untimed_ms = MOST_UNTIMED_MS_PER_STEP + batch_mib / SLOWEST_MOVE_MIB_PER_MS
         self._began_s: float | None = None
+        self._rested_s = 0.0
         self._seconds: float | None = None
         self._before_mib: float | None = None
         self._kept_mib: float | None = None
@@ -51,6 +52,10 @@ class TimedStretch(lightning.Callback):
         self._synchronise()
         self._before_mib = self._in_use_mib()
         self._began_s = time.perf_counter()
+
+    def rested(self, seconds: float) -> None:
+        """Do not count so much: between two steps others had their turn."""
+        self._rested_s += seconds
 
     def on_train_end(self, *_: Any) -> None:
         """End with the last training step, before the Trainer moves anything."""
@@ -97,7 +102,7 @@ class TimedStretch(lightning.Callback):
         if self._began_s is None:
             return
         self._synchronise()
-        self._seconds = time.perf_counter() - self._began_s
+        self._seconds = time.perf_counter() - self._began_s - self._rested_s
         self._kept_mib = self._in_use_mib()
 
     def _in_use_mib(self) -> float | None:

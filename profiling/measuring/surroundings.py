@@ -16,6 +16,7 @@ from profiling.measuring.active_path import Batch
 from profiling.measuring.headroom import Headroom
 from profiling.measuring.stretch import TimedStretch
 from profiling.measuring.trainer_runs import run_steps
+from profiling.measuring.turn import HandOver, Turn
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 
@@ -30,17 +31,22 @@ class Surroundings:
 
     Make it before the model, and before the memory of the process is limited.
 
+    Args:
+        point: What is measured.
+        hand_over: Lets the processes have their turn that this one is compared with.
+
     Raises:
         RuntimeError: The process was to keep freed memory, and does not.
     """
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: Point, hand_over: HandOver | None = None) -> None:
         """Set the allocator."""
         keeps = point.conditions.allocator == "kept" and point.conditions.device == "cpu"
         if keeps and not keep_freed_memory():
             raise RuntimeError("freed memory does not stay with this process: `allocator` kept")
         self._headroom = Headroom() if keeps else None
         self._neighbours = Neighbours()
+        self._turn = Turn(hand_over, point.conditions.device)
         self._mhz: list[float] = []
 
     def time_steps(
@@ -53,17 +59,22 @@ class Surroundings:
     ) -> list[Sample]:
         """Run predictions or training steps on one batch; return the measured ones.
 
+        Before the first of these and then after every turn others have theirs.
+
         Raises:
             RuntimeError: The clock missed much of the work, or the steps leaked memory.
         """
         warms_up = effort.num_warmup_steps > 0
         stretch = TimedStretch(point.conditions.device, batch, warms_up)
 
-        def begin() -> None:
-            self.prepare()
-            stretch.begin()
+        def before_step(number: int) -> None:
+            if number == 0:
+                self.prepare()
+                stretch.begin()
+            if number == 0 or self._turn.is_over(effort.seconds_per_measurement):
+                stretch.rested(self._rest())
 
-        samples = run_steps(module, point, batch, effort, [*checks, stretch], when_warm=begin)
+        samples = run_steps(module, point, batch, effort, [*checks, stretch], None, before_step)
         # At once: a core that has nothing to do slows down.
         mhz = mean_mhz(os.sched_getaffinity(0))
         self._neighbours.end()
@@ -78,6 +89,13 @@ class Surroundings:
         disturbed = share is not None and share > DISTURBED_FROM
         mhz = fmean(self._mhz) if self._mhz else None
         return {"others_cpu_share": share, "disturbed": disturbed, "cpu_mhz": mhz}
+
+    def _rest(self) -> float:
+        """Let others have their turn, of which nothing counts; return its seconds."""
+        self._neighbours.end()
+        seconds = self._turn.rest()
+        self._neighbours.begin()
+        return seconds
 
     def prepare(self) -> None:
         """Have the pages ready for steps that are timed from here on, and watch the neighbours."""

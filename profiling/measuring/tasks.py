@@ -20,16 +20,20 @@ from profiling.measuring.trainer_runs import (
     prepare_process,
     run_steps,
 )
+from profiling.measuring.turn import HandOver
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 
 Part = dict[str, Any]
 
 
-def measure_speed(point: Point) -> Iterator[Part]:
-    """Yield a row's facts, its latency at batch size 1 and, if asked for, its throughput."""
+def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[Part]:
+    """Yield a row's facts, its latency at batch size 1 and, if asked for, its throughput.
+
+    `hand_over` lets the processes have their turn that this one is compared with.
+    """
     set_threads(point.conditions.threads)
-    surroundings = Surroundings(point)
+    surroundings = Surroundings(point, hand_over)
     prepare_process(point)
     module = build_point(point)
     yield facts_of(module, point) | {"cores": sorted(os.sched_getaffinity(0))}
@@ -75,7 +79,7 @@ def measure_memory(point: Point) -> Iterator[Part]:
 
 
 def describe_cuda() -> dict[str, Any]:
-    """Return name and usable memory of the CUDA device.
+    """Return name and memory of the CUDA device.
 
     Raises:
         ModelError: There is none.
@@ -83,4 +87,4 @@ def describe_cuda() -> dict[str, Any]:
     if not torch.cuda.is_available():
         raise ModelError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
     properties = torch.cuda.get_device_properties(0)
-    return {"name": properties.name, "memory_gib": round(properties.total_memory * 0.8 / 2**30, 1)}
+    return {"name": properties.name, "memory_gib": properties.total_memory / 2**30}

@@ -34,15 +34,15 @@ def run_steps(
     effort: Effort,
     checks: Sequence[lightning.Callback] = (),
     memory: PeakMemory | None = None,
-    when_warm: Callable[[], None] = lambda: None,
+    before_step: Callable[[int], None] = lambda number: None,
 ) -> list[Sample]:
     """Run predictions or training steps on one batch; return the measured ones.
 
-    `checks` are further callbacks, called before the one that measures; `when_warm` is called
-    between the warm-up and the first measured step.
+    `checks` are further callbacks, called before the one that measures; `before_step` is called
+    between two steps, with the number of the next one that is measured, counted from 0.
     """
     profiler = ProfilingCallback(1, effort.num_warmup_steps, memory=memory)
-    enough = _Enough(profiler, effort, when_warm)
+    enough = _Enough(profiler, effort, before_step)
     loader = DataLoader(_Repeated(batch, enough), batch_size=None)
     trainer = Trainer(
         accelerator="gpu" if point.conditions.device == "cuda" else "cpu",
@@ -147,11 +147,11 @@ class _Enough:
     """
 
     def __init__(
-        self, profiler: ProfilingCallback, effort: Effort, when_warm: Callable[[], None]
+        self, profiler: ProfilingCallback, effort: Effort, before_step: Callable[[int], None]
     ) -> None:
         self._profiler = profiler
         self._effort = effort
-        self._when_warm = when_warm
+        self._before_step = before_step
         self._fetched = 0
         self._last_call = time.perf_counter()
 
@@ -160,9 +160,9 @@ class _Enough:
         soon = self._fetched - self._effort.num_warmup_steps
         self._fetched += 1
         since_last_s = time.perf_counter() - self._last_call  # a step, if only of the warm-up
-        self._last_call += since_last_s
-        if soon == 1:  # the step that is fetched now is the second of those that are measured
-            self._when_warm()
+        if soon >= 1:  # the step that is fetched now comes after the next one
+            self._before_step(soon - 1)
+        self._last_call = time.perf_counter()
         if soon < self._effort.min_samples:
             return False
         known = [sample.latency_ms / 1e3 for sample in samples]

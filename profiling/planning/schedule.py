@@ -19,6 +19,11 @@ class Visit:
     point: Point
     number: int
 
+    @property
+    def group(self) -> tuple[str, str, int, int]:
+        """What is measured side by side: one visit of all points of one length and phase."""
+        return self.point.modality, self.point.phase, self.point.length, self.number
+
 
 def turn(group: Sequence[Point], number: int) -> list[Point]:
     """Return what is compared so that each visit begins with another point."""
@@ -31,7 +36,7 @@ class Schedule:
 
     A round visits every point once, in turns forwards and backwards so that drift cancels, and what
     is compared begins each round with another one, so that none is always the first. With a
-    time budget the first round is always whole; later ones end at the first visit that should not
+    time budget the first round is always whole; later ones end at the first visits that should not
     fit. What decides is the seconds stored in the rows, so the same command run again comes to
     the same end.
     """
@@ -43,26 +48,31 @@ class Schedule:
         self.time_budget_s = time_budget_s
         self._keys = {point.key for point in points}
 
-    def missing(self, rows: Sequence[Row]) -> Iterator[Visit]:
-        """Yield the visits that have no row yet, or one that says error; `rows` may grow."""
+    def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+        """Yield the visits that have no row yet, or one that says error, by what is compared.
+
+        `rows` may grow.
+        """
         for number in range(self.visits):
             statuses = {row["key"]: row["status"] for row in rows if row["visit"] == number}
-            for point in self._round(number):
-                if number and point.skip_reason:
-                    continue
-                if statuses.get(point.key, "error") != "error":
-                    continue
-                if number and not self._fits(point, rows):
+            for group in self._round(number):
+                points = [
+                    point
+                    for point in group
+                    if statuses.get(point.key, "error") == "error"
+                    and not (number and point.skip_reason)
+                ]
+                if number and points and not self._fit(points, rows):
                     return
-                yield Visit(point, number)
+                if points:
+                    yield [Visit(point, number) for point in points]
 
-    def _round(self, number: int) -> list[Point]:
+    def _round(self, number: int) -> list[list[Point]]:
         groups = [
             list(group)
             for _, group in groupby(self.points, key=lambda p: (p.modality, p.length, p.phase))
         ]
-        turned = [turn(group, number) for group in groups]
-        return [point for group in turned[:: -1 if number % 2 else 1] for point in group]
+        return [turn(group, number) for group in groups][:: -1 if number % 2 else 1]
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many of the planned visits have a row."""
@@ -102,9 +112,9 @@ class Schedule:
         spent = sum(float(row["seconds"]) for row in mine)
         return first + max(0.0, min(later, self.time_budget_s - spent - first))
 
-    def _fits(self, point: Point, rows: Sequence[Row]) -> bool:
+    def _fit(self, points: Sequence[Point], rows: Sequence[Row]) -> bool:
         if self.time_budget_s is None:
             return True
         spent = sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)
-        last = [float(row["seconds"]) for row in rows if row["key"] == point.key][-1:]
-        return spent + sum(last) <= self.time_budget_s
+        last = {row["key"]: float(row["seconds"]) for row in rows}
+        return spent + sum(last.get(point.key, 0.0) for point in points) <= self.time_budget_s

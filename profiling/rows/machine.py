@@ -44,13 +44,13 @@ def memory_gib() -> float:
     return float(min(total, int(limit)) if limit.isdigit() else total) / 2**30
 
 
-def default_budget_gib() -> float:
-    """Return 80 % of the machine's memory in GiB, rounded down to a whole one above 2.
+def default_budget_gib(memory: float) -> float:
+    """Return 80 % of a device's memory in GiB, rounded down to a whole one above 2.
 
     Of all memory, not of what is free: the budget is a condition of every row, and the same
     machine should always come to the same one.
     """
-    gib = memory_gib() * 0.8
+    gib = memory * 0.8
     return float(int(gib)) if gib >= 2 else round(gib, 1)
 
 

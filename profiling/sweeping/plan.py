@@ -38,8 +38,11 @@ class Plan:
         """Return the points that are visited whatever comes out."""
         return [*self.points, *(point for one in self.ranges for point in one.starts())]
 
-    def missing(self, rows: Sequence[Row]) -> Iterator[Visit]:
-        """Yield the visits that have no row yet, or one that says error; `rows` may grow."""
+    def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+        """Yield the visits that have no row yet, or one that says error, by what is compared.
+
+        `rows` may grow.
+        """
         for part in self._parts:
             yield from part.missing(rows)
 

@@ -16,6 +16,8 @@ from profiling.rows.machine import available_threads, cpu_name, default_budget_g
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.progress import warn_of_skipped
 
+# Of the memory beyond the budget of a measurement, those that wait for their turn may hold so much.
+ROOM_SHARE = 0.75
 NOT_KEPT = (
     "freed memory does not stay with a process under this C library: `allocator` is system, and "
     "latencies depend on fresh pages"
@@ -33,6 +35,7 @@ class Preparation:
     Attributes:
         every_point: The points that the whole sweep begins with, once a part is planned.
         distributions: The lengths of the real data, from then on too.
+        room_gib: What those may hold of the device's memory that wait for their turn.
     """
 
     def __init__(self, settings: SweepSettings, children: Children, batches: Path | None) -> None:
@@ -41,6 +44,7 @@ class Preparation:
         self.batches = batches
         self.every_point: list[Point] = []
         self.distributions: list[Row] = []
+        self.room_gib = 0.0
 
     def plan(self, shard: tuple[int, int] = (1, 1)) -> Plan:
         """Return one part of the sweep, which is (part, parts), counted from 1.
@@ -68,6 +72,9 @@ class Preparation:
     def _conditions(self) -> Conditions:
         settings = self.settings
         device = self._device()
+        memory = float(device["memory_gib"])
+        budget = settings.memory_budget_gib or default_budget_gib(memory)
+        self.room_gib = ROOM_SHARE * max(0.0, memory - budget)
         return Conditions(
             size=settings.size,
             precision=settings.precision,
@@ -76,7 +83,7 @@ class Preparation:
             threads=self._threads(),
             allocator=self._allocator(),
             dropout=settings.dropout,
-            memory_budget_gib=settings.memory_budget_gib or float(device["memory_gib"]),
+            memory_budget_gib=budget,
             max_batch_size=settings.max_batch_size,
             seed=settings.seed,
         )
@@ -99,7 +106,7 @@ class Preparation:
         return found
 
     def _device(self) -> dict[str, Any]:
-        """Return name and usable memory of the device."""
+        """Return name and memory of the device."""
         if self.settings.device == "cuda":
             described: dict[str, Any] = self.children.ask(
                 "profiling.measuring.tasks:describe_cuda", None
@@ -110,7 +117,7 @@ class Preparation:
                 f"`memory_budget_gib` must be at most {memory_gib():.1f} on this machine, "
                 f"got {self.settings.memory_budget_gib}"
             )
-        return {"name": cpu_name(), "memory_gib": default_budget_gib()}
+        return {"name": cpu_name(), "memory_gib": memory_gib()}
 
     def _facts(self, modality: str) -> DataFacts:
         chosen = self.settings.modalities[modality]

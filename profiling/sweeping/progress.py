@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from profiling.planning.points import Point
+from profiling.planning.schedule import Visit
 from profiling.rows.columns import Row
 
 # Without a terminal (a log file) a line now and then is enough.
@@ -52,8 +54,11 @@ class Progress:
         """Take the bar away."""
         self._bar.stop()
 
-    def begin(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
+    def begin(
+        self, group: Sequence[Visit], done: int, total: int | None, seconds_left: float | None
+    ) -> None:
         """Show what is measured now; `total` is None where nobody knows it before."""
+        what = _describe([visit.point for visit in group])
         left = "" if seconds_left is None else f"{_duration(seconds_left)} left"
         if self._console.is_terminal:
             self._bar.update(self._task, description=what, completed=done, total=total, left=left)
@@ -72,6 +77,12 @@ def warn_of_skipped(skipped: Sequence[str]) -> None:
     """Say how many samples of a data set were left out, and the first of them."""
     if skipped:
         print(f"skipped {len(skipped):,} samples, the first: {skipped[0]}", file=sys.stderr)
+
+
+def _describe(points: Sequence[Point]) -> str:
+    first, *others = points
+    what = f"{first.phase} at {first.length:,}"
+    return f"{first.modality} {what}, {len(points)} in turns" if others else first.describe()
 
 
 def _duration(seconds: float) -> str:

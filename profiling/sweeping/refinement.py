@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import log
 
 from profiling.analysis.groups import row_length
@@ -26,15 +27,6 @@ class Made:
     range: Range
     visit: Visit
     row: Row
-
-    @property
-    def group(self) -> tuple[str, str, int, int]:
-        """What is measured together: one visit of one length."""
-        return _group(self.visit)
-
-
-def _group(visit: Visit) -> tuple[str, str, int, int]:
-    return visit.point.modality, visit.point.phase, visit.point.length, visit.number
 
 
 class Refinement:
@@ -61,14 +53,14 @@ class Refinement:
         self.starts = Schedule(starts, min(START_VISITS, settings.visits), time_budget_s)
         self._asked: dict[tuple[object, ...], list[Question]] = {}
 
-    def missing(self, rows: Sequence[Row]) -> Iterator[Visit]:
-        """Yield the visits that are to be made, in their order; `rows` grows on the way."""
+    def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+        """Yield the visits that are to be made, by what is compared; `rows` grows on the way."""
         yield from self.starts.missing(rows)
-        for made in self._made(rows):
-            if made.row["status"] == "error":
-                yield made.visit
-        while visits := self._interrupted(self._made(rows)) or self._choose(self._made(rows)):
-            yield from visits
+        failed = [made.visit for made in self._made(rows) if made.row["status"] == "error"]
+        for _, visits in groupby(failed, key=lambda visit: visit.group):
+            yield list(visits)
+        while chosen := self._interrupted(self._made(rows)) or self._choose(self._made(rows)):
+            yield chosen
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many visits have a row."""
@@ -101,10 +93,10 @@ class Refinement:
         """Return what is missing of the last choice, made anew from the rows before it."""
         if not made:
             return []
-        last = made[-1].group
-        chosen = self._choose([one for one in made if one.group != last])
-        done = {one.visit.point.key for one in made if one.group == last}
-        return [v for v in chosen if _group(v) == last and v.point.key not in done]
+        last = made[-1].visit.group
+        chosen = self._choose([one for one in made if one.visit.group != last])
+        done = {one.visit.point.key for one in made if one.visit.group == last}
+        return [v for v in chosen if v.group == last and v.point.key not in done]
 
     def _choose(self, made: Sequence[Made]) -> list[Visit]:
         """Return the visits that the widest answer wants for which there is time.

@@ -79,13 +79,13 @@ class Sentinel:
         self._cost_s: float | None = None
         self._measured_s = 0.0
 
-    def before(self, visit: Visit) -> None:
-        """Take a reading before the first visit, and later where its cost hardly counts.
+    def before(self, visits: Sequence[Visit]) -> None:
+        """Take a reading before the first visits, and later where its cost hardly counts.
 
         Call it in a turn of the run directory. Before the first one it also looks whether others
         keep the machine busy.
         """
-        if self.point is None or visit.point.skip_reason:
+        if self.point is None or all(visit.point.skip_reason for visit in visits):
             return
         if self._cost_s is None:
             warn_of_company(self.point.conditions.threads)
@@ -93,9 +93,9 @@ class Sentinel:
         elif self._cost_s <= SHARE * self._measured_s:
             self._read(self.point)
 
-    def after(self, row: Row) -> None:
-        """Note how long the visit took that made a row."""
-        self._measured_s += row["seconds"]
+    def after(self, rows: Sequence[Row]) -> None:
+        """Note how long the visits took that made these rows."""
+        self._measured_s += sum(row["seconds"] for row in rows)
 
     def finish(self) -> None:
         """Take a last reading, unless nothing was measured since the one before."""

@@ -1,30 +1,21 @@
 """Measure every point of a sweep, each visit in fresh children."""
 
-import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from profiling.children.crew import Children
-from profiling.planning.schedule import MEMORY_VISITS, Visit
+from profiling.planning.schedule import Visit
 from profiling.planning.settings import SweepSettings
-from profiling.planning.visit_row import row_of
 from profiling.rows.columns import Row
 from profiling.rows.current import name_state
 from profiling.rows.machine import describe_machine
 from profiling.rows.run_directory import RunDirectory
+from profiling.sweeping.group import measure_group
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.progress import Progress
 from profiling.sweeping.sentinel import Sentinel, choose_sentinel
-
-SPEED, MEMORY = (
-    "profiling.measuring.tasks:measure_speed",
-    "profiling.measuring.tasks:measure_memory",
-)
-# Of a visit that neighbours disturb; with a time budget another attempt may take so much of what
-# is left of it.
-ATTEMPTS = 3
-RETRY_SHARE = 0.02
 
 
 class Sweep:
@@ -52,20 +43,20 @@ class Sweep:
         changed = self._write_manifest(plan)
         measured = False
         with Progress() as progress:
-            for visit in plan.missing(self.run.rows):
+            for visits in plan.missing(self.run.rows):
                 with self.run.turn():
-                    self.run.learn()
-                    if self.run.has(visit.point.key, visit.number):
-                        continue  # while this one waited, a shard of another plan measured it
+                    group = self._still_missing(visits)
+                    if not group:
+                        continue
                     measured = measured or self._begin()
-                    sentinel.before(visit)
+                    sentinel.before(group)
                     left = plan.seconds_left(self.run.rows)
-                    done = plan.num_done(self.run.rows)
-                    progress.begin(visit.point.describe(), done, plan.num_visits, left)
-                    row = self._measure(visit, left)
-                self.run.append(row)
-                sentinel.after(row)
-                progress.report(visit.point.describe(), row)
+                    progress.begin(group, plan.num_done(self.run.rows), plan.num_visits, left)
+                    rows = self._measure(group, left)
+                for visit, row in zip(group, rows, strict=True):
+                    self.run.append(row)
+                    progress.report(visit.point.describe(), row)
+                sentinel.after(rows)
         sentinel.finish()
         return changed or measured
 
@@ -75,35 +66,20 @@ class Sweep:
         timeout_s = self.settings.point_timeout_s
         return Sentinel(point, self.run, self.children, self.shard, timeout_s)
 
-    def _measure(self, visit: Visit, seconds_left: float | None) -> Row:
-        """Measure a visit; one that neighbours disturbed again, while there is time for it.
+    def _still_missing(self, visits: Sequence[Visit]) -> list[Visit]:
+        """Leave out what a shard of another plan has measured while this one waited."""
+        self.run.learn()
+        return [visit for visit in visits if not self.run.has(visit.point.key, visit.number)]
 
-        The row is the last attempt's, its `seconds` those of them all.
-        """
-        row = row_of(visit)
-        if visit.point.skip_reason:
-            return row | {"status": "skipped", "error": visit.point.skip_reason, "seconds": 0.0}
-        began = time.monotonic()
-        for attempts in range(1, ATTEMPTS + 1):
-            row = row_of(visit) | self._attempt(visit)
-            again_s = (time.monotonic() - began) / attempts
-            limited = self.settings.time_budget_s is not None
-            if not row["disturbed"] or (limited and again_s > RETRY_SHARE * (seconds_left or 0.0)):
-                break
-        return row | {"seconds": round(time.monotonic() - began, 3)}
-
-    def _attempt(self, visit: Visit) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for function in _functions_of(visit):
-            outcome = self.children.call(function, visit.point, self.settings.point_timeout_s)
-            found |= outcome.value
-            if outcome.kind != "ok":
-                found |= {"status": outcome.kind, "error": outcome.message}
-                break
-        if found.get("throughput_samples_per_s") is not None:
-            tokens = found["sequence_length"]
-            found["throughput_tokens_per_s"] = found["throughput_samples_per_s"] * tokens
-        return found
+    def _measure(self, group: Sequence[Visit], seconds_left: float | None) -> list[Row]:
+        limited = self.settings.time_budget_s is not None
+        return measure_group(
+            group,
+            self.children,
+            self.settings.point_timeout_s,
+            self.preparation.room_gib,
+            seconds_left or 0.0 if limited else None,
+        )
 
     def _begin(self) -> bool:
         """Get ready for the first visit: let the imports end, so that no visit pays for them."""
@@ -133,12 +109,3 @@ class Sweep:
             }
 
         return self.run.change_manifest(merge)
-
-
-def _functions_of(visit: Visit) -> list[str]:
-    """Return what to do in children of their own: memory is never measured beside speed."""
-    metrics = visit.point.metrics
-    speed = [SPEED] if {"latency", "throughput"} & set(metrics) else []
-    often_enough = speed and visit.number >= MEMORY_VISITS
-    memory = [MEMORY] if "memory" in metrics and not often_enough else []
-    return speed + memory

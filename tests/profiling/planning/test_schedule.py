@@ -9,7 +9,7 @@ def _run(
     schedule: Schedule, rows: list[dict[str, Any]], seconds: float = 1.0, most: int = 10**6
 ) -> list[str]:
     order: list[str] = []
-    for visit in schedule.missing(rows):
+    for visit in (visit for group in schedule.missing(rows) for visit in group):
         if len(order) == most:
             break
         order.append(f"{visit.number} {visit.point.describe()}")
@@ -49,12 +49,20 @@ def test_an_interrupted_sweep_measures_what_is_missing_once() -> None:
     assert _run(schedule, rows) == []
 
 
+def test_what_is_compared_is_measured_side_by_side() -> None:
+    points = points_of("text", [64, 96], ["bert", "longformer"])
+    groups = list(Schedule(points, visits=1, time_budget_s=None).missing([]))
+    found = [{(visit.point.length, visit.point.phase) for visit in group} for group in groups]
+    assert [len(one) for one in found] == [1, 1, 1, 1]
+    assert sum(map(len, groups)) == len(points)
+
+
 def test_errors_are_tried_again() -> None:
     points = points_of("text", [64], ["bert"])
     schedule = Schedule(points, visits=1, time_budget_s=None)
     rows = [_row(point, 0, 1.0) for point in points]
     rows[2]["status"] = "error"
-    assert [visit.point for visit in schedule.missing(rows)] == [points[2]]
+    assert [[visit.point for visit in group] for group in schedule.missing(rows)] == [[points[2]]]
 
 
 def test_skipped_points_are_visited_once() -> None:

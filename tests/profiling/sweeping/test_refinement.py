@@ -1,6 +1,6 @@
 """A sweep that chooses its lengths, on rows whose truth is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -45,12 +45,16 @@ def costs(visit: Visit) -> float:
     return float((point.length / CROSSING) ** power * np.exp(0.01 * noise.standard_normal()))
 
 
+def visits_of(plan: Refinement, rows: Rows) -> Iterator[Visit]:
+    return (visit for group in plan.missing(rows) for visit in group)
+
+
 def measure(
     plan: Refinement, rows: Rows, most: int = 500, cost: Callable[[Visit], float] = costs
 ) -> list[tuple[str, int, int]]:
     """Measure what is missing, at most so many visits; return them in their order."""
     order = []
-    for visit in islice(plan.missing(rows), most):
+    for visit in islice(visits_of(plan, rows), most):
         order.append((visit.point.variant, visit.point.length, visit.number))
         found = {"status": "ok", "seconds": 1.0, "latency_ms": cost(visit)}
         rows.append(row_of(visit) | found)
@@ -106,7 +110,7 @@ def test_an_answer_that_is_clear_at_the_ends_takes_one_length_more() -> None:
 def test_memory_is_refined_by_lengths_and_not_by_visits_that_do_not_measure_it() -> None:
     rows: Rows = []
     plan = refinement(metrics=["memory"], visits=9)
-    for visit in islice(plan.missing(rows), 500):
+    for visit in islice(visits_of(plan, rows), 500):
         size = 1000 * visit.point.length ** (1.4 if visit.point.variant == "bert" else 1.0)
         memory = size / CROSSING ** (0.4 if visit.point.variant == "bert" else 0.0)
         rows.append(row_of(visit) | {"status": "ok", "seconds": 1.0, "peak_memory_mib": memory})
@@ -126,12 +130,12 @@ def test_a_time_budget_ends_it_and_the_same_command_adds_nothing() -> None:
 
 def test_visits_that_fail_are_tried_again_by_the_next_sweep_alone() -> None:
     rows: Rows = []
-    failing = Refinement.missing(refinement(), rows)
+    failing = visits_of(refinement(), rows)
     for visit in islice(failing, 500):
         broken = visit.point.variant == "local_bert" and visit.point.length == 2048
         found = {"status": "error"} if broken else {"status": "ok", "latency_ms": costs(visit)}
         rows.append(row_of(visit) | {"seconds": 1.0} | found)
     failed = [(row["sequence_length"], row["visit"]) for row in rows if row["status"] == "error"]
     assert len(failed) == 1  # where it fails, it is not asked for again
-    again = list(islice(refinement().missing(rows), len(failed)))
+    again = list(islice(visits_of(refinement(), rows), len(failed)))
     assert [(visit.point.length, visit.number) for visit in again] == failed

@@ -1,34 +1,83 @@
-"""A visit that neighbours disturb is made again."""
+"""What is compared is measured side by side, and again where neighbours disturb it."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from profiling.children.crew import Children
+from profiling.children.outcome import Outcome
+from profiling.planning.points import Point
 from profiling.planning.schedule import Visit
-from profiling.sweeping.sweep import Sweep
+from profiling.sweeping.group import MEMORY, SPEED, measure_group
 from tests.samples.points import points_of
+
+POINTS = [p for p in points_of("text", [64], ["bert", "longformer"]) if p.phase == "inference"]
+Asked = list[tuple[str, list[Point]]]
+
+
+class Counted(Children):
+    """Answers without a process: `attempts` says who was disturbed in each."""
+
+    def __init__(self, attempts: list[list[bool]]) -> None:
+        self.attempts = iter(attempts)
+        self.asked: Asked = []
+
+    def call(self, function: str, task: Any, timeout_s: float | None) -> Outcome:
+        self.asked.append((function, [task]))
+        return Outcome("ok", {"peak_memory_mib": 7.0}, seconds=0.5)
+
+    def call_in_turns(
+        self, function: str, tasks: Any, timeout_s: float | None, room_gib: float
+    ) -> list[Outcome]:
+        self.asked.append((function, list(tasks)))
+        disturbed = next(self.attempts)
+        return [
+            Outcome("ok", {"latency_ms": 2.0, "disturbed": flag}, seconds=1.0) for flag in disturbed
+        ]
+
+
+def visit_all(children: Children, number: int = 0, left_s: float | None = None) -> list[Any]:
+    return measure_group([Visit(point, number) for point in POINTS], children, 60, 1.0, left_s)
+
+
+CALM, BUSY = [False] * len(POINTS), [True, *[False] * (len(POINTS) - 1)]
 
 
 @pytest.mark.parametrize(
-    ("disturbed", "budget_s", "attempts"),
+    ("attempts", "left_s"),
     [
-        ([False], None, 1),
-        ([True, False], None, 2),
-        ([True, True, True], None, 3),
-        ([True], 1e-9, 1),
-        ([True, False], 1e9, 2),
+        ([CALM], None),
+        ([BUSY, CALM], None),
+        ([BUSY, BUSY, BUSY], None),
+        ([BUSY], -1.0),
+        ([BUSY, CALM], 1e9),
     ],
 )
-def test_a_disturbed_visit_is_made_again_while_there_is_time(
-    disturbed: list[bool], budget_s: float | None, attempts: int
+def test_all_that_is_compared_is_measured_again_while_there_is_time(
+    attempts: list[list[bool]], left_s: float | None
 ) -> None:
-    seen = iter(disturbed)
-    settings = SimpleNamespace(time_budget_s=budget_s)
-    sweep: Any = SimpleNamespace(
-        settings=settings, _attempt=lambda visit: {"disturbed": next(seen)}
-    )
-    (point, *_) = points_of("text", [12], ["bert"])
-    row = Sweep._measure(sweep, Visit(point, 0), budget_s)
-    assert row["disturbed"] is disturbed[attempts - 1]
-    assert next(seen, None) is None
+    children = Counted(attempts)
+    rows = visit_all(children, left_s=left_s)
+    speeds = [tasks for function, tasks in children.asked if function == SPEED]
+    assert speeds == [POINTS] * len(attempts)
+    assert [row["disturbed"] for row in rows] == attempts[-1]
+    assert [row["seconds"] for row in rows] == [len(attempts) + 0.5] * len(POINTS)
+
+
+def test_memory_is_measured_after_all_speed_and_in_the_first_two_visits_alone() -> None:
+    for number, wanted in [(0, 1), (1, 1), (2, 0)]:
+        children = Counted([CALM])
+        rows = visit_all(children, number)
+        functions = [function for function, _ in children.asked]
+        assert functions == [SPEED, *[MEMORY] * len(POINTS) * wanted]
+        assert [row["peak_memory_mib"] for row in rows] == [7.0 if wanted else None] * len(POINTS)
+
+
+def test_what_a_variant_cannot_take_is_a_row_without_a_process() -> None:
+    children = Counted([CALM[1:]])
+    skipped = replace(POINTS[0], skip_reason="takes 9 at most")
+    group = [Visit(skipped, 0), *(Visit(point, 0) for point in POINTS[1:])]
+    first, *others = measure_group(group, children, 60, 1.0, None)
+    assert (first["status"], first["error"], first["seconds"]) == ("skipped", "takes 9 at most", 0)
+    assert {row["status"] for row in others} == {"ok"}

@@ -86,12 +86,12 @@ def test_it_is_read_at_both_ends_and_when_it_costs_a_fiftieth_of_what_was_measur
 ) -> None:
     with RunDirectory(tmp_path) as run:
         watched, child = watching(monkeypatch, run)
-        visit = Visit(TEXT[0], 0)
+        visits = [Visit(TEXT[0], 0)]
         taken = []
         for _ in range(100):
-            watched.before(visit)
+            watched.before(visits)
             taken.append(len(child.points))
-            watched.after({"seconds": 20.0})
+            watched.after([{"seconds": 15.0}, {"seconds": 5.0}])
         watched.finish()
         watched.finish()
     every = int(1.0 / SHARE / 20.0) + 1  # visits of 20 s until 1 s is a fiftieth of them
@@ -105,7 +105,7 @@ def test_a_sweep_that_measures_nothing_takes_no_reading(
 ) -> None:
     with RunDirectory(tmp_path) as run:
         watched, child = watching(monkeypatch, run)
-        watched.before(Visit(replace(TEXT[0], skip_reason="too short"), 0))
+        watched.before([Visit(replace(TEXT[0], skip_reason="too short"), 0)])
         watched.finish()
     assert child.points == []
     assert not (tmp_path / SENTINEL).exists()
@@ -116,7 +116,7 @@ def test_a_reading_says_what_was_measured_when_and_in_which_shard(
 ) -> None:
     with RunDirectory(tmp_path) as run:
         watched, child = watching(monkeypatch, run)
-        watched.before(Visit(TEXT[0], 0))
+        watched.before([Visit(TEXT[0], 0)])
     (line,) = (tmp_path / SENTINEL).read_text().splitlines()
     read = json.loads(line)
     assert read["at"].endswith("+00:00")
@@ -143,7 +143,7 @@ def test_a_reading_that_fails_is_written_down_and_the_sweep_goes_on(
 ) -> None:
     with RunDirectory(tmp_path) as run:
         watched, _ = watching(monkeypatch, run, outcome)
-        watched.before(Visit(TEXT[0], 0))
+        watched.before([Visit(TEXT[0], 0)])
     (reading,) = read_sentinel(tmp_path)
     assert (reading["status"], reading["error"], reading["latency_ms"]) == (status, error, None)
 
