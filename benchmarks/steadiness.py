@@ -2,8 +2,8 @@
 
 The same points are measured again and again, each time in a fresh process, round by round: as a
 sweep does, in a bare loop around the same model under the same allocator, and with the C library's
-own allocator. The tables say how far processes lie apart, how many page faults a step has, and
-what the sweep's loop adds. An hour on two idle cores with both sizes.
+own allocator, all three in turns. The tables say how far processes lie apart, how many page faults
+a step has, and what the sweep's loop adds. An hour on two idle cores with both sizes.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ if not __package__:
 
 from benchmarks.steadiness_tables import as_markdown
 from profiling.children.crew import Children
+from profiling.measuring.turn import HandOver
 from profiling.planning.grids import make_points, synthetic_facts
 from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
@@ -30,6 +32,7 @@ from profiling.rows.machine import available_threads, cpu_name, library_versions
 
 SPEED, BARE = "profiling.measuring.tasks:measure_speed", "benchmarks.steadiness:bare_loop"
 ROUNDS = 10
+ROOM_GIB = 4.0  # for what waits for its turn
 EFFORTS = {"tiny": Effort(2, 5, 0.15), "wide": Effort(2, 3, 0.3), "small": Effort(2, 3, 0.3)}
 TEXT = [
     {"name": "bert", "implementations": ["eager", "sdpa"]},
@@ -67,7 +70,7 @@ def points_of(size: str, modalities: dict[str, ModalitySettings], allocator: str
     return [replace(point, effort=EFFORTS[size]) for point in made]
 
 
-def bare_loop(point: Point) -> Iterator[dict[str, Any]]:
+def bare_loop(point: Point, hand_over: HandOver) -> Iterator[dict[str, Any]]:
     """Yield the latency of a loop around the point's model that does nothing else, in a child."""
     from benchmarks.bare import bare_step
     from profiling.measuring.process_limits import set_threads
@@ -75,7 +78,7 @@ def bare_loop(point: Point) -> Iterator[dict[str, Any]]:
     from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
 
     set_threads(point.conditions.threads)
-    surroundings = Surroundings(point)
+    surroundings = Surroundings(point, hand_over)
     prepare_process(point)
     module, batch = build_point(point), batch_of(point, 1)
     optimizer = module.configure_optimizers()
@@ -83,15 +86,16 @@ def bare_loop(point: Point) -> Iterator[dict[str, Any]]:
     times: list[float] = []
     # The sweep's check is one forward pass more before its warm-up.
     warm_up = point.effort.num_warmup_steps + 1
-    while len(times) < warm_up + 5 or sum(times[warm_up:]) < point.effort.seconds_per_measurement:
-        if len(times) == warm_up:
-            surroundings.prepare()
+    seconds = point.effort.seconds_per_measurement
+    while len(times) < warm_up + 5 or sum(times[warm_up:]) < seconds:
+        if len(times) >= warm_up:
+            surroundings.before_step(len(times) - warm_up, seconds)
         times.append(bare_step(module, optimizer, batch, point.phase))
     yield {"latency_ms": 1e3 * statistics.median(times[warm_up:])}
 
 
 def measure(ways: dict[str, tuple[str, list[Point], int]]) -> list[dict[str, Any]]:
-    """Visit every point as often as its way says, round by round.
+    """Visit every point as often as its ways say, round by round, its ways side by side.
 
     Args:
         ways: By name: function of the child, points, rounds.
@@ -101,25 +105,27 @@ def measure(ways: dict[str, tuple[str, list[Point], int]]) -> list[dict[str, Any
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for number in range(max(rounds for _, _, rounds in ways.values())):
         turns = [
-            (way, function, point)
+            (point.conditions.size, point.describe(), way, function, point)
             for way, (function, points, rounds) in ways.items()
             if number < rounds
             for point in points
         ]
-        turns.sort(key=lambda turn: (turn[2].conditions.size, turn[2].describe(), turn[0]))
-        for way, function, point in turns[:: -1 if number % 2 else 1]:
-            size = point.conditions.size
-            outcome = children.call(function, point, 600.0)
-            if outcome.kind != "ok":
-                raise RuntimeError(f"{way} {size} {point.describe()}: {outcome.message}")
-            item = found.setdefault(
-                (way, size, point.describe()),
-                {"way": way, "size": size, "point": point.describe(), "length": point.length}
-                | {"phase": point.phase, "latencies_ms": [], "faults": [], "others": []},
-            )
-            item["latencies_ms"].append(outcome.value["latency_ms"])
-            item["faults"].append(outcome.value.get("page_faults_per_step"))
-            item["others"].append(outcome.value.get("others_cpu_share"))
+        turns.sort(key=lambda turn: turn[:3], reverse=bool(number % 2))
+        for (size, name), group in groupby(turns, key=lambda turn: turn[:2]):
+            together = list(group)
+            calls = [(function, point) for *_, function, point in together]
+            outcomes = children.call_in_turns(calls, 600.0, ROOM_GIB)
+            for (*_, way, _, point), outcome in zip(together, outcomes, strict=True):
+                if outcome.kind != "ok":
+                    raise RuntimeError(f"{way} {size} {name}: {outcome.message}")
+                item = found.setdefault(
+                    (way, size, name),
+                    {"way": way, "size": size, "point": name, "length": point.length}
+                    | {"phase": point.phase, "latencies_ms": [], "faults": [], "others": []},
+                )
+                item["latencies_ms"].append(outcome.value["latency_ms"])
+                item["faults"].append(outcome.value.get("page_faults_per_step"))
+                item["others"].append(outcome.value.get("others_cpu_share"))
         print(f"round {number + 1} done", file=sys.stderr, flush=True)
     return list(found.values())
 

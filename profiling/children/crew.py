@@ -27,21 +27,20 @@ class Children:
         return run_in_child(self._context, function, task, timeout_s).checked()
 
     def call_in_turns(
-        self, function: str, tasks: Sequence[Any], timeout_s: float | None, room_gib: float
+        self, calls: Sequence[tuple[str, Any]], timeout_s: float | None, room_gib: float
     ) -> list[Outcome]:
-        """Call a function once for each task, side by side: only one works at any time.
+        """Call functions side by side, each in its child: only one works at any time.
 
         Args:
-            function: Named "module:name"; it takes turns, see `Child`.
-            tasks: Its arguments.
+            calls: Functions, named "module:name", and their tasks; they take turns, see `Child`.
             timeout_s: The most seconds that each may work.
             room_gib: Memory of the device that those which wait may hold.
 
         Raises:
             SettingsError: A child found something that the user must change.
         """
-        make = partial(Child, self._context, function, timeout_s=timeout_s, takes_turns=True)
-        return take_turns([partial(make, task) for task in tasks], room_gib)
+        make = partial(Child, self._context, timeout_s=timeout_s, takes_turns=True)
+        return take_turns([partial(make, *call) for call in calls], room_gib)
 
     def ask(self, function: str, task: Any) -> Any:
         """Return what a function that measures nothing returns, however long it takes.

@@ -68,11 +68,8 @@ class Surroundings:
         stretch = TimedStretch(point.conditions.device, batch, warms_up)
 
         def before_step(number: int) -> None:
-            if number == 0:
-                self.prepare()
-                stretch.begin()
-            if number == 0 or self._turn.is_over(effort.seconds_per_measurement):
-                stretch.rested(self._rest())
+            rested_s = self.before_step(number, effort.seconds_per_measurement)
+            stretch.rested(rested_s) if number else stretch.begin()
 
         samples = run_steps(module, point, batch, effort, [*checks, stretch], None, before_step)
         # At once: a core that has nothing to do slows down.
@@ -90,15 +87,21 @@ class Surroundings:
         mhz = fmean(self._mhz) if self._mhz else None
         return {"others_cpu_share": share, "disturbed": disturbed, "cpu_mhz": mhz}
 
-    def _rest(self) -> float:
-        """Let others have their turn, of which nothing counts; return its seconds."""
-        self._neighbours.end()
-        seconds = self._turn.rest()
-        self._neighbours.begin()
-        return seconds
+    def before_step(self, number: int, seconds_per_measurement: float) -> float:
+        """Get ready for the first step that is timed; let others have their turn when it is theirs.
 
-    def prepare(self) -> None:
-        """Have the pages ready for steps that are timed from here on, and watch the neighbours."""
-        if self._headroom is not None:
+        Args:
+            number: Of the step among those that are timed, counted from 0.
+            seconds_per_measurement: What all of them shall take together.
+
+        Returns:
+            Seconds for which this process rested; nothing of them counts.
+        """
+        if number and not self._turn.is_over(seconds_per_measurement):
+            return 0.0
+        if not number and self._headroom is not None:
             self._headroom.make()
+        self._neighbours.end()
+        rested_s = self._turn.rest()
         self._neighbours.begin()
+        return rested_s

@@ -65,11 +65,11 @@ def _measure_speed(
     room_gib: float,
     seconds_left: float | None,
 ) -> list[tuple[Visit, Row]]:
-    points = [visit.point for visit in timed]
+    calls = [(SPEED, visit.point) for visit in timed]
     spent = [0.0] * len(timed)
     began = time.monotonic()
     for attempts in range(1, ATTEMPTS + 1):
-        outcomes = children.call_in_turns(SPEED, points, timeout_s, room_gib)
+        outcomes = children.call_in_turns(calls, timeout_s, room_gib)
         found = [_fields(outcome) for outcome in outcomes]
         spent = [before + one["seconds"] for before, one in zip(spent, found, strict=True)]
         again_s = (time.monotonic() - began) / attempts

@@ -1,5 +1,6 @@
 """What is compared is measured side by side, and again where neighbours disturb it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,9 +29,10 @@ class Counted(Children):
         return Outcome("ok", {"peak_memory_mib": 7.0}, seconds=0.5)
 
     def call_in_turns(
-        self, function: str, tasks: Any, timeout_s: float | None, room_gib: float
+        self, calls: Sequence[tuple[str, Any]], timeout_s: float | None, room_gib: float
     ) -> list[Outcome]:
-        self.asked.append((function, list(tasks)))
+        (function,) = {function for function, _ in calls}
+        self.asked.append((function, [task for _, task in calls]))
         disturbed = next(self.attempts)
         return [
             Outcome("ok", {"latency_ms": 2.0, "disturbed": flag}, seconds=1.0) for flag in disturbed
