@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import bidirectional_mask_function
 
 from lightning_modules.attention import IMPLEMENTATIONS, check_implementation, local_attention
+from lightning_modules.attention.adapters import guard_adapters
 from lightning_modules.attention.encoders import refuse_halves, refuse_unordered
 from lightning_modules.attention.kernel_calls import arguments_of_kernel, asks_for_kernel
 from lightning_modules.attention.local_configs import (
@@ -149,4 +150,5 @@ def _padding_mask(
 for _name in IMPLEMENTATIONS:
     AttentionInterface.register(_name, partial(_forward, implementation=_name))
     AttentionMaskInterface.register(_name, _padding_mask)
-follow_configurations(localize)
+follow_configurations(PreTrainedModel, localize)
+guard_adapters(PreTrainedModel)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from transformers import PreTrainedModel
-
 from lightning_modules.attention import IMPLEMENTATIONS
 from lightning_modules.errors import ModelError
 
@@ -49,13 +47,13 @@ def window_of(module: Any) -> int | None:
     return window
 
 
-def follow_configurations(make_local: Callable[[Any, Any, str], Any]) -> None:
+def follow_configurations(library: Any, make_local: Callable[[Any, Any, str], Any]) -> None:
     """Let every model of transformers follow a configuration that says local, from now on.
 
     Args:
+        library: transformers' class of all models.
         make_local: Gets a model that was just built, its windows and its implementation.
     """
-    library: Any = PreTrainedModel
     build, choose = library.post_init, library.set_attn_implementation
 
     @wraps(build)
