@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import torch
 from transformers import (
+    Aimv2VisionConfig,
+    Aimv2VisionModel,
     ClapConfig,
     ClapModel,
     DetrConfig,
@@ -90,3 +92,8 @@ def test_queries_without_an_order_and_half_a_model_get_no_window(build: Any, sai
         localize(model, 4)
     assert set(find_windows(model)) == {None}
     assert not hasattr(model.config, "local_implementation")
+
+
+def test_a_head_that_pools_needs_no_window() -> None:
+    config = Aimv2VisionConfig(**ENCODER, num_hidden_layers=2, image_size=32, patch_size=8)
+    assert find_windows(localize(Aimv2VisionModel(config), 4)) == [4, 4]
