@@ -9,7 +9,12 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.masking_utils import bidirectional_mask_function
 
 from lightning_modules.attention import IMPLEMENTATIONS, check_implementation, local_attention
@@ -150,5 +155,5 @@ def _padding_mask(
 for _name in IMPLEMENTATIONS:
     AttentionInterface.register(_name, partial(_forward, implementation=_name))
     AttentionMaskInterface.register(_name, _padding_mask)
-follow_configurations(PreTrainedModel, localize)
+follow_configurations(PreTrainedModel, PreTrainedConfig, localize)
 guard_adapters(PreTrainedModel)

@@ -14,6 +14,7 @@ from lightning_modules.errors import ModelError
 
 # What transformers chooses where nobody asked for a kernel.
 LIBRARY_DEFAULTS = (None, "sdpa")
+INTERNAL = "_attn_implementation_internal"  # the field behind `_attn_implementation`
 
 
 def says_local(config: Any) -> bool:
@@ -47,14 +48,17 @@ def window_of(module: Any) -> int | None:
     return window
 
 
-def follow_configurations(library: Any, make_local: Callable[[Any, Any, str], Any]) -> None:
+def follow_configurations(
+    model_class: Any, config_class: Any, make_local: Callable[[Any, Any, str], Any]
+) -> None:
     """Let every model of transformers follow a configuration that says local, from now on.
 
     Args:
-        library: transformers' class of all models.
+        model_class: transformers' class of all models.
+        config_class: transformers' class of all configurations.
         make_local: Gets a model that was just built, its windows and its implementation.
     """
-    build, choose = library.post_init, library.set_attn_implementation
+    build, choose = model_class.post_init, model_class.set_attn_implementation
 
     @wraps(build)
     def post_init(model: Any, *args: Any, **named: Any) -> None:
@@ -64,14 +68,34 @@ def follow_configurations(library: Any, make_local: Callable[[Any, Any, str], An
 
     @wraps(choose)
     def set_attn_implementation(model: Any, chosen: Any, *args: Any, **named: Any) -> None:
-        local = says_local(model.config)
+        local = [config for config in _configs_in(model) if says_local(config)]
         if local:
             _check_choice(chosen)
         choose(model, chosen, *args, **named)
-        if local:
-            model.config.local_implementation = model.config._attn_implementation
+        for config in local:
+            config.local_implementation = config._attn_implementation
 
-    library.post_init, library.set_attn_implementation = post_init, set_attn_implementation
+    model_class.post_init = post_init
+    model_class.set_attn_implementation = set_attn_implementation
+    _guard_assignment(config_class)
+
+
+def _guard_assignment(config_class: Any) -> None:
+    """Refuse full attention also where it is assigned to the configuration of a local model."""
+    plain = config_class._attn_implementation
+
+    def assign(config: Any, chosen: Any) -> None:
+        if says_local(config) and vars(config).get(INTERNAL) in IMPLEMENTATIONS:
+            _check_choice(chosen)
+        plain.fset(config, chosen)
+
+    config_class._attn_implementation = property(plain.fget, assign)
+
+
+def _configs_in(model: Any) -> list[Any]:
+    """List the configurations of a model and of the models in it, each once."""
+    configs = [part.config for part in model.modules() if hasattr(part, "config")]
+    return list({id(config): config for config in configs}.values())
 
 
 def _asked_of(model: Any) -> str:

@@ -15,6 +15,7 @@ from transformers import (
     BertModel,
     HubertConfig,
     HubertModel,
+    VisionTextDualEncoderModel,
     ViTConfig,
     ViTModel,
 )
@@ -129,6 +130,22 @@ def test_full_attention_is_refused_to_a_local_model(name: Any, tmp_path: Path) -
     with pytest.raises(ModelError, match="configuration says local"):
         model.set_attn_implementation(name)
     assert find_implementations(model) == {"local_blocked"}
+
+
+@pytest.mark.parametrize("name", ["sdpa", "eager", None])
+def test_full_attention_cannot_be_assigned_to_a_local_model(name: Any) -> None:
+    model = localize(_bert(), 4)
+    with pytest.raises(ModelError, match="configuration says local"):
+        model.config._attn_implementation = name
+    assert find_implementations(model) == {"local_blocked"}
+
+
+def test_a_model_with_a_local_part_refuses_full_attention_for_it() -> None:
+    text, vision = localize(_bert(), 4), _vit()
+    model = VisionTextDualEncoderModel(vision_model=vision, text_model=text)
+    with pytest.raises(ModelError, match="configuration says local"):
+        model.set_attn_implementation("sdpa")
+    assert find_implementations(text) == {"local_blocked"}
 
 
 def test_a_kernel_that_attends_to_everything_is_refused_when_loading(tmp_path: Path) -> None:
