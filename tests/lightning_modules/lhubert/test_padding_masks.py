@@ -36,6 +36,14 @@ def test_padding_before_speech_is_refused(local_class: Any, hidden: slice) -> No
         model(torch.randn(2, SAMPLES), attention_mask=mask)
 
 
+def test_padding_before_speech_is_refused_in_a_compiled_model_too() -> None:
+    model: Any = torch.compile(lhubert(), backend="eager")
+    mask = torch.ones(1, SAMPLES, dtype=torch.long)
+    mask[:, :700] = 0
+    with pytest.raises(ModelError, match="pad at the end"):
+        model(torch.randn(1, SAMPLES), attention_mask=mask)
+
+
 @given(rows=st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=1, max_size=3))
 def test_a_mask_is_taken_if_and_only_if_its_ones_come_first(rows: list[list[bool]]) -> None:
     parts = torch.tensor(rows).repeat_interleave(SAMPLES // 6 + 1, dim=1)[:, :SAMPLES]
