@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader
 from benchmarks.bare import bare_step
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.callback import ProfilingCallback
+from profiling.instruments.step_parts import StepParts
 from profiling.measuring.active_path import Batch
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.grids import make_points
@@ -133,9 +134,10 @@ class TimedCallback(ProfilingCallback):
         super().__init__()
         self.seconds = 0.0
         for name in dir(lightning.Callback):
-            if name.startswith(("on_train", "on_before_b", "on_after_b")):
+            if name.startswith(("on_train", "on_before_b", "on_after_b", "on_before_opt")):
                 setattr(self, name, self._timed(getattr(self, name)))
-        self._after_optimizer = self._timed(self._after_optimizer)  # type: ignore[method-assign]
+        for name in ("_at_step", "_at_hook"):
+            setattr(StepParts, name, self._timed(getattr(StepParts, name)))
 
     def _timed(self, hook: Callable[..., None]) -> Callable[..., None]:
         def timed(*arguments: object, **named: object) -> None:

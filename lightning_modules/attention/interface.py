@@ -9,11 +9,23 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.masking_utils import bidirectional_mask_function
 
 from lightning_modules.attention import IMPLEMENTATIONS, check_implementation, local_attention
+from lightning_modules.attention.adapters import guard_adapters
+from lightning_modules.attention.encoders import refuse_halves, refuse_unordered
 from lightning_modules.attention.kernel_calls import arguments_of_kernel, asks_for_kernel
+from lightning_modules.attention.local_configs import (
+    follow_configurations,
+    window_of,
+    write_local,
+)
 from lightning_modules.errors import ModelError
 from lightning_modules.window import windows_of_layers
 
@@ -25,6 +37,9 @@ def localize(
     model: Any, attention_window: int | Sequence[int], implementation: str = "local_blocked"
 ) -> Any:
     """Give every self-attention of an encoder a local window, in place, and return the model.
+
+    The configuration says so, and a model that is built or loaded from it is local again wherever
+    this module is imported.
 
     Args:
         model: Any encoder whose attention goes through transformers' attention interface. One
@@ -43,11 +58,14 @@ def localize(
             "`localize` needs an encoder whose attention goes through transformers' attention "
             f"interface, got {type(model).__name__}"
         )
+    refuse_unordered(model)
+    refuse_halves(model)
     for module in modules:
         _refuse_extras(model, module)
     windows = windows_of_layers(attention_window, len(modules))
-    for module, window in zip(modules, windows, strict=True):
-        module.attention_window = window
+    write_local(model.config, attention_window, implementation)
+    for place, (module, window) in enumerate(zip(modules, windows, strict=True)):
+        module.attention_place, module.attention_window = place, window
     model.set_attn_implementation(implementation)
     if find_implementations(model) != {implementation}:
         raise ModelError(f"{type(model).__name__} refused the `implementation` {implementation!r}")
@@ -97,11 +115,16 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
     **more: Any,
 ) -> tuple[Tensor, None]:
     """Answer transformers' attention call with `local_attention`."""
-    window = getattr(module, "attention_window", None)
+    window = window_of(module)
     if window is None:
         raise ModelError(
             f"`{implementation}` needs `localize(model, attention_window)` first, "
             f"got a {type(module).__name__} without a window"
+        )
+    if more.get("output_attentions"):
+        raise ModelError(
+            "`output_attentions` must be false: local attention never holds its weights; "
+            f"{type(module).__name__} has them with full attention and `eager`"
         )
     for name in UNSUPPORTED:
         if more.get(name) is not None:
@@ -132,3 +155,5 @@ def _padding_mask(
 for _name in IMPLEMENTATIONS:
     AttentionInterface.register(_name, partial(_forward, implementation=_name))
     AttentionMaskInterface.register(_name, _padding_mask)
+follow_configurations(PreTrainedModel, PreTrainedConfig, localize)
+guard_adapters(PreTrainedModel)

@@ -7,6 +7,8 @@ from transformers import HubertConfig
 
 from lightning_modules.window import DEFAULT_SPEECH_WINDOW, windows_of_layers
 
+DEFAULT_IMPLEMENTATION = "local_blocked"
+
 
 @strict
 class LHubertConfig(HubertConfig):
@@ -14,12 +16,14 @@ class LHubertConfig(HubertConfig):
 
     Args:
         attention_window: Total width in frames, even; one for all layers, or one per layer.
+        local_implementation: Kernel of the attention, one of `IMPLEMENTATIONS`.
         num_clusters: Labels that pre-training predicts; None where nothing is pre-trained.
     """
 
     model_type = "lhubert"
 
     attention_window: int | list[int] = DEFAULT_SPEECH_WINDOW
+    local_implementation: str = DEFAULT_IMPLEMENTATION
     num_clusters: int | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:

@@ -17,23 +17,21 @@ from transformers import (
     PreTrainedModel,
 )
 
+import lightning_modules.attention.interface  # noqa: F401 - models follow what they say of windows
 from lightning_modules.attention import check_implementation
-from lightning_modules.attention.interface import localize
 from lightning_modules.checkpoints.pretrained import OF_THE_CLASS, load_pretrained
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.configuration import LHubertConfig
+from lightning_modules.lhubert.configuration import DEFAULT_IMPLEMENTATION, LHubertConfig
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 from lightning_modules.window import DEFAULT_SPEECH_WINDOW
 
-DEFAULT_IMPLEMENTATION = "local_blocked"
-LIBRARY_DEFAULTS = (None, "sdpa")
 # What masked frames become; a checkpoint that is not for pre-training may lack it.
 MASK_VECTORS = ("masked_spec_embed", "hubert.masked_spec_embed")
 
 
 class LocalHubert:
-    """What L-HuBERT's classes add to HuBERT's: conversion both ways, and only local kernels."""
+    """What L-HuBERT's classes add to HuBERT's: conversion both ways."""
 
     hubert_class: ClassVar[Any]
 
@@ -72,18 +70,9 @@ class LocalHubert:
     def to_hubert(self) -> Any:
         """Return plain HuBERT with these weights, in a model of its own."""
         local: Any = self
-        left_out = (*OF_THE_CLASS, "attention_window")
+        left_out = (*OF_THE_CLASS, "attention_window", "local_implementation")
         fields = {k: v for k, v in local.config.to_dict().items() if k not in left_out}
         return _with_weights_of(local, self.hubert_class(HubertConfig(**fields)))
-
-    def set_attn_implementation(self, attn_implementation: Any, *more: Any, **named: Any) -> None:
-        """Choose another kernel of local attention; others would quietly attend to everything.
-
-        Raises:
-            ModelError: Local attention has no such implementation.
-        """
-        check_implementation(attn_implementation)
-        super().set_attn_implementation(attn_implementation, *more, **named)  # type: ignore[misc]
 
 
 def _with_weights_of(source: Any, model: Any) -> Any:
@@ -140,10 +129,25 @@ class LHubertModel(LocalHubert, HubertModel):
                 "`attention_mask` must be (batch, samples), one per sample of the waveform, "
                 f"got shape {tuple(attention_mask.shape)} for {feature_vector_length} frames"
             )
+        _refuse_gaps(attention_mask)
         mask = super()._get_feature_vector_attention_mask(feature_vector_length, attention_mask)
         # The library takes all frames of a sample that is too short for one to be real.
         real: Any = self._get_feat_extract_output_lengths(attention_mask.sum(-1))
         return mask & (real > 0)[:, None]
+
+
+def _refuse_gaps(attention_mask: Tensor) -> None:
+    """Refuse a mask that is not ones, then zeros: the library would only count its ones.
+
+    Raises:
+        ModelError: A recording begins with padding, or has some in the middle.
+    """
+    is_real = attention_mask.ne(0)
+    if bool((is_real[:, 1:] & ~is_real[:, :-1]).any()):
+        raise ModelError(
+            "`attention_mask` must be ones, then zeros, in every recording: pad at the end, "
+            "got padding before real samples"
+        )
 
 
 class LHubertForCTC(LocalHubert, HubertForCTC):
@@ -175,13 +179,10 @@ class LHubertForSequenceClassification(LocalHubert, HubertForSequenceClassificat
 def _make_local(model: Any) -> None:
     """Turn a HuBERT that was just built into an L-HuBERT, whose parts are the same.
 
-    The implementation is not saved with a model: the library's default stands for ours.
+    That its configuration says local has given it its windows already.
     """
     swap_class(model, LHubertModel)
     swap_class(model.feature_extractor, ChunkedFeatureEncoder)
-    chosen = model.config._attn_implementation
-    implementation = DEFAULT_IMPLEMENTATION if chosen in LIBRARY_DEFAULTS else chosen
-    localize(model, model.config.attention_window, implementation)
 
 
 @functools.cache

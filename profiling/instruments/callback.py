@@ -6,15 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from lightning import LightningModule, Trainer
-from torch.utils.hooks import RemovableHandle
 
 from lightning_modules.allocator import keeps_freed_memory
 from profiling.errors import SettingsError
-from profiling.instruments.clock import StepClock
+from profiling.instruments.batch_shapes import (
+    UNKNOWN,
+    BatchShape,
+    batch_shape,
+    count_real_tokens,
+)
+from profiling.instruments.going_on import GoingOn
 from profiling.instruments.memory import PeakMemory, supports_peak
-from profiling.instruments.steps import BatchShape, Sample, batch_shape, rows_of
+from profiling.instruments.step_parts import StepParts
+from profiling.instruments.steps import Sample, rows_of
 from profiling.rows.files import write_atomically
 
 
@@ -28,16 +33,25 @@ class ProfilingCallback(lightning.Callback):
     `output`.
 
     A step's latency runs from the start of `training_step` (`predict_step`) to the end of the
-    optimiser step, or of the backward pass in a step that only accumulates gradients. Of
-    accumulated gradients all steps up to an optimiser step are measured, or none.
+    optimiser step, or of the backward pass in a step that only accumulates gradients; of a module
+    that optimises by hand, to the end of `training_step`. Of accumulated gradients all steps up
+    to an optimiser step are measured, or none. `step_kind` tells steps that an optimiser
+    "stepped" from those that "accumulated" gradients or were "skipped".
+
+    Parts are sums: a step may have several backward passes. By hand `forward_ms` is null, because
+    nobody tells where a forward pass begins. `throughput_tokens_per_s` counts padding,
+    `throughput_real_tokens_per_s` what the `attention_mask` calls real.
+
+    It only watches: the module is not touched, and what the callback cannot understand or write
+    is said once in the log and left out.
 
     Args:
         every_n_steps: Measure one step in so many; in training, one optimiser step.
         num_warmup_steps: Such steps at the beginning that are not measured.
         output: File for the rows, JSON lines; null writes none.
         shape_of: Gives the `BatchShape` of a batch; null knows the usual ones.
-        memory: Peak memory begun before the model was built; null takes the moment of the
-            first batch less the parameters' size, and no peak where the system has none.
+        memory: Peak memory begun before the model was built; null takes the beginning of each
+            run less the parameters' size, and no peak where the system has none.
     """
 
     def __init__(
@@ -62,34 +76,41 @@ class ProfilingCallback(lightning.Callback):
         self.output = Path(output) if output else None
         self.samples: list[Sample] = []
         self._shape_of = shape_of or batch_shape
+        self._given_memory = memory
         self._memory = memory
         self._device = "cpu"
-        self._clock = StepClock(torch.device(self._device))
+        self._steps: StepParts | None = None
         self._num_steps = 0
-        self._stepped = False
         self._measuring = False
-        self._hooks: list[RemovableHandle] = []
-        self._replaced: dict[str, Any] = {}
+        self._size: tuple[BatchShape, int | None] = UNKNOWN, None
+        self._going_on = GoingOn()
 
     # -- the moments of a training step --------------------------------------------------------
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the step's beginning and to the end of every optimiser's step."""
-        self._begin(pl_module, "training_step", "training")
-        for optimizer in trainer.optimizers:
-            self._hooks.append(optimizer.register_step_post_hook(self._after_optimizer))
+        self._begin(trainer, pl_module, "training_step", "training")
 
-    def on_train_batch_start(self, *_: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Decide whether this step is measured."""
-        self._decide()
+        self._decide(batch)
 
     def on_before_backward(self, *_: Any) -> None:
         """Mark the end of the forward pass."""
-        self._mark("forward")
+        if self._steps is not None:
+            self._steps.mark("backward_begin")
 
     def on_after_backward(self, *_: Any) -> None:
         """Mark the end of the backward pass."""
-        self._mark("backward")
+        if self._steps is not None:
+            self._steps.mark("backward_end")
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        """Take note that an optimiser is asked to step."""
+        if self._steps is not None:
+            self._steps.note_attempt()
 
     def on_train_batch_end(
         self,
@@ -100,21 +121,30 @@ class ProfilingCallback(lightning.Callback):
         batch_idx: int,
     ) -> None:
         """Keep what was measured."""
-        self._keep(trainer, "training", batch)
+        # Lightning logs what it has of this batch at this step.
+        step = trainer.fit_loop.epoch_loop._batches_that_stepped
+        self._keep(trainer, "training", step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report."""
-        self._end(trainer, pl_module)
+        self._end(trainer)
 
     # -- the moments of a prediction -----------------------------------------------------------
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the step's beginning and end."""
-        self._begin(pl_module, "predict_step", "inference")
+        self._begin(trainer, pl_module, "predict_step", "inference")
 
-    def on_predict_batch_start(self, *_: Any) -> None:
+    def on_predict_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
         """Decide whether this step is measured."""
-        self._decide()
+        self._decide(batch)
 
     def on_predict_batch_end(
         self,
@@ -126,17 +156,17 @@ class ProfilingCallback(lightning.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep what was measured."""
-        self._keep(trainer, "inference", batch)
+        self._keep(trainer, "inference", self._num_steps)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report."""
-        self._end(trainer, pl_module)
+        self._end(trainer)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Report what there is, also when somebody pressed Ctrl-C."""
-        self._end(trainer, pl_module)
+        self._end(trainer)
 
     # -- measuring -----------------------------------------------------------------------------
 
@@ -149,100 +179,97 @@ class ProfilingCallback(lightning.Callback):
         allocator = _find_allocator() if self._device == "cpu" else None
         return [row | {"allocator": allocator} for row in rows_of(self.samples)]
 
-    def _begin(self, pl_module: LightningModule, step: str, phase: str) -> None:
+    def _begin(self, trainer: Trainer, pl_module: LightningModule, step: str, phase: str) -> None:
         self.samples = [sample for sample in self.samples if sample.phase != phase]
         self._num_steps = 0
+        self._measuring = False
         self._device = pl_module.device.type
-        self._clock = StepClock(pl_module.device)
-        if self._memory is None and supports_peak(pl_module.device.type):
-            self._memory = PeakMemory.of_loaded(pl_module)
-        original = getattr(pl_module, step)
-        predicting = step == "predict_step"
+        self._memory = self._given_memory
+        if self._memory is None and supports_peak(self._device):
+            with self._going_on.without("peaks of memory"):
+                self._memory = PeakMemory.of_loaded(pl_module)
+        with self._going_on.without("all steps of this run"):
+            self._steps = StepParts(trainer, pl_module, step)
 
-        # Lightning's own bookkeeping lies between its hooks and the step: a tenth of a
-        # millisecond, which would be a few per cent of a short one.
-        def timed_step(*args: Any, **kwargs: Any) -> Any:
-            if not self._measuring:
-                return original(*args, **kwargs)
-            if not self._clock.started:
-                self._clock.start()
-            result = original(*args, **kwargs)
-            if predicting:
-                self._clock.stop()
-            return result
-
-        # Compiled modules hold a step of their own in the same place.
-        self._replaced = {step: pl_module.__dict__.get(step)}
-        object.__setattr__(pl_module, step, timed_step)
-
-    def _unwrap(self, pl_module: LightningModule) -> None:
-        for step, original in self._replaced.items():
-            if original is None:
-                pl_module.__dict__.pop(step, None)
-            else:
-                object.__setattr__(pl_module, step, original)
-        self._replaced = {}
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
-
-    def _decide(self) -> None:
+    def _decide(self, batch: Any) -> None:
+        if self._steps is None:
+            return
         counted = self._num_steps - self.num_warmup_steps
         self._measuring = counted >= 0 and counted % self.every_n_steps == 0
-        self._stepped = False
         if self._measuring:
-            self._clock.reset()
-            if self._memory is not None:
-                self._memory.reset()
+            self._size = self._size_of(batch)
+            self._reset_memory()
+        self._steps.decide(self._measuring)
 
-    def _mark(self, name: str) -> None:
-        if self._measuring:
-            self._clock.mark(name)
+    def _size_of(self, batch: Any) -> tuple[BatchShape, int | None]:
+        """Look at a batch before its step, which may change it."""
+        shape, real_tokens = UNKNOWN, None
+        with self._going_on.without("the shapes of batches"):
+            shape = BatchShape(*self._shape_of(batch))
+        with self._going_on.without("the real tokens of batches"):
+            real_tokens = count_real_tokens(batch, shape)
+        return shape, real_tokens
 
-    def _after_optimizer(self, *_: Any) -> None:
-        self._stepped = True
-        if self._measuring:
-            self._clock.mark("optimizer")
-            self._clock.stop()
+    def _reset_memory(self) -> None:
+        memory, self._memory = self._memory, None
+        with self._going_on.without("peaks of memory"):
+            if memory is not None:
+                memory.reset()
+                self._memory = memory  # without a new peak there would be that of earlier work
 
-    def _keep(self, trainer: Trainer, phase: str, batch: Any) -> None:
-        if self._stepped or phase == "inference" or trainer.accumulate_grad_batches == 1:
-            self._num_steps += 1
-        if not self._measuring:
+    def _read_memory(self) -> float | None:
+        with self._going_on.without("peaks of memory"):
+            return None if self._memory is None else self._memory.read()
+        return None
+
+    def _keep(self, trainer: Trainer, phase: str, step: int) -> None:
+        if self._steps is None:
             return
-        self._measuring = False
-        if self._clock.latency_ms is None:  # a step that only accumulates gradients
-            self._clock.stop_at("backward")
-        assert self._clock.latency_ms is not None
+        kind = self._steps.finish()
+        self._num_steps += self._steps.ended_group
+        clock = self._steps.clock
+        if not self._measuring or clock.latency_ms is None:
+            return
+        shape, real_tokens = self._size
         sample = Sample(
             phase=phase,
-            shape=self._shape_of(batch),
-            latency_ms=self._clock.latency_ms,
-            forward_ms=self._clock.between_ms("start", "forward"),
-            backward_ms=self._clock.between_ms("forward", "backward"),
-            optimizer_ms=self._clock.between_ms("backward", "optimizer"),
-            peak_memory_mib=None if self._memory is None else self._memory.read(),
-            page_faults=self._clock.page_faults,
+            shape=shape,
+            latency_ms=clock.latency_ms,
+            forward_ms=clock.part_ms("forward"),
+            backward_ms=clock.part_ms("backward"),
+            optimizer_ms=clock.part_ms("optimizer"),
+            peak_memory_mib=self._read_memory(),
+            page_faults=clock.page_faults,
+            step_kind=kind,
+            real_tokens=real_tokens,
         )
         self.samples.append(sample)
-        _log(trainer, f"profiling/{phase}", rows_of([sample])[0], trainer.global_step)
+        self._log(trainer, f"profiling/{phase}", rows_of([sample])[0], step)
 
-    def _end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._unwrap(pl_module)
-        rows = rows_of(self.samples)
+    def _end(self, trainer: Trainer) -> None:
+        if self._steps is None:
+            return
+        self._steps.close()
+        self._steps = None
+        rows = self.rows()
         for row in rows:
             length = row["sequence_length"] or row["input_size"]
-            _log(trainer, f"profiling/{row['phase']}/by_length", row, length)
+            if length is not None:
+                self._log(trainer, f"profiling/{row['phase']}/by_length", row, length)
         if rows and self.output and trainer.is_global_zero:
-            self.output.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.output, "".join(json.dumps(row) + "\n" for row in self.rows()))
+            with self._going_on.without(f"the file of `output`, {self.output}"):
+                self.output.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(self.output, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def _log(self, trainer: Trainer, prefix: str, row: dict[str, Any], step: int) -> None:
+        """Log the numbers of a step or row; what a skipped step costs is no step's cost."""
+        if row["step_kind"] == "skipped":
+            return
+        numbers = {f"{prefix}/{key}": value for key, value in row.items() if type(value) is float}
+        for logger in trainer.loggers:
+            with self._going_on.without("metrics of the logger"):
+                logger.log_metrics(numbers, step=step)
 
 
 def _find_allocator() -> str:
     return "kept" if keeps_freed_memory() else "system"
-
-
-def _log(trainer: Trainer, prefix: str, row: dict[str, Any], step: int) -> None:
-    numbers = {f"{prefix}/{name}": value for name, value in row.items() if isinstance(value, float)}
-    for logger in trainer.loggers:
-        logger.log_metrics(numbers, step=step)

@@ -1,10 +1,14 @@
 """Durations of one step and of its parts: every number of a row comes from here."""
 
 import time
+from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 
 from lightning_modules.allocator import page_faults
+
+Moment = float | torch.cuda.Event
 
 
 class StepClock:
@@ -14,10 +18,17 @@ class StepClock:
     the middle of the step would.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        """Measure on `device`."""
+    def __init__(self, device: torch.device, part_of: Mapping[tuple[str, str], str]) -> None:
+        """Measure on a device.
+
+        Args:
+            device: Where the step computes.
+            part_of: The part to which the stretch from one mark to the next belongs, by the names
+                of both; other stretches belong to none.
+        """
         self._cuda = device.type == "cuda"
-        self._marks: dict[str, float | torch.cuda.Event] = {}
+        self._part_of = part_of
+        self._marks: list[tuple[str, Moment]] = []
         self._start = 0.0
         self._faults = 0
         self.latency_ms: float | None = None
@@ -26,54 +37,56 @@ class StepClock:
     @property
     def started(self) -> bool:
         """Whether a step has begun since `reset`."""
-        return "start" in self._marks
+        return bool(self._marks)
 
     def reset(self) -> None:
         """Forget the last step."""
-        self._marks = {}
+        self._marks = []
         self.latency_ms = None
 
-    def start(self) -> None:
-        """Begin a step."""
-        self.reset()
-        self._synchronise()
-        self._faults = page_faults()
-        self._start = time.perf_counter()
-        self.mark("start")
-
     def mark(self, name: str) -> None:
-        """Remember this moment of the step; the last moment of a name counts."""
+        """Remember this moment of the step; the first one begins it."""
+        if not self._marks:
+            self._synchronise()
+            self._faults = page_faults()
+            self._start = time.perf_counter()
+        self.latency_ms = None
         if self._cuda:
             event = torch.cuda.Event(enable_timing=True)
             event.record()
-            self._marks[name] = event
+            self._marks.append((name, event))
         else:
-            self._marks[name] = time.perf_counter()
+            self._marks.append((name, time.perf_counter()))
 
     def stop(self) -> None:
-        """End the step; with several optimisers the last call counts."""
+        """End the step here; a mark that follows takes it back."""
         self._synchronise()
         self.latency_ms = (time.perf_counter() - self._start) * 1e3
         self.page_faults = page_faults() - self._faults
 
-    def stop_at(self, name: str) -> None:
-        """End the step where it passed this mark, or now if it did not."""
-        self.stop()
-        until_mark = self.between_ms("start", name)
-        if until_mark is not None:
-            self.latency_ms = until_mark
+    def stop_at_last_mark(self) -> None:
+        """End the step at its last mark, unless it has ended since."""
+        if self.latency_ms is None:
+            self.stop()
+            self.latency_ms = _between_ms(self._marks[0][1], self._marks[-1][1])
 
-    def between_ms(self, first: str, last: str) -> float | None:
-        """Return the milliseconds between two marks, None when one was not reached."""
-        begin, end = self._marks.get(first), self._marks.get(last)
-        if begin is None or end is None:
-            return None
-        if isinstance(begin, torch.cuda.Event) and isinstance(end, torch.cuda.Event):
-            return float(begin.elapsed_time(end))
-        assert isinstance(begin, float)
-        assert isinstance(end, float)
-        return (end - begin) * 1e3
+    def part_ms(self, part: str) -> float | None:
+        """Return the sum of a part's stretches in milliseconds, None when there was none."""
+        stretches = [
+            _between_ms(begin, end)
+            for (first, begin), (last, end) in pairwise(self._marks)
+            if self._part_of.get((first, last)) == part
+        ]
+        return sum(stretches) if stretches else None
 
     def _synchronise(self) -> None:
         if self._cuda:
             torch.cuda.synchronize()
+
+
+def _between_ms(begin: Moment, end: Moment) -> float:
+    if isinstance(begin, torch.cuda.Event):
+        assert isinstance(end, torch.cuda.Event)
+        return float(begin.elapsed_time(end))
+    assert isinstance(end, float)
+    return (end - begin) * 1e3

@@ -2,35 +2,26 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
+from profiling.instruments.batch_shapes import BatchShape, batch_shape
 
-from datamodules.geometry import frames_for_samples
-
-
-class BatchShape(NamedTuple):
-    """How large a batch is, in the words of a measurement row.
-
-    Args:
-        batch_size: Samples.
-        sequence_length: Tokens or frames; None for images.
-        input_size: Pixels per side; None for text and speech.
-    """
-
-    batch_size: int
-    sequence_length: int | None = None
-    input_size: int | None = None
+__all__ = ["BatchShape", "Sample", "batch_shape", "rows_of", "summarise"]
 
 
 @dataclass(frozen=True)
 class Sample:
     """One measured step.
 
-    `optimizer_ms` is None when it only accumulated gradients; `page_faults` are the pages that the
-    system had to clear for it.
+    A part that has no time of its own in the step, or whose time nobody knows, is None.
+
+    Args:
+        step_kind: Of a training step, whether an optimiser "stepped" with its gradients, they
+            were only "accumulated", or the step was "skipped": it had none, or a scaler of
+            gradients refused them. None where nobody knows, and of predictions.
+        page_faults: Pages that the system had to clear for it.
+        real_tokens: Tokens that are no padding; None where nobody knows.
     """
 
     phase: str
@@ -41,30 +32,8 @@ class Sample:
     optimizer_ms: float | None
     peak_memory_mib: float | None
     page_faults: int = 0
-
-
-def batch_shape(batch: Any) -> BatchShape:
-    """Return the shape of a batch of the usual kinds.
-
-    Maps are read by the names of transformers; of tuples and lists the first tensor counts, four
-    dimensions of which are images.
-
-    Raises:
-        TypeError: The batch is of an unknown kind; give the callback a `shape_of`.
-    """
-    if isinstance(batch, Mapping):
-        if "input_ids" in batch:
-            return BatchShape(*batch["input_ids"].shape[:2])
-        if "input_values" in batch:
-            values = batch["input_values"]
-            return BatchShape(values.shape[0], frames_for_samples(values.shape[-1]))
-        batch = batch.get("pixel_values")
-    first = batch[0] if isinstance(batch, (list, tuple)) else batch
-    if isinstance(first, torch.Tensor) and first.ndim == 4:
-        return BatchShape(first.shape[0], input_size=first.shape[-1])
-    if isinstance(first, torch.Tensor) and first.ndim >= 2:
-        return BatchShape(first.shape[0], first.shape[1])
-    raise TypeError(f"`shape_of` must be given for batches of type {type(batch).__name__}")
+    step_kind: str | None = None
+    real_tokens: int | None = None
 
 
 def summarise(name: str, values: list[float]) -> dict[str, Any]:
@@ -83,28 +52,41 @@ def summarise(name: str, values: list[float]) -> dict[str, Any]:
 
 
 def rows_of(samples: list[Sample]) -> list[dict[str, Any]]:
-    """Return a row per phase and batch shape, in the words of a measurement row.
+    """Return a row per phase, batch shape and kind of step, in the words of a measurement row.
 
-    Steps with and without an optimiser step cost different things and make different rows.
+    Steps that accumulate, that step and that are skipped cost different things.
     """
-    groups: dict[tuple[str, BatchShape, bool], list[Sample]] = defaultdict(list)
+    groups: dict[tuple[str, BatchShape, str | None], list[Sample]] = defaultdict(list)
     for sample in samples:
-        groups[sample.phase, sample.shape, sample.optimizer_ms is not None].append(sample)
-    ordered = sorted(groups, key=lambda key: (key[0], [n or 0 for n in key[1]], key[2]))
-    return [_row(phase, shape, groups[phase, shape, stepped]) for phase, shape, stepped in ordered]
+        groups[sample.phase, sample.shape, sample.step_kind].append(sample)
+    ordered = sorted(groups, key=lambda key: (key[0], [n or 0 for n in key[1]], key[2] or ""))
+    return [_row(*key, groups[key]) for key in ordered]
 
 
-def _row(phase: str, shape: BatchShape, samples: list[Sample]) -> dict[str, Any]:
-    row: dict[str, Any] = {"phase": phase, **shape._asdict()}
+def _row(
+    phase: str, shape: BatchShape, step_kind: str | None, samples: list[Sample]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"phase": phase, **shape._asdict(), "step_kind": step_kind}
     row |= summarise("latency_ms", [sample.latency_ms for sample in samples])
     for part in ("forward_ms", "backward_ms", "optimizer_ms"):
-        values = [getattr(sample, part) for sample in samples]
-        known = [value for value in values if value is not None]
-        row[part] = statistics.median(known) if known else None
-    rate = shape.batch_size / row["latency_ms"] * 1e3
-    row["throughput_samples_per_s"] = rate
-    row["throughput_tokens_per_s"] = shape.sequence_length and rate * shape.sequence_length
+        row[part] = _middle([getattr(sample, part) for sample in samples])
+    # A skipped step processed its batch for nothing.
+    per_s = None if step_kind == "skipped" else 1e3 / row["latency_ms"]
+    real = [sample.real_tokens for sample in samples if sample.real_tokens is not None]
+    tokens = shape.batch_size and shape.sequence_length and shape.batch_size * shape.sequence_length
+    row["throughput_samples_per_s"] = _product(per_s, shape.batch_size)
+    row["throughput_tokens_per_s"] = _product(per_s, tokens)
+    row["throughput_real_tokens_per_s"] = _product(per_s, statistics.fmean(real) if real else None)
     row["page_faults_per_step"] = float(statistics.median(s.page_faults for s in samples))
     peaks = [s.peak_memory_mib for s in samples if s.peak_memory_mib is not None]
     row["peak_memory_mib"] = max(peaks, default=None)
     return row
+
+
+def _middle(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _product(per_s: float | None, count: float | None) -> float | None:
+    return None if per_s is None or count is None else per_s * count

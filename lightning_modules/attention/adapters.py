@@ -1,0 +1,80 @@
+"""Adapters (LoRA) of a local model: their files say so, and they refuse a base that is not.
+
+An adapter is saved without the configuration of its base, whose windows would be lost: on a fresh
+base it would silently compute with full attention.
+"""
+
+import json
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lightning_modules.attention.local_configs import says_local
+from lightning_modules.errors import ModelError
+
+NOTE = "local_attention.json"
+ADAPTER = "adapter_config.json"
+
+
+def guard_adapters(model_class: Any) -> None:
+    """Let a class write the note with every adapter that it saves, and heed it when it loads one.
+
+    Args:
+        model_class: Has `save_pretrained(folder)` and `load_adapter(folder or hub name)`, as
+            models of transformers and of peft have.
+    """
+    save, load = model_class.save_pretrained, model_class.load_adapter
+
+    @wraps(save)
+    def save_pretrained(model: Any, save_directory: Any, *args: Any, **named: Any) -> Any:
+        result = save(model, save_directory, *args, **named)
+        _write_notes(_base_config(model), Path(save_directory))
+        return result
+
+    @wraps(load)
+    def load_adapter(model: Any, *args: Any, **named: Any) -> Any:
+        source = args[0] if args else named.get("model_id", named.get("peft_model_id"))
+        if source is not None:
+            _heed_note(model, Path(source) / (named.get("subfolder") or "") / NOTE)
+        return load(model, *args, **named)
+
+    model_class.save_pretrained, model_class.load_adapter = save_pretrained, load_adapter
+
+
+def guard_peft() -> None:
+    """Guard the adapters of peft, which has been imported."""
+    guard_adapters(import_module("peft.peft_model").PeftModel)
+
+
+def _base_config(model: Any) -> Any:
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return getattr(base, "config", None)
+
+
+def _write_notes(config: Any, folder: Path) -> None:
+    for found in (*folder.glob(ADAPTER), *folder.glob(f"*/{ADAPTER}")):
+        note = found.parent / NOTE
+        if says_local(config):
+            note.write_text(json.dumps({"attention_window": config.attention_window}) + "\n")
+        else:
+            note.unlink(missing_ok=True)  # of an adapter that was here before
+
+
+def _heed_note(model: Any, note: Path) -> None:
+    """Refuse an adapter whose base had other windows.
+
+    Raises:
+        ModelError: The model is not local, or its windows are others.
+    """
+    if not note.is_file():
+        return
+    expected = json.loads(note.read_text())["attention_window"]
+    config = _base_config(model)
+    got = config.attention_window if says_local(config) else None
+    if got != expected:
+        raise ModelError(
+            f"the adapter in {note.parent} belongs to a base with `attention_window` {expected}, "
+            f"got {'full attention' if got is None else got}; "
+            f"give it first: `localize(base, {expected})`"
+        )

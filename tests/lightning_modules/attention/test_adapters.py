@@ -1,0 +1,133 @@
+"""Adapters of a local model refuse a base that is not; a stand-in is used, for peft is optional."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import BertConfig, BertModel
+
+from lightning_modules.attention.adapters import NOTE, guard_adapters
+from lightning_modules.attention.interface import find_windows, localize
+from lightning_modules.errors import ModelError
+from tests.samples.places import ROOT
+
+
+def _bert() -> Any:
+    return BertModel(
+        BertConfig(
+            vocab_size=30,
+            hidden_size=24,
+            num_attention_heads=3,
+            intermediate_size=20,
+            num_hidden_layers=2,
+        )
+    )
+
+
+class Adapted:
+    """Saves and loads in peft's way: without the configuration of its base."""
+
+    def __init__(self, base: Any) -> None:
+        self._base = base
+        self.loaded: list[Any] = []
+
+    def get_base_model(self) -> Any:
+        return self._base
+
+    def save_pretrained(self, save_directory: Any, **_: Any) -> None:
+        for folder in (Path(save_directory), Path(save_directory) / "second"):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "adapter_config.json").write_text("{}")
+
+    def load_adapter(self, model_id: Any, adapter_name: str = "default", **_: Any) -> None:
+        self.loaded.append((model_id, adapter_name))
+
+
+guard_adapters(Adapted)
+
+
+@pytest.mark.parametrize("windows", [8, [2, 10]])
+@pytest.mark.parametrize("named", [{}, {"subfolder": "second"}])
+def test_an_adapter_of_a_local_base_refuses_a_fresh_one(
+    windows: Any, named: dict[str, str], tmp_path: Path
+) -> None:
+    Adapted(localize(_bert(), windows)).save_pretrained(tmp_path)
+    fresh = Adapted(_bert())
+    with pytest.raises(ModelError, match="got full attention"):
+        fresh.load_adapter(str(tmp_path), **named)
+    assert fresh.loaded == []
+    local = Adapted(localize(_bert(), windows))
+    local.load_adapter(tmp_path, "mine", **named)
+    assert local.loaded == [(tmp_path, "mine")]
+
+
+def test_an_adapter_refuses_a_base_with_another_window(tmp_path: Path) -> None:
+    Adapted(localize(_bert(), 8)).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="`attention_window` 8, got 4"):
+        Adapted(localize(_bert(), 4)).load_adapter(tmp_path)
+
+
+def test_an_adapter_of_a_full_base_says_nothing_even_where_a_local_one_was(tmp_path: Path) -> None:
+    Adapted(localize(_bert(), 8)).save_pretrained(tmp_path)
+    Adapted(_bert()).save_pretrained(tmp_path)
+    assert not list(tmp_path.rglob(NOTE))
+    Adapted(_bert()).load_adapter(tmp_path)
+
+
+def test_the_adapters_of_transformers_are_guarded_too(tmp_path: Path) -> None:
+    Adapted(localize(_bert(), 8)).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="got full attention"):
+        _bert().load_adapter(str(tmp_path))
+
+
+def _run(script: str) -> None:
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+PEFT = """
+class PeftModel:
+    def save_pretrained(self, save_directory):
+        pass
+
+    def load_adapter(self, model_id):
+        pass
+"""
+IMPORTS = """
+import sys
+{first}
+assert "lightning_modules.attention.adapters" not in sys.modules
+{second}
+from peft.peft_model import PeftModel
+assert PeftModel.load_adapter.__wrapped__
+"""
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_peft_is_guarded_whichever_is_imported_first(
+    order: tuple[int, int], tmp_path: Path
+) -> None:
+    (tmp_path / "peft").mkdir()
+    (tmp_path / "peft" / "__init__.py").touch()
+    (tmp_path / "peft" / "peft_model.py").write_text(PEFT)
+    lines = [
+        "import lightning_modules",
+        f"sys.path.append({str(tmp_path)!r}); import peft.peft_model",
+    ]
+    script = IMPORTS.format(first=lines[order[0]], second=lines[order[1]])
+    _run(script)
+
+
+def test_to_import_the_package_is_enough_for_local_models(tmp_path: Path) -> None:
+    localize(_bert(), 8).save_pretrained(tmp_path)
+    script = f"""
+import sys
+import lightning_modules
+assert "torch" not in sys.modules
+from transformers import AutoModel
+model = AutoModel.from_pretrained({str(tmp_path)!r})
+assert model.config._attn_implementation == "local_blocked"
+"""
+    _run(script)
+    assert find_windows(BertModel.from_pretrained(tmp_path)) == [8, 8]

@@ -1,0 +1,199 @@
+"""A model that is local says so wherever it goes, and is local again wherever it comes from."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    AutoModel,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    HubertConfig,
+    HubertModel,
+    VisionTextDualEncoderModel,
+    ViTConfig,
+    ViTModel,
+)
+
+from lightning_modules.attention.interface import find_implementations, find_windows, localize
+from lightning_modules.errors import ModelError
+from lightning_modules.lhubert import LHubertConfig, LHubertModel
+
+SIZES: dict[str, Any] = {
+    "hidden_size": 24,
+    "num_attention_heads": 3,
+    "intermediate_size": 20,
+    "num_hidden_layers": 2,
+    "initializer_range": 0.3,
+}
+SPEECH = SIZES | {
+    "conv_dim": (12,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 3,
+    "layerdrop": 0.0,
+}
+
+
+def _bert() -> Any:
+    return BertModel(BertConfig(vocab_size=60, **SIZES)).eval()
+
+
+def _masked_lm() -> Any:
+    return BertForMaskedLM(BertConfig(vocab_size=60, **SIZES)).eval()
+
+
+def _hubert() -> Any:
+    return HubertModel(HubertConfig(**SPEECH)).eval()
+
+
+def _lhubert() -> Any:
+    return LHubertModel(LHubertConfig(**SPEECH, attention_window=6)).eval()
+
+
+def _vit() -> Any:
+    return ViTModel(ViTConfig(image_size=48, patch_size=8, **SIZES)).eval()
+
+
+def _inputs(model: Any) -> Any:
+    generator = torch.Generator().manual_seed(1)
+    if isinstance(model, ViTModel):
+        return torch.randn(2, 3, 48, 48, generator=generator)
+    if isinstance(model, HubertModel):
+        return torch.randn(2, 400 + 320 * 39, generator=generator)
+    return torch.randint(5, 50, (2, 40), generator=generator)
+
+
+@torch.no_grad()
+def _outputs(model: Any) -> torch.Tensor:
+    found: torch.Tensor = model(_inputs(model))[0]
+    return found
+
+
+def _saved_and_loaded(model: Any, folder: Path) -> Any:
+    model.save_pretrained(folder)
+    return type(model).from_pretrained(folder).eval()
+
+
+def _through_auto(model: Any, folder: Path) -> Any:
+    model.save_pretrained(folder)
+    return AutoModel.from_pretrained(folder).eval()
+
+
+def _built_again(model: Any, folder: Path) -> Any:
+    again = type(model)(copy.deepcopy(model.config)).eval()
+    again.load_state_dict(model.state_dict())
+    return again
+
+
+BUILDERS = [_bert, _masked_lm, _hubert, _lhubert, _vit]
+WAYS = [_saved_and_loaded, _built_again]
+
+
+@pytest.mark.parametrize("windows", [4, [2, 10]])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("build", BUILDERS)
+def test_a_local_model_comes_back_with_its_windows(
+    build: Callable[[], Any],
+    way: Callable[[Any, Path], Any],
+    windows: int | list[int],
+    tmp_path: Path,
+) -> None:
+    model = build()
+    full = _outputs(model)
+    localize(model, windows, "local_masked")
+    again = way(model, tmp_path)
+    assert find_windows(again) == ([4, 4] if windows == 4 else windows)
+    assert find_implementations(again) == {"local_masked"}
+    assert not torch.allclose(_outputs(model), full)
+    torch.testing.assert_close(_outputs(again), _outputs(model))
+
+
+@pytest.mark.parametrize("build", [_bert, _hubert, _lhubert, _vit])
+def test_auto_classes_find_a_local_model_local(build: Callable[[], Any], tmp_path: Path) -> None:
+    model = localize(build(), 4)
+    torch.testing.assert_close(_outputs(_through_auto(model, tmp_path)), _outputs(model))
+
+
+def test_the_encoder_of_a_local_model_with_a_head_is_local(tmp_path: Path) -> None:
+    localize(_masked_lm(), [2, 10]).save_pretrained(tmp_path)
+    assert find_windows(AutoModel.from_pretrained(tmp_path)) == [2, 10]
+
+
+@pytest.mark.parametrize("name", ["sdpa", "eager", {"": "sdpa"}])
+def test_full_attention_is_refused_to_a_local_model(name: Any, tmp_path: Path) -> None:
+    model = localize(_bert(), 4)
+    with pytest.raises(ModelError, match="configuration says local"):
+        model.set_attn_implementation(name)
+    assert find_implementations(model) == {"local_blocked"}
+
+
+@pytest.mark.parametrize("name", ["sdpa", "eager", None])
+def test_full_attention_cannot_be_assigned_to_a_local_model(name: Any) -> None:
+    model = localize(_bert(), 4)
+    with pytest.raises(ModelError, match="configuration says local"):
+        model.config._attn_implementation = name
+    assert find_implementations(model) == {"local_blocked"}
+
+
+def test_a_model_with_a_local_part_refuses_full_attention_for_it() -> None:
+    text, vision = localize(_bert(), 4), _vit()
+    model = VisionTextDualEncoderModel(vision_model=vision, text_model=text)
+    with pytest.raises(ModelError, match="configuration says local"):
+        model.set_attn_implementation("sdpa")
+    assert find_implementations(text) == {"local_blocked"}
+
+
+def test_a_kernel_that_attends_to_everything_is_refused_when_loading(tmp_path: Path) -> None:
+    localize(_bert(), 4).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="'eager'"):
+        BertModel.from_pretrained(tmp_path, attn_implementation="eager")
+
+
+def test_another_local_kernel_is_noted(tmp_path: Path) -> None:
+    model = localize(_bert(), 4)
+    model.set_attn_implementation("local_masked")
+    assert find_implementations(_saved_and_loaded(model, tmp_path)) == {"local_masked"}
+    chosen = BertModel.from_pretrained(tmp_path, attn_implementation="local_blocked")
+    assert chosen.config.local_implementation == "local_blocked"
+
+
+def test_a_configuration_that_is_changed_behind_the_layers_is_refused() -> None:
+    model = localize(_bert(), 4)
+    model.config.attention_window = 8
+    with pytest.raises(ModelError, match=r"`localize\(model, 8\)`"):
+        _outputs(model)
+    _outputs(localize(model, 8))
+
+
+def test_one_window_per_layer_is_refused_for_another_number_of_layers(tmp_path: Path) -> None:
+    localize(_bert(), [2, 10]).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="`attention_window`"):
+        BertModel.from_pretrained(tmp_path, num_hidden_layers=1)
+
+
+def test_a_configuration_without_the_kernel_is_the_way_back_to_full_attention(
+    tmp_path: Path,
+) -> None:
+    model = _bert()
+    full = _outputs(model)
+    localize(model, 4).save_pretrained(tmp_path)
+    again = BertModel.from_pretrained(tmp_path, local_implementation=None).eval()
+    torch.testing.assert_close(_outputs(again), full)
+
+
+def test_plain_models_are_saved_as_they_were(tmp_path: Path) -> None:
+    _bert().save_pretrained(tmp_path)
+    saved = json.loads((tmp_path / "config.json").read_text())
+    assert {"attention_window", "local_implementation"}.isdisjoint(saved)
+
+
+@pytest.mark.parametrize("build", BUILDERS)
+def test_weights_of_attention_are_refused_in_one_sentence(build: Callable[[], Any]) -> None:
+    model = localize(build(), 4)
+    with pytest.raises(ModelError, match="`output_attentions`"):
+        model(_inputs(model), output_attentions=True)
