@@ -59,7 +59,7 @@ class TextReader(SampleReader):
         used = kept if max_length is None else kept.clip(max=max_length)
         super().__init__(used.tolist(), BadSamples("skip"))
         for row in np.flatnonzero(~has_content).tolist():
-            self.bad_samples.skipped.append(f"text {row} is empty")
+            self.bad_samples.skip(f"text {row} is empty", "empty text")
 
     def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
         """Tokenise one text, cut to the exact length that is asked for, special tokens kept.
