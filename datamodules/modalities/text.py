@@ -128,7 +128,8 @@ class TextData(RealData):
     Empty texts are left out.
 
     Args:
-        source: Hub name, or a .json, .jsonl, .csv or .tsv file (the latter without quoting).
+        source: Hub name, or a .json, .jsonl, .parquet, .csv or .tsv file (the latter without
+            quoting).
         tokenizer: Hub name, or a folder with a tokenizer's files; `vocab.txt` alone is BERT's.
         text_column: Column that holds the text.
         split: Split of the data set; a slice like `train[:10%]` is one too. A file is `train`.
