@@ -19,7 +19,9 @@ from datamodules.libraries import needed
 from lightning_modules import allocator
 from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
 from lightning_modules.models.base import VariantModule
+from lightning_modules.training.folder_use import FolderUse
 from lightning_modules.training.random_states import RandomStates
+from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import DATA, MODELS, import_classes, short_name
 from profiling.errors import SettingsError, find_mistake
 
@@ -207,7 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
             subclass_mode_data=True,
             trainer_class=TaskTrainer,
             seed_everything_default=0,
-            trainer_defaults={"callbacks": [RandomStates()]},
+            trainer_defaults={"callbacks": [RandomStates(), FolderUse()]},
             parser_class=TrainParser,
             save_config_kwargs={"overwrite": True},
             args=arguments,
@@ -218,8 +220,8 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(ended.__context__, KeyboardInterrupt):
             return 130
         raise
-    except (OSError, ValueError) as problem:
-        mistake = find_mistake(problem)
+    except Exception as problem:
+        mistake = find_mistake(problem) or find_trainer_mistake(problem)
         if isinstance(problem, OSError) and problem.filename is not None:
             mistake = f"`{problem.filename}` cannot be used: {problem.strerror}"
         if mistake is None:
