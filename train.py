@@ -14,11 +14,13 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from datamodules.libraries import needed
 from lightning_modules import allocator
 from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
 from lightning_modules.models.base import VariantModule
+from lightning_modules.training.accumulation import AccumulationWarning
 from lightning_modules.training.folder_use import FolderUse
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
@@ -135,11 +137,16 @@ class TrainCLI(LightningCLI):
             SettingsError: A setting of it is wrong.
         """
         try:
-            return super().instantiate_trainer(**kwargs)
+            trainer: Trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as problem:
             raise SettingsError(
                 find_mistake(problem) or str(problem).split(". ")[0].splitlines()[0]
             ) from problem
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                # By default it writes a metric of -1, which a table of runs then compares.
+                logger._default_hp_metric = False
+        return trainer
 
     def after_instantiate_classes(self) -> None:
         """Compare model and data before anything is trained.
@@ -209,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
             subclass_mode_data=True,
             trainer_class=TaskTrainer,
             seed_everything_default=0,
-            trainer_defaults={"callbacks": [RandomStates(), FolderUse()]},
+            trainer_defaults={"callbacks": [RandomStates(), FolderUse(), AccumulationWarning()]},
             parser_class=TrainParser,
             save_config_kwargs={"overwrite": True},
             args=arguments,
