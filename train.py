@@ -14,12 +14,16 @@ from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from datamodules.libraries import needed
 from lightning_modules import allocator
 from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
 from lightning_modules.models.base import VariantModule
+from lightning_modules.training.accumulation import AccumulationWarning
+from lightning_modules.training.folder_use import FolderUse
 from lightning_modules.training.random_states import RandomStates
+from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import DATA, MODELS, import_classes, short_name
 from profiling.errors import SettingsError, find_mistake
 
@@ -133,11 +137,16 @@ class TrainCLI(LightningCLI):
             SettingsError: A setting of it is wrong.
         """
         try:
-            return super().instantiate_trainer(**kwargs)
+            trainer: Trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as problem:
             raise SettingsError(
                 find_mistake(problem) or str(problem).split(". ")[0].splitlines()[0]
             ) from problem
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                # By default it writes a metric of -1, which a table of runs then compares.
+                logger._default_hp_metric = False
+        return trainer
 
     def after_instantiate_classes(self) -> None:
         """Compare model and data before anything is trained.
@@ -207,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
             subclass_mode_data=True,
             trainer_class=TaskTrainer,
             seed_everything_default=0,
-            trainer_defaults={"callbacks": [RandomStates()]},
+            trainer_defaults={"callbacks": [RandomStates(), FolderUse(), AccumulationWarning()]},
             parser_class=TrainParser,
             save_config_kwargs={"overwrite": True},
             args=arguments,
@@ -218,8 +227,8 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(ended.__context__, KeyboardInterrupt):
             return 130
         raise
-    except (OSError, ValueError) as problem:
-        mistake = find_mistake(problem)
+    except Exception as problem:
+        mistake = find_mistake(problem) or find_trainer_mistake(problem)
         if isinstance(problem, OSError) and problem.filename is not None:
             mistake = f"`{problem.filename}` cannot be used: {problem.strerror}"
         if mistake is None:

@@ -1,12 +1,21 @@
-"""Samples that cannot be used."""
+"""Samples that cannot be used, and files that are left out: how many, and why."""
 
+import logging
 import warnings
+from collections import Counter
+from collections.abc import Mapping
 
 from datamodules.errors import BadSampleError, validate_choice
+from datamodules.files.finding import Found
+
+LeftOut = Mapping[str, Mapping[str, int]]
+"""How many were left out, by reason and then by file ending, which is empty for what is no file."""
+
+log = logging.getLogger(__name__)
 
 
 class BadSamples:
-    """Stops at a sample that cannot be used, or skips it and counts it.
+    """Stops at a sample that cannot be used, or skips it; counts all that is left out.
 
     Args:
         policy: `stop` or `skip`.
@@ -16,6 +25,7 @@ class BadSamples:
         validate_choice("on_bad_sample", policy, ("stop", "skip"))
         self.policy = policy
         self.skipped: list[str] = []
+        self._left_out: Counter[tuple[str, str]] = Counter()
 
     def handle(self, error: BadSampleError) -> None:
         """Raise the error, or note its message and warn of it, once.
@@ -26,5 +36,32 @@ class BadSamples:
         if self.policy == "stop":
             raise BadSampleError(f"{error}; `on_bad_sample: skip` leaves it out") from error
         if str(error) not in self.skipped:
-            self.skipped.append(str(error))
+            self.skip(str(error), error.reason, error.ending)
             warnings.warn(f"skipped: {error}", stacklevel=2)
+
+    def skip(self, message: str, reason: str, ending: str = "") -> None:
+        """Note a sample that is left out whatever the policy is."""
+        self.skipped.append(message)
+        self._left_out[reason, ending] += 1
+
+    def take(self, found: Found, source: object) -> None:
+        """Handle what could not be looked into, and say once which other files there are.
+
+        Raises:
+            BadSampleError: There was such a thing, and the policy is `stop`.
+        """
+        for problem in found.problems:
+            self.handle(problem)
+        self._left_out.update(found.left_out)
+        if found.left_out:
+            counted = sorted(found.left_out.items(), key=lambda item: (-item[1], item[0]))
+            listed = ", ".join(f"{count} {ending} ({why})" for (why, ending), count in counted)
+            log.warning("%s: %d files taken, left out: %s", source, len(found.files), listed)
+
+    @property
+    def left_out(self) -> LeftOut:
+        """How many were left out until now, by reason and ending."""
+        found: dict[str, dict[str, int]] = {}
+        for (reason, ending), count in sorted(self._left_out.items()):
+            found.setdefault(reason, {})[ending] = count
+        return found

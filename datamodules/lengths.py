@@ -3,8 +3,8 @@
 import json
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ class LengthDistribution:
         values: Lengths on the modality's axis, ascending, each once.
         counts: Samples that have each length.
         source: Where the data came from.
+        left_out: How many samples and files of the source are none of these, by reason and then by
+            file ending.
 
     Raises:
         DataError: the parts do not fit together.
@@ -37,6 +39,7 @@ class LengthDistribution:
     values: tuple[int, ...]
     counts: tuple[int, ...]
     source: str
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unit = find_modality(self.modality).unit
@@ -56,6 +59,11 @@ class LengthDistribution:
     def count(self) -> int:
         """Number of samples."""
         return sum(self.counts)
+
+    @property
+    def count_left_out(self) -> int:
+        """Number of samples and files that were left out."""
+        return sum(sum(counts.values()) for counts in self.left_out.values())
 
     def quantiles(self, fractions: Sequence[float]) -> list[int]:
         """Return, for each fraction, the shortest length that this share of samples fits in."""
@@ -80,7 +88,12 @@ class LengthDistribution:
 
     @classmethod
     def from_lengths(
-        cls, lengths: Iterable[int], name: str, modality: str, source: str
+        cls,
+        lengths: Iterable[int],
+        name: str,
+        modality: str,
+        source: str,
+        left_out: Mapping[str, Mapping[str, int]] | None = None,
     ) -> "LengthDistribution":
         """Count the lengths of single samples."""
         unit = find_modality(modality).unit
@@ -88,10 +101,14 @@ class LengthDistribution:
         if not counted:
             raise DataError(f"`source` {source} holds no samples")
         values, counts = zip(*counted, strict=True)
-        return cls(name, modality, unit, values, counts, source)
+        return cls(name, modality, unit, values, counts, source, left_out or {})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields of `lengths.json`."""
+        """Return the fields of `lengths.json`; the account only where something was left out."""
+        account = {
+            "found": self.count + self.count_left_out,
+            "left_out": {reason: dict(counts) for reason, counts in self.left_out.items()},
+        }
         return {
             "name": self.name,
             "modality": self.modality,
@@ -100,6 +117,7 @@ class LengthDistribution:
             "values": list(self.values),
             "counts": list(self.counts),
             "source": self.source,
+            **(account if self.left_out else {}),
         }
 
     @classmethod
@@ -119,7 +137,12 @@ class LengthDistribution:
                 raise DataError(f"`{name}` must be a list, got {fields[name]!r}")
         numbers = (tuple(fields["values"]), tuple(fields["counts"]))
         distribution = cls(
-            fields["name"], fields["modality"], fields["unit"], *numbers, fields["source"]
+            fields["name"],
+            fields["modality"],
+            fields["unit"],
+            *numbers,
+            fields["source"],
+            _read_left_out(fields.get("left_out", {})),  # older files have none
         )
         if distribution.count != fields["count"]:
             raise DataError(
@@ -159,6 +182,16 @@ class LengthDistribution:
 
 
 _FIELDS = ("count", "counts", "modality", "name", "source", "unit", "values")
+
+
+def _read_left_out(given: Any) -> dict[str, dict[str, int]]:
+    counts = given.values() if isinstance(given, dict) else [None]
+    if not all(
+        isinstance(each, dict) and all(type(number) is int for number in each.values())
+        for each in counts
+    ):
+        raise DataError(f"`left_out` must be counts by reason and ending, got {given!r}")
+    return {reason: dict(each) for reason, each in given.items()}
 
 
 def _validate_numbers(setting: str, numbers: Sequence[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from datamodules.errors import DataError
 from datamodules.libraries import needed
 
-BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".tsv": "csv"}
+ENDINGS = (".csv", ".json", ".jsonl", ".parquet", ".tsv", ".txt")  # no hub name has one
 
 
 def local_path(name: str) -> Path | None:
@@ -17,7 +17,7 @@ def local_path(name: str) -> Path | None:
     is_path = name.startswith(("/", ".", "~")) or name.count("/") > 1
     # A hub name may have a slash too, but no folder here is called like its owner.
     is_near = "/" in name and path.parent.is_dir()
-    is_file = path.suffix.lower() in (*BUILDERS, ".txt")
+    is_file = path.suffix.lower() in ENDINGS
     return path if is_path or is_near or is_file or path.exists() else None
 
 
@@ -40,7 +40,7 @@ def load_split(source: str, builder: str, **options: Any) -> Any:
             return datasets.load_dataset(builder, **options)
     except StopIteration as error:
         raise DataError(f"`source` {source} holds no samples") from error
-    except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
+    except Exception as error:  # what reads a table raises errors of many classes
         reason = str(error.__cause__ or error).strip().split("\n")[0]
         raise DataError(f"`source` {source} cannot be read: {reason}") from error
 

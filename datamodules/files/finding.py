@@ -1,10 +1,15 @@
 """Finding the files of a folder."""
 
 import os
-from collections.abc import Iterator
+import stat
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from datamodules.errors import DataError
+from datamodules.errors import BadSampleError, DataError, reason_of, shown
+
+OTHER_ENDING = "other ending"
+NO_ENDING = "without an ending"
 
 
 def resolve_source(source: str) -> Path:
@@ -18,30 +23,86 @@ def resolve_source(source: str) -> Path:
     return Path(source).expanduser()
 
 
+@dataclass
+class Found:
+    """What is under a folder.
+
+    Attributes:
+        files: Those that were looked for, sorted; a link that leads nowhere is one of them, so
+            that reading it says so.
+        left_out: How many others there are, by reason and ending.
+        problems: What could not be looked into.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    problems: list[BadSampleError] = field(default_factory=list)
+
+
 def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files under a folder with one of these endings, sorted.
+    """Return the files under a folder with one of these endings, as `survey` finds them."""
+    return survey(folder, suffixes).files
+
+
+def survey(folder: Path, suffixes: tuple[str, ...]) -> Found:
+    """Look at all files under a folder.
 
     Links to folders are followed; names that begin with a dot are not: they are other programs'.
+    The order is that of the names, whatever that on the disk is.
+
+    Args:
+        folder: The folder.
+        suffixes: The endings that are looked for, in lower case.
 
     Raises:
-        DataError: There is none.
+        DataError: There is no such file.
     """
-    files = sorted(_walk(folder, suffixes))
-    if not files:
-        raise DataError(f"`source` {folder} holds no files ending in {', '.join(suffixes)}")
-    return files
-
-
-def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    found = Found()
     seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+
+    def note(error: OSError) -> None:
+        message = f"folder {shown(error.filename)} cannot be read: {reason_of(error)}"
+        found.problems.append(BadSampleError(message, "folder that cannot be read"))
+
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=note):
         real = os.path.realpath(place)
         if real in seen:  # a link that leads back to where it is
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
-            path = Path(place, name)
-            if not name.startswith(".") and path.suffix.lower() in suffixes and path.is_file():
-                yield path
+            _sort_in(Path(place, name), suffixes, found)
+    if not found.files:
+        listed = ", ".join(f"{count} {ending}" for (_, ending), count in found.left_out.items())
+        raise (
+            found.problems[0]
+            if found.problems
+            else DataError(
+                f"`source` {shown(folder)} holds no files ending in {', '.join(suffixes)}"
+                + (f", got {listed}" if listed else "")
+            )
+        )
+    found.files.sort()
+    return found
+
+
+def _sort_in(path: Path, suffixes: tuple[str, ...], found: Found) -> None:
+    """Add a file to those that are looked for, or count it among the others."""
+    ending = path.suffix.lower()
+    if path.name.startswith("."):
+        found.left_out["hidden", ending or NO_ENDING] += 1
+    elif ending not in suffixes:
+        found.left_out[OTHER_ENDING, shown(ending) or NO_ENDING] += 1
+    elif not _can_be_opened(path):
+        found.left_out["not a file", ending] += 1
+    else:
+        found.files.append(path)
+
+
+def _can_be_opened(path: Path) -> bool:
+    """Return whether it is a file, or nobody knows: opening a pipe would wait for ever."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from datamodules.files.writing import whole_file
 
 Lengths = NDArray[np.int32]
+# Goes up when the same data would be counted differently: what older programs kept is left alone.
+READING = 2
 
 
 def cached_lengths(key: str, count: Callable[[], Lengths]) -> Lengths:
     """Return the lengths kept under `key`, (samples,) int32, or count them and keep them."""
     cache_home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    path = Path(cache_home).expanduser() / "tipping-point" / f"lengths-{key}.npy"
+    path = Path(cache_home).expanduser() / "tipping-point" / f"lengths-{READING}-{key}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged: count
         kept: Lengths = np.load(path, allow_pickle=False)
         return kept

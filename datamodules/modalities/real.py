@@ -64,7 +64,11 @@ class RealData(ModalityData):
         """Return the lengths of all samples on the modality's axis."""
         name = Path(self.source).stem or self.source
         return LengthDistribution.from_lengths(
-            self.reader.lengths, name, self.modality, self.source
+            self.reader.lengths,
+            name,
+            self.modality,
+            self.source,
+            self.reader.bad_samples.left_out,
         )
 
     def batch_at(self, length: int, batch_size: int, seed: int = 0) -> Batch:

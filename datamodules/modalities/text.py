@@ -59,7 +59,7 @@ class TextReader(SampleReader):
         used = kept if max_length is None else kept.clip(max=max_length)
         super().__init__(used.tolist(), BadSamples("skip"))
         for row in np.flatnonzero(~has_content).tolist():
-            self.bad_samples.skipped.append(f"text {row} is empty")
+            self.bad_samples.skip(f"text {row} is empty", "empty text")
 
     def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
         """Tokenise one text, cut to the exact length that is asked for, special tokens kept.
@@ -128,7 +128,8 @@ class TextData(RealData):
     Empty texts are left out.
 
     Args:
-        source: Hub name, or a .json, .jsonl, .csv or .tsv file (the latter without quoting).
+        source: Hub name, or a .json, .jsonl, .parquet, .csv or .tsv file (the latter without
+            quoting).
         tokenizer: Hub name, or a folder with a tokenizer's files; `vocab.txt` alone is BERT's.
         text_column: Column that holds the text.
         split: Split of the data set; a slice like `train[:10%]` is one too. A file is `train`.

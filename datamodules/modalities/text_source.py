@@ -1,14 +1,13 @@
 """Opening texts and tokenizers, from files or, when a hub name is given, from the hub."""
 
-import csv
 import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from datamodules.errors import DataError
-from datamodules.files.datasets_hub import BUILDERS, load_split, local_path
-from datamodules.libraries import needed
+from datamodules.files.datasets_hub import load_split, local_path
+from datamodules.modalities.text_files import READERS, check_column, write_column
 
 
 def load_texts(source: str, text_column: str, split: str, subset: str | None) -> Any:
@@ -25,7 +24,7 @@ def load_texts(source: str, text_column: str, split: str, subset: str | None) ->
         dataset = load_split(source, source, name=subset, split=split)
     else:
         dataset = _load_file(path, text_column, split)
-    _check_column(dataset.column_names, text_column, source)
+    check_column(dataset.column_names, text_column, source)
     kind = getattr(dataset.features[text_column], "dtype", "list")
     if kind not in ("string", "large_string"):
         raise DataError(f"`text_column` {text_column} of {source} must hold strings, got {kind}")
@@ -33,73 +32,24 @@ def load_texts(source: str, text_column: str, split: str, subset: str | None) ->
 
 
 def _load_file(path: Path, text_column: str, split: str) -> Any:
-    builder = BUILDERS.get(path.suffix.lower())
-    if builder is None:
+    if path.suffix.lower() not in READERS:
         raise DataError(
-            f"`source` must be a hub name or a file ending in {', '.join(BUILDERS)}, got {path}"
+            f"`source` must be a hub name or a file ending in {', '.join(READERS)}, got {path}"
         )
     if not path.is_file():
         raise DataError(f"`source` file {path} does not exist")
     if not path.stat().st_size:
         raise DataError(f"`source` file {path} is empty")
-    options = _csv_options(path, text_column) if builder == "csv" else {}
     with TemporaryDirectory(prefix="tipping-point-") as cache:
+        texts = Path(cache, "texts.parquet")
+        write_column(path, text_column, texts)
         return load_split(
             str(path),
-            builder,
-            data_files=glob.escape(str(path.resolve())),
+            "parquet",
+            data_files=glob.escape(str(texts.resolve())),
             split=split,
             cache_dir=cache,
             keep_in_memory=True,
-            **options,
-        )
-
-
-def _csv_options(path: Path, text_column: str) -> dict[str, Any]:
-    with needed("datasets", "reading a table"):
-        import datasets
-
-    dialect: dict[str, Any] = {"sep": ","}
-    if path.suffix.lower() == ".tsv":  # tabs need no quotes, and texts hold lone ones
-        dialect = {"sep": "\t", "quoting": csv.QUOTE_NONE}
-    _check_column(_check_table(path, dialect), text_column, str(path))
-    # One typed column alone: others may change their type half way, and "NA" is a word.
-    return {
-        **dialect,
-        "usecols": [text_column],
-        "index_col": False,  # or one field too many in every row would move them all by one
-        "features": datasets.Features({text_column: datasets.Value("string")}),
-        "keep_default_na": False,
-    }
-
-
-def _check_table(path: Path, dialect: dict[str, Any]) -> list[str]:
-    """Return the names of the columns; refuse a row with more fields than names.
-
-    The reader would drop the fields that are too many, and with them the end of a text that holds
-    a comma.
-    """
-    quoting = dialect.get("quoting", csv.QUOTE_MINIMAL)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, delimiter=dialect["sep"], quoting=quoting)
-            columns = next(rows)
-            for row in rows:
-                if any(row[len(columns) :]):
-                    raise DataError(
-                        f"`source` file {path} must have {len(columns)} fields in line "
-                        f"{rows.line_num}, as in its first line, got {len(row)}"
-                    )
-    except (StopIteration, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"`source` file {path} is not a table of text") from error
-    return columns
-
-
-def _check_column(columns: list[str], text_column: str, source: str) -> None:
-    if text_column not in columns:
-        raise DataError(
-            f"`text_column` must be a column of {source}, one of {', '.join(sorted(columns))}, "
-            f"got {text_column!r}"
         )
 
 

@@ -13,8 +13,8 @@ from datamodules.base import Batch
 from datamodules.batching.orders import BatchDraw
 from datamodules.batching.reading import SampleReader
 from datamodules.batching.resumable import Loader
-from datamodules.errors import BadSampleError, DataError, validate_minimum
-from datamodules.files.finding import find_files, resolve_source
+from datamodules.errors import BadSampleError, DataError, reading, shown, validate_minimum
+from datamodules.files.finding import Found, resolve_source, survey
 from datamodules.files.fingerprints import fingerprint_of, stamp_file
 from datamodules.geometry import round_up_side
 from datamodules.modalities.real import FileData
@@ -27,10 +27,19 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".
 
 def list_images(source: str) -> list[Path]:
     """Return the image files under a folder, sorted."""
+    return survey_images(source).files
+
+
+def survey_images(source: str) -> Found:
+    """Look at all files under a folder for images.
+
+    Raises:
+        DataError: It is no folder, or holds none.
+    """
     folder = resolve_source(source)
     if not folder.is_dir():
         raise DataError(f"`source` must be a folder of images, {folder} is not a folder")
-    return find_files(folder, SUFFIXES)
+    return survey(folder, SUFFIXES)
 
 
 def list_classes(source: str, files: list[Path]) -> list[str]:
@@ -92,22 +101,16 @@ def _native_side(path: Path) -> int:
     """Return the side of the square with the image's area, rounded; read the header alone."""
     from PIL import Image
 
-    try:
-        with Image.open(path) as image:
-            return max(1, round(math.sqrt(image.width * image.height)))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadSampleError(f"image file {path} cannot be read: {error}") from error
+    with reading("image file", path), Image.open(path) as image:
+        return max(1, round(math.sqrt(image.width * image.height)))
 
 
 def _decode(path: Path, side: int) -> torch.Tensor:
     """Return an image, upright, (3, side, side) float32 in [-1, 1]."""
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as image:
-            upright = _to_rgb(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadSampleError(f"image file {path} is damaged: {error}") from error
+    with reading("image file", path, "is damaged"), Image.open(path) as image:
+        upright = _to_rgb(ImageOps.exif_transpose(image))
     resized = upright.resize((side, side), Image.Resampling.BILINEAR)
     pixels = torch.from_numpy(np.asarray(resized, dtype=np.float32))
     return (pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
@@ -171,6 +174,7 @@ class ImageData(FileData):
 
     def open_reader(self) -> ImageReader:
         """List the images and read their headers."""
-        files = list_images(self.source)
-        classes = list_classes(self.source, files)
+        found = survey_images(self.source)
+        self.bad_samples.take(found, shown(self.source))
+        files, classes = found.files, list_classes(self.source, found.files)
         return ImageReader(files, classes, self.input_size, self.bad_samples)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from datamodules.bad_samples import BadSamples
-from datamodules.errors import BadSampleError, DataError
+from datamodules.errors import BadSampleError, DataError, reading
 from datamodules.files.datasets_hub import load_split, local_path
 from datamodules.files.finding import resolve_source
 from datamodules.files.fingerprints import fingerprint_of, stamp_file
@@ -175,8 +175,5 @@ def _lengths(openers: list[RowAudio], paths: list[Path]) -> Iterator[int]:
 
 
 def _measure_one(opener: RowAudio, path: Path) -> int:
-    try:
-        opened = opener()
-    except FileNotFoundError as error:
-        raise BadSampleError(f"audio file {path} cannot be read: {error}") from error
-    return read_length(opened, path)
+    with reading("audio file", path):
+        return read_length(opener(), path)

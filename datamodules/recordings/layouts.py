@@ -4,12 +4,16 @@ import re
 from pathlib import Path
 from typing import Literal, get_args
 
-from datamodules.errors import DataError
-from datamodules.files.finding import find_files, resolve_source
+from datamodules.errors import DataError, shown
+from datamodules.files.finding import Found, resolve_source, survey
 
 Layout = Literal["auto", "datasets", "folder", "librispeech", "manifest"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
+# What libsndfile reads; other endings are counted and named.
+SUFFIXES = (
+    *(".flac", ".mp3", ".ogg", ".wav"),
+    *(".aif", ".aifc", ".aiff", ".au", ".caf", ".oga", ".opus"),
+)
 # speaker-chapter-utterance, wherever in the tree of subset/speaker/chapter `source` begins
 LIBRISPEECH_NAME = re.compile(r"\d+-\d+-\d+\.flac")
 
@@ -33,12 +37,25 @@ def resolve_layout(source: str, layout: str) -> tuple[Path, str]:
 
 def list_files(path: Path, layout: str) -> list[Path]:
     """Return the audio files under a folder, sorted."""
+    return survey_audio(path, layout).files
+
+
+def survey_audio(path: Path, layout: str) -> Found:
+    """Look at all files under a folder for those that are its recordings.
+
+    Raises:
+        DataError: There are none.
+    """
     if layout != "librispeech":
-        return find_files(path, SUFFIXES)
-    files = [file for file in find_files(path, (".flac",)) if LIBRISPEECH_NAME.fullmatch(file.name)]
-    if not files:
+        return survey(path, SUFFIXES)
+    found = survey(path, (".flac",))
+    named = [file for file in found.files if LIBRISPEECH_NAME.fullmatch(file.name)]
+    if others := len(found.files) - len(named):
+        found.left_out["other name", ".flac"] += others
+    found.files = named
+    if not named:
         raise DataError(
-            f"`source` {path} holds no files named speaker-chapter-utterance.flac, as `layout` "
-            "librispeech wants"
+            f"`source` {shown(path)} holds no files named speaker-chapter-utterance.flac, as "
+            "`layout` librispeech wants"
         )
-    return files
+    return found

@@ -4,9 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 from datamodules.bad_samples import BadSamples
-from datamodules.errors import BadSampleError, DataError
+from datamodules.errors import BadSampleError, DataError, shown
+from datamodules.files.names import read_names
 from datamodules.recordings.headers import read_length
-from datamodules.recordings.layouts import list_files, resolve_layout
+from datamodules.recordings.layouts import list_files, resolve_layout, survey_audio
 from datamodules.recordings.recording import Recording, collect, long_enough
 
 
@@ -19,8 +20,9 @@ def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[R
     path, layout = resolve_layout(source, layout)
     if layout == "manifest":
         return _distinct(collect(_manifest_lines(path), _parse_line, bad_samples), path)
-    files = list_files(path, layout)
-    return collect(files, lambda file: read_header(file, path), bad_samples)
+    found = survey_audio(path, layout)
+    bad_samples.take(found, shown(path))
+    return collect(found.files, lambda file: read_header(file, path), bad_samples)
 
 
 def list_paths(source: str, layout: str) -> list[Path]:
@@ -37,9 +39,14 @@ def list_paths(source: str, layout: str) -> list[Path]:
 
 
 def _manifest_lines(path: Path) -> list[tuple[Path, int, Path, str]]:
-    """Return manifest, line number, root folder and text of every line after the first."""
+    """Return manifest, line number, root folder and text of every line after the first.
+
+    Only a line feed ends a line: whatever else some programs take for an end may be in a name.
+    """
     try:
-        root, *lines = path.read_text(encoding="utf-8-sig").splitlines()
+        root, *lines = read_names(path).split("\n")
+        if not root:
+            raise ValueError("it is empty")
     except (OSError, ValueError) as error:
         raise DataError(
             f"`source` {path} is not a manifest: a text file whose first line is the root folder "
@@ -57,13 +64,15 @@ def _distinct(recordings: list[Recording], manifest: Path) -> list[Recording]:
     names = [recording.name for recording in recordings]
     if len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
-        raise DataError(f"manifest {manifest} must name every recording once, got {twice} again")
+        raise DataError(
+            f"manifest {manifest} must name every recording once, got {shown(twice)} again"
+        )
     return recordings
 
 
 def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:
     manifest, number, folder, line = entry
-    name, _, count = line.rstrip().rpartition("\t")
+    name, _, count = line.rstrip(" \t\r").rpartition("\t")
     if not name or not (count.isascii() and count.isdigit()):
         raise BadSampleError(
             f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line[:80]!r}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from datamodules.bad_samples import BadSamples
-from datamodules.errors import BadSampleError
+from datamodules.errors import BadSampleError, shown
 from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ
 
 Entry = TypeVar("Entry")
@@ -41,8 +41,10 @@ def long_enough(recording: Recording) -> Recording:
     """
     if recording.num_samples < FRAME_SAMPLES:
         raise BadSampleError(
-            f"audio file {recording.path} must have at least {FRAME_SAMPLES} samples at "
-            f"{SAMPLE_RATE_HZ} Hz, one frame, got {recording.num_samples}"
+            f"audio file {shown(recording.path)} must have at least {FRAME_SAMPLES} samples at "
+            f"{SAMPLE_RATE_HZ} Hz, one frame, got {recording.num_samples}",
+            "shorter than a frame",
+            recording.path.suffix.lower(),
         )
     return recording
 

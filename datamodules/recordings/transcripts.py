@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, reason_of, shown
 from datamodules.files.finding import find_files
+from datamodules.files.names import read_names
 from datamodules.recordings.layouts import resolve_layout
 
 TRANSCRIPTS = "transcripts.tsv"
@@ -49,7 +50,8 @@ def _read_tree(folder: Path) -> dict[str, str]:
             parts = LIBRISPEECH_LINE.fullmatch(line.rstrip())
             if parts is None:
                 raise _damaged(path, number, line, "speaker-chapter-utterance TEXT")
-            texts[(place / f"{parts[1]}.flac").as_posix()] = parts[2] or ""
+            name = (place / f"{parts[1]}.flac").as_posix()
+            _add(texts, name, parts[2] or "", path, number)
     return texts
 
 
@@ -59,22 +61,31 @@ def _read_table(path: Path) -> dict[str, str]:
         name, tab, text = line.partition("\t")
         if not name or not tab:
             raise _damaged(path, number, line, "name<TAB>text")
-        if name in texts:
-            raise DataError(f"line {number} of {path} must name a recording of its own, got {name}")
-        texts[name] = text
+        _add(texts, name, text, path, number)
     return texts
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Return number and text of every line that is not blank, whatever its end."""
+def _add(texts: dict[str, str], name: str, text: str, path: Path, number: int) -> None:
+    if name in texts:
+        raise DataError(
+            f"line {number} of {path} must name a recording of its own, got {shown(name)}"
+        )
     try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise DataError(f"transcripts {path} cannot be read: {reason}") from error
+        text.encode()
+    except UnicodeEncodeError as error:  # a name may have bytes of any kind, a text may not
+        raise DataError(f"transcripts {path} cannot be read: it is no text in UTF-8") from error
+    texts[name] = text
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Return number and text of every line that is not blank; it ends with LF or CR LF."""
+    try:
+        content = read_names(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"transcripts {path} cannot be read: {reason_of(error)}") from error
     for number, line in enumerate(content.split("\n"), 1):
         if line.strip():
-            yield number, line
+            yield number, line.removesuffix("\r")
 
 
 def _damaged(path: Path, number: int, line: str, expected: str) -> DataError:

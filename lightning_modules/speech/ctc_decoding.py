@@ -45,6 +45,21 @@ def ctc_losses(logits: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
     )
 
 
+def can_be_aligned(lengths: Tensor, labels: Tensor) -> Tensor:
+    """Return which transcripts fit into their frames: a blank must stand between equal letters.
+
+    Args:
+        lengths: (batch,) frames that are no padding.
+        labels: (batch, letters) int64; below 1 is padding.
+
+    Returns:
+        (batch,) bool.
+    """
+    is_letter = labels > BLANK
+    repeated = (labels[:, 1:] == labels[:, :-1]) & is_letter[:, 1:]
+    return is_letter.sum(-1) + repeated.sum(-1) <= lengths.to(labels.device)
+
+
 def decode_greedily(logits: Tensor, lengths: Tensor, alphabet: Sequence[str]) -> list[str]:
     """Take the best symbol of every frame, once for each run of it, without blanks.
 

@@ -216,13 +216,16 @@ class MaskedPrediction(SpeechTraining):
 
     def _log_sums(self, stage: str, sums: dict[str, Tensor]) -> None:
         """Log ratios of sums that are already those of all processes."""
-        share = sums["codes"] / sums["codes"].sum().clamp(min=1)
+        share = sums["codes"] / sums["codes"].sum()
         values = {
-            "loss": sums["loss"] / sums["masked"].clamp(min=1),
-            "masked_accuracy": sums["masked_right"] / sums["masked"].clamp(min=1),
-            "unmasked_accuracy": sums["unmasked_right"] / sums["unmasked"].clamp(min=1),
+            "loss": sums["loss"] / sums["masked"],
+            "masked_accuracy": sums["masked_right"] / sums["masked"],
+            "unmasked_accuracy": sums["unmasked_right"] / sums["unmasked"],
             "code_perplexity": torch.special.entr(share).sum().exp(),
-            "padding_waste": 1 - sums["real"] / sums["samples"].clamp(min=1),
+            "padding_waste": 1 - sums["real"] / sums["samples"],
         }
+        counts = {"unmasked_accuracy": "unmasked", "padding_waste": "samples"}
         for name, value in values.items():
-            self.log(f"{stage}_{name}", value.float(), prog_bar=name == "loss")
+            # Where nothing is masked there is no loss: a zero would be the best of all.
+            if sums[counts.get(name, "masked")] > 0:
+                self.log(f"{stage}_{name}", value.float(), prog_bar=name == "loss")

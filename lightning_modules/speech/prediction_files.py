@@ -10,6 +10,8 @@ import numpy as np
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from lightning_modules.errors import ModelError
+from lightning_modules.folder_lock import FolderLock
 from lightning_modules.whole_files import whole_file
 
 
@@ -58,10 +60,16 @@ class PredictionFiles(Callback):
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
+        self._lock: FolderLock | None = None
 
     def on_predict_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """Make the folder, and drop what an earlier run left unfinished."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Make the folder, and drop what an earlier run left unfinished.
+
+        Raises:
+            ModelError: Another process predicts into it.
+        """
+        if trainer.is_global_zero:
+            self._lock = FolderLock(self.folder)
         self._part(trainer.global_rank).unlink(missing_ok=True)
 
     def on_predict_batch_end(
@@ -80,6 +88,7 @@ class PredictionFiles(Callback):
         recordings = data.predict_reader.recordings
         for index, output in zip(batch["index"].tolist(), outputs, strict=True):
             if isinstance(output, str):
+                _check_line(recordings[index].name, output)
                 with self._part(trainer.global_rank).open("a", encoding="utf-8") as file:
                     file.write(json.dumps([index, recordings[index].name, output]) + "\n")
             else:
@@ -88,14 +97,31 @@ class PredictionFiles(Callback):
     def on_predict_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Join the transcripts of all processes."""
         trainer.strategy.barrier()
-        if not trainer.is_global_zero:
-            return
-        parts = [self._part(rank) for rank in range(trainer.world_size)]
+        if trainer.is_global_zero:
+            self._join(trainer.world_size)
+
+    def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
+        """Let others write into the folder."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException
+    ) -> None:
+        """Do the same after a mistake."""
+        self.teardown(trainer, pl_module, "predict")
+
+    def _join(self, world_size: int) -> None:
+        parts = [self._part(rank) for rank in range(world_size)]
         found = [part for part in parts if part.exists()]
         if not found:
             return
         lines = [
-            json.loads(line) for part in found for line in part.read_text("utf-8").splitlines()
+            json.loads(line)
+            for part in found
+            for line in part.read_text("utf-8").split("\n")
+            if line
         ]
         text = "".join(f"{name}\t{transcript}\n" for _, name, transcript in sorted(lines))
         with whole_file(self.folder / "transcripts.tsv") as unfinished:
@@ -112,3 +138,16 @@ class PredictionFiles(Callback):
 
     def _part(self, rank: int) -> Path:
         return self.folder / PART.format(rank=rank)
+
+
+def _check_line(name: str, text: str) -> None:
+    """Refuse what cannot stand in a line `name<TAB>text`, whichever line ends a reader knows.
+
+    Raises:
+        ModelError: The name or the text has a tab or a line end.
+    """
+    for part in (name, text):
+        if "\t" in part or part.splitlines() not in ([], [part]):
+            raise ModelError(
+                f"a recording in `transcripts.tsv` must have no tab and no line end, got {part!r}"
+            )

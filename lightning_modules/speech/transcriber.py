@@ -10,6 +10,7 @@ from torchmetrics.text import CharErrorRate, WordErrorRate
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc_decoding import (
     LETTERS,
+    can_be_aligned,
     ctc_losses,
     decode_greedily,
     read_labels,
@@ -81,6 +82,10 @@ class Transcriber(UtteranceModule):
         lengths = frame_lengths(self.backbone(), batch)
         return ctc_losses(logits, lengths, batch["labels"]), (logits, lengths)
 
+    def can_be_judged(self, batch: dict[str, Tensor], output: tuple[Tensor, Tensor]) -> Tensor:
+        """Return which transcripts have not more letters than frames, (batch,) bool."""
+        return can_be_aligned(output[1], batch["labels"])
+
     def count(self, batch: dict[str, Tensor], output: tuple[Tensor, Tensor]) -> None:
         """Compare the transcripts of a batch with its labels.
 
@@ -98,7 +103,9 @@ class Transcriber(UtteranceModule):
     def log_counts(self, stage: str) -> None:
         """Log both error rates, and show some transcripts."""
         for name, metric in (("wer", self.wer), ("cer", self.cer)):
-            self.log(f"{stage}_{name}", metric.compute(), prog_bar=name == "wer")
+            rate = metric.compute()
+            if rate.isfinite():  # of references without a letter there is no rate
+                self.log(f"{stage}_{name}", rate, prog_bar=name == "wer")
             metric.reset()
         transcripts, self._transcripts = sorted(self._transcripts), []
         if stage == "test":

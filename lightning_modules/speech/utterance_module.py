@@ -14,7 +14,7 @@ from lightning_modules.training.step_totals import (
     rescale_gradients,
 )
 
-COUNTS = ("loss", "utterances")
+COUNTS = ("loss", "utterances", "left_out")
 
 
 class UtteranceModule(SpeechTraining):
@@ -44,6 +44,15 @@ class UtteranceModule(SpeechTraining):
         """
         raise NotImplementedError
 
+    def can_be_judged(self, batch: dict[str, Tensor], output: Any) -> Tensor:
+        """Return which utterances have a loss that says something, (batch,) bool: here all.
+
+        Args:
+            batch: With `labels`.
+            output: What `losses` returned beside the losses.
+        """
+        return torch.ones(len(batch["labels"]), dtype=torch.bool, device=batch["labels"].device)
+
     def count(self, batch: dict[str, Tensor], output: Any) -> None:
         """Count what is right in one batch of an evaluation.
 
@@ -59,8 +68,8 @@ class UtteranceModule(SpeechTraining):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss summed over utterances, (); its gradients are divided later."""
-        losses, _ = self.losses(batch)
-        self._add(self.totals, losses)
+        losses, output = self.losses(batch)
+        self._add(self.totals, losses, self.can_be_judged(batch, output))
         return losses.sum()
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -94,20 +103,28 @@ class UtteranceModule(SpeechTraining):
 
     def _evaluate(self, batch: dict[str, Tensor]) -> None:
         if not batch:  # other processes still have one
-            self._add(self.eval_totals, torch.zeros(0, device=self.device))
+            nothing = torch.zeros(0, device=self.device)
+            self._add(self.eval_totals, nothing, nothing.bool())
             return
         losses, output = self.losses(batch)
-        self._add(self.eval_totals, losses)
+        self._add(self.eval_totals, losses, self.can_be_judged(batch, output))
         self.count(batch, output)
 
-    def _add(self, totals: StepTotals, losses: Tensor) -> None:
-        count = torch.tensor(len(losses), device=losses.device)
-        totals.add(loss=losses.detach().sum(), utterances=count)
+    def _add(self, totals: StepTotals, losses: Tensor, is_judged: Tensor) -> None:
+        # Not multiplied by zero: that would hide a loss that is not finite, or make one of it.
+        judged = losses.detach()[is_judged]
+        totals.add(loss=judged.sum(), utterances=is_judged.sum(), left_out=(~is_judged).sum())
 
     def _log_loss(self, stage: str, sums: dict[str, Tensor]) -> None:
-        """Log a ratio of sums that are already those of all processes."""
-        mean = sums["loss"] / sums["utterances"].clamp(min=1)
-        self.log(f"{stage}_loss", mean.float(), prog_bar=True)
+        """Log a ratio of sums that are already those of all processes, and what it leaves out.
+
+        Of no utterance there is no mean: a zero would be the best loss that there ever was.
+        """
+        if sums["utterances"] > 0:
+            mean = sums["loss"] / sums["utterances"]
+            self.log(f"{stage}_loss", mean.float(), prog_bar=True)
+        if sums["left_out"] > 0:
+            self.log(f"{stage}_left_out", sums["left_out"].float())
 
 
 def frame_lengths(model: Any, batch: dict[str, Tensor]) -> Tensor:

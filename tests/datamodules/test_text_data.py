@@ -301,7 +301,7 @@ def test_a_tokenizer_without_mask_and_padding_gets_them(tmp_path):
         ("a.jsonl", '{"text": "a", "x": 1}\n', {"text_column": "review"}, "one of text, x, got"),
         ("a.jsonl", '{"text": 3}\n', {}, "`text_column` text of .* must hold strings, got int64"),
         ("a.jsonl", '{"text": "word1"}\n', {"split": "dev"}, "dev"),
-        ("a.txt", "word1\n", {}, "a file ending in .csv, .json, .jsonl, .tsv, got"),
+        ("a.txt", "word1\n", {}, "ending in .csv, .json, .jsonl, .parquet, .tsv, got"),
         ("a.csv", b"\xff\xfe\x00", {}, "is not a table of text"),
     ],
 )

@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoModelForCTC
 import train
 from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
+from lightning_modules.folder_lock import FolderLock
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.feature_extractor import FeatureExtractor
 from lightning_modules.speech.masked_prediction import MaskedPrediction
@@ -170,3 +171,27 @@ def test_a_layer_that_is_not_there_is_named(tmp_path, layer):
     pretrained(tmp_path)
     with pytest.raises(ModelError, match=f"`layer` must be from 1 to 2, got {layer}"):
         FeatureExtractor("exported", layer=layer)
+
+
+@pytest.mark.parametrize("name", ["a\tb.wav", "a\nb.wav", "a\u2028b.wav", "a\rb.wav", "a\x85b.wav"])
+def test_a_name_that_would_break_the_lines_of_transcripts_is_refused(tmp_path, capsys, name):
+    write_sounds(tmp_path / "sounds", 1)
+    (tmp_path / "sounds/00.wav").rename(tmp_path / "sounds" / name)
+    module = CtcModule(variant="lhubert", attention_window=8, model_fields=TINY, alphabet=["", "|"])
+    export(module, None, "exported")
+    assert predict("transcribe", "--model.init_args.checkpoint=exported") == 2
+    said = capsys.readouterr().err.splitlines()
+    assert any("must have no tab and no line end, got 'a\\" in line for line in said)
+    assert not Path("runs/transcripts/transcripts.tsv").exists()
+
+
+def test_a_folder_that_another_process_predicts_into_is_refused(tmp_path, capsys):
+    write_sounds(tmp_path / "sounds", 1)
+    module = CtcModule(variant="lhubert", attention_window=8, model_fields=TINY, alphabet=["", "|"])
+    export(module, None, "exported")
+    lock = FolderLock("runs/transcripts")
+    assert predict("transcribe", "--model.init_args.checkpoint=exported") == 2
+    assert "`folder` must be a folder that no other process writes" in capsys.readouterr().err
+    lock.release()
+    assert predict("transcribe", "--model.init_args.checkpoint=exported") == 0
+    assert not list(Path("runs/transcripts").glob(".*"))

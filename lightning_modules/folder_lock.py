@@ -1,0 +1,53 @@
+"""A folder that one process writes into at a time."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from lightning_modules.errors import ModelError
+
+NAME = ".in_use"
+
+
+class FolderLock:
+    """The lock of a folder; the system gives it back when the process ends, however it ends.
+
+    Args:
+        folder: Made if need be.
+        setting: What the message calls the folder.
+
+    Raises:
+        ModelError: Another process has the lock.
+    """
+
+    def __init__(self, folder: str | Path, setting: str = "folder") -> None:
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / NAME
+        try:
+            self._file = self._lock()
+        except BlockingIOError as error:
+            raise ModelError(
+                f"`{setting}` must be a folder that no other process writes into, got {folder}: "
+                "wait for that one, or give another folder"
+            ) from error
+
+    def _lock(self) -> IO[str]:
+        while True:
+            file = self._path.open("a")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.close()
+                raise
+            # Whoever had it may have removed the file between the two calls.
+            if self._path.exists() and os.path.samestat(self._path.stat(), os.fstat(file.fileno())):
+                return file
+            file.close()
+
+    def release(self) -> None:
+        """Give the lock back; without it the file would be in the way of nobody, but in sight."""
+        if not self._file.closed:
+            self._path.unlink(missing_ok=True)
+            self._file.close()

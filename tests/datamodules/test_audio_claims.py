@@ -1,0 +1,254 @@
+"""What headers of audio files claim, and what is believed of it."""
+
+import json
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from datamodules.errors import BadSampleError
+from datamodules.modalities.speech import SpeechData
+from datamodules.recordings.decoding import decode
+from datamodules.recordings.headers import read_length
+from datamodules.recordings.recording import Recording
+
+NUM_SAMPLES = 37_000
+
+
+def sound(num_samples=NUM_SAMPLES):
+    """Return a tone, silence and noise, of which a variable rate makes frames of unequal size."""
+    part = num_samples // 3
+    noise = np.random.default_rng(0).normal(0, 0.2, num_samples - 2 * part)
+    return np.concatenate([0.2 * np.sin(np.arange(part) / 6), np.zeros(part), noise])
+
+
+def length_of(path):
+    return read_length(path, path)
+
+
+def decoded(path):
+    length = length_of(path)
+    return decode(Recording(path, length), length)
+
+
+def flac_of_unknown_length(path):
+    soundfile.write(path, sound(), 16_000)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # 36 bits in STREAMINFO
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    return path
+
+
+def mp3(path):
+    soundfile.write(path, sound(), 16_000, bitrate_mode="VARIABLE", compression_level=0.5)
+    return path.read_bytes()
+
+
+def without_index(content):
+    place = max(content.find(b"Xing"), content.find(b"Info"))
+    assert place > 0
+    return content[content.find(b"\xff\xf3", place + 156) :]
+
+
+def test_a_flac_file_that_was_written_to_a_pipe_is_counted_by_decoding(tmp_path):
+    path = flac_of_unknown_length(tmp_path / "a.flac")
+    assert soundfile.info(path).frames > 1 << 60
+    assert length_of(path) == NUM_SAMPLES
+    torch.testing.assert_close(
+        decoded(path), torch.from_numpy(sound()).float(), atol=1e-4, rtol=0.0
+    )
+
+
+def test_a_crop_of_a_file_of_unknown_length_is_the_part_of_the_whole(tmp_path):
+    path = flac_of_unknown_length(tmp_path / "a.flac")
+    crop = decode(Recording(path, NUM_SAMPLES), 5_000, 20_000)
+    assert torch.equal(crop, decoded(path)[20_000:25_000])
+
+
+def test_a_file_of_unknown_length_must_be_as_long_as_listed(tmp_path):
+    path = flac_of_unknown_length(tmp_path / "a.flac")
+    with pytest.raises(BadSampleError, match=f"must have 900 samples .* got {NUM_SAMPLES}"):
+        decode(Recording(path, 900), 900)
+
+
+def test_an_mp3_file_without_an_index_loses_nothing(tmp_path):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(without_index(mp3(path)))
+    assert NUM_SAMPLES <= length_of(path) < NUM_SAMPLES + 4 * 576
+    assert decoded(path)[-9_000:-3_000].std() > 0.1  # the noise at the end
+
+
+def test_joined_mp3_files_have_the_audio_of_both(tmp_path):
+    path = tmp_path / "a.mp3"
+    one = mp3(path)
+    path.write_bytes(one + one)
+    assert 2 * NUM_SAMPLES <= length_of(path) < 2 * NUM_SAMPLES + 8 * 576
+    assert decoded(path)[-9_000:-3_000].std() > 0.1
+
+
+def test_an_mp3_file_with_an_index_has_exactly_what_was_encoded(tmp_path):
+    path = tmp_path / "a.mp3"
+    mp3(path)
+    assert length_of(path) == NUM_SAMPLES
+
+
+def test_a_crop_of_an_mp3_file_is_the_part_of_the_whole(tmp_path):
+    path = tmp_path / "a.mp3"
+    mp3(path)
+    crop = decode(Recording(path, NUM_SAMPLES), 3_000, 25_000)
+    assert torch.equal(crop, decoded(path)[25_000:28_000])
+
+
+@pytest.mark.parametrize("length", [0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFF000])
+def test_a_wav_file_that_was_written_to_a_pipe_has_the_audio_that_is_there(tmp_path, length):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound(), 16_000)
+    content = path.read_bytes()
+    place = content.index(b"data") + 4
+    path.write_bytes(content[:place] + length.to_bytes(4, "little") + content[place + 4 :])
+    assert length_of(path) == NUM_SAMPLES
+
+
+@pytest.mark.parametrize("ending", ["aiff", "au", "caf", "wav"])
+def test_a_file_that_was_cut_short_is_damaged_whatever_its_kind(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, sound(), 16_000)
+    assert length_of(path) == NUM_SAMPLES
+    path.write_bytes(path.read_bytes()[:-1_000])
+    with pytest.raises(BadSampleError, match="is damaged: it has .* bytes of"):
+        length_of(path)
+
+
+def test_ogg_recordings_that_were_joined_are_named(tmp_path):
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, sound(), 16_000)
+    assert length_of(path) == NUM_SAMPLES
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(BadSampleError, match="a.ogg holds several Ogg recordings"):
+        length_of(path)
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32"])
+def test_a_file_in_which_nothing_can_seek_is_read_in_crops_too(tmp_path, subtype):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound(), 16_000, subtype=subtype)
+    whole = decoded(path)
+    assert torch.equal(decode(Recording(path, len(whole)), 700, 9_000), whole[9_000:9_700])
+
+
+def test_an_odd_rate_needs_no_more_memory_than_a_usual_one(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * 300 * np.arange(44_101) / 44_101), 44_101)
+    tracemalloc.start()
+    samples = decoded(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(samples) == 16_000
+    assert peak < 100 * 2**20
+    expected = 0.5 * torch.sin(2 * torch.pi * 300 * torch.arange(16_000) / 16_000)
+    torch.testing.assert_close(samples[2_000:14_000], expected[2_000:14_000], atol=5e-3, rtol=0.0)
+
+
+@pytest.mark.parametrize("rate_hz", [1, 999, 2_000_000_000])
+def test_a_rate_that_is_none_of_audio_is_refused(tmp_path, rate_hz):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound(), 16_000)
+    content = bytearray(path.read_bytes())
+    content[24:28] = rate_hz.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(BadSampleError, match=f"must be sampled at .* got {rate_hz}"):
+        length_of(path)
+
+
+def test_many_channels_are_mixed_in_little_memory(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.full((6_000, 500), 0.25), 16_000, subtype="PCM_U8")
+    tracemalloc.start()
+    samples = decoded(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    torch.testing.assert_close(samples, torch.full((6_000,), 0.25), atol=1e-2, rtol=0.0)
+    assert peak < 6_000 * 500 * 4 / 2  # not all channels at once
+
+
+def test_a_name_that_is_no_utf8_is_read_and_written(tmp_path):
+    folder = os.fsencode(tmp_path / "audio")
+    os.mkdir(folder)
+    soundfile.write(tmp_path / "a.wav", sound(), 16_000)
+    os.rename(tmp_path / "a.wav", folder + b"/caf\xe9.wav")
+    data = SpeechData(str(tmp_path / "audio"))
+    distribution = data.lengths()
+    assert distribution.count == 1
+    assert data.batch_at(20, 1)["input_values"].any()
+    distribution.to_json(tmp_path / "lengths.json")
+    assert json.loads((tmp_path / "lengths.json").read_text())["count"] == 1
+
+
+@pytest.mark.parametrize("ending", ["aiff", "au", "caf", "oga", "opus"])
+def test_what_libsndfile_reads_is_taken(tmp_path, ending):
+    kinds = {"oga": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
+    kind, subtype = kinds.get(ending, (ending.upper(), "PCM_16"))
+    soundfile.write(tmp_path / f"a.{ending}", sound(), 16_000, format=kind, subtype=subtype)
+    (tmp_path / "b.m4a").write_bytes(b"other")
+    distribution = SpeechData(str(tmp_path)).lengths()
+    assert distribution.count == 1
+    assert distribution.left_out == {"other ending": {".m4a": 1}}
+
+
+def test_what_is_left_out_is_counted_by_reason_and_ending_once(tmp_path, caplog):
+    for name in ("a.wav", "deep/b.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, sound(), 16_000)
+    soundfile.write(tmp_path / "short.wav", sound(300), 16_000)
+    (tmp_path / "text.flac").write_text("no audio")
+    for name in ("c.m4a", "deep/d.M4A", "e.webm", "README", ".f.wav"):
+        (tmp_path / name).write_bytes(b"other")
+    os.mkfifo(tmp_path / "pipe.wav")  # opening it would wait for ever
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    data = SpeechData(str(tmp_path), on_bad_sample="skip")
+    with pytest.warns(UserWarning, match="skipped") as warned:
+        distribution = data.lengths()
+    assert distribution.count == 2
+    assert distribution.left_out == {
+        "cannot be read": {".flac": 1, ".wav": 1},
+        "hidden": {".wav": 1},
+        "not a file": {".wav": 1},
+        "other ending": {".m4a": 2, ".webm": 1, "without an ending": 1},
+        "shorter than a frame": {".wav": 1},
+    }
+    assert "gone.wav cannot be read: it does not exist" in " ".join(str(w.message) for w in warned)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "2 .m4a (other ending)" in line
+    distribution.to_json(tmp_path / "lengths.json")
+    written = json.loads((tmp_path / "lengths.json").read_text())
+    assert written["found"] == 11
+    assert type(distribution).from_json(tmp_path / "lengths.json") == distribution
+
+
+def test_a_link_that_leads_nowhere_stops_by_its_name(tmp_path):
+    soundfile.write(tmp_path / "a.wav", sound(), 16_000)
+    (tmp_path / "gone.wav").symlink_to("gone.wav")  # to itself
+    with pytest.raises(BadSampleError, match="gone.wav cannot be read"):
+        SpeechData(str(tmp_path)).lengths()
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", sound(), 16_000)
+    (tmp_path / "secret").mkdir()
+    scandir = os.scandir
+
+    def refuse(place):
+        if str(place).endswith("secret"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(BadSampleError, match="secret cannot be read: Permission denied"):
+        SpeechData(str(tmp_path)).lengths()
+    skipping = SpeechData(str(tmp_path), on_bad_sample="skip")
+    with pytest.warns(UserWarning, match="secret"):
+        assert skipping.lengths().left_out == {"folder that cannot be read": {"": 1}}

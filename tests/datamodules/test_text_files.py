@@ -1,0 +1,94 @@
+"""Texts out of files of every kind: nothing is cut, and whatever cannot be read is one sentence."""
+
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from datamodules.errors import DataError
+from datamodules.modalities.text_source import load_texts
+
+
+def texts_of(path, column="text"):
+    return load_texts(str(path), column, "train", None)[column][:]
+
+
+def refusal(path):
+    with pytest.raises(DataError) as caught:
+        texts_of(path)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=5))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_text_of_any_characters_comes_back_from_lines_of_json(tmp_path, texts):
+    lines = [json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts]
+    (tmp_path / "a.jsonl").write_bytes("".join(lines).encode())
+    assert texts_of(tmp_path / "a.jsonl") == texts
+
+
+def test_lines_of_json_that_are_no_utf8_are_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "caf\xe9 au lait"}\n{"text": "hi"}\n')
+    assert refusal(tmp_path / "a.jsonl").endswith("a.jsonl cannot be read: it is no text in UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [({"note": None}, {"note": "s"}), ({}, {"y": 1}), ({"y": 1}, {"y": "1a"})]
+)
+def test_another_column_may_change_its_type_half_way(tmp_path, before, after):
+    row = {"text": "hello world", "pad": "x" * 700_000}  # more than a reader takes at a time
+    with (tmp_path / "a.jsonl").open("w") as file:
+        for number in range(17):
+            file.write(json.dumps(row | (before if number < 15 else after)) + "\n")
+    assert texts_of(tmp_path / "a.jsonl") == ["hello world"] * 17
+
+
+@pytest.mark.parametrize("value", [3, ["a"], 1.5, {"a": 1}])
+def test_a_text_that_is_none_is_named_by_its_row(tmp_path, value):
+    rows = [{"text": "fine"}, {"text": value}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "must hold strings, got" in refusal(tmp_path / "a.jsonl")
+    assert "in row 2" in refusal(tmp_path / "a.jsonl")
+
+
+def test_a_long_field_is_whole(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n" + "a " * 100_000 + ",1\nhi,2\n")
+    assert texts_of(tmp_path / "a.csv") == ["a " * 100_000, "hi"]
+
+
+@pytest.mark.parametrize(
+    "content", ["text,label\nhello\rworld,1\n", "label,text\n1,hello\rworld\n"]
+)
+def test_a_lone_carriage_return_neither_cuts_a_text_nor_makes_two(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content.encode())
+    assert "is not a table of text: new-line character" in refusal(tmp_path / "a.csv")
+    quoted = content.replace("hello\rworld", '"hello\rworld"')
+    (tmp_path / "b.csv").write_bytes(quoted.replace("\n", "\r\n").encode())
+    assert texts_of(tmp_path / "b.csv") == ["hello\rworld"]
+
+
+def test_a_table_of_a_header_alone_has_no_rows(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n")
+    assert refusal(tmp_path / "a.csv").endswith("a.csv cannot be read: it has no rows")
+
+
+def test_parquet_is_read_by_its_column(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = {"review": ["one", None, "three"], "year": [1, 2, 3]}
+    pyarrow.parquet.write_table(pyarrow.table(table), path)
+    assert texts_of(path, "review") == ["one", None, "three"]
+    assert "one of review, year, got 'text'" in refusal(path)
+    with pytest.raises(DataError, match="`text_column` year of .* must hold strings, got int64"):
+        texts_of(path, "year")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "a.parquet cannot be read" in refusal(path)
+
+
+@pytest.mark.parametrize("content", ['["one", "two"]', '[{"text": "one"},\n {"text": "two"}]'])
+def test_a_list_of_json_is_read(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    assert texts_of(tmp_path / "a.json") == ["one", "two"]
