@@ -10,7 +10,7 @@ from profiling.instruments.memory import resident_mib
 # The seconds of one measurement are divided among so many turns.
 TURNS = 4
 # Threads that waited for work go on looking for it for some milliseconds, then they fall asleep.
-SETTLE_S = 0.01
+SETTLE_S = 0.006
 # What a process holds of a CUDA device beside its tensors.
 CONTEXT_GIB = 0.5
 
