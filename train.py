@@ -22,6 +22,8 @@ from lightning_modules.checkpoints.training_runs import compare_weights, validat
 from lightning_modules.models.base import VariantModule
 from lightning_modules.training.accumulation import AccumulationWarning
 from lightning_modules.training.folder_use import FolderUse
+from lightning_modules.training.monitors import MonitorWarning
+from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import DATA, MODELS, import_classes, short_name
@@ -30,6 +32,7 @@ from profiling.errors import SettingsError, find_mistake
 CLASSES = {"model": MODELS, "data": DATA}
 EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
+CALLBACKS = (RandomStates, PendingValidation, FolderUse, AccumulationWarning, MonitorWarning)
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
 
@@ -216,7 +219,7 @@ def main(arguments: list[str] | None = None) -> int:
             subclass_mode_data=True,
             trainer_class=TaskTrainer,
             seed_everything_default=0,
-            trainer_defaults={"callbacks": [RandomStates(), FolderUse(), AccumulationWarning()]},
+            trainer_defaults={"callbacks": [callback() for callback in CALLBACKS]},
             parser_class=TrainParser,
             save_config_kwargs={"overwrite": True},
             args=arguments,

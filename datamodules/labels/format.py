@@ -19,7 +19,10 @@ MODEL_RATE_HZ = SAMPLE_RATE_HZ // HOP_SAMPLES
 RATES_HZ = (MODEL_RATE_HZ, 2 * MODEL_RATE_HZ)
 NAMES_FILE, LABELS_FILE, FACTS_FILE = "labels.tsv", "labels.km", "labels.json"
 CHUNK_BYTES = 1 << 24
-SPACE, NEWLINE = b" \n"
+NEWLINE = ord("\n")
+SEPARATORS = np.frombuffer(b" \t\r\n", np.uint8)
+# Longer numbers fit no file, nor 64 bits.
+MOST_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def read_facts(path: Path) -> LabelFacts:
         is_known = isinstance(facts.num_clusters, int) and facts.num_clusters > 0
     except OSError as error:
         raise missing(path) from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_known = False
     if not is_known:
         names = ", ".join(field.name for field in fields(LabelFacts))
@@ -105,7 +108,7 @@ def read_names(path: Path) -> tuple[list[str], NDArray[np.int64]]:
     names, counts = [], []
     for number, line in enumerate(read_lines(path), 1):
         name, _, count = line.rpartition(b"\t")
-        if not name or not count.isdigit():
+        if not name or not count.isdigit() or len(count) > MOST_DIGITS:
             raise DataError(f"line {number} of {path} must be `name<TAB>count`, got {line[:80]!r}")
         names.append(decode_name(name))
         counts.append(int(count))
@@ -133,23 +136,29 @@ def find_lines(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         DataError: The file is missing, empty or cut short.
     """
     ends: list[NDArray[np.int64]] = []
-    spaces_before: list[NDArray[np.int64]] = []
-    place = num_spaces = 0
+    labels_before: list[NDArray[np.int64]] = []
+    place = num_labels = 0
     last = b""
     try:
         with path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
-                last = chunk[-1:]
                 text = np.frombuffer(chunk, np.uint8)
-                found, spaces = np.flatnonzero(text == NEWLINE), np.flatnonzero(text == SPACE)
+                found, begins = np.flatnonzero(text == NEWLINE), _begins(text, last)
                 ends.append(place + found)
-                spaces_before.append(num_spaces + np.searchsorted(spaces, found))
+                labels_before.append(num_labels + np.searchsorted(begins, found))
                 place += len(chunk)
-                num_spaces += len(spaces)
+                num_labels += len(begins)
+                last = chunk[-1:]
     except OSError as error:
         raise missing(path) from error
     if last != b"\n":
         raise DataError(f"`labels` {path} is {'cut short' if last else 'empty'}")
     starts = np.concatenate([[0], np.concatenate(ends) + 1])
-    counts = np.diff(np.concatenate([[0], np.concatenate(spaces_before)])) + 1
-    return starts, np.where(np.diff(starts) == 1, 0, counts)
+    return starts, np.diff(np.concatenate([[0], np.concatenate(labels_before)]))
+
+
+def _begins(text: NDArray[np.uint8], before: bytes) -> NDArray[np.int64]:
+    """Return the places in a text at which a label begins; `before` is what stands before it."""
+    is_label = ~np.isin(text, SEPARATORS)
+    was_label = bool(before) and before[0] not in SEPARATORS
+    return np.flatnonzero(is_label & ~np.concatenate([[was_label], is_label[:-1]]))

@@ -86,7 +86,7 @@ class LabelFolder:
         line = os.pread(self._file.fileno(), end - start, start)
         try:
             labels = np.fromiter(map(int, line.split()), np.int64)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise BadSampleError(f"{self._labels_of(name)} are damaged: {error}") from error
         if len(labels) != self._counts[place]:
             raise BadSampleError(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from datamodules.errors import DataError, opening
+from datamodules.errors import DataError, opening, shown
 from datamodules.libraries import needed
 
 ROWS_AT_A_TIME = 10_000
@@ -53,7 +53,7 @@ def check_column(columns: Iterable[str], text_column: str, source: object) -> No
     found = sorted(columns)
     if text_column not in found:
         raise DataError(
-            f"`text_column` must be a column of {source}, one of {', '.join(found)}, "
+            f"`text_column` must be a column of {source}, one of {shown(', '.join(found))}, "
             f"got {text_column!r}"
         )
 

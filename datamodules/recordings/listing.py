@@ -10,6 +10,9 @@ from datamodules.recordings.headers import read_length
 from datamodules.recordings.layouts import list_files, resolve_layout, survey_audio
 from datamodules.recordings.recording import Recording, collect, long_enough
 
+# Of a number of samples; longer ones are no audio, and fit no 64 bits.
+MOST_DIGITS = 15
+
 
 def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[Recording]:
     """List the recordings of a source, in a fixed order, decoding nothing."""
@@ -73,7 +76,7 @@ def _distinct(recordings: list[Recording], manifest: Path) -> list[Recording]:
 def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:
     manifest, number, folder, line = entry
     name, _, count = line.rstrip(" \t\r").rpartition("\t")
-    if not name or not (count.isascii() and count.isdigit()):
+    if not name or not (count.isascii() and count.isdigit() and len(count) <= MOST_DIGITS):
         raise BadSampleError(
             f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line[:80]!r}"
         )

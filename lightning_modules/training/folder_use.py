@@ -8,9 +8,10 @@ from lightning_modules.folder_lock import FolderLock
 
 
 class FolderUse(Callback):
-    """Locks the folders of checkpoints and of the log for as long as a training takes.
+    """Locks the folders of checkpoints for as long as a training takes.
 
-    Two trainings in one folder would overwrite each other's checkpoints, and go on from them.
+    Two trainings in one folder would overwrite each other's checkpoints, and go on from them. A
+    folder of logs needs no lock: every logger of Lightning's takes a version of its own.
     """
 
     def __init__(self) -> None:

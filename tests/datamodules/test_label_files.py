@@ -90,6 +90,40 @@ def test_a_copy_for_a_loader_process_reads_the_same(folders):
     assert copy.labels("a.wav").equal(folders[50].labels("a.wav"))
 
 
+GAPS = st.sampled_from([" ", "  ", "\t", " \t "])
+LINE_ENDS = st.sampled_from(["\n", " \n", "\r\n", "  \r\n"])
+
+
+@given(
+    lines=st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=5), min_size=1, max_size=5),
+    gap=GAPS,
+    line_end=LINE_ENDS,
+    chunk_bytes=st.integers(1, 9),
+)
+def test_labels_are_the_same_whatever_stands_between_them(
+    tmp_path_factory, lines, gap, line_end, chunk_bytes
+):
+    folder = tmp_path_factory.mktemp("labels")
+    labels = {f"{number}.wav": ids for number, ids in enumerate(lines)}
+    make_folder(folder, labels)
+    text = "".join(gap.join(map(str, ids)) + line_end for ids in lines)
+    (folder / "labels.km").write_bytes(text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datamodules.labels.format.CHUNK_BYTES", chunk_bytes)
+        read = LabelFolder(folder)
+    assert [read.ids(name).tolist() for name in labels] == lines
+
+
+def test_numbers_that_fit_nothing_are_refused(tmp_path):
+    folder = make_folder(tmp_path, {"a.wav": [1, 2]})
+    (folder / "labels.km").write_text("1 " + 30 * "9" + "\n")
+    with pytest.raises(BadSampleError, match="are damaged"):
+        LabelFolder(folder).ids("a.wav")
+    (folder / "labels.tsv").write_text("a.wav\t" + 5_000 * "9" + "\n")
+    with pytest.raises(DataError, match="must be `name<TAB>count`"):
+        LabelFolder(folder)
+
+
 def test_names_may_hold_what_file_names_may(tmp_path):
     labels = {name: [number] * 2 for number, name in enumerate(ODD_NAMES)}
     folder = LabelFolder(make_folder(tmp_path, labels))

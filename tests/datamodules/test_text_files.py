@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datamodules.errors import DataError
+from datamodules.modalities.text_files import write_column
 from datamodules.modalities.text_source import load_texts
 
 
@@ -92,3 +93,11 @@ def test_parquet_is_read_by_its_column(tmp_path):
 def test_a_list_of_json_is_read(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
     assert texts_of(tmp_path / "a.json") == ["one", "two"]
+
+
+def test_a_column_that_is_not_there_is_named_in_one_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('id,"one\ntwo"\n1,2\n')
+    with pytest.raises(DataError, match=r"one of id, one\\ntwo, got 'text'") as refused:
+        write_column(path, "text", tmp_path / "column")
+    assert "\n" not in str(refused.value)

@@ -46,7 +46,9 @@ def test_an_unknown_setting_of_a_class_lists_what_the_class_takes() -> None:
     path = f"{LengthDistribution.__module__}.{LengthDistribution.__qualname__}"
     message = f"Problem with given class_path '{path}': Option 'sorce' is not accepted"
     sentence = one_sentence(message, ["bar"])
-    assert sentence.startswith("`sorce` is not a setting; choose one of: counts, left_out, modality")
+    assert sentence.startswith(
+        "`sorce` is not a setting; choose one of: counts, left_out, modality"
+    )
 
 
 def test_what_is_no_class_path_is_named() -> None:

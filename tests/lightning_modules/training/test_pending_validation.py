@@ -1,0 +1,92 @@
+"""A run that is killed before or in a validation validates when it goes on."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_modules.training.pending_validation import PendingValidation
+from lightning_modules.training.random_states import RandomStates
+from tests.samples.fitting import trainer
+
+BATCHES = 6
+
+
+class Line(lightning.LightningModule):
+    """Fits a line; writes down its validations, and dies in one of them."""
+
+    def __init__(self, dies_at: int | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = nn.Linear(3, 1)
+        self.dies_at = dies_at
+        self.validated: dict[int, float] = {}
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        return self.layer(batch[0]).square().mean()
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        if self.trainer.global_step == self.dies_at:
+            raise KeyError("killed")
+        self.log("val_loss", self.layer(batch[0]).square().mean())
+
+    def on_validation_epoch_end(self) -> None:
+        self.validated[self.trainer.global_step] = self.trainer.callback_metrics["val_loss"].item()
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def fit(folder: Path, model: Line, resumed: Path | None = None, **settings: Any) -> Any:
+    # All batches are the same: this loader begins an epoch anew.
+    values = torch.randn(2, 3, generator=torch.Generator().manual_seed(0)).repeat(BATCHES, 1)
+    loader = DataLoader(TensorDataset(values), batch_size=2)
+    best = ModelCheckpoint(folder / "best", monitor="val_loss", filename="{step}", save_top_k=-1)
+    saved = ModelCheckpoint(
+        folder / "saved", every_n_train_steps=1, save_top_k=-1, filename="{step}", monitor=None
+    )
+    built = trainer(
+        folder,
+        enable_checkpointing=True,
+        max_epochs=3,
+        callbacks=[RandomStates(), PendingValidation(), saved, best],
+        **settings,
+    )
+    built.fit(model, loader, loader, ckpt_path=resumed, weights_only=False)
+    return built
+
+
+# Validations come after steps 6, 12 and 18, or after 3, 6, 9, ...
+@pytest.mark.parametrize(
+    ("settings", "dies_at"),
+    [({}, 6), ({}, 12), ({"val_check_interval": 3}, 9), ({"val_check_interval": 3}, 12)],
+)
+def test_the_validation_in_which_a_run_was_killed_is_made_up_for(
+    tmp_path: Path, settings: dict[str, Any], dies_at: int
+) -> None:
+    whole = Line()
+    fit(tmp_path / "whole", whole, **settings)
+    killed, resumed = Line(dies_at), Line()
+    with pytest.raises(KeyError):
+        fit(tmp_path / "killed", killed, **settings)
+    last = tmp_path / "killed" / "saved" / f"step={dies_at}.ckpt"
+    ended = fit(tmp_path / "killed", resumed, last, **settings)
+    expected = {step: loss for step, loss in whole.validated.items() if step >= dies_at}
+    assert resumed.validated == pytest.approx(expected)
+    assert ended.global_step == 3 * BATCHES
+    if settings:  # else Lightning saves at the end of the epoch, which was before
+        assert (tmp_path / "killed" / "best" / f"step={dies_at}.ckpt").exists()
+    torch.testing.assert_close(resumed.layer.weight, whole.layer.weight)
+
+
+def test_a_run_that_was_killed_between_validations_owes_none(tmp_path: Path) -> None:
+    killed, resumed = Line(12), Line()
+    with pytest.raises(KeyError):
+        fit(tmp_path, killed)
+    fit(tmp_path, resumed, tmp_path / "saved" / "step=10.ckpt")
+    assert sorted(resumed.validated) == [12, 18]
