@@ -7,6 +7,7 @@ from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from tests.samples.places import ROOT
 
 
+@pytest.mark.filterwarnings("ignore:`monitor` must be a metric")  # is said before, too
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
