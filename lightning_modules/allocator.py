@@ -8,9 +8,10 @@ what was freed; with these functions a CPU does the same.
 import ctypes
 import resource
 
-# Of glibc's malloc.h. Blocks of any size come from the heap, which is never made smaller, and there
+# Of glibc's malloc.h. Blocks of any size come from the heap, which is never made smaller (-1: the
+# largest threshold that can be written as a number is 2 GiB, and large models free more), and there
 # is one heap: those of further threads are given back whatever these settings say.
-SETTINGS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_ARENA_MAX": (-8, 1)}
+SETTINGS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_ARENA_MAX": (-8, 1)}
 # Larger than any block that glibc would keep by itself.
 PROBE_BYTES = 40 * 2**20
 MOST_FAULTS = 50

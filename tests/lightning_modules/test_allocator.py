@@ -45,3 +45,19 @@ def test_a_step_finds_its_pages_where_freed_memory_is_kept() -> None:
 def test_a_probe_says_kept_only_where_there_are_no_faults() -> None:
     found, faults = faults_per_step("keeps_freed_memory")
     assert (found == "True") == (faults <= 50)
+
+
+def test_a_process_keeps_more_than_two_gib_that_it_freed_at_once() -> None:
+    code = (
+        "from lightning_modules.allocator import keep_freed_memory, page_faults, take_and_free\n"
+        "kept = keep_freed_memory()\n"
+        "take_and_free(2200 * 2**20)\n"
+        "before = page_faults()\n"
+        "take_and_free(2200 * 2**20)\n"
+        "print(kept, page_faults() - before)"
+    )
+    run = [sys.executable, "-c", code]
+    said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    if said[0] == "False":
+        pytest.skip("this C library keeps nothing")
+    assert int(said[1]) <= 50
