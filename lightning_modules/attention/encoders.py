@@ -37,14 +37,14 @@ def refuse_halves(model: nn.Module) -> None:
         ModelError: A module projects queries and keys, but never asks transformers for a kernel.
     """
     for name, module in model.named_modules():
-        if _projects_queries_and_keys(module) and not asks_for_kernel(type(module).forward):
+        if projects_queries_and_keys(module) and not asks_for_kernel(type(module).forward):
             raise ModelError(
                 f"`localize` needs every attention of an encoder to go through transformers' "
                 f"attention interface, got {type(model).__name__}, whose {name} does not"
             )
 
 
-def _projects_queries_and_keys(module: nn.Module) -> bool:
+def projects_queries_and_keys(module: nn.Module) -> bool:
     """Tell whether a module attends by itself; a head that pools has keys, but no queries."""
     linear = [name for name, child in module.named_children() if isinstance(child, nn.Linear)]
     initials = {name[0] for name in linear}

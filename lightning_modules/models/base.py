@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_modules.attention.blocked import is_one_piece
 from lightning_modules.attention.interface import find_implementations, find_windows
+from lightning_modules.models.components import Part, find_parts
 from lightning_modules.sizes import ENCODER_SIZES
 from lightning_modules.variants import find_variant, validate_settings
 
@@ -123,6 +124,10 @@ class VariantModule(lightning.LightningModule):
             and isinstance(trainer.precision_plugin, MixedPrecision)
         )
         return torch.optim.AdamW(parameters, lr=self.settings.lr, fused=not clips_scaled)
+
+    def parts(self) -> list[Part]:
+        """Tell what its modules do, and those of its functions that are no module's forward."""
+        return [*find_parts(self), Part("head", self, "loss")]
 
     @property
     def size(self) -> str:

@@ -11,6 +11,7 @@ from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAtt
 
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.models.base import round_up
+from lightning_modules.models.components import Part
 from lightning_modules.models.text import FUSED_GELU_NEW, TextModule
 
 
@@ -36,6 +37,11 @@ class BigBirdModule(TextModule):
         config = self.model.config
         shortest: int = (5 + 2 * config.num_random_blocks + 1) * config.block_size
         return max(round_up(length, config.block_size), shortest)
+
+    def parts(self) -> list[Part]:
+        """Tell what its parts do; the masks of its blocks belong to the attention."""
+        masks = Part("attention_core", self.model.bert, "create_masks_for_block_sparse_attn")
+        return [*super().parts(), masks]
 
     def _logits(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         tokens = input_ids.shape[1]

@@ -3,9 +3,11 @@
 from typing import Any
 
 from transformers import SwinConfig, SwinForImageClassification
+from transformers.models.swin import modeling_swin
 from transformers.models.swin.modeling_swin import SwinLayer
 
 from lightning_modules.models.base import dropout_fields, round_up
+from lightning_modules.models.components import Part
 from lightning_modules.models.vision import SIDE_MULTIPLE, VisionModule
 
 # As published, at every size: about nine tenths of ViT's multiplications at 224 pixels, and every
@@ -16,6 +18,9 @@ SWIN_SIZES: dict[str, dict[str, Any]] = {
     "wide": {"embed_dim": 128, "depths": [2, 2, 2, 2], "num_heads": [4, 8, 16, 32]},
     "tiny": {"embed_dim": 32, "depths": [2, 2, 2, 2], "num_heads": [1, 2, 4, 8]},
 }
+
+# What a layer does of its own for the sake of its windows.
+WINDOWING = ("maybe_pad", "cyclic_shift", "get_attn_mask")
 
 
 class SwinModule(VisionModule):
@@ -36,6 +41,13 @@ class SwinModule(VisionModule):
         """Count the patches of the first layer, which pads its feature map to whole windows."""
         side = self._padded_side(length) // self.model.config.patch_size
         return int(round_up(side, self.model.config.window_size) ** 2)
+
+    def parts(self) -> list[Part]:
+        """Tell what its parts do; cutting a map into shifted windows belongs to the attention."""
+        layers = [module for module in self.modules() if isinstance(module, SwinLayer)]
+        own = [(layer, name) for layer in layers for name in WINDOWING]
+        shared = [(modeling_swin, name) for name in ("window_partition", "window_reverse")]
+        return [*super().parts(), *(Part("attention_core", *place) for place in own + shared)]
 
     def _padded_side(self, side: int) -> int:
         # On a feature map smaller than a window the library fails, and never recovers (its bias
