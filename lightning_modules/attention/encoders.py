@@ -49,4 +49,5 @@ def projects_queries_and_keys(module: nn.Module) -> bool:
     linear = [name for name, child in module.named_children() if isinstance(child, nn.Linear)]
     initials = {name[0] for name in linear}
     is_fused = any(name.startswith("qkv") for name in linear)
-    return "Attention" in type(module).__name__ and (is_fused or {"q", "k"} <= initials)
+    is_attention = any("Attention" in base.__name__ for base in type(module).__mro__)
+    return is_attention and (is_fused or {"q", "k"} <= initials)

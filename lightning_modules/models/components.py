@@ -58,7 +58,7 @@ def find_parts(model: nn.Module) -> list[Part]:
     inside = {id(module) for backbone in _backbones(model) for module in backbone.modules()}
     for module in _outermost(model, lambda module: not _holds(module, inside)):
         parts.append(Part("head", module))
-    return parts
+    return _needed(parts, model)
 
 
 def parameters_by_component(parts: list[Part], model: nn.Module) -> dict[int, str]:
@@ -80,17 +80,36 @@ def parameters_by_component(parts: list[Part], model: nn.Module) -> dict[int, st
     return found
 
 
+def _needed(parts: list[Part], model: nn.Module) -> list[Part]:
+    """Leave out modules that do what the one around them does; of two words the last counts."""
+    told = {id(part.owner): part for part in parts if not part.function}
+    found = [part for part in parts if part.function]
+
+    def walk(module: nn.Module, component: str) -> None:
+        part = told.get(id(module))
+        if part is not None and part.component != component:
+            found.append(part)
+            component = part.component
+        for child in module.children():
+            walk(child, component)
+
+    walk(model, "")
+    return found
+
+
 def _backbones(model: nn.Module) -> list[nn.Module]:
     """Return the encoders: models of the library without their heads."""
-    models = _outermost(model, lambda module: isinstance(module, PreTrainedModel))
+    models: list[Any] = _outermost(model, lambda module: isinstance(module, PreTrainedModel))
     return [found.base_model for found in models] or [model]
 
 
 def _parts_of_backbone(backbone: nn.Module) -> list[Part]:
-    parents = {id(child): module for module in backbone.modules() for child in module.children()}
+    parents: dict[int, nn.Module] = {
+        id(child): module for module in backbone.modules() for child in module.children()
+    }
     attentions = [module for module in backbone.modules() if _attends(module)]
     parts = [Part("other", backbone), *_mask_functions(backbone)]
-    layers = []
+    layers: list[tuple[nn.Module, nn.Module]] = []
     for attention in attentions:
         block = attention
         while "Attention" in type(parents.get(id(block))).__name__:

@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning
 from lightning import LightningModule, Trainer
+from torch import Tensor
 
 from lightning_modules.allocator import keeps_freed_memory
 from profiling.errors import SettingsError
@@ -15,6 +16,12 @@ from profiling.instruments.batch_shapes import (
     BatchShape,
     batch_shape,
     count_real_tokens,
+)
+from profiling.instruments.breakdown import Breakdown
+from profiling.instruments.broken_steps import (
+    BrokenStep,
+    say_what_attention_takes,
+    with_components,
 )
 from profiling.instruments.going_on import GoingOn
 from profiling.instruments.memory import PeakMemory, supports_peak
@@ -42,8 +49,12 @@ class ProfilingCallback(lightning.Callback):
     nobody tells where a forward pass begins. `throughput_tokens_per_s` counts padding,
     `throughput_real_tokens_per_s` what the `attention_mask` calls real.
 
-    It only watches: the module is not touched, and what the callback cannot understand or write
-    is said once in the log and left out.
+    With `breakdown` every second of the measured steps is broken down into the components of an
+    encoder of transformers instead of being timed (`components` in the rows); at the end the log
+    says what of the steps attention takes. The module has hooks in those steps and only in them.
+
+    It only watches: otherwise the module is not touched, and what the callback cannot understand
+    or write is said once in the log and left out.
 
     Args:
         every_n_steps: Measure one step in so many; in training, one optimiser step.
@@ -52,6 +63,7 @@ class ProfilingCallback(lightning.Callback):
         shape_of: Gives the `BatchShape` of a batch; null knows the usual ones.
         memory: Peak memory begun before the model was built; null takes the beginning of each
             run less the parameters' size, and no peak where the system has none.
+        breakdown: Whether steps are broken down into components.
     """
 
     def __init__(
@@ -61,6 +73,7 @@ class ProfilingCallback(lightning.Callback):
         output: str | None = None,
         shape_of: Callable[[Any], BatchShape] | None = None,
         memory: PeakMemory | None = None,
+        breakdown: bool = False,
     ) -> None:
         """Check the settings.
 
@@ -75,11 +88,15 @@ class ProfilingCallback(lightning.Callback):
         self.num_warmup_steps = num_warmup_steps
         self.output = Path(output) if output else None
         self.samples: list[Sample] = []
+        self.broken_steps: list[BrokenStep] = []
+        self.breakdown = breakdown
         self._shape_of = shape_of or batch_shape
         self._given_memory = memory
         self._memory = memory
         self._device = "cpu"
         self._steps: StepParts | None = None
+        self._breakdown: Breakdown | None = None
+        self._breaking = False
         self._num_steps = 0
         self._measuring = False
         self._size: tuple[BatchShape, int | None] = UNKNOWN, None
@@ -97,10 +114,15 @@ class ProfilingCallback(lightning.Callback):
         """Decide whether this step is measured."""
         self._decide(batch)
 
-    def on_before_backward(self, *_: Any) -> None:
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
+    ) -> None:
         """Mark the end of the forward pass."""
         if self._steps is not None:
             self._steps.mark("backward_begin")
+        if self._breaking and self._breakdown is not None:
+            with self._going_on.without("components"):
+                self._breakdown.follow_backward(loss)
 
     def on_after_backward(self, *_: Any) -> None:
         """Mark the end of the backward pass."""
@@ -177,29 +199,45 @@ class ProfilingCallback(lightning.Callback):
         `page_faults_per_step` depends on; nothing about that is changed.
         """
         allocator = _find_allocator() if self._device == "cpu" else None
-        return [row | {"allocator": allocator} for row in rows_of(self.samples)]
+        rows = [row | {"allocator": allocator} for row in rows_of(self.samples)]
+        return with_components(rows, self.broken_steps) if self.breakdown else rows
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule, step: str, phase: str) -> None:
         self.samples = [sample for sample in self.samples if sample.phase != phase]
+        self.broken_steps = [step for step in self.broken_steps if step.phase != phase]
         self._num_steps = 0
-        self._measuring = False
+        self._measuring = self._breaking = False
         self._device = pl_module.device.type
         self._memory = self._given_memory
         if self._memory is None and supports_peak(self._device):
             with self._going_on.without("peaks of memory"):
                 self._memory = PeakMemory.of_loaded(pl_module)
         with self._going_on.without("all steps of this run"):
-            self._steps = StepParts(trainer, pl_module, step)
+            self._steps = StepParts(trainer, pl_module, step, self._hear)
+        self._breakdown = None
+        if self.breakdown:
+            with self._going_on.without("components"):
+                manual = phase == "training" and not pl_module.automatic_optimization
+                self._breakdown = Breakdown(pl_module, manual)
 
     def _decide(self, batch: Any) -> None:
         if self._steps is None:
             return
         counted = self._num_steps - self.num_warmup_steps
-        self._measuring = counted >= 0 and counted % self.every_n_steps == 0
-        if self._measuring:
+        turn, rest = divmod(counted, self.every_n_steps)
+        chosen = counted >= 0 and not rest
+        self._breaking = chosen and self._breakdown is not None and turn % 2 == 1
+        self._measuring = chosen and not self._breaking
+        if chosen:
             self._size = self._size_of(batch)
+        if self._measuring:
             self._reset_memory()
         self._steps.decide(self._measuring)
+
+    def _hear(self, moment: str) -> None:
+        if self._breaking and self._breakdown is not None:
+            with self._going_on.without("components"):
+                self._breakdown.mark(moment)
 
     def _size_of(self, batch: Any) -> tuple[BatchShape, int | None]:
         """Look at a batch before its step, which may change it."""
@@ -227,6 +265,7 @@ class ProfilingCallback(lightning.Callback):
             return
         kind = self._steps.finish()
         self._num_steps += self._steps.ended_group
+        self._keep_broken(phase, kind)
         clock = self._steps.clock
         if not self._measuring or clock.latency_ms is None:
             return
@@ -246,9 +285,22 @@ class ProfilingCallback(lightning.Callback):
         self.samples.append(sample)
         self._log(trainer, f"profiling/{phase}", rows_of([sample])[0], step)
 
+    def _keep_broken(self, phase: str, kind: str | None) -> None:
+        if not self._breaking or self._breakdown is None:
+            return
+        with self._going_on.without("components"):
+            found = self._breakdown.finish()
+            if found is not None:
+                shape, real_tokens = self._size
+                self.broken_steps.append(BrokenStep(phase, shape, kind, found, real_tokens))
+
     def _end(self, trainer: Trainer) -> None:
         if self._steps is None:
             return
+        if self._breakdown is not None:
+            with self._going_on.without("components"):
+                self._breakdown.finish()  # of a step in whose middle the run ended
+                say_what_attention_takes(self.broken_steps)
         self._steps.close()
         self._steps = None
         rows = self.rows()

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
+from torch._C import _autograd
 
 from lightning_modules.models.components import Part
 from profiling.instruments.listening import listen
@@ -22,7 +22,7 @@ class ComponentWatch:
     order of the forward pass. A gradient that is added to a parameter's counts to its component.
 
     Args:
-        parts: What the modules and functions of a model do; the last one told of a module counts.
+        parts: What the modules and functions of a model do.
         owners: The component of each parameter, by `id`.
         switched: Called with the component that computes from now on.
     """
@@ -43,11 +43,10 @@ class ComponentWatch:
 
     def __enter__(self) -> Self:
         """Attach: the next thing that computes is none of the parts."""
-        modules = {id(part.owner): part for part in self._parts if not part.function}
-        for part in modules.values():
-            self._attach(part.owner, part.component)
         for part in self._parts:
-            if part.function:
+            if not part.function:
+                self._attach(part.owner, part.component)
+            else:
                 hear = partial(self._hear, part.component)
                 self._stops.append(listen(part.owner, part.function, hear))
         self._inside, self._first_numbers, self._components = [], [], []
@@ -92,7 +91,7 @@ class ComponentWatch:
         self.enter(component) if moment == "begin" else self.leave()
 
     def _switch(self, component: str) -> None:
-        self._first_numbers.append(torch.autograd._get_sequence_nr())
+        self._first_numbers.append(_autograd._get_sequence_nr())
         self._components.append(component)
         self._switched(component)
 

@@ -36,14 +36,22 @@ class StepParts:
     the module itself is left as it is.
     """
 
-    def __init__(self, trainer: Trainer, pl_module: LightningModule, step: str) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        step: str,
+        heard: Callable[[str], None] = lambda moment: None,
+    ) -> None:
         """Begin to listen.
 
         Args:
             trainer: Runs the module.
             pl_module: Where it is, and whether it optimises by hand.
             step: "training_step" or "predict_step".
+            heard: Called with every moment of every step, measured or not.
         """
+        self._heard = heard
         self._manual = step == "training_step" and not pl_module.automatic_optimization
         predicting = step == "predict_step"
         parts = PREDICTION if predicting else MANUAL if self._manual else AUTOMATIC
@@ -71,6 +79,7 @@ class StepParts:
 
     def mark(self, moment: str) -> None:
         """Take note of a moment of the step."""
+        self._heard(moment)
         self._seen.add(moment)
         self._ever_backward |= moment == "backward_end"
         if not self._measuring or (not self.clock.started and moment != "begin"):

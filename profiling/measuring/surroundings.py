@@ -9,6 +9,7 @@ import lightning
 
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
+from profiling.instruments.broken_steps import BrokenStep
 from profiling.instruments.frequency import mean_mhz
 from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
 from profiling.instruments.steps import Sample
@@ -56,10 +57,12 @@ class Surroundings:
         batch: Batch,
         effort: Effort,
         checks: Sequence[lightning.Callback] = (),
+        broken: list[BrokenStep] | None = None,
     ) -> list[Sample]:
         """Run predictions or training steps on one batch; return the measured ones.
 
-        Before the first of these and then after every turn others have theirs.
+        Before the first of these and then after every turn others have theirs. Where there is a
+        list for them, every second step is broken down into components instead.
 
         Raises:
             RuntimeError: The clock missed much of the work, or the steps leaked memory.
@@ -71,13 +74,16 @@ class Surroundings:
             rested_s = self.before_step(number, effort.seconds_per_measurement)
             stretch.rested(rested_s) if number else stretch.begin()
 
-        samples = run_steps(module, point, batch, effort, [*checks, stretch], None, before_step)
+        samples = run_steps(
+            module, point, batch, effort, [*checks, stretch], None, before_step, broken
+        )
         # At once: a core that has nothing to do slows down.
         mhz = mean_mhz(os.sched_getaffinity(0))
         self._neighbours.end()
         if mhz is not None:
             self._mhz.append(mhz)
-        stretch.check(samples)
+        if broken is None:
+            stretch.check(samples)
         return samples
 
     def fields(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from datamodules.base import ModalityData
 from datamodules.modality import MODALITIES
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
+from profiling.instruments.broken_steps import BrokenStep
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.memory import PeakMemory
 from profiling.instruments.steps import Sample
@@ -27,7 +28,7 @@ from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 
 
-def run_steps(
+def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as they are
     module: VariantModule,
     point: Point,
     batch: Batch,
@@ -35,13 +36,16 @@ def run_steps(
     checks: Sequence[lightning.Callback] = (),
     memory: PeakMemory | None = None,
     before_step: Callable[[int], None] = lambda number: None,
+    broken: list[BrokenStep] | None = None,
 ) -> list[Sample]:
     """Run predictions or training steps on one batch; return the measured ones.
 
     `checks` are further callbacks, called before the one that measures; `before_step` is called
-    between two steps, with the number of the next one that is measured, counted from 0.
+    between two steps, with the number of the next one that is measured, counted from 0. Where
+    there is a list for them, every second step is broken down into components instead.
     """
-    profiler = ProfilingCallback(1, effort.num_warmup_steps, memory=memory)
+    breakdown = broken is not None
+    profiler = ProfilingCallback(1, effort.num_warmup_steps, memory=memory, breakdown=breakdown)
     enough = _Enough(profiler, effort, before_step)
     loader = DataLoader(_Repeated(batch, enough), batch_size=None)
     trainer = Trainer(
@@ -60,6 +64,8 @@ def run_steps(
     else:
         module.train()
         trainer.fit(module, loader)
+    if broken is not None:
+        broken += profiler.broken_steps
     return profiler.samples
 
 

@@ -107,7 +107,7 @@ class PointMaker:
             effort=Effort(
                 settings.num_warmup_steps, settings.min_samples, settings.seconds_per_measurement
             ),
-            metrics=tuple(sorted(settings.metrics)),
+            metrics=tuple(sorted([*settings.metrics, *["components"] * settings.breakdown])),
             skip_reason=_skip_reason(registered, variant.name, length)
             or self._limit_of(implementation, phase),
             batches=self.facts.batches,

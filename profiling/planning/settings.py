@@ -81,6 +81,8 @@ class SweepSettings:
         implementations: Attention kernels to measure; null takes all that run here in both phases.
         phases: inference (forward) and training (forward, backward, optimiser step).
         metrics: What to measure: latency, throughput, memory.
+        breakdown: Whether the step of each point is broken down into components too, in a run of
+            its own.
         size: base (as published), wide (its widths, fewer layers), small or tiny.
         precision: Lightning's name of the number format.
         device: cpu or cuda.
@@ -109,6 +111,7 @@ class SweepSettings:
     implementations: list[str] | None = None
     phases: list[Phase] = field(default_factory=lambda: ["inference", "training"])
     metrics: list[Metric] = field(default_factory=lambda: ["latency", "throughput", "memory"])
+    breakdown: bool = False
     size: Literal["base", "wide", "small", "tiny"] = "tiny"
     precision: Precision = "32-true"
     device: Literal["cpu", "cuda"] = "cpu"

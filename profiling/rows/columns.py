@@ -130,6 +130,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("cpu_mhz", "result", float, "MHz", heading="CPU MHz"),
     Column("flops", "result", float),
     Column("components", "result", dict),
+    Column("components_closure", "result", float, heading="components over step"),
+    Column("components_error", "result", str),
     Column("seconds", "result", float, "s", before=0.0),
 )  # fmt: skip
 

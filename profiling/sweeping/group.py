@@ -14,6 +14,9 @@ SPEED, MEMORY = (
     "profiling.measuring.tasks:measure_speed",
     "profiling.measuring.tasks:measure_memory",
 )
+BREAKDOWN = "profiling.measuring.breakdown:measure_breakdown"
+# Shares hardly vary from visit to visit.
+BREAKDOWN_VISITS = 3
 # Where neighbours disturb; with a time budget another attempt may take so much of what is left.
 ATTEMPTS = 3
 RETRY_SHARE = 0.02
@@ -26,7 +29,7 @@ def measure_group(
     room_gib: float,
     seconds_left: float | None,
 ) -> list[Row]:
-    """Return a row of each visit: speed in turns, then memory, each process alone.
+    """Return a row of each visit: speed in turns, then memory and components, each alone.
 
     Where neighbours disturbed one of them the speed of all is measured again, while there is time
     for it: only what was measured side by side is compared. A row is that of the last attempt, its
@@ -52,9 +55,8 @@ def measure_group(
         for visit, found in _measure_speed(timed, children, timeout_s, room_gib, seconds_left):
             rows[visit] |= found
     for visit in able:
-        if rows[visit]["status"] == "ok" and _measures_memory(visit, bool(timed)):
-            found = _fields(children.call(MEMORY, visit.point, timeout_s))
-            rows[visit] |= found | {"seconds": rows[visit]["seconds"] + found["seconds"]}
+        if rows[visit]["status"] == "ok":
+            _measure_alone(visit, rows[visit], children, timeout_s, bool(timed))
     return [row | {"seconds": round(row["seconds"], 3)} for row in rows.values()]
 
 
@@ -80,10 +82,39 @@ def _measure_speed(
     return list(zip(timed, rows, strict=True))
 
 
+def _measure_alone(
+    visit: Visit,
+    row: dict[str, Any],
+    children: Children,
+    timeout_s: float | None,
+    beside_speed: bool,
+) -> None:
+    """Add to a row what is measured in processes of its own."""
+    found: list[dict[str, Any]] = []
+    if _measures_memory(visit, beside_speed):
+        found.append(_fields(children.call(MEMORY, visit.point, timeout_s)))
+    if _is_broken_down(visit) and not any("status" in fields for fields in found):
+        found.append(_components(children.call(BREAKDOWN, visit.point, timeout_s)))
+    for fields in found:
+        row |= fields | {"seconds": row["seconds"] + fields["seconds"]}
+
+
 def _measures_memory(visit: Visit, beside_speed: bool) -> bool:
     """Tell whether memory is asked for, and not known well enough: it hardly varies."""
     often_enough = beside_speed and visit.number >= MEMORY_VISITS
     return "memory" in visit.point.metrics and not often_enough
+
+
+def _is_broken_down(visit: Visit) -> bool:
+    return "components" in visit.point.metrics and visit.number < BREAKDOWN_VISITS
+
+
+def _components(outcome: Outcome) -> dict[str, Any]:
+    """Return what a child says of components: that it fails is no fault of the row."""
+    found = dict(outcome.value or {}) | {"seconds": outcome.seconds}
+    if outcome.kind != "ok":
+        found |= {"components": None, "components_error": outcome.message}
+    return found
 
 
 def _fields(outcome: Outcome) -> dict[str, Any]:

@@ -74,4 +74,7 @@ def _guess_of_a_visit(settings: SweepSettings) -> float:
     seconds = settings.seconds_per_measurement
     speed = (1.0 + SEARCH_SHARE * ("throughput" in metrics)) * seconds
     children = ("memory" in metrics) + (metrics != ["memory"])
+    if settings.breakdown:
+        children += 1
+        speed += seconds
     return START_S * children + speed

@@ -1,0 +1,98 @@
+"""One step in so many, broken down into the components of the model."""
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from lightning_modules.models.base import VariantModule
+from lightning_modules.models.components import (
+    Part,
+    find_parts,
+    parameters_by_component,
+)
+from profiling.instruments.component_clock import NOBODY, ComponentClock
+from profiling.instruments.component_watch import OTHER, ComponentWatch
+
+OPTIMISER = "optimiser"
+
+
+class Breakdown:
+    """Breaks steps of one module down: call `mark` with the moments of `StepParts`.
+
+    The module has hooks during those steps, and no trace of them afterwards.
+
+    Args:
+        module: Tells its `parts()`, or is or holds an encoder of transformers.
+        manual: Whether it optimises by hand.
+
+    Raises:
+        RuntimeError: A part of it is compiled: hooks would change what runs.
+    """
+
+    def __init__(self, module: LightningModule, manual: bool) -> None:
+        refuse_compiled(module)
+        self._device = module.device
+        self._manual = manual
+        self._parts = parts_of(module)
+        self._owners = parameters_by_component(self._parts, module)
+        self._watch: ComponentWatch | None = None
+        self._clock = ComponentClock(self._device)
+
+    def mark(self, moment: str) -> None:
+        """Take note of a moment of the step; the first "begin" begins it."""
+        if moment == "begin" and self._watch is None:
+            self._begin()
+        if self._watch is None:
+            return
+        after_backward = OTHER if self._manual else OPTIMISER
+        follows = {
+            "end": after_backward,
+            "backward_end": after_backward,
+            "stepping": OPTIMISER,
+            "stepped": OTHER,
+        }
+        if moment == "backward_end":
+            self._clock.begin_pass("forward")
+        if moment in follows:
+            self._clock.switched(follows[moment])
+
+    def follow_backward(self, loss: Tensor) -> None:
+        """Get ready for a backward pass, which begins now."""
+        if self._watch is None:
+            return
+        self._clock.switched(NOBODY)
+        self._watch.follow_backward(loss)
+        self._clock.begin_pass("backward")
+        self._clock.switched(OTHER)
+
+    def finish(self) -> dict[tuple[str, str], float] | None:
+        """End the step at its last moment; return its milliseconds, None where it never began."""
+        if self._watch is None:
+            return None
+        self._watch.__exit__()
+        self._watch = None
+        return self._clock.milliseconds()
+
+    def _begin(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
+        self._clock = ComponentClock(self._device)
+        self._watch = ComponentWatch(self._parts, self._owners, self._clock.switched)
+        self._watch.__enter__()
+
+
+def parts_of(module: torch.nn.Module) -> list[Part]:
+    """Return what a variant says of its parts, or what can be found out about others."""
+    return module.parts() if isinstance(module, VariantModule) else find_parts(module)
+
+
+def refuse_compiled(module: torch.nn.Module) -> None:
+    """Refuse a module of which a part is compiled.
+
+    Raises:
+        RuntimeError: It is: hooks would change what runs.
+    """
+    for name, part in module.named_modules():
+        compiled = isinstance(part, torch._dynamo.OptimizedModule)
+        if compiled or getattr(part, "_compiled_call_impl", None) is not None:
+            raise RuntimeError(f"{name or 'the module'} is compiled, and hooks would change it")

@@ -1,0 +1,72 @@
+"""Where the time of a step goes: a run of its own, beside steps that are left alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from profiling.instruments.broken_steps import PASSES, BrokenStep, components_of
+from profiling.measuring.process_limits import set_threads
+from profiling.measuring.surroundings import Surroundings
+from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+
+# Each clean step has a broken one beside it; fewer pairs say too little of their ratio.
+LEAST_PAIRS = 5
+CLOSURE = (0.9, 1.1)
+Components = Mapping[str, Mapping[str, float]]
+
+
+def measure_breakdown(point: Point) -> Iterator[dict[str, Any]]:
+    """Yield `components` of a point, where they close; else `components_error` says why not.
+
+    Steps that are broken down take turns with steps that are left alone, in one process: their
+    ratio is the closure.
+    """
+    set_threads(point.conditions.threads)
+    surroundings = Surroundings(point)
+    prepare_process(point)
+    module = build_point(point)
+    effort = Effort(
+        point.effort.num_warmup_steps,
+        max(2 * LEAST_PAIRS, point.effort.min_samples),
+        point.effort.seconds_per_measurement,
+    )
+    steps: list[BrokenStep] = []
+    samples = surroundings.time_steps(module, point, batch_of(point, 1), effort, broken=steps)
+    yield judged([sample.latency_ms for sample in samples], steps)
+
+
+def judged(clean_ms: Sequence[float], steps: Sequence[BrokenStep]) -> dict[str, Any]:
+    """Return the fields of a row: components that close, or why they are not shown.
+
+    Args:
+        clean_ms: Latencies of steps that were left alone.
+        steps: Steps that were broken down, between those.
+    """
+    if not steps or not clean_ms:
+        return {"components": None, "components_error": "no step could be broken down"}
+    components = components_of(steps)
+    closure = closure_of(components, median(clean_ms))
+    problem = why_open(closure)
+    return {
+        "components": components if problem is None else None,
+        "components_closure": closure,
+        "components_error": problem,
+    }
+
+
+def closure_of(components: Components, clean_ms: float) -> float:
+    """Return the sum of the components' times over the time of a step that was left alone."""
+    return sum(part[f"{name}_ms"] for part in components.values() for name in PASSES) / clean_ms
+
+
+def why_open(closure: float) -> str | None:
+    """Say why components do not add up to the step; None where they do."""
+    low, high = CLOSURE
+    if low <= closure <= high:
+        return None
+    return (
+        f"the components add up to {closure:.0%} of a step that was left alone, "
+        f"not {low:.0%} to {high:.0%}"
+    )
