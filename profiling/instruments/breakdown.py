@@ -19,7 +19,7 @@ OPTIMISER = "optimiser"
 class Breakdown:
     """Breaks steps of one module down: call `mark` with the moments of `StepParts`.
 
-    The module has hooks during those steps, and no trace of them afterwards.
+    The module has hooks from the "begin" to the "end" of a step, and no trace of them afterwards.
 
     Args:
         module: Tells its `parts()`, or is or holds an encoder of transformers.
@@ -40,10 +40,14 @@ class Breakdown:
 
     def mark(self, moment: str) -> None:
         """Take note of a moment of the step; the first "begin" begins it."""
-        if moment == "begin" and self._watch is None:
+        if moment == "begin":
             self._begin()
         if self._watch is None:
             return
+        if moment == "end":
+            self._watch.__exit__()
+        if moment == "backward_end":
+            self._clock.begin_pass("forward")
         after_backward = OTHER if self._manual else OPTIMISER
         follows = {
             "end": after_backward,
@@ -51,8 +55,6 @@ class Breakdown:
             "stepping": OPTIMISER,
             "stepped": OTHER,
         }
-        if moment == "backward_end":
-            self._clock.begin_pass("forward")
         if moment in follows:
             self._clock.switched(follows[moment])
 
@@ -70,14 +72,16 @@ class Breakdown:
         if self._watch is None:
             return None
         self._watch.__exit__()
+        self._watch.forget_graph()
         self._watch = None
         return self._clock.milliseconds()
 
     def _begin(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
-        self._clock = ComponentClock(self._device)
-        self._watch = ComponentWatch(self._parts, self._owners, self._clock.switched)
+        if self._watch is None:
+            if self._device.type == "cuda":
+                torch.cuda.synchronize()
+            self._clock = ComponentClock(self._device)
+            self._watch = ComponentWatch(self._parts, self._owners, self._clock.switched)
         self._watch.__enter__()
 
 

@@ -39,25 +39,28 @@ class ComponentWatch:
         self._inside: list[str] = []
         self._first_numbers: list[int] = []
         self._components: list[str] = []
-        self._stops: list[Callable[[], None]] = []
+        self._leave_model: list[Callable[[], None]] = []
+        self._leave_graph: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
-        """Attach: the next thing that computes is none of the parts."""
+        """Watch a forward pass: what computes first is none of the parts."""
         for part in self._parts:
             if not part.function:
                 self._attach(part.owner, part.component)
             else:
                 hear = partial(self._hear, part.component)
-                self._stops.append(listen(part.owner, part.function, hear))
-        self._inside, self._first_numbers, self._components = [], [], []
+                self._leave_model.append(listen(part.owner, part.function, hear))
+        self._inside = []
         self.enter(OTHER)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave no trace in the model, nor in a graph that was kept."""
-        for stop in reversed(self._stops):
-            stop()
-        self._stops = []
+        """Leave no trace in the model, which may now be saved and copied."""
+        _call_all(self._leave_model)
+
+    def forget_graph(self) -> None:
+        """Leave no trace in a graph that outlives its backward pass."""
+        _call_all(self._leave_graph)
 
     def enter(self, component: str) -> None:
         """Say that a component computes until `leave`, less what is entered in between."""
@@ -72,10 +75,10 @@ class ComponentWatch:
 
     def follow_backward(self, loss: Tensor) -> None:
         """Get ready for the backward pass of a loss whose forward pass was watched."""
-        for node in _nodes(loss):
+        for node in nodes_of(loss):
             component = self._component_of(node)
             handle = node.register_prehook(partial(self._before_node, component))
-            self._stops.append(handle.remove)
+            self._leave_graph.append(handle.remove)
 
     def _attach(self, module: nn.Module, component: str) -> None:
         def begin(*_: Any) -> None:
@@ -84,8 +87,8 @@ class ComponentWatch:
         def end(*_: Any) -> None:
             self.leave()
 
-        self._stops.append(module.register_forward_pre_hook(begin).remove)
-        self._stops.append(module.register_forward_hook(end).remove)
+        self._leave_model.append(module.register_forward_pre_hook(begin).remove)
+        self._leave_model.append(module.register_forward_hook(end).remove)
 
     def _hear(self, component: str, moment: str, _: tuple[Any, ...]) -> None:
         self.enter(component) if moment == "begin" else self.leave()
@@ -106,7 +109,12 @@ class ComponentWatch:
         return self._components[place] if place >= 0 else OTHER
 
 
-def _nodes(loss: Tensor) -> Iterator[Any]:
+def _call_all(stops: list[Callable[[], None]]) -> None:
+    while stops:
+        stops.pop()()
+
+
+def nodes_of(loss: Tensor) -> Iterator[Any]:
     """Walk through all operations that a loss came from."""
     seen: set[Any] = set()
     waiting = [loss.grad_fn]

@@ -1,0 +1,172 @@
+"""`ProfilingCallback(breakdown=True)` in a Lightning run."""
+
+import copy
+import logging
+import pickle
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pytest
+import torch
+from transformers import RobertaConfig, RobertaForMaskedLM
+
+from profiling.callback import ProfilingCallback
+from profiling.instruments.batch_shapes import BatchShape
+from profiling.instruments.broken_steps import BrokenStep, components_of, what_attention_takes
+from tests.samples.fitting import fit, predict
+from tests.samples.models import batch_of, build
+
+
+class Encoder(lightning.LightningModule):
+    """Somebody's module around an encoder of the library, with a loss of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        config = RobertaConfig(
+            vocab_size=40, hidden_size=24, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=32, max_position_embeddings=64,
+        )  # fmt: skip
+        self.encoder = RobertaForMaskedLM(config)
+
+    def loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        output = self.encoder(batch["input_ids"], attention_mask=batch.get("attention_mask"))
+        return output.logits.square().mean()
+
+    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        return self.loss(batch)
+
+    def predict_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        return self.loss(batch)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class ByHand(Encoder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> None:  # type: ignore[override]
+        optimizer: Any = self.optimizers()
+        for _ in range(2):
+            optimizer.zero_grad()
+            self.manual_backward(self.loss(batch))
+            optimizer.step()
+
+
+def texts(count: int, length: int = 17, padding: int = 0) -> list[dict[str, torch.Tensor]]:
+    ids = torch.randint(5, 40, (2, length), generator=torch.Generator().manual_seed(length))
+    mask = torch.ones_like(ids)
+    mask[:, length - padding :] = 0
+    return [{"input_ids": ids, "attention_mask": mask}] * count
+
+
+def breaking(every_n_steps: int = 1) -> ProfilingCallback:
+    return ProfilingCallback(every_n_steps, 0, breakdown=True)
+
+
+@pytest.mark.parametrize("module", [Encoder, ByHand])
+def test_rows_have_the_components_of_every_second_measured_step(
+    module: type[Encoder], tmp_path: Path
+) -> None:
+    callback = breaking()
+    fit(module(), texts(6), tmp_path, callbacks=[callback])
+    assert (len(callback.samples), len(callback.broken_steps)) == (3, 3)
+    (row,) = callback.rows()
+    components = row["components"]
+    assert {"embedding", "attention_core", "feed_forward", "optimiser"} <= set(components)
+    assert components["attention_core"]["backward_ms"] > 0
+    assert components["optimiser"]["forward_ms"] > 0
+    assert sum(part["share"] for part in components.values()) == pytest.approx(1, abs=0.1)
+
+
+def test_a_prediction_has_no_backward_time(tmp_path: Path) -> None:
+    callback = breaking()
+    predict(Encoder(), texts(4), tmp_path, callbacks=[callback])
+    (row,) = callback.rows()
+    assert "optimiser" not in row["components"]
+    assert {part["backward_ms"] for part in row["components"].values()} == {0.0}
+
+
+def test_of_accumulated_gradients_whole_groups_are_broken_down(tmp_path: Path) -> None:
+    callback = breaking()
+    fit(Encoder(), texts(8), tmp_path, callbacks=[callback], accumulate_grad_batches=2)
+    kinds = [step.step_kind for step in callback.broken_steps]
+    assert kinds == ["accumulated", "stepped"] * 2
+    by_kind = {row["step_kind"]: row["components"] for row in callback.rows()}
+    assert by_kind["stepped"]["optimiser"]["share"] > 0
+
+
+def test_training_is_the_same_with_and_without_a_breakdown(tmp_path: Path) -> None:
+    plain, broken = build("text", "bert"), build("text", "bert")
+    batches = [batch_of("text", 23)] * 4
+    fit(plain, batches, tmp_path / "plain")
+    fit(broken, batches, tmp_path / "broken", callbacks=[breaking()])
+    for name, weights in plain.state_dict().items():
+        assert torch.equal(weights, broken.state_dict()[name]), name
+
+
+class CopiesAndSaves(lightning.Callback):
+    def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
+        copied = copy.deepcopy(pl_module)
+        assert not any(module._forward_hooks for module in copied.modules())
+        pickle.dumps(pl_module)
+
+
+def test_the_module_can_be_copied_and_saved_in_the_middle_of_a_broken_step(tmp_path: Path) -> None:
+    fit(Encoder(), texts(4), tmp_path, callbacks=[breaking(), CopiesAndSaves()])
+
+
+def test_the_log_says_what_attention_takes_at_these_lengths(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "profiling.callback")
+    batches = [*texts(2, 20, padding=5), *texts(2, 40, padding=10)]
+    fit(Encoder(), batches, tmp_path, callbacks=[breaking()])
+    assert "broke 2 steps down" in caplog.text
+    assert "20 to 40 long" in caplog.text
+    assert "25% were padding" in caplog.text
+    assert "no other efficient attention could save more" in caplog.text
+
+
+def test_a_compiled_module_is_left_alone_and_that_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = Encoder()
+    module.encoder.compile(backend="eager")
+    callback = breaking()
+    fit(module, texts(4), tmp_path, callbacks=[callback])
+    assert caplog.text.count("leaves out components") == 1
+    assert "is compiled" in caplog.text
+    assert not callback.broken_steps
+    assert len(callback.samples) == 4
+
+
+def test_without_a_breakdown_rows_are_as_they_were(tmp_path: Path) -> None:
+    callback = ProfilingCallback(1, 0)
+    fit(Encoder(), texts(3), tmp_path, callbacks=[callback])
+    assert "components" not in callback.rows()[0]
+    assert not callback.broken_steps
+
+
+def step_of(**milliseconds: float) -> BrokenStep:
+    times = {(name, "forward"): value for name, value in milliseconds.items()}
+    return BrokenStep("inference", BatchShape(2, 10, None), None, times, 15)
+
+
+def test_components_are_medians_of_the_steps() -> None:
+    steps = [step_of(head=1.0, other=1.0), step_of(head=2.0, other=6.0), step_of(head=3.0)]
+    found = components_of(steps)
+    assert found["head"]["forward_ms"] == 2.0
+    assert found["other"]["forward_ms"] == 1.0
+    assert found["head"]["share"] == 0.5
+
+
+def test_the_paragraph_names_the_share_of_attention() -> None:
+    said = what_attention_takes([step_of(attention_core=1.0, other=3.0)] * 2)
+    assert "25% of their time" in said
+    assert "25% were padding" in said
+    assert what_attention_takes([]) == ""
