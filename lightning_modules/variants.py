@@ -31,6 +31,8 @@ class Variant:
     """Whether others are compared with it."""
     vanilla: str | None = None
     """The variant that it is compared with; None takes the first vanilla one of its modality."""
+    attention_only: bool = True
+    """Whether it differs from its vanilla in nothing but its attention core."""
     takes_window: bool = False
     """Whether `attention_window` is a setting of it."""
     default_window: int | None = None
@@ -117,6 +119,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
         ),
         "swin": Variant(
             path="lightning_modules.models.swin:SwinModule",
+            attention_only=False,
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",

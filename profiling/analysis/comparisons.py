@@ -25,11 +25,13 @@ class Opponent:
         like_for_like: The efficient one's implementation that meets the vanilla one's `eager`.
         pads_to: What the efficient one pads its tokens to a multiple of: tokens, its
             `attention_window`, or nothing that is known.
+        attention_only: Whether the two differ in nothing but their attention.
     """
 
     vanilla: str
     like_for_like: str
     pads_to: int | str | None = None
+    attention_only: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Comparison:
         efficient_points: The other's.
         efforts: The efforts of all rows.
         padding: What the efficient one pads its tokens to a multiple of; None where unknown.
+        attention_only: Whether the two differ in nothing but their attention.
     """
 
     kind: str
@@ -64,6 +67,7 @@ class Comparison:
     efficient_points: Mapping[str, Points]
     efforts: Efforts
     padding: int | None = None
+    attention_only: bool = False
 
     def sides(self, metric: str) -> dict[int, tuple[Side, Side]]:
         """Return (vanilla, efficient) at every length where either was tried, shortest first.
@@ -97,7 +101,12 @@ Contenders = Mapping[Contender, Points]
 def registered_opponents(modality: str) -> Opponents:
     """Return what `VARIANTS` says of a modality."""
     return {
-        name: Opponent(vanilla_of(modality, name), variant.like_for_like, variant.pads_to)
+        name: Opponent(
+            vanilla_of(modality, name),
+            variant.like_for_like,
+            variant.pads_to,
+            variant.attention_only,
+        )
         for name, variant in VARIANTS.get(modality, {}).items()
         if not variant.is_vanilla
     }
@@ -121,12 +130,19 @@ def find_comparisons(
         found += _with_vanilla(conditions, contenders, known, efforts)
         for pair in parsed:
             found += [
-                replace(
-                    given, padding=_padding(known.get(given.efficient.variant), given.efficient)
-                )
+                _with_opponent(given, known.get(given.efficient.variant))
                 for given in _given_pair(conditions, contenders, pair, efforts)
             ]
     return found
+
+
+def _with_opponent(given: Comparison, opponent: Opponent | None) -> Comparison:
+    same = opponent is not None and opponent.vanilla == given.vanilla.variant
+    return replace(
+        given,
+        padding=_padding(opponent, given.efficient),
+        attention_only=same and opponent is not None and opponent.attention_only,
+    )
 
 
 def _padding(opponent: Opponent | None, model: Model) -> int | None:
@@ -169,6 +185,7 @@ def _with_vanilla(
                 efficient=efficient,
                 efforts=efforts,
                 padding=_padding(opponent, efficient),
+                attention_only=opponent.attention_only,
             )
             if "eager" in theirs and alike in ours:
                 alone = {"eager": theirs["eager"]}, {alike: ours[alike]}

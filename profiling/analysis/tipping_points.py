@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from profiling.analysis.ceilings import ceilings_of
 from profiling.analysis.comparisons import (
     OTHER_EFFORTS,
     Comparison,
@@ -33,7 +34,7 @@ ANSWERS = (
     *("verdict", "tipping_point", "ci_low", "ci_high", "length_before", "longest_measured"),
     *("proven_from", "at_most", "reason"),
     *("interval_from", "vanilla_at_longest", "efficient_at_longest", "saving_at_longest"),
-    "lengths",
+    *("ceiling_at_longest", "lengths"),
 )
 
 
@@ -52,7 +53,7 @@ def find_tipping_points(
 
     `ratio` and its ends in `lengths` are the efficient one's cost over the vanilla one's (time,
     memory, or time per sample for the throughput), so below 1 is better in every metric, and
-    `saving_at_longest` is 1 minus it.
+    `saving_at_longest` is 1 minus it. `ceiling` is the most that any attention could save.
 
     Args:
         rows: Measurement rows, oldest first: of several efforts the newest counts under which both
@@ -108,6 +109,7 @@ def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any],
         answered, outcomes, chance = Answer("undecided", reason=OTHER_EFFORTS), [], 1.0
     else:
         return None
+    ceilings = ceilings_of(comparison, duels, metric)
     row = {
         **comparison.conditions,
         "axis": axis_of(comparison.conditions["modality"]),
@@ -125,7 +127,10 @@ def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any],
         "comparison": comparison.kind,
         "longest_measured": duels[-1].length if duels else None,
         "interval_from": judged.interval_from if judged else None,
-        "lengths": _with_missing(outcomes, missing),
+        "ceiling_at_longest": ceilings[duels[-1].length] if duels else None,
+        "lengths": _with_missing(
+            [item | {"ceiling": ceilings[item["length"]]} for item in outcomes], missing
+        ),
         **as_fields(answered),
         **_at_longest(duels, metric),
     }
@@ -135,7 +140,7 @@ def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any],
 def _with_missing(
     outcomes: list[dict[str, Any]], missing: Mapping[int, str]
 ) -> list[dict[str, Any]]:
-    unknown = dict.fromkeys(("ratio", "ci_low", "ci_high"))
+    unknown = dict.fromkeys(("ratio", "ci_low", "ci_high", "ceiling"))
     items = [
         {"length": length, "outcome": MISSING, **unknown, "reason": reason}
         for length, reason in missing.items()
