@@ -29,6 +29,9 @@ from profiling.instruments.step_parts import StepParts
 from profiling.instruments.steps import Sample, rows_of
 from profiling.rows.files import write_atomically
 
+# Left alone, broken, broken, left alone: whatever comes back every second step hits both alike.
+BROKEN_OF_FOUR = (1, 2)
+
 
 class ProfilingCallback(lightning.Callback):
     """Measure forward, backward and optimiser step of `Trainer.fit`, and `Trainer.predict`.
@@ -49,7 +52,7 @@ class ProfilingCallback(lightning.Callback):
     nobody tells where a forward pass begins. `throughput_tokens_per_s` counts padding,
     `throughput_real_tokens_per_s` what the `attention_mask` calls real.
 
-    With `breakdown` every second of the measured steps is broken down into the components of an
+    With `breakdown` half of the measured steps are broken down into the components of an
     encoder of transformers instead of being timed (`components` in the rows); at the end the log
     says what of the steps attention takes. The module has hooks in those steps and only in them.
 
@@ -226,7 +229,7 @@ class ProfilingCallback(lightning.Callback):
         counted = self._num_steps - self.num_warmup_steps
         turn, rest = divmod(counted, self.every_n_steps)
         chosen = counted >= 0 and not rest
-        self._breaking = chosen and self._breakdown is not None and turn % 2 == 1
+        self._breaking = chosen and self._breakdown is not None and turn % 4 in BROKEN_OF_FOUR
         self._measuring = chosen and not self._breaking
         if chosen:
             self._size = self._size_of(batch)
