@@ -15,9 +15,6 @@ from datamodules.errors import BadSampleError, shown
 # zero, or a number near the largest of 31 or of 32 bits. CAF has -1.
 PLACEHOLDERS = (range(1), range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
 PAGE_BEGINS = 2  # flag of an Ogg page that begins a recording
-XING_FIELDS = 16  # bytes: the name, flags, number of frames, number of bytes
-INDEX_BYTES = 156  # of a Xing header with what LAME adds
-ID3_END_BYTES = 128
 
 
 @dataclass(frozen=True)
@@ -103,47 +100,3 @@ def _is_joined(file: BinaryIO) -> bool:
         audio_began |= not begins
         file.seek(sum(file.read(header[26])), os.SEEK_CUR)
     return False
-
-
-def find_mp3_audio(file: BinaryIO) -> tuple[int, bool]:
-    """Find where the audio of an mp3 file begins, and whether its index covers the whole file.
-
-    Without an index, which LAME calls Xing or Info, the decoder estimates a length from the first
-    frame, which is wrong where frames differ. The index of joined files is that of the first.
-
-    Args:
-        file: The opened file; its place moves.
-
-    Returns:
-        The byte at which the first frame begins that is no index, and whether the length that the
-        decoder states can be believed.
-    """
-    size = file.seek(0, os.SEEK_END)
-    start = _skip_id3(file)
-    file.seek(start)
-    frame = file.read(1 << 12)
-    place = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if place < 0:
-        return start, False
-    _, flags, _, stated = (
-        int.from_bytes(frame[at : at + 4], "big")
-        for at in range(place, place + XING_FIELDS, XING_FIELDS // 4)
-    )
-    file.seek(max(0, size - ID3_END_BYTES))
-    end = size - ID3_END_BYTES if file.read(3) == b"TAG" else size
-    has_both = flags & 3 == 3
-    # The frames after the index have its first eleven bits and its version.
-    following = max(0, frame.find(frame[:2], place + INDEX_BYTES))
-    return start + following, has_both and start + stated == end
-
-
-def _skip_id3(file: BinaryIO) -> int:
-    """Return where the tag at the beginning of an mp3 file ends."""
-    file.seek(0)
-    header = file.read(10)
-    if header[:3] != b"ID3" or len(header) < 10:
-        return 0
-    length = 0
-    for byte in header[6:]:  # seven bits of each
-        length = length << 7 | byte & 0x7F
-    return 10 + length

@@ -90,6 +90,22 @@ def test_joined_mp3_files_have_the_audio_of_both(tmp_path):
     assert decoded(path)[-9_000:-3_000].std() > 0.1
 
 
+@pytest.mark.parametrize("times", [2, 3])
+def test_an_index_between_joined_mp3_files_is_no_audio_and_neither_is_the_first_delay(
+    tmp_path, times
+):
+    path = tmp_path / "a.mp3"
+    one = mp3(path)
+    alone = decoded(path)
+    place = max(one.find(b"Xing"), one.find(b"Info"))
+    frames = int.from_bytes(one[place + 8 : place + 12], "big")  # as the index says, without it
+    tagged = b"ID3\4\0\0" + bytes(3) + b"\x0a" + b"Info Xing " + one
+    path.write_bytes(one + tagged * (times - 1))
+    whole = decoded(path)
+    assert len(whole) == times * frames * 576 - 1_105
+    torch.testing.assert_close(whole[:30_000], alone[:30_000], atol=1e-4, rtol=0.0)
+
+
 def test_an_mp3_file_with_an_index_has_exactly_what_was_encoded(tmp_path):
     path = tmp_path / "a.mp3"
     mp3(path)

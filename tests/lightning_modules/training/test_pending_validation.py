@@ -70,6 +70,7 @@ def fit(
     [
         ({}, 6),
         ({}, 12),
+        ({}, 18),
         ({"val_check_interval": 3}, 9),
         ({"val_check_interval": 3}, 12),
         ({"check_val_every_n_epoch": 2}, 12),
