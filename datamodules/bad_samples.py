@@ -25,6 +25,7 @@ class BadSamples:
         validate_choice("on_bad_sample", policy, ("stop", "skip"))
         self.policy = policy
         self.skipped: list[str] = []
+        self._postponed: list[BadSampleError] | None = None
         self._left_out: Counter[tuple[str, str]] = Counter()
 
     def handle(self, error: BadSampleError) -> None:
@@ -35,9 +36,20 @@ class BadSamples:
         """
         if self.policy == "stop":
             raise BadSampleError(f"{error}; `on_bad_sample: skip` leaves it out") from error
-        if str(error) not in self.skipped:
+        if self._postponed is not None:
+            self._postponed.append(error)
+        elif str(error) not in self.skipped:
             self.skip(str(error), error.reason, error.ending)
             warnings.warn(f"skipped: {error}", stacklevel=2)
+
+    def postpone(self) -> list[BadSampleError]:
+        """Return what was not handled since the last call, and handle nothing from now on.
+
+        A process that loads for another one has a copy of this, which would warn once more, and
+        count for nobody.
+        """
+        postponed, self._postponed = self._postponed or [], []
+        return postponed
 
     def skip(self, message: str, reason: str, ending: str = "") -> None:
         """Note a sample that is left out whatever the policy is."""

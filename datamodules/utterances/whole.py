@@ -89,9 +89,9 @@ class WholeSet(SampleSet):
         super().__init__(reader, indices, seed, when_empty="nothing")
         self.keeps_damaged = keeps_damaged
 
-    def __getitem__(self, draw: BatchDraw) -> Batch:
+    def batch_of(self, draw: BatchDraw) -> Batch:
         """Return `input_values` (1, audio samples) float32 and `index` (1,) int64, or nothing."""
-        batch = super().__getitem__(draw)
+        batch = super().batch_of(draw)
         is_damaged = bool(batch) and not batch["input_values"].numel()
         return {} if is_damaged and not self.keeps_damaged else batch
 
