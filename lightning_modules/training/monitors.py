@@ -1,4 +1,4 @@
-"""Says which monitor nobody logs: before training, after its first step or after its first epoch."""
+"""Says which monitor nobody logs: before training, after its first step or its first epoch."""
 
 from typing import Any
 

@@ -1,6 +1,5 @@
 """Names of recordings and images are data: whatever a file system allows may be in them."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from PIL import Image
 
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError, shown
-from datamodules.files.finding import find_files
 from datamodules.modalities.vision import ImageData
 from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.transcripts import read_transcripts
@@ -61,34 +59,6 @@ def test_a_librispeech_utterance_that_is_transcribed_twice_is_refused(tmp_path):
 def test_a_name_in_a_message_is_one_line_of_printable_characters(name):
     assert shown(name).isprintable()
     assert len(shown(name).splitlines()) <= 1
-
-
-def test_the_order_of_files_is_that_of_their_names(tmp_path, monkeypatch):
-    for name in ("b/2.wav", "a/9.wav", "c.wav", "a/1.wav"):
-        write_sound(tmp_path / name, 800)
-    (tmp_path / "link").symlink_to(tmp_path / "b")
-    scandir = os.scandir
-    expected = find_files(tmp_path, (".wav",))
-
-    class Backwards:
-        def __init__(self, place):
-            self.entries = iter(sorted(scandir(place), key=lambda one: one.name, reverse=True))
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return None
-
-        def __iter__(self):
-            return self.entries
-
-        def __next__(self):
-            return next(self.entries)
-
-    monkeypatch.setattr(os, "scandir", Backwards)
-    assert find_files(tmp_path, (".wav",)) == expected
-    assert [path.name for path in expected] == ["1.wav", "9.wav", "2.wav", "c.wav"]
 
 
 def test_an_image_with_a_tag_of_a_wrong_type_is_read_or_named(tmp_path):

@@ -101,3 +101,15 @@ def test_a_column_that_is_not_there_is_named_in_one_line(tmp_path):
     with pytest.raises(DataError, match=r"one of id, one\\ntwo, got 'text'") as refused:
         write_column(path, "text", tmp_path / "column")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_two_columns_of_one_name_are_refused(tmp_path, kind):
+    path = tmp_path / f"texts.{kind}"
+    if kind == "csv":
+        path.write_text("text,text\none,two\n")
+    else:
+        columns = [pyarrow.array(["one"]), pyarrow.array(["two"])]
+        pyarrow.parquet.write_table(pyarrow.table(columns, names=["text", "text"]), path)
+    with pytest.raises(DataError, match="one column of .*, got 'text', which 2 columns are called"):
+        write_column(path, "text", tmp_path / "out.parquet")
