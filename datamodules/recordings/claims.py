@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from datamodules.errors import BadSampleError, shown
+from datamodules.recordings.flac import find_understated
 
 # What programs that write to a pipe state for the length of the audio, which they do not know:
 # zero, or a number near the largest of 31 or of 32 bits. CAF has -1.
@@ -42,6 +43,25 @@ CHUNKED = {
 }
 
 
+@dataclass(frozen=True)
+class Length:
+    """What a header states of the bytes of audio.
+
+    Args:
+        place: Where it is stated.
+        num_bytes: How many bytes that takes.
+        order: Of these bytes, `little` or `big`.
+        stated: The length.
+        begins: Where the audio begins.
+    """
+
+    place: int
+    num_bytes: int
+    order: Literal["little", "big"]
+    stated: int
+    begins: int
+
+
 def check_whole(file: BinaryIO, path: Path) -> None:
     """Check that a file ends where its header says, and holds one recording.
 
@@ -50,39 +70,80 @@ def check_whole(file: BinaryIO, path: Path) -> None:
         path: What the message calls it.
 
     Raises:
-        BadSampleError: It was cut short, or several recordings were joined.
+        BadSampleError: It was cut short, several recordings were joined, or it holds more than its
+            header says.
     """
+    length, size = find_length(file), file.seek(0, os.SEEK_END)
+    promised = 0 if length is None or _is_placeholder(length.stated) else length.stated
+    if length is not None and promised and size < length.begins + promised:
+        problem = f"is damaged: it has {size} bytes of {length.begins + promised}"
+        raise _bad(path, problem, "cut short")
     file.seek(0)
     kind = file.read(4)
-    promised, size = _promised_bytes(file, kind), file.seek(0, os.SEEK_END)
-    if size < promised:
-        problem = f"is damaged: it has {size} bytes of {promised}"
-        raise BadSampleError(
-            f"audio file {shown(path)} {problem}", "cut short", path.suffix.lower()
-        )
     if kind == b"OggS" and _is_joined(file):
         problem = "holds several Ogg recordings one after the other: save them one by one"
-        raise BadSampleError(f"audio file {shown(path)} {problem}", "joined", path.suffix.lower())
+        raise _bad(path, problem, "joined")
+    if kind == b"fLaC" and (understated := find_understated(file)) is not None:
+        problem = f"is damaged: it has {understated[1]} samples, and its header says "
+        raise _bad(path, f"{problem}{understated[0]}", "more than its header says")
 
 
-def _promised_bytes(file: BinaryIO, kind: bytes) -> int:
-    """Return where the audio of a file must end; zero where the file does not say."""
+def _bad(path: Path, problem: str, reason: str) -> BadSampleError:
+    return BadSampleError(f"audio file {shown(path)} {problem}", reason, path.suffix.lower())
+
+
+def find_length(file: BinaryIO) -> Length | None:
+    """Find what the header of a file states of the bytes of its audio; None where it does not."""
+    file.seek(0)
+    kind = file.read(4)
     if kind == b".snd":  # AU: a header that gives its own length, then the length of the audio
-        header_bytes, length = (int.from_bytes(file.read(4), "big") for _ in range(2))
-        return 0 if _is_placeholder(length) else header_bytes + length
+        begins, stated = (int.from_bytes(file.read(4), "big") for _ in range(2))
+        return Length(8, 4, "big", stated, begins)
     if kind not in CHUNKED:
-        return 0
+        return None
     chunks = CHUNKED[kind]
     file.seek(chunks.first)
     while len(header := file.read(4 + chunks.length_bytes)) == 4 + chunks.length_bytes:
-        length = int.from_bytes(header[4:], chunks.order)
+        stated = int.from_bytes(header[4:], chunks.order)
         if header[:4] == chunks.audio:
-            return 0 if _is_placeholder(length) else file.tell() + length
-        padding = length % 2 if chunks.length_bytes == 4 else 0
-        if length >= 1 << 62:
-            return 0
-        file.seek(length + padding, os.SEEK_CUR)
-    return 0
+            begins = file.tell()
+            return Length(
+                begins - chunks.length_bytes, chunks.length_bytes, chunks.order, stated, begins
+            )
+        padding = stated % 2 if chunks.length_bytes == 4 else 0
+        if stated >= 1 << 62:
+            return None
+        file.seek(stated + padding, os.SEEK_CUR)
+    return None
+
+
+def correction_of_zero(file: BinaryIO) -> tuple[int, bytes] | None:
+    """Return what must stand in a header, and where, that says there is no audio where there is.
+
+    Recorders that were stopped leave a zero, of which the decoder takes no notice in some kinds of
+    file, and in others finds no audio.
+
+    Args:
+        file: The opened file; its place moves.
+    """
+    length, size = find_length(file), file.seek(0, os.SEEK_END)
+    if length is None or length.stated or size <= length.begins or _is_chunk(file, length, size):
+        return None
+    rest = min(size - length.begins, (1 << 8 * length.num_bytes) - 1)
+    return length.place, rest.to_bytes(length.num_bytes, length.order)
+
+
+def _is_chunk(file: BinaryIO, length: Length, size: int) -> bool:
+    """Return whether other chunks follow, up to the end of the file: then there is no audio."""
+    place = length.begins
+    while place < size:
+        file.seek(place)
+        header = file.read(4 + length.num_bytes)
+        if len(header) < 4 + length.num_bytes or not header[:4].decode("latin-1").isprintable():
+            return False
+        stated = int.from_bytes(header[4:], length.order)
+        place += len(header) + stated + stated % 2
+    return place in (size, size + 1)
 
 
 def _is_placeholder(length: int) -> bool:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from datamodules.errors import BadSampleError, shown
 from datamodules.libraries import needed
-from datamodules.recordings.claims import check_whole
+from datamodules.recordings.claims import check_whole, correction_of_zero
+from datamodules.recordings.corrected import CorrectedFile
 from datamodules.recordings.mp3 import EndlessFile, find_mp3_audio
 
 BLOCK_VALUES = 1 << 18  # of all channels together
@@ -95,6 +96,8 @@ def open_sound(opened: BinaryIO | Path, path: Path) -> Iterator[Sound]:
             # Not by its name, which may have bytes that are no UTF-8.
             file = files.enter_context(file.open("rb", buffering=0))
         check_whole(file, path)
+        if (correction := correction_of_zero(file)) is not None:
+            file = CorrectedFile(file, *correction)
         size = file.seek(0, os.SEEK_END)
         decoder = files.enter_context(_decode(file))
         is_known = decoder.frames <= size * MOST_FRAMES_PER_BYTE
