@@ -3,7 +3,8 @@
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from datamodules.errors import BadSampleError, validate_choice
 from datamodules.files.finding import Found
@@ -27,6 +28,7 @@ class BadSamples:
         self.skipped: list[str] = []
         self._postponed: list[BadSampleError] | None = None
         self._left_out: Counter[tuple[str, str]] = Counter()
+        self._by_settings: set[tuple[Path, str]] = set()
 
     def handle(self, error: BadSampleError) -> None:
         """Raise the error, or note its message and warn of it, once.
@@ -56,6 +58,13 @@ class BadSamples:
         self.skipped.append(message)
         self._left_out[reason, ending] += 1
 
+    def leave_out(self, files: Iterable[Path], reason: str) -> None:
+        """Count files that a setting leaves out, each of them once."""
+        for file in files:
+            if (file, reason) not in self._by_settings:
+                self._by_settings.add((file, reason))
+                self._left_out[reason, file.suffix.lower()] += 1
+
     def take(self, found: Found, source: object) -> None:
         """Handle what could not be looked into, and say once which other files there are.
 
@@ -77,3 +86,8 @@ class BadSamples:
         for (reason, ending), count in sorted(self._left_out.items()):
             found.setdefault(reason, {})[ending] = count
         return found
+
+    @property
+    def count_left_out(self) -> int:
+        """How many were left out until now."""
+        return self._left_out.total()
