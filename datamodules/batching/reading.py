@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Generator
@@ -69,7 +69,7 @@ class HandedOver:
     problems: list[BadSampleError]
 
 
-class SampleSet(Dataset[Batch | HandedOver]):
+class SampleSet(Dataset[Any]):
     """Some samples of a reader, read a batch at a time.
 
     Crops and masks depend on the seed, the epoch and the sample alone, so that any two models, any
@@ -102,8 +102,8 @@ class SampleSet(Dataset[Batch | HandedOver]):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, draw: BatchDraw) -> Batch | HandedOver:
-        """Return what `batch_of` returns; in a loader process together with what was left out."""
+    def __getitem__(self, draw: BatchDraw) -> Any:
+        """Return what `batch_of` returns; in a loader process a `HandedOver`, if it is expected."""
         if not self.hands_over or get_worker_info() is None:
             return self.batch_of(draw)
         self.reader.bad_samples.postpone()

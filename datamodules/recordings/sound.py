@@ -91,7 +91,7 @@ def open_sound(opened: BinaryIO | Path, path: Path) -> Iterator[Sound]:
     with needed("soundfile", "reading audio"):
         import soundfile  # noqa: F401
     with ExitStack() as files:
-        file = opened
+        file: Any = opened
         if isinstance(file, Path):
             # Not by its name, which may have bytes that are no UTF-8.
             file = files.enter_context(file.open("rb", buffering=0))

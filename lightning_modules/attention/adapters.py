@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 from lightning_modules.attention.local_configs import says_local
 from lightning_modules.errors import ModelError

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
@@ -40,7 +41,8 @@ def _after_its_batch(trainer: Trainer, ended: bool) -> Iterator[None]:
 
     Lightning counts an epoch whose last batch was saved as over before anything is called.
     """
-    epochs, batches = trainer.fit_loop.epoch_progress, trainer.fit_loop.epoch_loop.batch_progress
+    epochs: Any = trainer.fit_loop.epoch_progress
+    batches = trainer.fit_loop.epoch_loop.batch_progress
     kept = epochs.state_dict(), batches.state_dict()
     batches.increment_completed()
     if ended:

@@ -119,6 +119,7 @@ def test_recordings_of_any_names_are_listed_labelled_and_found_again(chosen):
         assert sorted(map(os.fsencode, data.names)) == sorted(name + b".wav" for name in chosen)
         facts = {"num_clusters": 99, "rate_hz": 50, "centroids": "x", "features": "mfcc"}
         writer = data.open_labels(str(labels), 0, **facts)
+        assert writer is not None
         for number, name in enumerate(data.names):
             writer.add(name, [number] * 12)
         writer.close()

@@ -25,7 +25,7 @@ from datamodules.utterances.transcribed import TranscribedSpeech
 from datamodules.utterances.whole import RecordingData
 from tests.samples.speech import write_sound
 
-BY_SECONDS = {"batch_seconds": 2.0, "hold_out_fraction": 0.2, "num_workers": 0}
+BY_SECONDS: dict[str, Any] = {"batch_seconds": 2.0, "hold_out_fraction": 0.2, "num_workers": 0}
 DATA = {
     "keywords": lambda root: KeywordSpeech(str(root / "sounds"), layout="folder", **BY_SECONDS),
     "images": lambda root: ImageData(str(root / "images"), 32, on_bad_sample="skip"),

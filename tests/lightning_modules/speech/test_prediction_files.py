@@ -232,7 +232,7 @@ def test_a_name_that_cannot_stand_in_transcripts_stops_before_anything_is_transc
     recordings = [SimpleNamespace(name=name) for name in names]
     files = PredictionFiles(str(tmp_path / "out"))
     data = SimpleNamespace(predict_reader=SimpleNamespace(recordings=recordings))
-    at_work = SimpleNamespace(is_global_zero=True, global_rank=0, datamodule=data)
+    at_work: Any = SimpleNamespace(is_global_zero=True, global_rank=0, datamodule=data)
     files.on_predict_start(at_work, None)
     with pytest.raises(ModelError, match="must have no tab and no line end, got 'c"):
         files.on_predict_batch_end(at_work, None, ["X"], {"index": torch.tensor([0])}, 0)
