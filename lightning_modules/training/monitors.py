@@ -22,6 +22,11 @@ class MonitorWarning(Callback):
         self._validated: set[str] | None = None  # names of Lightning's first look
         self._said: set[str] = set()
         self._has_stepped = False
+        self._has_validated = False
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that a whole validation has logged what it logs."""
+        self._has_validated |= not trainer.sanity_checking
 
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare what is monitored of the validation with what was logged."""
@@ -56,6 +61,8 @@ class MonitorWarning(Callback):
         self._compare_all(trainer, "the training")
 
     def _compare_all(self, trainer: Trainer, what: str) -> None:
+        if trainer.enable_validation and not self._has_validated:
+            return  # a run may end before its first one
         logged = set(trainer.callback_metrics) | (self._validated or set())
         for of_validation in (False, True):
             self._warn(trainer, logged, what, of_validation)

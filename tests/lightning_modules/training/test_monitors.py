@@ -115,7 +115,7 @@ def test_a_monitor_that_nobody_logs_is_said_once_as_early_as_it_is_known(
 def test_a_monitor_that_only_a_validation_could_log_is_said_after_the_first_epoch(
     tmp_path: Path,
 ) -> None:
-    (said,), step = _said_of(tmp_path, "lose", num_sanity_val_steps=0, check_val_every_n_epoch=4)
+    (said,), step = _said_of(tmp_path, "lose", num_sanity_val_steps=0)
     assert "got 'lose', which the first epoch did not log; it logged: late, train_loss" in said
     assert step == 3
 
