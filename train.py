@@ -27,7 +27,7 @@ from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import DATA, MODELS, import_classes, short_name
-from profiling.errors import SettingsError, find_mistake
+from profiling.errors import SettingsError, find_mistake, refuse_undecodable
 
 CLASSES = {"model": MODELS, "data": DATA}
 EVALUATIONS = ("predict", "test", "validate")
@@ -210,6 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     import_classes()
     try:
+        refuse_undecodable(sys.argv[1:] if arguments is None else arguments)
         with needed("jsonargparse", "a command line"):
             import jsonargparse  # noqa: F401
         TrainCLI(

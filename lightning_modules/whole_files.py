@@ -1,10 +1,13 @@
 """Files and folders that are complete or not there: they have a temporary name while written."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LONGEST_BYTES = 200  # of a name, to which something is added: usual file systems take 255
 
 
 @contextmanager
@@ -18,7 +21,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.partial")
+    unfinished = path.with_name(_unfinished_name(path.name))
     try:
         yield unfinished
         os.replace(unfinished, path)
@@ -38,10 +41,20 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
+    with tempfile.TemporaryDirectory(
+        prefix=_unfinished_name(path.name, ""), dir=path.parent
+    ) as temporary:
         whole = Path(temporary, "whole")
         whole.mkdir()
         yield whole
         if path.exists():
             os.replace(path, Path(temporary, "replaced"))
         os.replace(whole, path)
+
+
+def _unfinished_name(name: str, ending: str = "partial") -> str:
+    """Return a hidden name, no longer than a file system takes, of this file alone."""
+    given = os.fsencode(name)
+    if len(given) > LONGEST_BYTES:
+        name = hashlib.sha256(given).hexdigest()[:16]
+    return f".{name}.{ending}"

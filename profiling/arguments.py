@@ -77,8 +77,12 @@ class OneSentenceParser(ArgumentParser):
     """`jsonargparse.ArgumentParser` that answers a mistake in one sentence, exit status 2."""
 
     known_settings: tuple[str, ...] = ()
+    known_classes: tuple[str, ...] = ()
 
     def error(self, message: str, ex: Any = None) -> NoReturn:
         """Print one sentence to stderr and exit with status 2."""
-        print(f"error: {one_sentence(message, self.known_settings)}", file=sys.stderr)
+        sentence = one_sentence(message, self.known_settings)
+        if "must be the path of a class" in sentence and self.known_classes:
+            sentence += f"; choose one of: {', '.join(self.known_classes)}"
+        print(f"error: {sentence}", file=sys.stderr)
         sys.exit(2)

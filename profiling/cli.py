@@ -4,17 +4,21 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from profiling.class_names import DATA, short_name
 from profiling.commands.command import Command, plain
 from profiling.commands.compare import COMPARE
-from profiling.commands.data_settings import set_in_block, split_data_settings
+from profiling.commands.data_settings import set_in_block, split_data_settings, with_full_paths
 from profiling.commands.lengths import LENGTHS
 from profiling.commands.report import REPORT
 from profiling.commands.sweep import SWEEP
-from profiling.errors import USER_ERRORS, SettingsError
+from profiling.errors import USER_ERRORS, SettingsError, refuse_undecodable
 
 if TYPE_CHECKING:
     from profiling.arguments import OneSentenceParser
 
+MODE = "yaml_with_class_names"  # of our own, beside those that jsonargparse knows
+# Data of which batches have a length; training on speech has others too.
+MEASURED_DATA = tuple(sorted(short_name(path) for path in DATA if ".modalities." in path))
 DESCRIPTION = "From which input length on does efficient self-attention beat the plain one?"
 COMMANDS: dict[str, Command] = {
     "sweep": SWEEP,
@@ -43,6 +47,7 @@ def parse(arguments: Sequence[str]) -> Any:
     Raises:
         SettingsError: A setting belongs to a data block that is not there.
     """
+    refuse_undecodable(arguments)
     arguments, data_settings = split_data_settings(arguments)
     parsed = build_parser().parse_args(arguments)
     chosen = parsed[parsed.command]
@@ -62,11 +67,21 @@ def build_parser() -> "OneSentenceParser":
     """
     from profiling.arguments import OneSentenceParser
 
-    parser = OneSentenceParser(prog="profile.py", description=DESCRIPTION)
+    _expand_class_names()
+    parser = OneSentenceParser(prog="profile.py", description=DESCRIPTION, parser_mode=MODE)
     verbs = parser.add_subcommands(dest="command")
     for name, command in COMMANDS.items():
-        of_command = OneSentenceParser(description=command.description)
+        of_command = OneSentenceParser(description=command.description, parser_mode=MODE)
         of_command.known_settings = command.settings
+        of_command.known_classes = MEASURED_DATA
         command.add_arguments(of_command)
         verbs.add_subcommand(name, of_command, help=command.help)
     return parser
+
+
+def _expand_class_names() -> None:
+    """Let settings be read as YAML in which our classes go by their names alone."""
+    from jsonargparse import get_loader, set_loader
+
+    load = get_loader("yaml")
+    set_loader(MODE, lambda text: with_full_paths(load(text)))

@@ -1,8 +1,9 @@
 """What a user can cause: one class to raise it, one tuple to catch it."""
 
 import re
+from collections.abc import Iterable
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, shown
 from lightning_modules.errors import ModelError
 
 
@@ -25,3 +26,17 @@ def find_mistake(problem: BaseException | None) -> str | None:
         return None
     lines = str(problem).strip().splitlines()
     return re.sub(r"^[\w.]+Error: ", "", lines[-1]) if len(lines) > 1 else str(problem)
+
+
+def refuse_undecodable(arguments: Iterable[str]) -> None:
+    """Refuse arguments that no file of settings could hold.
+
+    Raises:
+        SettingsError: One has bytes that are no UTF-8.
+    """
+    for argument in arguments:
+        if argument != argument.encode("utf-8", "replace").decode():
+            raise SettingsError(
+                f"every argument must be text in UTF-8, got {shown(argument)}: give such a file or "
+                "folder a link of another name"
+            )

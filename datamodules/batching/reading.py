@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Generator
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from datamodules.bad_samples import BadSamples
 from datamodules.base import MASKS, Batch, generator_for
@@ -55,7 +56,20 @@ class SampleReader(ABC):
         return self
 
 
-class SampleSet(Dataset[Batch]):
+@dataclass(frozen=True)
+class HandedOver:
+    """What a loader process hands to the one it loads for.
+
+    Args:
+        batch: The batch.
+        problems: Samples that were left out meanwhile, for the account of that process.
+    """
+
+    batch: Batch
+    problems: list[BadSampleError]
+
+
+class SampleSet(Dataset[Any]):
     """Some samples of a reader, read a batch at a time.
 
     Crops and masks depend on the seed, the epoch and the sample alone, so that any two models, any
@@ -67,6 +81,9 @@ class SampleSet(Dataset[Batch]):
         seed: Chooses crops and masks.
         when_empty: Where all samples of a batch are damaged: read `another` sample of
             the same lengths, give `nothing`, or `stop`.
+
+    Attributes:
+        hands_over: Whether a loader process tells what it left out, for a loader that expects it.
     """
 
     def __init__(
@@ -80,11 +97,20 @@ class SampleSet(Dataset[Batch]):
         self.indices = indices
         self.seed = seed
         self.when_empty = when_empty
+        self.hands_over = False
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, draw: BatchDraw) -> Batch:
+    def __getitem__(self, draw: BatchDraw) -> Any:
+        """Return what `batch_of` returns; in a loader process a `HandedOver`, if it is expected."""
+        if not self.hands_over or get_worker_info() is None:
+            return self.batch_of(draw)
+        self.reader.bad_samples.postpone()
+        batch = self.batch_of(draw)
+        return HandedOver(batch, self.reader.bad_samples.postpone())
+
+    def batch_of(self, draw: BatchDraw) -> Batch:
         """Return the batch that a draw describes, without its damaged samples.
 
         Returns:

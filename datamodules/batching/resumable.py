@@ -7,6 +7,7 @@ from torch import Generator
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batching.orders import Batches
+from datamodules.batching.reading import HandedOver, SampleSet
 from datamodules.errors import DataError
 
 
@@ -32,6 +33,8 @@ class ResumableLoader(DataLoader[Any]):
             generator=Generator().manual_seed(0),
             persistent_workers=num_workers > 0,
         )
+        if isinstance(dataset, SampleSet):
+            dataset.hands_over = num_workers > 0
         self.batches = sampler
         self._place: dict[str, Any] = {"epoch": 0, "batches": 0, "order": sampler.identity}
         self._resumed = False
@@ -65,7 +68,16 @@ class ResumableLoader(DataLoader[Any]):
         self._place |= {"epoch": epoch, "batches": first, "order": self.batches.identity}
         for batch in super().__iter__():
             self._place["batches"] += 1
-            yield batch
+            yield self._unpacked(batch)
+
+    def _unpacked(self, batch: Any) -> Any:
+        """Return the batch; account for what a loader process left out of it."""
+        if not isinstance(batch, HandedOver):
+            return batch
+        assert isinstance(self.dataset, SampleSet)
+        for problem in batch.problems:
+            self.dataset.reader.bad_samples.handle(problem)
+        return batch.batch
 
 
 class UntouchedLoader:

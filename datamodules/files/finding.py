@@ -74,7 +74,8 @@ def survey(folder: Path, suffixes: tuple[str, ...]) -> Found:
         for name in names:
             _sort_in(Path(place, name), suffixes, found)
     if not found.files:
-        listed = ", ".join(f"{count} {ending}" for (_, ending), count in found.left_out.items())
+        counted = sorted(found.left_out.items())
+        listed = ", ".join(f"{count} {ending}" for (_, ending), count in counted)
         raise (
             found.problems[0]
             if found.problems

@@ -1,9 +1,12 @@
 """Files that appear whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LONGEST_BYTES = 200  # of a name, to which something is added: usual file systems take 255
 
 
 @contextmanager
@@ -23,7 +26,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: The folder does not exist or cannot be written.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    stem, ending = path.stem, path.suffix
+    if len(os.fsencode(path.name)) > LONGEST_BYTES:
+        stem = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+        ending = ending if len(os.fsencode(ending)) < LONGEST_BYTES // 2 else ""
+    temporary = path.with_name(f".{stem}.{os.getpid()}{ending}")
     try:
         yield temporary
         temporary.replace(path)

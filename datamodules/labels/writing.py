@@ -63,8 +63,7 @@ class LabelWriter:
         Raises:
             DataError: The name has a line break, so it cannot stand in a text file.
         """
-        if "\n" in name:
-            raise DataError(f"a recording that is to be labelled must have no line break, {name!r}")
+        check_name(name)
         ids = " ".join(map(str, np.asarray(labels).tolist()))
         self._file.write(encode_name(name) + b"\t" + ids.encode() + b"\n")
         self._file.flush()
@@ -72,6 +71,16 @@ class LabelWriter:
     def close(self) -> None:
         """Close the part."""
         self._file.close()
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that cannot stand in a line.
+
+    Raises:
+        DataError: It has a line break.
+    """
+    if "\n" in name:
+        raise DataError(f"a recording that is to be labelled must have no line break, {name!r}")
 
 
 def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:

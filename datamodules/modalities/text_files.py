@@ -56,6 +56,11 @@ def check_column(columns: Iterable[str], text_column: str, source: object) -> No
             f"`text_column` must be a column of {source}, one of {shown(', '.join(found))}, "
             f"got {text_column!r}"
         )
+    if found.count(text_column) > 1:
+        raise DataError(
+            f"`text_column` must be one column of {source}, got {text_column!r}, which "
+            f"{found.count(text_column)} columns are called"
+        )
 
 
 def _read_csv(path: Path, text_column: str) -> Iterator[Text]:

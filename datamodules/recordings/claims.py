@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from datamodules.errors import BadSampleError, shown
+from datamodules.recordings.flac import find_understated
 
 # What programs that write to a pipe state for the length of the audio, which they do not know:
 # zero, or a number near the largest of 31 or of 32 bits. CAF has -1.
 PLACEHOLDERS = (range(1), range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
 PAGE_BEGINS = 2  # flag of an Ogg page that begins a recording
-XING_FIELDS = 16  # bytes: the name, flags, number of frames, number of bytes
-INDEX_BYTES = 156  # of a Xing header with what LAME adds
-ID3_END_BYTES = 128
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,25 @@ CHUNKED = {
 }
 
 
+@dataclass(frozen=True)
+class Length:
+    """What a header states of the bytes of audio.
+
+    Args:
+        place: Where it is stated.
+        num_bytes: How many bytes that takes.
+        order: Of these bytes, `little` or `big`.
+        stated: The length.
+        begins: Where the audio begins.
+    """
+
+    place: int
+    num_bytes: int
+    order: Literal["little", "big"]
+    stated: int
+    begins: int
+
+
 def check_whole(file: BinaryIO, path: Path) -> None:
     """Check that a file ends where its header says, and holds one recording.
 
@@ -53,39 +70,80 @@ def check_whole(file: BinaryIO, path: Path) -> None:
         path: What the message calls it.
 
     Raises:
-        BadSampleError: It was cut short, or several recordings were joined.
+        BadSampleError: It was cut short, several recordings were joined, or it holds more than its
+            header says.
     """
+    length, size = find_length(file), file.seek(0, os.SEEK_END)
+    promised = 0 if length is None or _is_placeholder(length.stated) else length.stated
+    if length is not None and promised and size < length.begins + promised:
+        problem = f"is damaged: it has {size} bytes of {length.begins + promised}"
+        raise _bad(path, problem, "cut short")
     file.seek(0)
     kind = file.read(4)
-    promised, size = _promised_bytes(file, kind), file.seek(0, os.SEEK_END)
-    if size < promised:
-        problem = f"is damaged: it has {size} bytes of {promised}"
-        raise BadSampleError(
-            f"audio file {shown(path)} {problem}", "cut short", path.suffix.lower()
-        )
     if kind == b"OggS" and _is_joined(file):
         problem = "holds several Ogg recordings one after the other: save them one by one"
-        raise BadSampleError(f"audio file {shown(path)} {problem}", "joined", path.suffix.lower())
+        raise _bad(path, problem, "joined")
+    if kind == b"fLaC" and (understated := find_understated(file)) is not None:
+        problem = f"is damaged: it has {understated[1]} samples, and its header says "
+        raise _bad(path, f"{problem}{understated[0]}", "more than its header says")
 
 
-def _promised_bytes(file: BinaryIO, kind: bytes) -> int:
-    """Return where the audio of a file must end; zero where the file does not say."""
+def _bad(path: Path, problem: str, reason: str) -> BadSampleError:
+    return BadSampleError(f"audio file {shown(path)} {problem}", reason, path.suffix.lower())
+
+
+def find_length(file: BinaryIO) -> Length | None:
+    """Find what the header of a file states of the bytes of its audio; None where it does not."""
+    file.seek(0)
+    kind = file.read(4)
     if kind == b".snd":  # AU: a header that gives its own length, then the length of the audio
-        header_bytes, length = (int.from_bytes(file.read(4), "big") for _ in range(2))
-        return 0 if _is_placeholder(length) else header_bytes + length
+        begins, stated = (int.from_bytes(file.read(4), "big") for _ in range(2))
+        return Length(8, 4, "big", stated, begins)
     if kind not in CHUNKED:
-        return 0
+        return None
     chunks = CHUNKED[kind]
     file.seek(chunks.first)
     while len(header := file.read(4 + chunks.length_bytes)) == 4 + chunks.length_bytes:
-        length = int.from_bytes(header[4:], chunks.order)
+        stated = int.from_bytes(header[4:], chunks.order)
         if header[:4] == chunks.audio:
-            return 0 if _is_placeholder(length) else file.tell() + length
-        padding = length % 2 if chunks.length_bytes == 4 else 0
-        if length >= 1 << 62:
-            return 0
-        file.seek(length + padding, os.SEEK_CUR)
-    return 0
+            begins = file.tell()
+            return Length(
+                begins - chunks.length_bytes, chunks.length_bytes, chunks.order, stated, begins
+            )
+        padding = stated % 2 if chunks.length_bytes == 4 else 0
+        if stated >= 1 << 62:
+            return None
+        file.seek(stated + padding, os.SEEK_CUR)
+    return None
+
+
+def correction_of_zero(file: BinaryIO) -> tuple[int, bytes] | None:
+    """Return what must stand in a header, and where, that says there is no audio where there is.
+
+    Recorders that were stopped leave a zero, of which the decoder takes no notice in some kinds of
+    file, and in others finds no audio.
+
+    Args:
+        file: The opened file; its place moves.
+    """
+    length, size = find_length(file), file.seek(0, os.SEEK_END)
+    if length is None or length.stated or size <= length.begins or _is_chunk(file, length, size):
+        return None
+    rest = min(size - length.begins, (1 << 8 * length.num_bytes) - 1)
+    return length.place, rest.to_bytes(length.num_bytes, length.order)
+
+
+def _is_chunk(file: BinaryIO, length: Length, size: int) -> bool:
+    """Return whether other chunks follow, up to the end of the file: then there is no audio."""
+    place = length.begins
+    while place < size:
+        file.seek(place)
+        header = file.read(4 + length.num_bytes)
+        if len(header) < 4 + length.num_bytes or not header[:4].decode("latin-1").isprintable():
+            return False
+        stated = int.from_bytes(header[4:], length.order)
+        place += len(header) + stated + stated % 2
+    return place in (size, size + 1)
 
 
 def _is_placeholder(length: int) -> bool:
@@ -103,47 +161,3 @@ def _is_joined(file: BinaryIO) -> bool:
         audio_began |= not begins
         file.seek(sum(file.read(header[26])), os.SEEK_CUR)
     return False
-
-
-def find_mp3_audio(file: BinaryIO) -> tuple[int, bool]:
-    """Find where the audio of an mp3 file begins, and whether its index covers the whole file.
-
-    Without an index, which LAME calls Xing or Info, the decoder estimates a length from the first
-    frame, which is wrong where frames differ. The index of joined files is that of the first.
-
-    Args:
-        file: The opened file; its place moves.
-
-    Returns:
-        The byte at which the first frame begins that is no index, and whether the length that the
-        decoder states can be believed.
-    """
-    size = file.seek(0, os.SEEK_END)
-    start = _skip_id3(file)
-    file.seek(start)
-    frame = file.read(1 << 12)
-    place = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if place < 0:
-        return start, False
-    _, flags, _, stated = (
-        int.from_bytes(frame[at : at + 4], "big")
-        for at in range(place, place + XING_FIELDS, XING_FIELDS // 4)
-    )
-    file.seek(max(0, size - ID3_END_BYTES))
-    end = size - ID3_END_BYTES if file.read(3) == b"TAG" else size
-    has_both = flags & 3 == 3
-    # The frames after the index have its first eleven bits and its version.
-    following = max(0, frame.find(frame[:2], place + INDEX_BYTES))
-    return start + following, has_both and start + stated == end
-
-
-def _skip_id3(file: BinaryIO) -> int:
-    """Return where the tag at the beginning of an mp3 file ends."""
-    file.seek(0)
-    header = file.read(10)
-    if header[:3] != b"ID3" or len(header) < 10:
-        return 0
-    length = 0
-    for byte in header[6:]:  # seven bits of each
-        length = length << 7 | byte & 0x7F
-    return 10 + length

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from datamodules.errors import BadSampleError, shown
 from datamodules.libraries import needed
-from datamodules.recordings.claims import check_whole, find_mp3_audio
+from datamodules.recordings.claims import check_whole, correction_of_zero
+from datamodules.recordings.corrected import CorrectedFile
+from datamodules.recordings.mp3 import EndlessFile, find_mp3_audio
 
 BLOCK_VALUES = 1 << 18  # of all channels together
 # No codec puts more audio into a byte: a packet of silence has a byte, and some thousand samples.
 MOST_FRAMES_PER_BYTE = 8192
 # Others are no speech, and would become thousands of times as many samples, or as few.
 RATES_HZ = (1_000, 768_000)
-UNKNOWN_END = 1 << 40  # bytes, where an mp3 file of unknown length pretends to end
 
 
 class Sound:
@@ -90,17 +91,24 @@ def open_sound(opened: BinaryIO | Path, path: Path) -> Iterator[Sound]:
     with needed("soundfile", "reading audio"):
         import soundfile  # noqa: F401
     with ExitStack() as files:
-        file = opened
+        file: Any = opened
         if isinstance(file, Path):
             # Not by its name, which may have bytes that are no UTF-8.
             file = files.enter_context(file.open("rb", buffering=0))
         check_whole(file, path)
+        if (correction := correction_of_zero(file)) is not None:
+            file = CorrectedFile(file, *correction)
         size = file.seek(0, os.SEEK_END)
         decoder = files.enter_context(_decode(file))
         is_known = decoder.frames <= size * MOST_FRAMES_PER_BYTE
         if decoder.format == "MP3":
-            start, is_known = find_mp3_audio(file)
-            decoder = files.enter_context(_decode(file if is_known else _EndlessFile(file, start)))
+            audio = find_mp3_audio(file)
+            is_known = audio.is_known
+            # Anew, because the place in the file moved.
+            decoder = files.enter_context(
+                _decode(file if is_known else EndlessFile(file, audio.pieces))
+            )
+            decoder.read(audio.delay, dtype="float32")
         _check_rate(decoder.samplerate, path)
         yield Sound(decoder, is_known)
 
@@ -133,39 +141,3 @@ def _decode(file: Any) -> Any:
     file.seek(0)
     # Of a file on disk the number: libsndfile then reads it without going through Python.
     return Decoder(file.fileno() if isinstance(file, io.FileIO) else file)
-
-
-class _EndlessFile(io.RawIOBase):
-    """An mp3 file whose decoder must not estimate a length: it pretends to be very long.
-
-    Args:
-        file: The file.
-        start: The byte at which the audio begins.
-    """
-
-    def __init__(self, file: BinaryIO, start: int) -> None:
-        self._file = file
-        self._start = start
-        self._place = 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place, which may be anywhere."""
-        bases = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: UNKNOWN_END}
-        self._place = bases[whence] + offset
-        return self._place
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what is there; zeros at the end, where the decoder looks for a tag."""
-        if self._place >= UNKNOWN_END // 2:
-            buffer[:] = bytes(len(buffer))
-            self._place += len(buffer)
-            return len(buffer)
-        self._file.seek(self._start + self._place)
-        content = self._file.read(len(buffer))
-        buffer[: len(content)] = content
-        self._place += len(content)
-        return len(content)

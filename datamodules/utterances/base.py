@@ -1,21 +1,31 @@
 """The part that all data of recordings share: a source and its reader."""
 
+import json
+import logging
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from lightning import LightningDataModule
 
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import DataError, validate_choice, validate_minimum
+from datamodules.files.writing import write_text
 from datamodules.recordings.layouts import LAYOUTS, Layout
 from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.recording import Recording
+from datamodules.utterances.account import Account
 from datamodules.utterances.reader import UtteranceReader
+
+ACCOUNT_FILE = "recordings.json"
+log = logging.getLogger(__name__)
 
 
 class UtteranceData(LightningDataModule, ABC):
     """Recordings of one source, to predict of or to train on.
+
+    What was found, taken and left out of every source stands in `recordings.json` beside the logs.
 
     Args:
         source: Folder of audio at any depth, manifest (first line the root folder, the others
@@ -47,6 +57,7 @@ class UtteranceData(LightningDataModule, ABC):
         self.on_bad_sample = on_bad_sample
         self.num_workers = num_workers
         self.seed = seed
+        self._accounts: list[Account] = []
 
     def __str__(self) -> str:
         return f"recordings of {self.source}"  # Lightning would build all loaders to describe them
@@ -76,4 +87,24 @@ class UtteranceData(LightningDataModule, ABC):
         recordings = list_recordings(source, self.layout, bad_samples)
         if not recordings:
             raise DataError(f"`source` {source} holds no recordings that can be used")
-        return self.make_reader(split, recordings, bad_samples)
+        found = len(recordings) + bad_samples.count_left_out
+        reader = self.make_reader(split, recordings, bad_samples)
+        self._accounts.append(Account(split, source, found, bad_samples))
+        return reader
+
+    def teardown(self, stage: str) -> None:
+        """Say what was taken of every source, also in `recordings.json` beside the logs.
+
+        Of a damaged recording only the process knows that has read it: of several, the file has
+        what the first one left out.
+        """
+        trainer: Any = self.trainer
+        if trainer is None or not trainer.is_global_zero or not self._accounts:
+            return
+        for account in self._accounts:
+            log.info("%s", account)
+        folders = (getattr(logger, "log_dir", None) for logger in trainer.loggers)
+        if folder := next(filter(None, folders), None):
+            facts = {account.split: account.to_dict() for account in self._accounts}
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            write_text(Path(folder, ACCOUNT_FILE), json.dumps(facts, indent=2) + "\n")

@@ -79,6 +79,8 @@ class KeywordSpeech(UncroppedSpeech):
         Raises:
             DataError: A recording lies in no folder, or is of a class that training does not have.
         """
+        noises = [each.path for each in recordings if class_of(each).startswith("_")]
+        bad_samples.leave_out(noises, "in a folder that begins with _")
         chosen = [recording for recording in recordings if not class_of(recording).startswith("_")]
         found = sorted(set(map(class_of, chosen)))
         classes = found if split == "train" else self.classes

@@ -152,23 +152,22 @@ class PretrainingSpeech(TrainingSpeech):
                 all recordings are too short.
         """
         labels = self._labels_of(split)
-        long_enough = [
-            recording
-            for recording in recordings
-            if recording.num_samples >= self.min_seconds * SAMPLE_RATE_HZ
-        ]
+        shortest = self.min_seconds * SAMPLE_RATE_HZ
+        long_enough = [each for each in recordings if each.num_samples >= shortest]
         if not long_enough:
             raise DataError(
                 f"`min_seconds` {self.min_seconds:g} leaves none of {len(recordings)} recordings"
             )
-        if left_out := len(recordings) - len(long_enough):
+        short = [each.path for each in recordings if each.num_samples < shortest]
+        bad_samples.leave_out(short, f"shorter than `min_seconds` {self.min_seconds:g}")
+        if left_out := len(short):
             warnings.warn(
                 f"{left_out} of {len(recordings)} recordings are left out: they are shorter than "
                 f"`min_seconds` {self.min_seconds:g}",
                 stacklevel=2,
             )
         if bad_samples.policy == "skip":  # a damaged recording was not labelled either
-            long_enough = _labelled(long_enough, labels)
+            long_enough = _labelled(long_enough, labels, bad_samples)
         labels.check(long_enough)
         return CropReader(long_enough, self.max_seconds, labels, self.mask_probability, bad_samples)
 
@@ -193,12 +192,16 @@ def _used_frames(recording: Recording, max_seconds: float | None) -> int:
     return frames_for_samples(limit)
 
 
-def _labelled(recordings: list[Recording], labels: LabelFolder) -> list[Recording]:
+def _labelled(
+    recordings: list[Recording], labels: LabelFolder, bad_samples: BadSamples
+) -> list[Recording]:
     """Return the recordings that have labels, and say how many have none."""
     found = [recording for recording in recordings if recording.name in labels]
     if not found:
         raise DataError(f"`labels` {labels.path} has none of the {len(recordings)} recordings")
-    if left_out := len(recordings) - len(found):
+    bare = [recording.path for recording in recordings if recording.name not in labels]
+    bad_samples.leave_out(bare, "without labels")
+    if left_out := len(bare):
         warnings.warn(
             f"{left_out} of {len(recordings)} recordings are left out: they have no labels in "
             f"{labels.path}",

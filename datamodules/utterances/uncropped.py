@@ -141,6 +141,10 @@ class UncroppedSpeech(TrainingSpeech):
         usable = [index for index, reason in reasons.items() if reason is None]
         if len(usable) == len(reasons):
             return usable
+        reader = self.train_reader
+        for index, reason in reasons.items():
+            if reason is not None:
+                reader.bad_samples.leave_out([reader.recordings[index].path], reason)
         found = [reason for reason in reasons.values() if reason is not None]
         counts = ", ".join(f"{found.count(reason)} {reason}" for reason in sorted(set(found)))
         sentence = f"recordings of `source` {self.source} are left out of training: {counts}"

@@ -18,7 +18,7 @@ from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import frames_for_samples
 from datamodules.labels.format import FACTS_FILE, LabelFacts
 from datamodules.labels.reading import LabelFolder
-from datamodules.labels.writing import LabelWriter, join, list_parts, remove_parts
+from datamodules.labels.writing import LabelWriter, check_name, join, list_parts, remove_parts
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.base import UtteranceData
@@ -89,9 +89,9 @@ class WholeSet(SampleSet):
         super().__init__(reader, indices, seed, when_empty="nothing")
         self.keeps_damaged = keeps_damaged
 
-    def __getitem__(self, draw: BatchDraw) -> Batch:
+    def batch_of(self, draw: BatchDraw) -> Batch:
         """Return `input_values` (1, audio samples) float32 and `index` (1,) int64, or nothing."""
-        batch = super().__getitem__(draw)
+        batch = super().batch_of(draw)
         is_damaged = bool(batch) and not batch["input_values"].numel()
         return {} if is_damaged and not self.keeps_damaged else batch
 
@@ -165,8 +165,11 @@ class RecordingData(UtteranceData):
             Takes the labels; None where the folder is complete.
 
         Raises:
-            DataError: The folder has labels of other facts or of other recordings.
+            DataError: The folder has labels of other facts or of other recordings, or a name cannot
+                stand in it.
         """
+        for name in self.names:  # before anything is labelled in vain
+            check_name(name)
         self.facts = LabelFacts(**facts)
         if (Path(folder) / FACTS_FILE).exists():
             self._check_complete(LabelFolder(folder))

@@ -10,11 +10,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from transformers.utils.hub import cached_file
+
 from lightning_modules.attention.local_configs import says_local
 from lightning_modules.errors import ModelError
 
 NOTE = "local_attention.json"
 ADAPTER = "adapter_config.json"
+# What loaders of adapters hand on to the hub.
+OF_THE_HUB = ("cache_dir", "local_files_only", "revision", "subfolder", "token")
+QUIETLY = tuple(
+    f"_raise_exceptions_for_{what}"
+    for what in ("connection_errors", "gated_repo", "missing_entries")
+)
 
 
 def guard_adapters(model_class: Any) -> None:
@@ -35,8 +43,8 @@ def guard_adapters(model_class: Any) -> None:
     @wraps(load)
     def load_adapter(model: Any, *args: Any, **named: Any) -> Any:
         source = args[0] if args else named.get("model_id", named.get("peft_model_id"))
-        if source is not None:
-            _heed_note(model, Path(source) / (named.get("subfolder") or "") / NOTE)
+        if source is not None and (note := _find_note(str(source), named)) is not None:
+            _heed_note(model, note, str(source))
         return load(model, *args, **named)
 
     model_class.save_pretrained, model_class.load_adapter = save_pretrained, load_adapter
@@ -61,20 +69,28 @@ def _write_notes(config: Any, folder: Path) -> None:
             note.unlink(missing_ok=True)  # of an adapter that was here before
 
 
-def _heed_note(model: Any, note: Path) -> None:
+def _find_note(source: str, named: dict[str, Any]) -> Path | None:
+    """Return the note of an adapter in a folder or on the hub, from where it is fetched."""
+    asked = named | (named.get("adapter_kwargs") or {})
+    chosen = {name: asked[name] for name in OF_THE_HUB if asked.get(name) is not None}
+    # An adapter without a note is none of a local model; whether it can be had at all is for its
+    # loader to say.
+    found = cached_file(source, NOTE, **chosen, **dict.fromkeys(QUIETLY, False))
+    return None if found is None else Path(found)
+
+
+def _heed_note(model: Any, note: Path, source: str) -> None:
     """Refuse an adapter whose base had other windows.
 
     Raises:
         ModelError: The model is not local, or its windows are others.
     """
-    if not note.is_file():
-        return
     expected = json.loads(note.read_text())["attention_window"]
     config = _base_config(model)
     got = config.attention_window if says_local(config) else None
     if got != expected:
         raise ModelError(
-            f"the adapter in {note.parent} belongs to a base with `attention_window` {expected}, "
+            f"the adapter in {source} belongs to a base with `attention_window` {expected}, "
             f"got {'full attention' if got is None else got}; "
             f"give it first: `localize(base, {expected})`"
         )

@@ -23,8 +23,9 @@ def refuse_unordered(model: Any) -> None:
             f"`localize` needs tokens that have an order, got {type(model).__name__}, "
             f"whose `{counted[0]}` have none"
         )
+    # Also of a decoder that looks both ways, as in MAE, the tokens are others than the encoder's.
     for name, module in model.named_modules():
-        if "decoder" in name.split(".") and asks_for_kernel(type(module).forward):
+        if "decoder" in name and asks_for_kernel(type(module).forward):
             raise ModelError(
                 f"`localize` needs an encoder, got {type(model).__name__}, which attends in {name}"
             )

@@ -5,7 +5,9 @@ module in order) and `local_implementation` (one of `IMPLEMENTATIONS`). A model 
 such a configuration, by whatever way, is made local as soon as it is built.
 """
 
+import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
@@ -15,6 +17,8 @@ from lightning_modules.errors import ModelError
 # What transformers chooses where nobody asked for a kernel.
 LIBRARY_DEFAULTS = (None, "sdpa")
 INTERNAL = "_attn_implementation_internal"  # the field behind `_attn_implementation`
+# The kernel that whoever loads or builds a model asks for by name.
+ASKED: ContextVar[Any] = ContextVar("asked", default=None)
 
 
 def says_local(config: Any) -> bool:
@@ -65,6 +69,8 @@ def follow_configurations(
         build(model, *args, **named)
         if says_local(model.config):
             make_local(model, model.config.attention_window, _asked_of(model))
+        else:
+            _warn_of_unused_window(model)
 
     @wraps(choose)
     def set_attn_implementation(model: Any, chosen: Any, *args: Any, **named: Any) -> None:
@@ -76,8 +82,46 @@ def follow_configurations(
             config.local_implementation = config._attn_implementation
 
     model_class.post_init = post_init
+    for name in ("from_pretrained", "_from_config"):
+        setattr(model_class, name, _noting_choice(vars(model_class)[name].__func__))
     model_class.set_attn_implementation = set_attn_implementation
     _guard_assignment(config_class)
+
+
+def _noting_choice(make: Callable[..., Any]) -> Any:
+    """Return a class method that notes which kernel its caller asks for.
+
+    Where nobody asks, transformers chooses one, and the configuration does not tell which it was.
+    """
+
+    @wraps(make)
+    def noting(model_class: Any, *args: Any, **named: Any) -> Any:
+        configs = [one for one in (named.get("config"), *args[:1]) if hasattr(one, INTERNAL)]
+        inherited = getattr(configs[0], INTERNAL) if configs else None
+        before = ASKED.set(named.get("attn_implementation") or inherited)
+        try:
+            return make(model_class, *args, **named)
+        finally:
+            ASKED.reset(before)
+
+    return classmethod(noting)
+
+
+def _warn_of_unused_window(model: Any) -> None:
+    """Warn of a window that a configuration has and that its class does not know.
+
+    Such is an L-HuBERT that was saved by an older version, and is loaded as a HuBERT.
+    """
+    config = model.config
+    window = vars(config).get("attention_window")
+    is_meant = hasattr(type(config), "attention_window") or hasattr(config, "local_implementation")
+    if window is not None and not is_meant:
+        warnings.warn(
+            f"the configuration has an `attention_window` of {window} and no "
+            f"`local_implementation`: {type(model).__name__} computes with full attention; "
+            f"`localize(model, {window})` gives it the window",
+            stacklevel=4,
+        )
 
 
 def _guard_assignment(config_class: Any) -> None:
@@ -100,6 +144,8 @@ def _configs_in(model: Any) -> list[Any]:
 
 def _asked_of(model: Any) -> str:
     """Return the kernel that was asked for when a model was built, or the stored one."""
+    if (asked := ASKED.get()) is not None:
+        _check_choice(asked)
     chosen = model.config._attn_implementation
     is_default = chosen in LIBRARY_DEFAULTS or not model._supports_sdpa
     if chosen in IMPLEMENTATIONS or not is_default:

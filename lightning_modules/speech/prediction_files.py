@@ -8,10 +8,12 @@ from typing import Any, Protocol
 import lightning
 import numpy as np
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
 from lightning_modules.folder_lock import FolderLock
+from lightning_modules.speech.feature_paths import feature_path
 from lightning_modules.whole_files import whole_file
 
 
@@ -47,9 +49,9 @@ class PredictionFiles(Callback):
 
     A module returns a list with one entry per recording: a transcript, which becomes a line
     `name<TAB>text` of `transcripts.tsv`, in the order of the source, or features, an array
-    (frames, size) that becomes `<name>.npy`, as in `a.wav.npy`, at the same place in the folder as
-    the recording has in its own. Names come from the datamodule. A file has its name only when it
-    is complete.
+    (frames, size) in a file that `feature_path` names, usually `<name>.npy`, at the same place in
+    the folder as the recording has in its own. Names come from the datamodule. A file has its name
+    only when it is complete.
 
     Lightning's own BasePredictionWriter would give the place of every recording in the data, if it
     found it out; of loaders like ours it only warns that it cannot. It is in the batch anyway.
@@ -61,6 +63,8 @@ class PredictionFiles(Callback):
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
         self._lock: FolderLock | None = None
+        self._is_renaming = False
+        self._names_are_checked = False
 
     def on_predict_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Make the folder, and drop what an earlier run left unfinished.
@@ -88,7 +92,8 @@ class PredictionFiles(Callback):
         recordings = data.predict_reader.recordings
         for index, output in zip(batch["index"].tolist(), outputs, strict=True):
             if isinstance(output, str):
-                _check_line(recordings[index].name, output)
+                self._check_names(recordings)
+                _check_line(output)
                 with self._part(trainer.global_rank).open("a", encoding="utf-8") as file:
                     file.write(json.dumps([index, recordings[index].name, output]) + "\n")
             else:
@@ -129,10 +134,21 @@ class PredictionFiles(Callback):
         for part in found:
             part.unlink()
 
+    def _check_names(self, recordings: Sequence[Named]) -> None:
+        """Refuse names before anything is transcribed in vain."""
+        if not self._names_are_checked:
+            for recording in recordings:
+                _check_line(recording.name)
+            self._names_are_checked = True
+
     def _write_features(self, name: str, features: Tensor) -> None:
-        path = self.folder / f"{name}.npy"
-        if not path.resolve().is_relative_to(self.folder.resolve()):  # an absolute name, or ../
-            path = self.folder / f"{name.replace('/', '-').replace('..', '')}.npy"
+        path = feature_path(self.folder, name)
+        if not self._is_renaming and path != self.folder / f"{name}.npy":
+            self._is_renaming = True
+            rank_zero_warn(
+                "recordings whose names lead out of their folder or are too long have features in "
+                f"files of another name, such as {name!r} in {path.name}"
+            )
         with whole_file(path) as unfinished, unfinished.open("wb") as file:
             np.save(file, features.float().cpu().numpy(), allow_pickle=False)
 
@@ -140,14 +156,13 @@ class PredictionFiles(Callback):
         return self.folder / PART.format(rank=rank)
 
 
-def _check_line(name: str, text: str) -> None:
-    """Refuse what cannot stand in a line `name<TAB>text`, whichever line ends a reader knows.
+def _check_line(part: str) -> None:
+    """Refuse a name or a text that cannot stand in a line `name<TAB>text`.
 
     Raises:
-        ModelError: The name or the text has a tab or a line end.
+        ModelError: It has a tab, or what any reader takes for a line end.
     """
-    for part in (name, text):
-        if "\t" in part or part.splitlines() not in ([], [part]):
-            raise ModelError(
-                f"a recording in `transcripts.tsv` must have no tab and no line end, got {part!r}"
-            )
+    if "\t" in part or part.splitlines() not in ([], [part]):
+        raise ModelError(
+            f"a recording in `transcripts.tsv` must have no tab and no line end, got {part!r}"
+        )

@@ -1,14 +1,19 @@
-"""Makes up for a validation that a killed run owed."""
+"""Makes up for a validation that a killed run owed, and for the end of the epoch behind it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 
 
 class PendingValidation(Callback):
     """Validates at a resume where the checkpoint was written just before a validation.
 
     Lightning takes such a validation for done, and its figures would be missing. Where the killed
-    run came to the end of it, the same figures come out again. A checkpoint that Lightning writes
-    at the end of an epoch, and not of a validation, is not made up for.
+    run came to the end of it, the same figures come out again. Callbacks that save or stop by a
+    figure get it too, in the validation or at the end of its epoch, as they would have got it.
     """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -18,8 +23,49 @@ class PendingValidation(Callback):
         # Only then does the checkpoint's batch wait for what comes after it.
         if not loop.restarted_on_train_batch_end or fetcher is None:
             return
-        if loop._should_check_val_fx(fetcher):
+        ended = trainer.fit_loop.restarted_mid_epoch and loop.batch_progress.is_last_batch
+        with _after_its_batch(trainer, ended):
+            if not loop._should_check_val_fx(fetcher):
+                return
             trainer.validating = True
             loop.val_loop.restarting = False
             loop.val_loop.run()
             trainer.training = True
+            if ended:
+                _end_epoch(trainer, pl_module)
+
+
+@contextmanager
+def _after_its_batch(trainer: Trainer, ended: bool) -> Iterator[None]:
+    """Let the loops stand where they stood behind the batch; what is saved meanwhile says so.
+
+    Lightning counts an epoch whose last batch was saved as over before anything is called.
+    """
+    epochs: Any = trainer.fit_loop.epoch_progress
+    batches = trainer.fit_loop.epoch_loop.batch_progress
+    kept = epochs.state_dict(), batches.state_dict()
+    batches.increment_completed()
+    if ended:
+        for counted in (epochs.total, epochs.current):
+            counted.processed -= 1
+            counted.completed = counted.processed
+    try:
+        yield
+    finally:
+        epochs.load_state_dict(kept[0])
+        batches.load_state_dict(kept[1])
+
+
+def _end_epoch(trainer: Trainer, pl_module: LightningModule) -> None:
+    """Tell callbacks that save or stop by a figure that the epoch is over.
+
+    Not those that follow a figure of the training, whose sums died with the killed run.
+    """
+    trainer.fit_loop.epoch_progress.increment_processed()
+    trainer.fit_loop.epoch_loop._batches_that_stepped += 1
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        monitor = getattr(callback, "monitor", None)
+        is_known = monitor is None or monitor in trainer.callback_metrics
+        if isinstance(callback, (Checkpoint, EarlyStopping)) and is_known:
+            callback.on_train_epoch_end(trainer, pl_module)
+    trainer.fit_loop.epoch_loop._batches_that_stepped -= 1

@@ -1,7 +1,8 @@
 """What is measured, and under which conditions: what tells two curves apart."""
 
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -177,6 +178,12 @@ def rank(word: str) -> int:
 def safe_name(text: str) -> str:
     """Return the text as one harmless path component."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip("._")[:100] or "unnamed"
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return the name, or where it is taken the name with the first number that is free."""
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def _text(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from profiling.class_names import DATA, full_path
 from profiling.errors import SettingsError
 
 # --data.init_args.source, --modalities.text.data.class_path; `init_args` may be left out.
@@ -41,6 +42,21 @@ def split_data_settings(arguments: Sequence[str]) -> tuple[list[str], Overrides]
             raise SettingsError(f"`{argument.removeprefix('--')}` must be given a value")
         taken.append((modality, name, yaml.safe_load(value)))
     return others, taken
+
+
+def with_full_paths(value: Any) -> Any:
+    """Return parsed YAML in which every `class_path` that is the name of a class of ours is whole.
+
+    The parser of a sweep looks for the class before it is known what the block is for.
+    """
+    if isinstance(value, list):
+        return [with_full_paths(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: with_full_paths(each) for name, each in value.items()}
+    if isinstance(name := found.get("class_path"), str):
+        found["class_path"] = full_path(name, DATA)
+    return found
 
 
 def set_in_block(block: dict[str, Any] | None, name: str, value: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiling.analysis.curves import Curve, drawn_metrics, spaced_lengths
-from profiling.analysis.groups import Setting, axis_unit, safe_name
+from profiling.analysis.groups import Setting, axis_unit, free_name, safe_name
 from profiling.analysis.verdicts import trusted_outcomes
 from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Row
@@ -67,7 +67,7 @@ def select_rows(
 def _file_name(modality: str, phase: str, setting: str, taken: Mapping[str, bytes]) -> str:
     suffix = f"-{safe_name(setting)}" if setting else ""
     name = f"{safe_name(modality)}-{safe_name(phase)}{suffix}"
-    return name if name not in taken else f"{name}-{len(taken)}"
+    return free_name(name, taken)
 
 
 def _picture(

@@ -17,7 +17,7 @@ from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from profiling.analysis.curves import Curve
-from profiling.analysis.groups import Contender, Setting, safe_name
+from profiling.analysis.groups import Contender, Setting, free_name, safe_name
 from profiling.report.table import Section, sections_as_markdown
 from profiling.rows.columns import drawn_columns
 
@@ -115,7 +115,7 @@ def group_runs(curves: Iterable[Curve]) -> dict[str, list[Curve]]:
     for (setting, _, contender), members in groups.items():
         prefix = setting.describe(settings) if len(settings) > 1 else ""
         name = f"{safe_name(prefix)}/{contender.folder}" if prefix else contender.folder
-        runs[name if name not in runs else f"{name}-{len(runs)}"] = members
+        runs[free_name(name, (ANSWERS, *runs))] = members
     return runs
 
 

@@ -9,15 +9,16 @@ from profiling.rows.machine import cores_for
 LOOK_S = 1.0
 
 
-def warn_of_company(threads: int) -> None:
+def warn_of_company(threads: int, is_sharded: bool = False) -> None:
     """Say on stderr when others take so much of our cores that visits will be disturbed.
 
     Args:
         threads: Of a measurement, which is bound to as many cores.
+        is_sharded: Whether the sweep is one of several in its run directory.
     """
     share = share_of_others(threads)
     if share is not None and share > DISTURBED_FROM:
-        print(describe_company(share), file=sys.stderr)
+        print(describe_company(share, is_sharded), file=sys.stderr)
 
 
 def share_of_others(threads: int, seconds: float = LOOK_S) -> float | None:
@@ -29,11 +30,13 @@ def share_of_others(threads: int, seconds: float = LOOK_S) -> float | None:
     return neighbours.share()
 
 
-def describe_company(share: float) -> str:
+def describe_company(share: float, is_sharded: bool = False) -> str:
     """Return how much others take, what that does to rows, and what to do, in a sentence."""
+    # One shard may not forget what the others have measured.
+    anew = "`--out` a new directory for all shards" if is_sharded else "`--fresh true`"
     return (
         f"Other processes take {100 * share:.0f} % of the CPU time of the cores that are measured "
         f"on: from {100 * DISTURBED_FROM:.0f} % on a visit counts as `disturbed`, and where fewer "
         "than two others remain nothing is decided, so stop those processes and begin again with "
-        "`--fresh true`."
+        f"{anew}."
     )

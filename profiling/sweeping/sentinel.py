@@ -88,7 +88,7 @@ class Sentinel:
         if self.point is None or all(visit.point.skip_reason for visit in visits):
             return
         if self._cost_s is None:
-            warn_of_company(self.point.conditions.threads)
+            warn_of_company(self.point.conditions.threads, self.shard != (1, 1))
             self._read(self.point)
         elif self._cost_s <= SHARE * self._measured_s:
             self._read(self.point)

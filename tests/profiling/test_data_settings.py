@@ -1,8 +1,11 @@
 """Settings of data blocks on the command line."""
 
+from pathlib import Path
+
 import pytest
 
 from profiling.cli import parse
+from profiling.commands.command import plain
 from profiling.commands.data_settings import set_in_block, split_data_settings
 from profiling.errors import SettingsError
 
@@ -54,3 +57,34 @@ def test_a_modality_of_a_sweep_can_be_given_data() -> None:
 def test_without_a_block_to_set_it_in_it_is_refused(line: list[str]) -> None:
     with pytest.raises(SettingsError, match="has no `data` to set `source` of"):
         parse(line)
+
+
+def test_a_class_of_a_sweep_goes_by_its_name_as_in_training(tmp_path: Path) -> None:
+    config = tmp_path / "sweep.yaml"
+    block = "{class_path: TextData, init_args: {source: a.csv, tokenizer: t}}"
+    config.write_text(f"modalities: {{text: {{variants: [bert], data: {block}}}}}\n")
+    expected = {
+        "class_path": "datamodules.modalities.text.TextData",
+        "init_args": {"source": "a.csv", "tokenizer": "t"},
+    }
+    data = parse(["sweep", "--config", str(config)]).sweep.modalities["text"]["data"]
+    assert plain(data) == expected
+    line = f"--modalities={{text: {{variants: [bert], data: {block}}}}}"
+    assert plain(parse(["sweep", line]).sweep.modalities["text"]["data"]) == expected
+
+
+def test_a_class_that_is_not_there_is_refused_with_the_names_that_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = "{class_path: TextDatum, init_args: {source: a.csv}}"
+    with pytest.raises(SystemExit):
+        parse(["sweep", f"--modalities={{text: {{variants: [bert], data: {block}}}}}"])
+    said = capsys.readouterr().err
+    assert "got 'TextDatum'; choose one of: ImageData, SpeechData, Synth" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "--data.source=caf\udce9"])
+def test_an_argument_that_is_no_utf8_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"must be text in UTF-8, got .*caf\\udce9: give"):
+        parse(["lengths", "--config", LENGTHS, "--data.source", name])

@@ -1,5 +1,6 @@
 """Adapters of a local model refuse a base that is not; a stand-in is used, for peft is optional."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,39 @@ def test_an_adapter_of_a_full_base_says_nothing_even_where_a_local_one_was(tmp_p
     Adapted(_bert()).save_pretrained(tmp_path)
     assert not list(tmp_path.rglob(NOTE))
     Adapted(_bert()).load_adapter(tmp_path)
+
+
+def _cached_on_hub(cache: Path, adapter: Path) -> dict[str, Any]:
+    """Lay an adapter into a cache of the hub, as if it had been fetched; return how to find it."""
+    kept = cache / "models--owner--adapter"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(adapter, kept / "snapshots" / ("0" * 40))
+    return {"cache_dir": str(cache), "local_files_only": True}
+
+
+@pytest.mark.parametrize("more", [{}, {"subfolder": "second"}])
+def test_an_adapter_from_the_hub_refuses_a_base_without_its_window(
+    more: dict[str, str], tmp_path: Path
+) -> None:
+    Adapted(localize(_bert(), 8)).save_pretrained(tmp_path / "adapter")
+    place = _cached_on_hub(tmp_path / "cache", tmp_path / "adapter") | more
+    with pytest.raises(ModelError, match="the adapter in owner/adapter belongs to a base with"):
+        Adapted(_bert()).load_adapter("owner/adapter", **place)
+    with pytest.raises(ModelError, match="the adapter in owner/adapter belongs to a base with"):
+        _bert().load_adapter("owner/adapter", adapter_kwargs=place)
+    local = Adapted(localize(_bert(), 8))
+    local.load_adapter("owner/adapter", **place)
+    assert local.loaded == [("owner/adapter", "default")]
+
+
+def test_an_adapter_from_the_hub_without_a_note_is_loaded(tmp_path: Path) -> None:
+    Adapted(_bert()).save_pretrained(tmp_path / "adapter")
+    place = _cached_on_hub(tmp_path / "cache", tmp_path / "adapter")
+    full = Adapted(_bert())
+    full.load_adapter("owner/adapter", **place)
+    full.load_adapter("owner/unknown", **place)  # whatever its loader says of that
+    assert len(full.loaded) == 2
 
 
 def test_the_adapters_of_transformers_are_guarded_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import pytest
 import torch
 from transformers import (
+    AutoConfig,
     AutoModel,
     BertConfig,
     BertForMaskedLM,
     BertModel,
     HubertConfig,
     HubertModel,
+    LongformerConfig,
+    LongformerModel,
     VisionTextDualEncoderModel,
     ViTConfig,
     ViTModel,
@@ -182,7 +186,9 @@ def test_a_configuration_without_the_kernel_is_the_way_back_to_full_attention(
     model = _bert()
     full = _outputs(model)
     localize(model, 4).save_pretrained(tmp_path)
-    again = BertModel.from_pretrained(tmp_path, local_implementation=None).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        again = BertModel.from_pretrained(tmp_path, local_implementation=None).eval()
     torch.testing.assert_close(_outputs(again), full)
 
 
@@ -197,3 +203,45 @@ def test_weights_of_attention_are_refused_in_one_sentence(build: Callable[[], An
     model = localize(build(), 4)
     with pytest.raises(ModelError, match="`output_attentions`"):
         model(_inputs(model), output_attentions=True)
+
+
+@pytest.mark.parametrize("make", [lambda: localize(_bert(), 8), _lhubert])
+@pytest.mark.parametrize("asked", ["sdpa", "eager", {"": "sdpa"}])
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda made, folder, **asked: made.from_pretrained(folder, **asked),
+        lambda made, folder, **asked: AutoModel.from_pretrained(folder, **asked),
+        lambda made, folder, **asked: AutoModel.from_config(
+            AutoConfig.from_pretrained(folder), **asked
+        ),
+        lambda made, folder, **asked: AutoModel.from_config(
+            AutoConfig.from_pretrained(folder, **asked)
+        ),
+    ],
+)
+def test_a_local_model_that_is_loaded_with_full_attention_by_name_is_refused(
+    make: Callable[[], Any], asked: Any, load: Callable[..., Any], tmp_path: Path
+) -> None:
+    model = make()
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="for a model whose configuration says local"):
+        load(type(model), tmp_path, attn_implementation=asked)
+    assert find_windows(AutoModel.from_pretrained(tmp_path)) == find_windows(model)
+
+
+def test_an_older_lhubert_that_is_loaded_as_a_hubert_is_said_to_be_full(tmp_path: Path) -> None:
+    _lhubert().save_pretrained(tmp_path)
+    stored = json.loads((tmp_path / "config.json").read_text())
+    del stored["local_implementation"]
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    with pytest.warns(UserWarning, match="`attention_window` of 6 .* HubertModel computes with fu"):
+        HubertModel.from_pretrained(tmp_path)
+    assert find_windows(LHubertModel.from_pretrained(tmp_path)) == [6, 6]
+
+
+def test_a_model_of_the_library_that_has_windows_is_not_warned_of() -> None:
+    config = LongformerConfig(vocab_size=60, attention_window=4, **SIZES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LongformerModel(config)

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from transformers import AutoModel, AutoModelForCTC
 
@@ -16,6 +18,7 @@ from lightning_modules.folder_lock import FolderLock
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.feature_extractor import FeatureExtractor
 from lightning_modules.speech.masked_prediction import MaskedPrediction
+from lightning_modules.speech.prediction_files import PredictionFiles
 from tests.samples import fitting
 from tests.samples.places import ROOT
 from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
@@ -195,3 +198,43 @@ def test_a_folder_that_another_process_predicts_into_is_refused(tmp_path, capsys
     lock.release()
     assert predict("transcribe", "--model.init_args.checkpoint=exported") == 0
     assert not list(Path("runs/transcripts").glob(".*"))
+
+
+def test_features_of_recordings_elsewhere_do_not_replace_each_other(tmp_path):
+    write_sounds(tmp_path / "elsewhere", 2)
+    (tmp_path / "elsewhere/00.wav").rename(tmp_path / "-a.wav")
+    (tmp_path / "elsewhere/01.wav").rename(tmp_path / "a.wav")
+    (tmp_path / "root").mkdir()
+    write_sounds(tmp_path / "root", 1)
+    (tmp_path / "root/00.wav").rename(tmp_path / "root/-a.wav")
+    counts = [len(soundfile.read(tmp_path / place)[0]) for place in ("a.wav", "root/-a.wav")]
+    (tmp_path / "sounds").write_text(f"root\n../a.wav\t{counts[0]}\n-a.wav\t{counts[1]}\n")
+    pretrained(tmp_path)
+    given = ["--model.init_args.variant=lhubert", "--model.init_args.layer=1"]
+    with pytest.warns(UserWarning, match=r"such as '../a.wav' in a.wav-\w+.npy"):
+        assert (
+            predict(
+                "features",
+                "--model.init_args.checkpoint=exported",
+                "--model.init_args.attention_window=8",
+                "--data.init_args.layout=manifest",
+                *given,
+            )
+            == 0
+        )
+    assert len(list((tmp_path / "runs/features").rglob("*.npy"))) == 2
+
+
+def test_a_name_that_cannot_stand_in_transcripts_stops_before_anything_is_transcribed(
+    tmp_path,
+):
+    names = ("a.wav", "b.wav", "c\td.wav")
+    recordings = [SimpleNamespace(name=name) for name in names]
+    files = PredictionFiles(str(tmp_path / "out"))
+    data = SimpleNamespace(predict_reader=SimpleNamespace(recordings=recordings))
+    at_work: Any = SimpleNamespace(is_global_zero=True, global_rank=0, datamodule=data)
+    files.on_predict_start(at_work, None)
+    with pytest.raises(ModelError, match="must have no tab and no line end, got 'c"):
+        files.on_predict_batch_end(at_work, None, ["X"], {"index": torch.tensor([0])}, 0)
+    files.teardown(at_work, None, "predict")
+    assert not [path for path in (tmp_path / "out").iterdir() if "transcripts" in path.name]

@@ -6,7 +6,7 @@ from typing import Any
 import lightning
 import pytest
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -28,7 +28,9 @@ class Line(lightning.LightningModule):
         self.validated: dict[int, float] = {}
 
     def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
-        return self.layer(batch[0]).square().mean()
+        loss = self.layer(batch[0]).square().mean()
+        self.log("train_loss", loss, on_epoch=True, on_step=False)
+        return loss
 
     def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
         if self.trainer.global_step == self.dies_at:
@@ -42,7 +44,9 @@ class Line(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def fit(folder: Path, model: Line, resumed: Path | None = None, **settings: Any) -> Any:
+def fit(
+    folder: Path, model: Line, resumed: Path | None = None, more: Any = (), **settings: Any
+) -> Any:
     # All batches are the same: this loader begins an epoch anew.
     values = torch.randn(2, 3, generator=torch.Generator().manual_seed(0)).repeat(BATCHES, 1)
     loader = DataLoader(TensorDataset(values), batch_size=2)
@@ -53,9 +57,8 @@ def fit(folder: Path, model: Line, resumed: Path | None = None, **settings: Any)
     built = trainer(
         folder,
         enable_checkpointing=True,
-        max_epochs=3,
-        callbacks=[RandomStates(), PendingValidation(), saved, best],
-        **settings,
+        callbacks=[RandomStates(), PendingValidation(), saved, best, *more],
+        **({"max_epochs": 3} | settings),
     )
     built.fit(model, loader, loader, ckpt_path=resumed, weights_only=False)
     return built
@@ -64,7 +67,15 @@ def fit(folder: Path, model: Line, resumed: Path | None = None, **settings: Any)
 # Validations come after steps 6, 12 and 18, or after 3, 6, 9, ...
 @pytest.mark.parametrize(
     ("settings", "dies_at"),
-    [({}, 6), ({}, 12), ({"val_check_interval": 3}, 9), ({"val_check_interval": 3}, 12)],
+    [
+        ({}, 6),
+        ({}, 12),
+        ({}, 18),
+        ({"val_check_interval": 3}, 9),
+        ({"val_check_interval": 3}, 12),
+        ({"check_val_every_n_epoch": 2}, 12),
+        ({"max_steps": 3 * BATCHES}, 12),
+    ],
 )
 def test_the_validation_in_which_a_run_was_killed_is_made_up_for(
     tmp_path: Path, settings: dict[str, Any], dies_at: int
@@ -79,8 +90,11 @@ def test_the_validation_in_which_a_run_was_killed_is_made_up_for(
     expected = {step: loss for step, loss in whole.validated.items() if step >= dies_at}
     assert resumed.validated == pytest.approx(expected)
     assert ended.global_step == 3 * BATCHES
-    if settings:  # else Lightning saves at the end of the epoch, which was before
-        assert (tmp_path / "killed" / "best" / f"step={dies_at}.ckpt").exists()
+    # Lightning saves in the validation or at the end of its epoch, and notes where the loops are.
+    made_up = torch.load(tmp_path / "killed" / "best" / f"step={dies_at}.ckpt", weights_only=False)
+    meant = torch.load(tmp_path / "whole" / "best" / f"step={dies_at}.ckpt", weights_only=False)
+    for name in ("epoch", "global_step", "loops"):
+        assert made_up[name] == meant[name]
     torch.testing.assert_close(resumed.layer.weight, whole.layer.weight)
 
 
@@ -90,3 +104,21 @@ def test_a_run_that_was_killed_between_validations_owes_none(tmp_path: Path) -> 
         fit(tmp_path, killed)
     fit(tmp_path, resumed, tmp_path / "saved" / "step=10.ckpt")
     assert sorted(resumed.validated) == [12, 18]
+
+
+def test_a_validation_that_is_made_up_for_can_stop_a_run(tmp_path: Path) -> None:
+    killed, resumed = Line(6), Line()
+    with pytest.raises(KeyError):
+        fit(tmp_path, killed)
+    stop = EarlyStopping("val_loss", stopping_threshold=1.0)  # which every validation passes
+    fit(tmp_path, resumed, tmp_path / "saved" / "step=6.ckpt", more=[stop])
+    assert sorted(resumed.validated) == [6]
+
+
+def test_a_figure_of_the_training_that_died_ends_no_resumed_run(tmp_path: Path) -> None:
+    killed, resumed = Line(6), Line()
+    with pytest.raises(KeyError):
+        fit(tmp_path, killed)
+    stop = EarlyStopping("train_loss")
+    ended = fit(tmp_path, resumed, tmp_path / "saved" / "step=6.ckpt", more=[stop])
+    assert ended.global_step == 3 * BATCHES

@@ -24,6 +24,16 @@ def test_a_busy_machine_is_said_in_one_sentence_and_a_calm_one_is_not(
     assert printed.err.count("\n") == bool(said)
 
 
+@pytest.mark.parametrize(("is_sharded", "said"), [(True, "--out"), (False, "--fresh")])
+def test_what_to_do_about_a_busy_machine_is_what_the_sweep_accepts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_sharded: bool, said: str
+) -> None:
+    monkeypatch.setattr(company, "share_of_others", lambda threads: 0.5)
+    warn_of_company(2, is_sharded)
+    sentence = capsys.readouterr().err
+    assert [option for option in ("--out", "--fresh") if option in sentence] == [said]
+
+
 def test_the_look_counts_what_others_compute_on_the_cores_of_a_measurement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

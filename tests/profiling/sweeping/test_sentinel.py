@@ -54,7 +54,7 @@ def watching(
 ) -> tuple[Sentinel, Child]:
     clock = Clock()
     monkeypatch.setattr(sentinel, "time", clock)
-    monkeypatch.setattr(sentinel, "warn_of_company", lambda threads: None)
+    monkeypatch.setattr(sentinel, "warn_of_company", lambda threads, is_sharded: None)
     child: Any = Child(clock, 1.0, outcome)
     return Sentinel(choose_sentinel(TEXT), run, child, (1, 2), 9.0), child
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import soundfile
@@ -11,10 +12,11 @@ from PIL import Image
 
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError, shown
-from datamodules.files.finding import find_files
 from datamodules.modalities.vision import ImageData
+from datamodules.recordings.decoding import decode
 from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.transcripts import read_transcripts
+from datamodules.utterances.whole import RecordingData
 from tests.samples.speech import write_sound
 
 # All that Python takes for the end of a line, beside the line feed that ends one here.
@@ -63,34 +65,6 @@ def test_a_name_in_a_message_is_one_line_of_printable_characters(name):
     assert len(shown(name).splitlines()) <= 1
 
 
-def test_the_order_of_files_is_that_of_their_names(tmp_path, monkeypatch):
-    for name in ("b/2.wav", "a/9.wav", "c.wav", "a/1.wav"):
-        write_sound(tmp_path / name, 800)
-    (tmp_path / "link").symlink_to(tmp_path / "b")
-    scandir = os.scandir
-    expected = find_files(tmp_path, (".wav",))
-
-    class Backwards:
-        def __init__(self, place):
-            self.entries = iter(sorted(scandir(place), key=lambda one: one.name, reverse=True))
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return None
-
-        def __iter__(self):
-            return self.entries
-
-        def __next__(self):
-            return next(self.entries)
-
-    monkeypatch.setattr(os, "scandir", Backwards)
-    assert find_files(tmp_path, (".wav",)) == expected
-    assert [path.name for path in expected] == ["1.wav", "9.wav", "2.wav", "c.wav"]
-
-
 def test_an_image_with_a_tag_of_a_wrong_type_is_read_or_named(tmp_path):
     import struct
 
@@ -118,3 +92,44 @@ def test_whatever_a_library_raises_over_a_file_names_the_file(tmp_path, monkeypa
     Path(tmp_path / "b.png").touch()
     with pytest.raises(BadSampleError, match="b.png cannot be read: .*of the library"):
         ImageData(str(tmp_path)).lengths()
+
+
+# Names as a disk has them: any bytes but zero and the slash, 255 of them at most.
+disk_names = st.one_of(
+    st.sampled_from(
+        [b"\xe9", b"a\tb", b"a\rb", b"x" * 251, "é".encode() * 125, b" a ", b"-a", b"%"]
+    ),
+    st.binary(min_size=1, max_size=20).map(
+        lambda name: name.translate(None, b"/\0\n").lstrip(b".")  # hidden ones are not looked for
+    ),
+).filter(bool)
+
+
+@given(st.lists(disk_names, min_size=1, max_size=4, unique=True))
+@settings(deadline=None, max_examples=40)
+def test_recordings_of_any_names_are_listed_labelled_and_found_again(chosen):
+    with TemporaryDirectory() as place:
+        sounds, labels = Path(place, "sounds"), Path(place, "labels")
+        sounds.mkdir()
+        write_sound(Path(place, "a.wav"), 4_000)
+        for name in chosen:
+            os.link(Path(place, "a.wav"), os.path.join(os.fsencode(sounds), name + b".wav"))
+        os.symlink(sounds, sounds / "again")  # a loop
+        data = RecordingData(str(sounds), num_workers=0)
+        assert sorted(map(os.fsencode, data.names)) == sorted(name + b".wav" for name in chosen)
+        facts = {"num_clusters": 99, "rate_hz": 50, "centroids": "x", "features": "mfcc"}
+        writer = data.open_labels(str(labels), 0, **facts)
+        assert writer is not None
+        for number, name in enumerate(data.names):
+            writer.add(name, [number] * 12)
+        writer.close()
+        found = data.join_labels(str(labels))
+        assert {name: set(found.ids(name).tolist()) for name in data.names} == {
+            name: {number} for number, name in enumerate(data.names)
+        }
+        manifest = Path(place, "m.tsv")
+        lines = [os.fsencode(name) + b"\t4000" for name in data.names]
+        manifest.write_bytes(b"\r\n".join([b"sounds", *lines, b""]))
+        listed = list_recordings(str(manifest), "manifest", BadSamples("stop"))
+        assert [recording.name for recording in listed] == data.names
+        assert all(decode(recording, 4_000).numel() for recording in listed)

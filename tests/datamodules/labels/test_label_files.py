@@ -1,6 +1,7 @@
 """Label folders: exact alignment, what is refused, and writing that can be interrupted."""
 
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from datamodules.labels.format import LabelFacts
 from datamodules.labels.reading import LabelFolder
 from datamodules.labels.writing import LabelWriter, join
 from datamodules.recordings.recording import Recording
+from datamodules.utterances.whole import RecordingData
+from tests.samples.speech import write_sound
 
 FILES = ("labels.json", "labels.km", "labels.tsv")
 ODD_NAMES = ("a b.wav", "tab\there.wav", "é\udce9\u2028x.wav", "d.wav")
@@ -269,3 +272,12 @@ def test_damaged_recordings_are_left_out_and_tried_again(tmp_path):
     write(tmp_path, {"b.wav": []})
     with pytest.raises(DataError, match="got 1 damaged"):
         join(tmp_path, facts(), ["b.wav"])
+
+
+def test_a_name_that_no_label_file_can_hold_stops_before_anything_is_labelled(tmp_path):
+    for name in ("a.wav", "b\nc.wav"):
+        write_sound(tmp_path / "sounds" / name, 4_000)
+    data = RecordingData(str(tmp_path / "sounds"))
+    with pytest.raises(DataError, match=r"must have no line break, 'b\\nc.wav'"):
+        data.open_labels(str(tmp_path / "labels"), 0, **asdict(facts()))
+    assert not (tmp_path / "labels").exists()

@@ -1,11 +1,16 @@
 """What loader processes get can be sent to processes that were not forked, as Python 3.14 needs."""
 
 import pickle
+import warnings
 
+import numpy as np
 import pytest
+import soundfile
 from torch.utils.data import DataLoader
 
+from datamodules.utterances.whole import RecordingData
 from tests.samples.data import DATA, all_equal, loader_of, write_all
+from tests.samples.speech import write_sound
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +65,21 @@ def test_a_loader_of_the_project_uses_the_way_to_start_that_it_is_told(folder, s
     loader = loader_of("transcribed", folder, num_workers=2)
     loader.multiprocessing_context = server
     assert all_equal(loader, loader_of("transcribed", folder))
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_what_loader_processes_leave_out_is_told_and_counted_once_and_by_the_main_one(
+    tmp_path, num_workers
+):
+    for name in ("a", "b", "c", "d"):
+        write_sound(tmp_path / f"{name}.wav", 4_000)
+    silent = np.zeros(4_000, np.float32)
+    silent[900] = np.nan
+    soundfile.write(tmp_path / "nan.wav", silent, 16_000, subtype="FLOAT")
+    data = RecordingData(str(tmp_path), on_bad_sample="skip", num_workers=num_workers)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loaders = (data.sample_dataloader(), data.predict_dataloader(), data.sample_dataloader())
+        assert [len([batch for batch in loader if batch]) for loader in loaders] == [4, 4, 4]
+    assert len([one for one in caught if "nan.wav" in str(one.message)]) == 1
+    assert data.predict_reader.bad_samples.left_out == {"damaged": {".wav": 1}}

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from datamodules.errors import BadSampleError
 from datamodules.modalities.speech import SpeechData
@@ -90,6 +92,22 @@ def test_joined_mp3_files_have_the_audio_of_both(tmp_path):
     assert decoded(path)[-9_000:-3_000].std() > 0.1
 
 
+@pytest.mark.parametrize("times", [2, 3])
+def test_an_index_between_joined_mp3_files_is_no_audio_and_neither_is_the_first_delay(
+    tmp_path, times
+):
+    path = tmp_path / "a.mp3"
+    one = mp3(path)
+    alone = decoded(path)
+    place = max(one.find(b"Xing"), one.find(b"Info"))
+    frames = int.from_bytes(one[place + 8 : place + 12], "big")  # as the index says, without it
+    tagged = b"ID3\4\0\0" + bytes(3) + b"\x0a" + b"Info Xing " + one
+    path.write_bytes(one + tagged * (times - 1))
+    whole = decoded(path)
+    assert len(whole) == times * frames * 576 - 1_105
+    torch.testing.assert_close(whole[:30_000], alone[:30_000], atol=1e-4, rtol=0.0)
+
+
 def test_an_mp3_file_with_an_index_has_exactly_what_was_encoded(tmp_path):
     path = tmp_path / "a.mp3"
     mp3(path)
@@ -111,6 +129,67 @@ def test_a_wav_file_that_was_written_to_a_pipe_has_the_audio_that_is_there(tmp_p
     place = content.index(b"data") + 4
     path.write_bytes(content[:place] + length.to_bytes(4, "little") + content[place + 4 :])
     assert length_of(path) == NUM_SAMPLES
+
+
+# Where a header states the bytes of audio: the name before it, what lies between, and how long.
+LENGTHS = {"aiff": (b"SSND", 0, 4), "au": (b".snd", 4, 4), "caf": (b"data", 0, 8)}
+LENGTHS["wav"] = (b"data", 0, 4)
+
+
+def with_length_zero(path):
+    soundfile.write(path, sound(), 16_000, subtype="PCM_16")
+    content = path.read_bytes()
+    name, between, num_bytes = LENGTHS[path.suffix[1:]]
+    place = content.index(name) + len(name) + between
+    path.write_bytes(content[:place] + bytes(num_bytes) + content[place + num_bytes :])
+    return path
+
+
+@pytest.mark.parametrize("ending", LENGTHS)
+def test_a_file_whose_header_says_no_audio_has_the_audio_that_is_there(tmp_path, ending):
+    path = with_length_zero(tmp_path / f"a.{ending}")
+    assert length_of(path) == NUM_SAMPLES
+    torch.testing.assert_close(
+        decoded(path), torch.from_numpy(sound()).float(), atol=1e-4, rtol=0.0
+    )
+
+
+def test_a_file_without_audio_is_refused_for_that_also_where_other_chunks_follow(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound(0), 16_000)
+    assert length_of(path) == 0
+    path.write_bytes(path.read_bytes() + b"LIST" + (4).to_bytes(4, "little") + b"INFO")
+    with pytest.raises(BadSampleError, match="at least 400 samples .* got 0"):
+        SpeechData(str(tmp_path)).lengths()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("claimed", [1, 8_000, NUM_SAMPLES - 1, NUM_SAMPLES])
+def test_a_flac_file_that_holds_more_than_its_header_says_is_damaged(tmp_path, claimed, channels):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.stack([sound()] * channels, 1), 16_000)
+    content = bytearray(path.read_bytes())
+    stated = int.from_bytes(content[21:26], "big") - NUM_SAMPLES + claimed
+    content[21:26] = stated.to_bytes(5, "big")
+    path.write_bytes(content)
+    if claimed == NUM_SAMPLES:
+        assert length_of(path) == NUM_SAMPLES
+        return
+    sentence = f"a.flac is damaged: it has {NUM_SAMPLES} samples, and its header says {claimed}$"
+    with pytest.raises(BadSampleError, match=sentence):
+        length_of(path)
+
+
+@given(st.integers(1, 20_000), st.sampled_from([8_000, 16_000, 44_100]), st.integers(0, 9))
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_whole_flac_file_has_what_its_header_says(tmp_path, num_samples, rate_hz, seed):
+    path = tmp_path / "a.flac"
+    noise = np.random.default_rng(seed).normal(0, 0.2, num_samples)
+    soundfile.write(path, noise, rate_hz)
+    assert soundfile.info(path).frames == num_samples
+    length_of(path)
 
 
 @pytest.mark.parametrize("ending", ["aiff", "au", "caf", "wav"])

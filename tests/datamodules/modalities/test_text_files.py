@@ -1,5 +1,6 @@
 """Texts out of files of every kind: nothing is cut, and whatever cannot be read is one sentence."""
 
+import csv
 import json
 
 import pyarrow
@@ -101,3 +102,39 @@ def test_a_column_that_is_not_there_is_named_in_one_line(tmp_path):
     with pytest.raises(DataError, match=r"one of id, one\\ntwo, got 'text'") as refused:
         write_column(path, "text", tmp_path / "column")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_two_columns_of_one_name_are_refused(tmp_path, kind):
+    path = tmp_path / f"texts.{kind}"
+    if kind == "csv":
+        path.write_text("text,text\none,two\n")
+    else:
+        columns = [pyarrow.array(["one"]), pyarrow.array(["two"])]
+        pyarrow.parquet.write_table(pyarrow.table(columns, names=["text", "text"]), path)
+    with pytest.raises(DataError, match="one column of .*, got 'text', which 2 columns are called"):
+        write_column(path, "text", tmp_path / "out.parquet")
+
+
+# The reader ends a line with a line feed; whatever else is in a text must come back.
+any_text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+bare_text = st.text(st.characters(codec="utf-8", exclude_characters="\t\n\r"), min_size=1)
+
+
+@given(st.lists(any_text, min_size=1, max_size=5), st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_quoted_text_of_any_characters_comes_back_from_a_table(tmp_path, texts, line_end):
+    path = tmp_path / "a.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator=line_end, quoting=csv.QUOTE_ALL)
+        writer.writerows([("number", "text"), *enumerate(texts)])
+    assert texts_of(path) == texts
+
+
+@given(st.lists(bare_text, min_size=1, max_size=5), st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_bare_text_comes_back_from_a_table_with_tabs(tmp_path, texts, line_end):
+    path = tmp_path / "a.tsv"
+    rows = [f"{number}\t{text}" for number, text in enumerate(texts)]
+    path.write_bytes(line_end.join(["number\ttext", *rows, ""]).encode())
+    assert texts_of(path) == texts

@@ -1,0 +1,81 @@
+"""A training says in a file which recordings it took, and why not the others."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import pytest
+import soundfile
+import torch
+from lightning.pytorch.loggers import CSVLogger
+
+from datamodules.utterances.keywords import KeywordSpeech
+from tests.samples.fitting import trainer
+from tests.samples.speech import write_sound
+
+
+class Energy(lightning.LightningModule):
+    """Learns nothing of recordings, but reads all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return self.layer(batch["input_values"].square().mean()[None]).sum()
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        if batch:
+            self.log("val_loss", batch["input_values"].mean(), batch_size=1)
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.filterwarnings("ignore:skipped", "ignore:.*left out of training")
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_what_was_found_taken_and_left_out_stands_beside_the_logs(
+    tmp_path: Path, num_workers: int
+) -> None:
+    source = tmp_path / "words"
+    for place, name in enumerate(("yes/1", "yes/2", "yes/3", "no/1", "no/2", "_noise/1")):
+        write_sound(source / f"{name}.wav", 6_000, place)
+    write_sound(source / "no/long.wav", 40_000)
+    write_sound(source / "no/short.wav", 300)
+    (source / "yes/other.m4a").write_text("other")
+    silent = np.zeros(6_000, np.float32)
+    silent[7] = np.nan
+    soundfile.write(source / "no/nan.wav", silent, 16_000, subtype="FLOAT")
+    for name in ("yes", "no"):
+        write_sound(tmp_path / f"val/{name}/1.wav", 6_000)
+    data = KeywordSpeech(
+        str(source),
+        val_source=str(tmp_path / "val"),
+        on_bad_sample="skip",
+        max_seconds=1.0,
+        batch_seconds=1.0,
+        num_workers=num_workers,
+    )
+    logger = CSVLogger(tmp_path, name="logs", version="run")
+    trainer(tmp_path, logger=logger, max_epochs=2).fit(Energy(), datamodule=data)
+    told = json.loads((tmp_path / "logs/run/recordings.json").read_text())
+    assert told["train"] == {
+        "source": str(source),
+        "found": 10,
+        "taken": 5,
+        "left_out": {
+            "damaged": {".wav": 1},
+            "in a folder that begins with _": {".wav": 1},
+            "longer than `max_seconds` 1": {".wav": 1},
+            "other ending": {".m4a": 1},
+            "shorter than a frame": {".wav": 1},
+        },
+    }
+    assert told["val"] == {
+        "source": str(tmp_path / "val"),
+        "found": 2,
+        "taken": 2,
+        "left_out": {},
+    }
