@@ -70,7 +70,8 @@ def _convolution(args: Sequence[Any], output: Any) -> float:
 def _convolution_backward(args: Sequence[Any], output: Any) -> float:
     """Count one convolution for each gradient that is wanted, of inputs and of weight."""
     gradient, inputs, weight, transposed, wanted = *args[:3], args[7], args[10]
-    return sum(wanted[:2]) * _one_convolution(inputs if transposed else gradient, weight)
+    once = _one_convolution(inputs if transposed else gradient, weight)
+    return float(sum(wanted[:2])) * once
 
 
 def _one_convolution(steps: Tensor, weight: Tensor) -> float:

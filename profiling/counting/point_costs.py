@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 
-PASSES = ("forward", "backward")
-
 
 @dataclass(frozen=True)
 class PassCosts:

@@ -96,7 +96,9 @@ def _take_all(func: Any, args: tuple[Any, ...]) -> Tensor:
     tensor, indices = args[:2] if func.overloadpacket is torch.ops.aten.index else (None, ())
     if tensor is None or len(indices) != 1:
         raise RuntimeError(f"what `{func}` returns depends on values, which are not there")
-    return tensor.new_empty((indices[0].numel(), *tensor.shape[indices[0].dim() :]))
+    mask = indices[0]
+    taken: Tensor = tensor.new_empty((mask.numel(), *tensor.shape[mask.dim() :]))
+    return taken
 
 
 def _bytes_of(tensor: Tensor) -> int:

@@ -11,7 +11,6 @@ from lightning_modules.models.components import COMPONENTS, parameters_by_compon
 from profiling.counting.fake_model import empty_batch, empty_model, precision_plugin
 from profiling.counting.fused_windows import counted_windows
 from profiling.counting.point_costs import (
-    PASSES,
     ComponentCosts,
     PointCosts,
     WholeStep,
@@ -113,9 +112,10 @@ def _costs_of(module: VariantModule, point: Point, count: StepCount) -> PointCos
     memory = count.live.at_peak()
     components = {
         name: ComponentCosts(
-            *(count.costs_of(name, direction) for direction in PASSES),
-            parameters=parameters[name],
-            memory_mib=memory.get(name, 0) / 2**20,
+            count.costs_of(name, "forward"),
+            count.costs_of(name, "backward"),
+            parameters[name],
+            memory.get(name, 0) / 2**20,
         )
         for name in COMPONENTS
         if name in count.components() or parameters[name] or name in memory

@@ -61,8 +61,9 @@ def test_two_layers_hold_what_their_gradients_need() -> None:
         del hidden
         count.live.begin_clearing()
         loss.backward()
-    count.live.note_gradient(first.weight.grad, "embedding")
-    count.live.note_gradient(second.weight.grad, "head")
+    for layer, component in ((first, "embedding"), (second, "head")):
+        assert layer.weight.grad is not None
+        count.live.note_gradient(layer.weight.grad, component)
     count.live.note_always("optimiser", 8)
     # At the end of the forward pass, with the gradients of the step before: 7 x 20 hidden values,
     # 7 x 10 outputs, which the sum was just taken of, and the sum itself.

@@ -19,16 +19,15 @@ from profiling.measuring.trainer_runs import batch_of, build_point
 from tests.samples.costs import point_of
 
 REAL = [
-    ("text", "bert", "eager"),
-    ("text", "longformer", "mask_fixed"),
-    ("text", "local_bert", "local_blocked"),
-    ("speech", "lhubert", "local_masked"),
-    ("vision", "swin", "sdpa"),
+    ("text", "bert", "eager", "training"),
+    ("text", "longformer", "mask_fixed", "inference"),
+    ("text", "local_bert", "local_blocked", "training"),
+    ("speech", "lhubert", "local_masked", "training"),
+    ("vision", "swin", "sdpa", "inference"),
 ]
 
 
-@pytest.mark.parametrize("phase", ["inference", "training"])
-@pytest.mark.parametrize(("modality", "variant", "implementation"), REAL)
+@pytest.mark.parametrize(("modality", "variant", "implementation", "phase"), REAL)
 def test_tensors_without_values_count_as_real_ones_do(
     modality: str, variant: str, implementation: str, phase: str
 ) -> None:

@@ -1,6 +1,7 @@
 """The ceiling that is measured by products of matrices."""
 
 import pytest
+import torch
 
 from profiling.measuring import device_peak
 from profiling.measuring.device_peak import measure_peak_flops_per_s
@@ -20,17 +21,18 @@ def test_sizes_that_would_take_long_are_left_out(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(device_peak, "SECONDS", 1e-9)
     monkeypatch.setattr(device_peak, "set_threads", lambda threads: None)
     rows: list[int] = []
-    monkeypatch.setattr(
-        device_peak, "_best_rate", lambda device, dtype, size: float(rows.append(size) or 1e9)
-    )
+
+    def rate_of(device: str, dtype: torch.dtype, size: int) -> float:
+        rows.append(size)
+        return 1e9
+
+    monkeypatch.setattr(device_peak, "_best_rate", rate_of)
     measure_peak_flops_per_s("cpu", "bf16-mixed", 1)
     assert rows == [8]
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "bf16-true"])
-def test_every_number_format_has_a_ceiling(
-    precision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_number_format_has_a_ceiling(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_peak, "SIZES", {"cpu": (32,)})
     monkeypatch.setattr(device_peak, "SECONDS", 0.0)
     monkeypatch.setattr(device_peak, "set_threads", lambda threads: None)
