@@ -34,6 +34,7 @@ class LiveMemory:
         self._numbers: dict[int, int | None] = {}
         self._references: dict[int, weakref.ref[object]] = {}
         self._clearing = 0
+        self._gradients: set[int] = set()
 
     def leave_out(self, tensor: Tensor) -> None:
         """Know memory that was there before the step: weights, and the batch."""
@@ -62,7 +63,9 @@ class LiveMemory:
         Call it when the backward pass has ended.
         """
         number = self._numbers[gradient.untyped_storage()._cdata]
-        assert number is not None
+        if number is None or number in self._gradients:
+            return  # part of what was noted already
+        self._gradients.add(number)
         self._held[number].component = component
         earlier = len(self._held)
         self._held.append(Held(component, self._held[number].bytes))

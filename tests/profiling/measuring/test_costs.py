@@ -1,11 +1,13 @@
 """What a step costs: components that are the whole, and the same as on real tensors."""
 
 from dataclasses import replace
+from multiprocessing.context import ForkServerContext
 
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from profiling.children.server import run_in_child
 from profiling.counting.point_costs import (
     ComponentCosts,
     PassCosts,
@@ -14,6 +16,7 @@ from profiling.counting.point_costs import (
     check_sums,
 )
 from profiling.counting.step_count import StepCount
+from profiling.instruments.memory import supports_peak
 from profiling.measuring.costs import count_costs, run_counted
 from profiling.measuring.trainer_runs import batch_of, build_point
 from tests.samples.costs import point_of
@@ -56,6 +59,15 @@ def test_live_memory_is_the_same_on_real_tensors() -> None:
     count = StepCount()
     run_counted(build_point(point), batch_of(point, 1), point, count)
     assert count_costs(point).memory_mib == pytest.approx(count.live.peak_bytes() / 2**20)
+
+
+@pytest.mark.skipif(not supports_peak("cpu"), reason="no process can reset its peak here")
+def test_live_memory_is_most_of_what_a_process_really_takes(server: ForkServerContext) -> None:
+    point = point_of("text", "bert", "eager", "training", length=1500)
+    outcome = run_in_child(server, "profiling.measuring.tasks:measure_memory", point, 100)
+    measured = outcome.value["memory_above_weights_mib"]
+    # What a kernel takes and gives back within itself is not seen.
+    assert 0.85 * measured < count_costs(point).memory_mib < 1.02 * measured
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +144,14 @@ def test_mixed_precision_holds_copies_of_weights_beside_halved_activations() -> 
     assert mixed.flops == full.flops
     part = "attention_core"
     assert mixed.components[part].memory_mib < full.components[part].memory_mib
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_a_gpu_counts_as_a_cpu_does(implementation: str) -> None:
+    point = point_of("text", "bert", implementation, "training")
+    on_gpu = point_of("text", "bert", implementation, "training", device="cuda")
+    assert count_costs(on_gpu).flops == pytest.approx(count_costs(point).flops)
 
 
 def test_counting_draws_no_random_numbers() -> None:
