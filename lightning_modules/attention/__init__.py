@@ -1,6 +1,7 @@
 """Local attention: every query sees `attention_window // 2` tokens on each side, and itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.kernel_limits import LIMITED, KernelUse, limit_of
 from lightning_modules.window import validate_attention_window
 
-__all__ = ["IMPLEMENTATIONS", "check_implementation", "local_attention"]
+__all__ = ["IMPLEMENTATIONS", "check_implementation", "in_place_of", "local_attention"]
 
 
 Compute = Callable[[Tensor, Tensor, Tensor, int, Tensor | None, float], Tensor]
@@ -23,6 +24,26 @@ IMPLEMENTATIONS: dict[str, Compute] = {
     "local_masked": masked_attention,
     "local_varlen": varlen_local_attention,
 }
+# Kernels in whose place something else computes, which runs anywhere.
+_REPLACED: set[str] = set()
+
+
+@contextmanager
+def in_place_of(implementation: str, compute: Compute) -> Iterator[None]:
+    """Let something else answer for a kernel: for those that count what it would compute.
+
+    Args:
+        implementation: One of `IMPLEMENTATIONS`; inside the context it is refused nowhere.
+        compute: Takes what the kernel takes.
+    """
+    kernel = IMPLEMENTATIONS[implementation]
+    IMPLEMENTATIONS[implementation] = compute
+    _REPLACED.add(implementation)
+    try:
+        yield
+    finally:
+        IMPLEMENTATIONS[implementation] = kernel
+        _REPLACED.discard(implementation)
 
 
 def local_attention(
@@ -78,7 +99,7 @@ def check_implementation(implementation: str) -> None:
 
 
 def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float) -> str | None:
-    if implementation not in LIMITED:
+    if implementation not in LIMITED or implementation in _REPLACED:
         return None
     use = KernelUse(
         device=tensors[0].device.type,

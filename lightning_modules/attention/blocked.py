@@ -57,7 +57,7 @@ def blocked_attention(
     if half_window >= tokens - 1:
         return _attend_to_all(query, key, value, key_padding_mask, dropout_p)
     is_training = torch.is_grad_enabled() and query.requires_grad
-    pieces = _pieces(tokens, half_window, query.device.type, is_training)
+    pieces = planned_pieces(tokens, half_window, query.device.type, is_training)
     if len(pieces) == 1:
         mask = _mask(pieces[0], half_window, query, key_padding_mask)
         output = functional.scaled_dot_product_attention(query, key, value, mask, dropout_p)
@@ -84,13 +84,15 @@ def is_one_piece(tokens: int, half_window: int, device: str, is_training: bool) 
         device: Type of the device, such as "cpu".
         is_training: Whether there will be gradients.
     """
+    return len(planned_pieces(tokens, half_window, device, is_training)) == 1
+
+
+def planned_pieces(
+    tokens: int, half_window: int, device: str, is_training: bool
+) -> tuple[Piece, ...]:
+    """Plan the pieces as they suit a device and a phase; one where the window covers all."""
     if half_window >= tokens - 1:
-        return True
-    return len(_pieces(tokens, half_window, device, is_training)) == 1
-
-
-def _pieces(tokens: int, half_window: int, device: str, is_training: bool) -> tuple[Piece, ...]:
-    """Plan the pieces as they suit a device and a phase."""
+        return (Piece(0, tokens, 0, tokens),)
     cost = PIECE_COST_IN_TRAINING if is_training else PIECE_COST
     return plan_pieces(tokens, half_window, BLOCK.get(device, BLOCK_ELSEWHERE), cost)
 

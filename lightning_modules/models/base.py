@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_modules.attention.blocked import is_one_piece
 from lightning_modules.attention.interface import find_implementations, find_windows
+from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.components import Part, find_parts
 from lightning_modules.sizes import ENCODER_SIZES
 from lightning_modules.variants import find_variant, validate_settings
@@ -128,6 +129,13 @@ class VariantModule(lightning.LightningModule):
     def parts(self) -> list[Part]:
         """Tell what its modules do, and those of its functions that are no module's forward."""
         return [*find_parts(self), Part("head", self, "loss")]
+
+    def attention_cores(self, length: int) -> list[AttentionCore]:
+        """Tell of every layer what attends to what, for an input of `length` on the axis."""
+        config = self.model.config
+        windows = find_windows(self.model) or [self.attention_window] * config.num_hidden_layers
+        tokens = self.sequence_length(length)
+        return [AttentionCore(tokens, config.hidden_size, window) for window in windows]
 
     @property
     def size(self) -> str:

@@ -6,6 +6,7 @@ from transformers import SwinConfig, SwinForImageClassification
 from transformers.models.swin import modeling_swin
 from transformers.models.swin.modeling_swin import SwinLayer
 
+from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields, round_up
 from lightning_modules.models.components import Part
 from lightning_modules.models.vision import SIDE_MULTIPLE, VisionModule
@@ -41,6 +42,16 @@ class SwinModule(VisionModule):
         """Count the patches of the first layer, which pads its feature map to whole windows."""
         side = self._padded_side(length) // self.model.config.patch_size
         return int(round_up(side, self.model.config.window_size) ** 2)
+
+    def attention_cores(self, length: int) -> list[AttentionCore]:
+        """Tell of every layer what attends to what: its feature map halves from stage to stage."""
+        config = self.model.config
+        side = self._padded_side(length) // config.patch_size
+        return [
+            AttentionCore((side // 2**stage) ** 2, config.embed_dim * 2**stage, None)
+            for stage, depth in enumerate(config.depths)
+            for _ in range(depth)
+        ]
 
     def parts(self) -> list[Part]:
         """Tell what its parts do; cutting a map into shifted windows belongs to the attention."""

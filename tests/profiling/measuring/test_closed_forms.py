@@ -1,0 +1,159 @@
+"""FLOPs of every variant against closed forms, component by component, forward and backward."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from datamodules.geometry import samples_for_frames
+from lightning_modules.attention.executed import band_pairs, executed_pairs
+from lightning_modules.variants import LOCAL
+from profiling.counting.point_costs import PointCosts
+from profiling.measuring.costs import count_costs
+from tests.samples.costs import (
+    CLASSES,
+    HEADS,
+    LENGTHS,
+    WIDTH,
+    point_of,
+    speech_flops,
+    text_flops,
+)
+
+TOKENS, FRAMES = LENGTHS["text"], LENGTHS["speech"]
+SAMPLES = samples_for_frames(FRAMES)
+PHASES = pytest.mark.parametrize("phase", ["inference", "training"])
+# Forward passes of a training step are those of inference: one phase shows both.
+TRAINING = pytest.mark.parametrize("phase", ["training"])
+
+
+def check(costs: PointCosts, forward: Mapping[str, float], phase: str, saved: float = 0.0) -> None:
+    """Check each component; on the way back all take twice as much, less what is saved."""
+    found = {name: part.forward.flops for name, part in costs.components.items()}
+    assert {name: flops for name, flops in found.items() if flops} == pytest.approx(forward)
+    backward = sum(part.backward.flops for part in costs.components.values())
+    twice = 2 * sum(forward.values()) - saved
+    assert backward == pytest.approx(twice if phase == "training" else 0.0)
+    for name, part in costs.components.items():
+        if name not in ("feature_encoder", "embedding"):
+            passes = 2 if phase == "training" else 0
+            assert part.backward.flops == pytest.approx(passes * part.forward.flops)
+
+
+@PHASES
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_bert(implementation: str, phase: str) -> None:
+    costs = count_costs(point_of("text", "bert", implementation, phase))
+    check(costs, text_flops(TOKENS, TOKENS, 4 * TOKENS**2 * WIDTH), phase)
+    assert costs.flops == costs.flops_exact == costs.flops_dense
+
+
+@PHASES
+@pytest.mark.parametrize("implementation", LOCAL)
+def test_local_bert(implementation: str, phase: str) -> None:
+    costs = count_costs(point_of("text", "local_bert", implementation, phase, attention_window=20))
+    pairs = executed_pairs(implementation, TOKENS, 10, "cpu", phase == "training")
+    check(costs, text_flops(TOKENS, TOKENS, 4 * pairs * WIDTH), phase)
+    passes = 3 if phase == "training" else 1
+    exact = text_flops(TOKENS, TOKENS, 4 * band_pairs(TOKENS, 10) * WIDTH)
+    dense = text_flops(TOKENS, TOKENS, 4 * TOKENS**2 * WIDTH)
+    assert costs.flops_exact == pytest.approx(passes * sum(exact.values()))
+    assert costs.flops_dense == pytest.approx(passes * sum(dense.values()))
+
+
+@TRAINING
+@pytest.mark.parametrize("implementation", ["library", "mask_fixed"])
+def test_longformer_computes_in_chunks_of_a_window_that_overlap(
+    implementation: str, phase: str
+) -> None:
+    costs = count_costs(point_of("text", "longformer", implementation, phase, attention_window=32))
+    padded, half = 160, 16
+    scores = 2 * (padded // half - 1) * (2 * half) ** 2 * WIDTH
+    sums = 2 * padded * 3 * half * WIDTH
+    check(costs, text_flops(TOKENS, padded, scores + sums), phase)
+
+
+@TRAINING
+def test_nystromformer_meets_its_landmarks(phase: str) -> None:
+    costs = count_costs(point_of("text", "nystromformer", "library", phase))
+    padded, marks = 192, 64
+    through_landmarks = 8 * padded * marks * WIDTH + 2 * marks**2 * WIDTH
+    inverse = HEADS * (6 * 4 * 2 * marks**3 + 2 * padded * marks**2)
+    convolution = 2 * padded * WIDTH * 65
+    core = through_landmarks + inverse + convolution
+    check(costs, text_flops(padded, padded, core), phase)
+    assert costs.flops_exact == costs.flops
+
+
+@TRAINING
+def test_bigbird_computes_in_blocks(phase: str) -> None:
+    costs = count_costs(point_of("text", "bigbird", "library", phase, length=750))
+    padded, block = 768, 64
+    ends = 2 * block * padded  # the first and the last block of queries see all keys
+    next_to_ends = 2 * block * 7 * block
+    others = (padded // block - 4) * block * 8 * block
+    core = 4 * (ends + next_to_ends + others) * WIDTH
+    check(costs, text_flops(padded, padded, core), phase)
+
+
+@TRAINING
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_hubert_computes_a_gradient_of_its_waveform_too(implementation: str, phase: str) -> None:
+    costs = count_costs(point_of("speech", "hubert", implementation, phase))
+    forward = speech_flops(FRAMES, SAMPLES, 4 * FRAMES**2 * WIDTH)
+    check(costs, forward, phase)
+
+
+@TRAINING
+@pytest.mark.parametrize("implementation", LOCAL)
+def test_lhubert(implementation: str, phase: str) -> None:
+    costs = count_costs(point_of("speech", "lhubert", implementation, phase, attention_window=10))
+    pairs = executed_pairs(implementation, FRAMES, 5, "cpu", phase == "training")
+    forward = speech_flops(FRAMES, SAMPLES, 4 * pairs * WIDTH)
+    check(costs, forward, phase)
+
+
+@TRAINING
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_vit(implementation: str, phase: str) -> None:
+    costs = count_costs(point_of("vision", "vit", implementation, phase))
+    patches, width, layers = (LENGTHS["vision"] // 16) ** 2, 192, 4
+    tokens = patches + 1
+    first = 2 * patches * width * 3 * 16**2
+    forward = {
+        "embedding": first,
+        "attention_projection": layers * 8 * tokens * width**2,
+        "attention_core": layers * 4 * tokens**2 * width,
+        "feed_forward": layers * 16 * tokens * width**2,
+        "head": 2 * width * CLASSES,
+    }
+    check(costs, forward, phase, saved=first)
+
+
+@pytest.mark.parametrize(
+    ("implementation", "phase"), [("eager", "inference"), ("sdpa", "training")]
+)
+def test_swin_attends_inside_windows_and_pads_its_maps_to_them(
+    implementation: str, phase: str
+) -> None:
+    costs = count_costs(point_of("vision", "swin", implementation, phase, length=288))
+    window, merging = 7, 0.0
+    parts = {"attention_projection": 0.0, "attention_core": 0.0, "feed_forward": 0.0}
+    dense = 0.0
+    for stage in range(4):
+        side, width = 72 // 2**stage, 32 * 2**stage
+        padded = (-(-side // window) * window) ** 2
+        parts["attention_projection"] += 2 * 8 * padded * width**2
+        parts["attention_core"] += 2 * 4 * padded * window**2 * width
+        parts["feed_forward"] += 2 * 16 * side**2 * width**2
+        dense += 2 * 4 * side**4 * width
+        if stage < 3:
+            merging += 2 * (side // 2) ** 2 * 4 * width * 2 * width
+    first = 2 * 72**2 * 32 * 3 * 4**2
+    total = sum(parts.values()) + merging + first + 2 * 256 * CLASSES
+    found = {name: costs.components[name].forward.flops for name in parts}
+    assert found == pytest.approx(parts)
+    passes = 3 if phase == "training" else 1
+    saved = first if phase == "training" else 0.0
+    assert costs.flops == pytest.approx(passes * total - saved)
+    core = parts["attention_core"]
+    assert costs.flops_dense == pytest.approx(costs.flops + passes * (dense - core))

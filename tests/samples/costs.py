@@ -1,0 +1,80 @@
+"""Points to count, and what their models compute by the formulas of their papers."""
+
+from dataclasses import replace
+
+from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+from tests.samples.points import CONDITIONS
+
+CLASSES = 97
+LENGTHS = {"text": 150, "speech": 70, "vision": 96}
+SIZE = ENCODER_SIZES["tiny"]
+WIDTH, LAYERS, HEADS = SIZE.hidden_size, SIZE.num_layers, SIZE.num_heads
+
+
+def point_of(
+    modality: str,
+    variant: str,
+    implementation: str,
+    phase: str = "inference",
+    length: int | None = None,
+    attention_window: int | None = None,
+    **conditions: str,
+) -> Point:
+    """Return a point at batch size 1, by default at a length that is no multiple of anything."""
+    length = length or LENGTHS[modality]
+    return Point(
+        modality=modality,
+        variant=variant,
+        implementation=implementation,
+        attention_window=attention_window,
+        checkpoint=None,
+        phase=phase,
+        length=length,
+        max_length=length,
+        batch_source="synthetic",
+        fingerprint="",
+        num_classes=CLASSES,
+        conditions=replace(CONDITIONS, **conditions),  # type: ignore[arg-type]
+        effort=Effort(1, 1, 0.0),
+        metrics=("latency",),
+    )
+
+
+def layers_flops(tokens: int) -> dict[str, float]:
+    """Return what all layers take beside attention itself: four projections, and two of 4 times."""
+    return {
+        "attention_projection": LAYERS * 4 * 2 * tokens * WIDTH**2,
+        "feed_forward": LAYERS * 2 * 2 * tokens * WIDTH * 4 * WIDTH,
+    }
+
+
+def text_flops(tokens: int, padded: int, core: float) -> dict[str, float]:
+    """Return what a masked language model takes, forward, by component.
+
+    Args:
+        tokens: That the head predicts.
+        padded: That the layers compute on.
+        core: What the attention of one layer takes.
+    """
+    head = 2 * tokens * WIDTH * (WIDTH + CLASSES)
+    return layers_flops(padded) | {"attention_core": LAYERS * core, "head": head}
+
+
+def speech_flops(frames: int, samples: int, core: float) -> dict[str, float]:
+    """Return what HuBERT with a linear head takes, forward, by component."""
+    width, channels, length, encoder = CONV_WIDTHS["tiny"], 1, samples, 0.0
+    for kernel, stride in zip((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2), strict=True):
+        length = (length - kernel) // stride + 1
+        encoder += 2 * length * width * channels * kernel
+        channels = width
+    assert length == frames
+    # Positions: 16 groups, a kernel of 128 frames, one output more than there are frames.
+    positions = 2 * (frames + 1) * WIDTH * (WIDTH // 16) * 128
+    return layers_flops(frames) | {
+        "feature_encoder": encoder,
+        "embedding": 2 * frames * width * WIDTH + positions,
+        "attention_core": LAYERS * core,
+        "head": 2 * frames * WIDTH * CLASSES,
+    }
