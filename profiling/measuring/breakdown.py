@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from lightning_modules.models.components import COMPONENTS
 from profiling.instruments.broken_steps import PASSES, BrokenStep, components_of
+from profiling.measuring.costs import count_costs
+from profiling.measuring.device_peak import measure_peak_flops_per_s
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.surroundings import Surroundings
 from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
@@ -14,6 +17,9 @@ from profiling.planning.requests import Effort
 # Each clean step has a broken one beside it; fewer pairs say too little of their ratio.
 LEAST_PAIRS = 5
 CLOSURE = (0.9, 1.1)
+# The peak is measured, too.
+PEAK_TOLERANCE = 1.1
+NO_TIME = {"forward_ms": 0.0, "backward_ms": 0.0, "share": 0.0}
 Components = Mapping[str, Mapping[str, float]]
 
 
@@ -34,21 +40,37 @@ def measure_breakdown(point: Point) -> Iterator[dict[str, Any]]:
     )
     steps: list[BrokenStep] = []
     samples = surroundings.time_steps(module, point, batch_of(point, 1), effort, broken=steps)
-    yield judged([sample.latency_ms for sample in samples], steps)
+    conditions = point.conditions
+    peak = measure_peak_flops_per_s(conditions.device, conditions.precision, conditions.threads)
+    costs = count_costs(point)
+    yield costs.fields() | {"peak_flops_per_s": peak}
+    yield judged([sample.latency_ms for sample in samples], steps, costs.component_fields(), peak)
 
 
-def judged(clean_ms: Sequence[float], steps: Sequence[BrokenStep]) -> dict[str, Any]:
-    """Return the fields of a row: components that close, or why they are not shown.
+def judged(
+    clean_ms: Sequence[float],
+    steps: Sequence[BrokenStep],
+    costs: Mapping[str, Mapping[str, float]],
+    peak_flops_per_s: float,
+) -> dict[str, Any]:
+    """Return the fields of a row: components that can be believed, or why they are not shown.
 
     Args:
         clean_ms: Latencies of steps that were left alone.
         steps: Steps that were broken down, between those.
+        costs: What was counted of each component.
+        peak_flops_per_s: The most that the device computes.
     """
     if not steps or not clean_ms:
         return {"components": None, "components_error": "no step could be broken down"}
-    components = components_of(steps)
-    closure = closure_of(components, median(clean_ms))
-    problem = why_open(closure)
+    times = components_of(steps)
+    closure = closure_of(times, median(clean_ms))
+    problem = why_open(closure) or why_impossible(times, costs, peak_flops_per_s)
+    components = {
+        name: {**NO_TIME, **times.get(name, {}), **costs.get(name, {})}
+        for name in COMPONENTS
+        if name in times or name in costs
+    }
     return {
         "components": components if problem is None else None,
         "components_closure": closure,
@@ -70,3 +92,18 @@ def why_open(closure: float) -> str | None:
         f"the components add up to {closure:.0%} of a step that was left alone, "
         f"not {low:.0%} to {high:.0%}"
     )
+
+
+def why_impossible(
+    times: Components, costs: Mapping[str, Mapping[str, float]], peak_flops_per_s: float
+) -> str | None:
+    """Say which component computes more than the device can; None where none does."""
+    for name, part in times.items():
+        seconds = sum(part[f"{passing}_ms"] for passing in PASSES) / 1e3
+        flops = costs.get(name, {}).get("flops", 0.0)
+        if flops > PEAK_TOLERANCE * peak_flops_per_s * seconds:
+            return (
+                f"{name} would compute {flops / seconds / 1e9:,.0f} GFLOP/s, and this device "
+                f"computes at most {peak_flops_per_s / 1e9:,.0f}"
+            )
+    return None

@@ -3,7 +3,8 @@
 Makers print the rate of half-empty matrices where they can, which is twice the one of full ones;
 here it is halved. Names are those that `torch.cuda.get_device_name` returns, letter by letter: a
 part of a name has misled other tools (an L40 is no L4). Of a device that is not here nothing is
-known.
+known. Those of H100, H200, L40, L40S, B200 and RTX 4090 were compared with a second page; no name
+was read on a device yet. What a measurement is judged by is the peak that it measured itself.
 """
 
 from dataclasses import dataclass
