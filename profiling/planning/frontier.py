@@ -1,4 +1,4 @@
-"""What the frontier of a sweep asks: the largest batch at a length, the largest length at batch 1."""
+"""What the frontier asks: the largest batch at a length, the largest length at batch size 1."""
 
 import hashlib
 import json

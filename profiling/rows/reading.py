@@ -31,9 +31,7 @@ TYPES: dict[str, type] = {
 class RowFile:
     """Rows as they come to the end of a file, which others may be writing."""
 
-    def __init__(
-        self, path: Path, read: Callable[[dict[str, Any]], Row] | None = None
-    ) -> None:
+    def __init__(self, path: Path, read: Callable[[dict[str, Any]], Row] | None = None) -> None:
         """Begin at the beginning of the file, which need not be there yet.
 
         Args:

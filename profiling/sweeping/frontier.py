@@ -106,9 +106,7 @@ class _Search:
         """One try of each value that fitted and never failed, smallest first."""
         fitted = {one.value: one for one in self.tries if one.outcome == "ok"}
         border = min(self.failed, default=None)
-        return [
-            fitted[value] for value in sorted(fitted) if border is None or value < border
-        ]
+        return [fitted[value] for value in sorted(fitted) if border is None or value < border]
 
     def run(self) -> Border:
         """Search, verify; where the answer fails then, go on below it."""

@@ -47,9 +47,7 @@ def _apart(seen: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return chosen[:3]
 
 
-def _line(
-    larger: tuple[float, float], smaller: tuple[float, float], budget: float
-) -> float | None:
+def _line(larger: tuple[float, float], smaller: tuple[float, float], budget: float) -> float | None:
     slope = (larger[1] - smaller[1]) / (larger[0] - smaller[0])
     found = larger[0] + (budget - larger[1]) / slope if slope > 0 else None
     return found if found is None or found > 0 else None
