@@ -41,8 +41,8 @@ def test_weights_gradients_and_optimiser_state_are_16_bytes_per_parameter(
     row = measure(server, point_of("training", "small"))
     weights_mib = row["parameters"] * 4 / MIB
     assert row["loaded_memory_mib"] == pytest.approx(weights_mib, rel=0.02, abs=0.5)
-    # At the end of the first step: weights, gradients, two moments of AdamW. In the middle there are
-    # weights, the two gradients of the embedding, which is the head's weight as well, and thrice the
+    # At the end of the first step: weights, gradients, two moments of AdamW. In the middle: weights,
+    # two gradients of the embedding, which is the head's weight as well, and thrice the
     # logits: less, for so short a text.
     embedding_mib, logits_mib = (NUM_CLASSES * n * 4 / MIB for n in (512, 70))
     assert weights_mib + 2 * embedding_mib + 3 * logits_mib < 4 * weights_mib
