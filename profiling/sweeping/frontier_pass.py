@@ -14,8 +14,9 @@ from profiling.rows.columns import Row
 from profiling.rows.frontier import frontier_rows
 from profiling.rows.machine import free_memory_gib
 from profiling.rows.run_directory import RunDirectory
-from profiling.sweeping.frontier import Border, Limits, Try, find_border
+from profiling.sweeping.frontier import find_border
 from profiling.sweeping.progress import Progress
+from profiling.sweeping.tries import Border, Limits, Try
 
 STEPS = "profiling.measuring.frontier_step:make_whole_steps"
 

@@ -4,13 +4,15 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiling.sweeping.frontier import TOLERANCE, Border, Limits, Try, find_border
+from profiling.sweeping.frontier import TOLERANCE, find_border
 from profiling.sweeping.memory_law import predict_border
+from profiling.sweeping.tries import Border, Limits, Try
 
 BUDGET_MIB = 1000.0
 BATCHES = Limits(BUDGET_MIB, start=1, seconds=600.0, cap=65_535)
@@ -29,6 +31,11 @@ def search(law: Law, limits: Limits, noise_mib: float = 0.0, seed: int = 0) -> B
         return Try(value, "ok" if fits else "oom", peak if fits else None, 1.0, verifies)
 
     return find_border(attempt, limits)
+
+
+def powers(factors: list[float], value: int) -> float:
+    """Return MiB that grow with powers of a value, from the zeroth on."""
+    return sum(factor * value**power for power, factor in enumerate(factors))
 
 
 def check(found: Border, law: Law, limits: Limits, noise_mib: float = 0.0) -> None:
@@ -66,7 +73,7 @@ def test_a_length_that_costs_a_parabola_is_found_in_few_tries(
 
     found = search(law, LENGTHS)
     check(found, law, LENGTHS)
-    assert len(found.tries) <= 12
+    assert len(found.tries) <= 14
 
 
 @given(per_token=st.floats(0.002, 0.05), per_pair=st.floats(0.0, 1e-5))
@@ -79,7 +86,7 @@ def test_the_side_of_an_image_is_found_in_steps_of_32_pixels(
 
     found = search(law, SIDES)
     check(found, law, SIDES)
-    assert len(found.tries) <= 12
+    assert len(found.tries) <= 14
 
 
 @given(linear=st.floats(0.004, 0.5), stair=st.sampled_from([64, 512, 1024]))
@@ -89,7 +96,7 @@ def test_a_staircase_of_padding_is_found(linear: float, stair: int) -> None:
 
     found = search(law, LENGTHS)
     check(found, law, LENGTHS)
-    assert len(found.tries) <= 15
+    assert len(found.tries) <= 16
 
 
 @settings(max_examples=200)
@@ -110,12 +117,19 @@ def test_noise_and_a_bent_line_only_cost_some_more_tries(
         assert law(BATCHES.cap) <= BUDGET_MIB + noise_mib
         return
     check(found, law, BATCHES, noise_mib)
-    assert len(found.tries) <= 16
+    assert len(found.tries) <= 18
 
 
-def test_the_tries_of_a_typical_search_are_few() -> None:
-    found = search(lambda batch: 40 + 2.5 * batch, BATCHES)
-    assert len(found.tries) <= 8
+def test_typical_searches_take_few_tries() -> None:
+    chance = random.Random(7)
+    numbers = []
+    for _ in range(300):
+        fixed, each = chance.uniform(1, 400), chance.uniform(0.1, 5)
+        line, parabola = [fixed, each, 0.0], [fixed, each / 50, 1e-6]
+        numbers.append(len(search(partial(powers, line), BATCHES, 1.0).tries))
+        numbers.append(len(search(partial(powers, parabola), LENGTHS, 1.0).tries))
+    assert sum(numbers) / len(numbers) < 8
+    assert sorted(numbers)[int(0.97 * len(numbers))] <= 12
 
 
 def test_what_never_fails_is_limited_by_the_cap() -> None:
