@@ -33,9 +33,9 @@ def make_whole_steps(task: WholeSteps) -> Iterator[dict[str, Any]]:
     """
     point = task.point
     device = point.conditions.device
-    rehearse(point)
     if device == "cpu":
-        return_freed_pages()
+        return_freed_pages()  # before: what stayed mapped of a rehearsal would come on top
+    rehearse(point)
     limit_memory(point.conditions.memory_budget_gib, device)
     memory = PeakMemory(device) if supports_peak(device) else None
     module = build_point(point)
