@@ -92,7 +92,7 @@ class Child:
         while True:
             if not wait([self._connection, self._process.sentinel], self._left_s(began)):
                 message = f"gave up after {self._timeout_s:g} s (`point_timeout_s`)"
-                return Outcome("error", self._parts, message)
+                return Outcome("error", self._parts, message, timed_out=True)
             try:
                 said = self._connection.recv()
             except (EOFError, ConnectionResetError):

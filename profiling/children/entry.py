@@ -19,6 +19,7 @@ from typing import Any
 import lightning  # noqa: F401  (preloaded for the children)
 import torchvision  # noqa: F401
 
+import profiling.measuring.frontier_step
 import profiling.measuring.tasks  # noqa: F401
 from datamodules.modality import MODALITIES
 from lightning_modules.variants import VARIANTS

@@ -16,6 +16,7 @@ class Outcome:
         message: What went wrong, for all kinds but ok.
         preloaded: The child was born with torch imported.
         seconds: How long it worked; where it took turns with others, its own turns alone.
+        timed_out: It was an error that it took too long.
     """
 
     kind: Literal["ok", "oom", "error", "mistake"]
@@ -23,6 +24,7 @@ class Outcome:
     message: str = ""
     preloaded: bool = True
     seconds: float = 0.0
+    timed_out: bool = False
 
     def checked(self) -> Self:
         """Return it.

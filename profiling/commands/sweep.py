@@ -8,8 +8,10 @@ from profiling.commands.command import Command, plain
 from profiling.commands.report import answer
 from profiling.errors import SettingsError
 from profiling.planning.settings import ModalitySettings, SweepSettings, VariantSettings
+from profiling.rows.frontier import frontier_rows
 from profiling.rows.reading import ROWS, RowFile, newest_rows
 from profiling.rows.run_directory import RunDirectory
+from profiling.sweeping.frontier_pass import searches_of_part
 from profiling.sweeping.outlook import Outlook
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.sweep import Sweep
@@ -49,8 +51,13 @@ def look_ahead(settings: SweepSettings, out: Path, shard: tuple[int, int] = (1, 
     Raises:
         SettingsError: A setting is wrong, or the measurements cannot be read.
     """
-    plan = Preparation(settings, Children(), batches=None).plan(shard)
-    return Outlook.of(settings, plan, newest_rows(RowFile(out / ROWS).read_new()))
+    preparation = Preparation(settings, Children(), batches=None)
+    plan = preparation.plan(shard)
+    outlook = Outlook.of(settings, plan, newest_rows(RowFile(out / ROWS).read_new()))
+    if not settings.frontier:
+        return outlook
+    searches = searches_of_part(preparation.every_point, plan.first_points())
+    return outlook.with_frontier(settings, searches, frontier_rows(out))
 
 
 def run(arguments: Any) -> int:

@@ -54,6 +54,11 @@ def peak_mib() -> float:
     return (_read("VmHWM") - _read("RssFile") - _read("RssShmem")) / 1024
 
 
+def library_mib(device: str) -> float:
+    """Return what is resident of files, in MiB: on CUDA 0, as it is in no peak there."""
+    return 0.0 if device == "cuda" else (_read("RssFile") + _read("RssShmem")) / 1024
+
+
 def check_peak(size_mib: int = 24, tolerance: float = 0.05) -> None:
     """Measure a tensor of known size.
 
@@ -96,6 +101,7 @@ class PeakMemory:
         """Remember what is resident before the model."""
         self.device = device
         self._before = self._now()
+        self._before_model = self._before
         self.weights_mib = 0.0
 
     @classmethod
@@ -107,9 +113,16 @@ class PeakMemory:
         memory._before = max(0.0, memory._before - memory.weights_mib)
         return memory
 
+    def about_to_load(self) -> None:
+        """Take what is resident now as no part of the model, though it counts in the peak.
+
+        Call it after a rehearsal: the buffers that libraries keep are no weights.
+        """
+        self._before_model = self._now()
+
     def loaded(self) -> None:
         """Remember what the loaded model takes."""
-        self.weights_mib = self._now() - self._before
+        self.weights_mib = self._now() - self._before_model
 
     def when_loaded(self) -> lightning.Callback:
         """Return a callback that calls `loaded` once a Trainer has moved and converted the model.

@@ -11,7 +11,9 @@ from profiling.instruments.memory import PeakMemory, check_peak, return_freed_pa
 from profiling.instruments.steps import rows_of
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.batch_search import search_batch
+from profiling.measuring.first_step import FirstStep
 from profiling.measuring.process_limits import set_threads
+from profiling.measuring.rehearsal import rehearse
 from profiling.measuring.surroundings import Surroundings
 from profiling.measuring.trainer_runs import (
     batch_of,
@@ -57,7 +59,7 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
 
 
 def measure_memory(point: Point) -> Iterator[Part]:
-    """Yield memory fields at batch size 1: of one step after a warm-up at full length.
+    """Yield memory fields at batch size 1: the loaded model, the first step, a later one.
 
     They stay null on a system that lets no process reset its peak.
     """
@@ -70,12 +72,20 @@ def measure_memory(point: Point) -> Iterator[Part]:
         check_peak()
         return_freed_pages()
     memory = PeakMemory(device)
+    rehearse(point)
+    memory.about_to_load()
     module = build_point(point)
     yield facts_of(module, point)
-    checks = [memory.when_loaded(), ActivePathCheck(point, batch)]
+    first = FirstStep(memory)
+    checks = [memory.when_loaded(), ActivePathCheck(point, batch), first]
     samples = run_steps(module, point, batch, Effort(1, 1, 0.0), checks, memory)
     peak = max(sample.peak_memory_mib or 0.0 for sample in samples)
-    yield {"peak_memory_mib": peak, "memory_above_weights_mib": peak - memory.weights_mib}
+    yield {
+        "loaded_memory_mib": memory.weights_mib,
+        "first_step_peak_mib": first.peak_mib,
+        "peak_memory_mib": peak,
+        "memory_above_weights_mib": peak - memory.weights_mib,
+    }
 
 
 def describe_cuda() -> dict[str, Any]:

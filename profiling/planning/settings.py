@@ -17,6 +17,7 @@ Precision = Literal["32-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed"]
 
 
 POSITIVE = (
+    "frontier_seconds",
     "max_batch_size",
     "memory_budget_gib",
     "min_samples",
@@ -104,6 +105,10 @@ class SweepSettings:
         num_warmup_steps: Untimed runs before them.
         max_batch_size: Largest batch of the throughput search, which tries 1, 2, 4, ...
         point_timeout_s: Seconds after which one measurement is given up as an error.
+        frontier: Whether to search also, for every variant, implementation and phase, the largest
+            batch that fits into the memory budget at each length, and the largest length at batch
+            size 1; with `refine` at the two ends.
+        frontier_seconds: Seconds after which one of these searches ends with what it has.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed".
     """
 
@@ -128,6 +133,8 @@ class SweepSettings:
     num_warmup_steps: int = 2
     max_batch_size: int = 32
     point_timeout_s: float = 900.0
+    frontier: bool = False
+    frontier_seconds: float = 300.0
     pairs: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -121,6 +121,8 @@ COLUMNS: tuple[Column, ...] = (
            heading="peak MiB"),
     Column("memory_above_weights_mib", "result", float, "MiB", drawn=True,
            heading="above weights MiB"),
+    Column("loaded_memory_mib", "result", float, "MiB", heading="loaded MiB"),
+    Column("first_step_peak_mib", "result", float, "MiB", heading="first step MiB"),
     Column("parameters", "result", int),
     Column("attention_kernel", "result", str),
     Column("cores", "result", list, items=int),

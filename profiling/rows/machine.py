@@ -44,6 +44,24 @@ def memory_gib() -> float:
     return float(min(total, int(limit)) if limit.isdigit() else total) / 2**30
 
 
+def free_memory_gib() -> float | None:
+    """Return what the machine, or the container, has left, in GiB; None where nobody tells.
+
+    Caches of files count as free: the system gives them up.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    known = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+    free = known.get("MemAvailable")
+    limit, used = container_file("memory.max"), container_file("memory.current")
+    if free is not None and limit.isdigit() and used.isdigit():
+        fields = dict(line.split() for line in container_file("memory.stat").splitlines())
+        free = min(free, int(limit) - int(used) + int(fields.get("inactive_file", 0)))
+    return None if free is None else free / 2**30
+
+
 def default_budget_gib(memory: float) -> float:
     """Return 80 % of a device's memory in GiB, rounded down to a whole one above 2.
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,16 @@ TYPES: dict[str, type] = {
 class RowFile:
     """Rows as they come to the end of a file, which others may be writing."""
 
-    def __init__(self, path: Path) -> None:
-        """Begin at the beginning of the file, which need not be there yet."""
+    def __init__(self, path: Path, read: Callable[[dict[str, Any]], Row] | None = None) -> None:
+        """Begin at the beginning of the file, which need not be there yet.
+
+        Args:
+            path: The file.
+            read: Makes a row of the map in a line, or raises ValueError with what goes on a
+                sentence about the line; by default a measurement.
+        """
         self.path = path
+        self._read = read or read_measurement
         self._offset = 0
         self._num_lines = 0
 
@@ -57,7 +64,7 @@ class RowFile:
         rows, damaged = [], []
         for number, line in enumerate(whole.split(b"\n")[:-1], start=self._num_lines + 1):
             try:
-                rows.append(_parse(line))
+                rows.append(self._read(_parse(line)))
             except ValueError as problem:
                 damaged.append(f"`{self.path}` line {number} is left out: it {problem}")
         self._offset += len(whole)
@@ -114,8 +121,8 @@ def read_sentinel(directory: Path) -> list[Row]:
     return RowFile(directory / SENTINEL).read_new()
 
 
-def _parse(line: bytes) -> Row:
-    """Return the row of one line.
+def _parse(line: bytes) -> dict[str, Any]:
+    """Return the map of one line.
 
     Raises:
         ValueError: It is none; the text goes on a sentence about the line.
@@ -129,6 +136,15 @@ def _parse(line: bytes) -> Row:
         row = None
     if not isinstance(row, dict):
         raise ValueError(f"must be a measurement, got {shown!r}")
+    return row
+
+
+def read_measurement(row: dict[str, Any]) -> Row:
+    """Return a measurement row as it was read, complete.
+
+    Raises:
+        ValueError: It is none; the text goes on a sentence about it.
+    """
     if wrong := wrong_column(row):
         raise ValueError(f"must be a measurement, but its {wrong}")
     return complete(row)

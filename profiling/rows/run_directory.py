@@ -11,6 +11,7 @@ from typing import Any, Self
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
 from profiling.rows.files import write_atomically
+from profiling.rows.frontier import FRONTIER
 from profiling.rows.locks import Shard, ShardLock, locked, make_lock_folder, turn_of_this_machine
 from profiling.rows.reading import MANIFEST, ROWS, SENTINEL, RowFile, newest_rows, read_manifest
 
@@ -18,6 +19,7 @@ from profiling.rows.reading import MANIFEST, ROWS, SENTINEL, RowFile, newest_row
 OURS = (
     ROWS,
     SENTINEL,
+    FRONTIER,
     MANIFEST,
     "tipping_points.json",
     "tipping_points.csv",
@@ -102,6 +104,10 @@ class RunDirectory:
     def append_sentinel(self, reading: Row) -> None:
         """Add one reading of the sentinel, to a file of its own, and see it safe on the disk."""
         self._append_line(SENTINEL, reading)
+
+    def append_search(self, row: Row) -> None:
+        """Add one row of the frontier, to a file of its own, and see it safe on the disk."""
+        self._append_line(FRONTIER, row)
 
     def _append_line(self, name: str, row: Row) -> None:
         with self._writing():

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from profiling.planning.frontier import Search
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
+from profiling.sweeping.frontier_pass import missing_searches
 from profiling.sweeping.plan import Plan
 
 # Of a small model on two cores: starting a child, building the model, warming up.
@@ -27,6 +29,9 @@ class Outlook:
         seconds: Expected seconds from here; where the sweep chooses and has no time budget, of the
             lengths that it begins with.
         known: Whether that rests on rows of the same points; else it is a guess for small models.
+        searches: How many searches of the frontier there are besides.
+        searches_done: How many of those have been made before.
+        search_seconds: The most seconds of one of them.
     """
 
     parts: dict[str, int]
@@ -35,10 +40,13 @@ class Outlook:
     done: int
     seconds: float
     known: bool
+    searches: int = 0
+    searches_done: int = 0
+    search_seconds: float = 0.0
 
     @classmethod
     def of(cls, settings: SweepSettings, plan: Plan, rows: Sequence[Row]) -> "Outlook":
-        """Look ahead from the rows that are already there."""
+        """Look ahead from the measurements that are already there."""
         points = plan.first_points()
         known = plan.seconds_left(rows)
         guess = plan.seconds_left(rows, guess_s=_guess_of_a_visit(settings))
@@ -49,6 +57,18 @@ class Outlook:
             plan.num_done(rows),
             (known if known is not None else guess) or 0.0,
             known is not None,
+        )
+
+    def with_frontier(
+        self, settings: SweepSettings, searches: Sequence[Search], rows: Sequence[Row]
+    ) -> "Outlook":
+        """Return it with the searches of the frontier, of which there are `rows` already."""
+        done = len(searches) - len(missing_searches(searches, rows))
+        return replace(
+            self,
+            searches=len(searches),
+            searches_done=done,
+            search_seconds=settings.frontier_seconds,
         )
 
     def describe(self) -> str:
@@ -66,6 +86,12 @@ class Outlook:
             else f"in all {points}, at most {self.visits:,} visits, {self.done:,} of them done"
         )
         lines.append(f"{plan}; {time} from here, {basis}")
+        if self.searches:
+            lines.append(
+                f"frontier: {self.searches:,} searches of the largest batch or length besides, "
+                f"{self.searches_done:,} of them done, each {self.search_seconds:g} s at most "
+                "and a last try"
+            )
         return "\n".join(lines)
 
 

@@ -60,12 +60,19 @@ class Progress:
         """Show what is measured now; `total` is None where nobody knows it before."""
         what = _describe([visit.point for visit in group])
         left = "" if seconds_left is None else f"{_duration(seconds_left)} left"
+        self._show(what, done, total, left)
+
+    def _show(self, what: str, done: int, total: int | None, left: str) -> None:
         if self._console.is_terminal:
             self._bar.update(self._task, description=what, completed=done, total=total, left=left)
             self._bar.refresh()
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             print(f"{done}/{total or '?'} {left}  {what}", file=sys.stderr, flush=True)
+
+    def begin_search(self, what: str, done: int, total: int) -> None:
+        """Show which search of the frontier is made now."""
+        self._show(f"frontier, {what}", done, total, "")
 
     def report(self, what: str, row: Row) -> None:
         """Show what went wrong, at once; a number can wait for the report."""

@@ -11,6 +11,7 @@ from profiling.rows.columns import Row
 from profiling.rows.current import name_state
 from profiling.rows.machine import describe_machine
 from profiling.rows.run_directory import RunDirectory
+from profiling.sweeping.frontier_pass import FrontierPass, searches_of_part
 from profiling.sweeping.group import measure_group
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.preparation import Preparation
@@ -40,6 +41,7 @@ class Sweep:
         with self.run.turn():  # reading data takes as much of a machine as measuring does
             plan = self.preparation.plan(self.shard)
         sentinel = self._sentinel()
+        frontier = self._frontier(plan)
         changed = self._write_manifest(plan)
         measured = False
         with Progress() as progress:
@@ -57,7 +59,10 @@ class Sweep:
                     self.run.append(row)
                     progress.report(visit.point.describe(), row)
                 sentinel.after(rows)
-        sentinel.finish()
+            sentinel.finish()
+            if frontier.missing():
+                measured = measured or self._begin()
+                frontier.measure(progress)
         return changed or measured
 
     def _sentinel(self) -> Sentinel:
@@ -65,6 +70,18 @@ class Sweep:
         point = choose_sentinel(self.preparation.every_point)
         timeout_s = self.settings.point_timeout_s
         return Sentinel(point, self.run, self.children, self.shard, timeout_s)
+
+    def _frontier(self, plan: Plan) -> FrontierPass:
+        """Return the searches of this shard; none where the frontier is not asked for."""
+        settings = self.settings
+        mine = plan.first_points() if settings.frontier else []
+        return FrontierPass(
+            searches_of_part(self.preparation.every_point, mine),
+            self.run,
+            self.children,
+            settings.point_timeout_s,
+            settings.frontier_seconds,
+        )
 
     def _still_missing(self, visits: Sequence[Visit]) -> list[Visit]:
         """Leave out what a shard of another plan has measured while this one waited."""

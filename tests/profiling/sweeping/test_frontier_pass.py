@@ -1,0 +1,187 @@
+"""The frontier of real tiny models: found in children, verified, written down, and resumed."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from profiling.children.crew import Children
+from profiling.children.server import run_in_child
+from profiling.planning.frontier import BATCH, Search, WholeSteps, searches_of
+from profiling.planning.grids import shard_of
+from profiling.planning.points import Point
+from profiling.rows.frontier import FRONTIER, frontier_rows
+from profiling.rows.run_directory import RunDirectory
+from profiling.sweeping import frontier_pass
+from profiling.sweeping.frontier import TOLERANCE
+from profiling.sweeping.frontier_pass import STEPS, FrontierPass, searches_of_part
+from profiling.sweeping.progress import Progress
+from tests.samples.points import CONDITIONS, points_of
+from tests.samples.sweeps import sweep, write_config
+
+BERT = {"name": "bert", "implementations": ["eager"]}
+SMALL = replace(CONDITIONS, memory_budget_gib=0.1)
+
+
+def point_of(length: int, phase: str, conditions: Any = SMALL) -> Point:
+    (point,) = [p for p in points_of("text", [length], [BERT]) if p.phase == phase]
+    return replace(point, num_classes=130, conditions=conditions)
+
+
+def make_pass(run: RunDirectory, searches: list[Search]) -> FrontierPass:
+    return FrontierPass(searches, run, Children(), try_seconds=300, search_seconds=600)
+
+
+def fits(server: ForkServerContext, steps: WholeSteps) -> bool:
+    outcome = run_in_child(server, STEPS, steps, 300)
+    assert outcome.kind in ("ok", "oom"), outcome
+    return outcome.kind == "ok"
+
+
+def die_on_batches(steps: WholeSteps) -> Iterator[dict[str, Any]]:
+    """Be killed from outside where a batch is searched, at its second try."""
+    from profiling.measuring.frontier_step import make_whole_steps
+
+    if steps.batch_size > 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield from make_whole_steps(steps)
+
+
+def test_a_length_that_fits_into_1_gib_is_found_and_the_next_one_does_not_fit(
+    server: ForkServerContext, tmp_path: Path
+) -> None:
+    point = point_of(1024, "inference", replace(CONDITIONS, memory_budget_gib=1.0))
+    search = Search(point, "sequence_length")
+    with RunDirectory(tmp_path) as run:
+        make_pass(run, [search]).measure(Progress())
+    (row,) = frontier_rows(tmp_path)
+    assert (row["status"], row["limited_by"]) == ("ok", "memory"), row["error"]
+    assert row["infeasible"] - row["feasible"] <= TOLERANCE * row["feasible"]
+    assert row["tries"][-1]["verifies"]
+    assert 0.85 * 1024 < row["peak_memory_mib"] <= 1024
+    # Scores and their softmax, of two heads in float32, are the largest part.
+    assert 2 * 2 * 4 * row["feasible"] ** 2 / 2**20 < 1024
+    assert {one["outcome"] for one in row["tries"]} <= {"ok", "oom"}
+    assert fits(server, search.steps_at(row["feasible"]))
+    assert not fits(server, search.steps_at(row["infeasible"]))
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_the_largest_batch_is_found_and_the_next_one_does_not_fit(
+    server: ForkServerContext, tmp_path: Path, phase: str
+) -> None:
+    search = Search(point_of(200, phase), BATCH)
+    with RunDirectory(tmp_path) as run:
+        make_pass(run, [search]).measure(Progress())
+    (row,) = frontier_rows(tmp_path)
+    assert (row["status"], row["limited_by"]) == ("ok", "memory"), row["error"]
+    assert (row["searched"], row["sequence_length"]) == ("batch_size", 200)
+    assert row["infeasible"] - row["feasible"] <= max(1, TOLERANCE * row["feasible"])
+    peaks = {one["value"]: one["peak_memory_mib"] for one in row["tries"]}
+    # What the process had mapped and not yet used when the limit was set comes on top.
+    assert peaks[row["feasible"]] <= 0.1 * 1024 + 6
+    assert peaks[row["infeasible"]] is None
+    assert fits(server, search.steps_at(row["feasible"]))
+    assert not fits(server, search.steps_at(row["infeasible"]))
+
+
+def test_a_child_that_is_killed_is_an_error_the_sweep_goes_on_and_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = point_of(150, "inference")
+    searches = [Search(point, BATCH), Search(point, "sequence_length")]
+    monkeypatch.setattr(frontier_pass, "STEPS", f"{__name__}:die_on_batches")
+    with RunDirectory(tmp_path) as run:
+        make_pass(run, searches).measure(Progress())
+    killed, found = frontier_rows(tmp_path)
+    assert (killed["searched"], killed["status"]) == ("batch_size", "error")
+    assert "SIGKILL" in killed["error"]
+    assert (killed["feasible"], killed["limited_by"]) == (None, None)
+    assert [one["outcome"] for one in killed["tries"]] == ["ok", "error"]
+    assert (found["status"], found["limited_by"]) == ("ok", "memory")
+
+    monkeypatch.setattr(frontier_pass, "STEPS", STEPS)
+    with RunDirectory(tmp_path) as run:
+        again = make_pass(run, searches)
+        assert again.missing() == searches[:1]
+        again.measure(Progress())
+    assert {row["status"] for row in frontier_rows(tmp_path)} == {"ok"}
+    assert len((tmp_path / FRONTIER).read_text().splitlines()) == 3
+
+
+def test_where_less_than_the_budget_is_free_nothing_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frontier_pass, "free_memory_gib", lambda: 0.07)
+    with RunDirectory(tmp_path) as run:
+        make_pass(run, [Search(point_of(150, "inference"), BATCH)]).measure(Progress())
+    (row,) = frontier_rows(tmp_path)
+    assert (row["status"], row["tries"]) == ("error", [])
+    assert row["error"] == "`memory_budget_gib` 0.1 must be free, and only 0.1 GiB are"
+
+
+def test_a_sweep_searches_once_leaves_its_rows_alone_and_says_what_is_left(tmp_path: Path) -> None:
+    config = write_config(
+        tmp_path / "small.yaml",
+        modalities={"text": {"variants": [BERT], "lengths": [700]}},
+        phases=["inference"],
+        metrics=["memory"],
+        memory_budget_gib=0.1,
+        frontier=True,
+    )
+    out = tmp_path / "run"
+    assert "frontier: 2 searches" in sweep(config, out, "--dry-run")[1]
+    status, _, complained = sweep(config, out)
+    assert status == 0, complained
+    rows = frontier_rows(out)
+    assert [(row["searched"], row["status"]) for row in rows] == [
+        ("batch_size", "ok"),
+        ("sequence_length", "ok"),
+    ]
+    (measured,) = [json.loads(line) for line in (out / "measurements.jsonl").open()]
+    assert measured["loaded_memory_mib"] < measured["peak_memory_mib"]
+    before = (out / FRONTIER).read_bytes()
+    with (out / FRONTIER).open("ab") as file:
+        file.write(b'{"key": "torn')
+    assert "2 of them done" in sweep(config, out, "--dry-run")[1]
+    assert sweep(config, out)[0] == 0
+    assert frontier_rows(out) == rows
+    assert (out / FRONTIER).read_bytes().startswith(before)
+
+
+def test_each_point_has_a_batch_and_each_kernel_a_length_and_shards_share_none() -> None:
+    points = points_of("text", [130, 770], ["bert", "bigbird", "local_bert"])
+    points += points_of("vision", [64, 96], ["vit"])
+    searches = searches_of(points)
+    able = [point for point in points if not point.skip_reason]
+    assert sum(search.searched == BATCH for search in searches) == len(able)
+    lengths = [search for search in searches if search.searched != BATCH]
+    kernels = {(p.variant, p.implementation, p.phase) for p in able}
+    assert len(lengths) == len(kernels)
+    of_bigbird = [search for search in lengths if search.point.variant == "bigbird"]
+    assert {search.start for search in of_bigbird} == {770}
+    assert {search.least for search in of_bigbird} == {705}
+    assert {s.searched for s in lengths if s.point.modality == "vision"} == {"input_size"}
+    assert len({search.key for search in searches}) == len(searches)
+    parts = [searches_of_part(points, shard_of(points, part, 3)) for part in (1, 2, 3)]
+    keys = [search.key for part in parts for search in part]
+    assert sorted(keys) == sorted(search.key for search in searches)
+
+
+def test_a_key_says_what_is_asked_and_not_how_long_is_measured() -> None:
+    point = point_of(150, "inference")
+    key = Search(point, BATCH).key
+    longer = replace(point, effort=replace(point.effort, seconds_per_measurement=9.0))
+    assert Search(longer, BATCH).key == key
+    other = replace(point, conditions=replace(SMALL, memory_budget_gib=0.2))
+    assert Search(other, BATCH).key != key
+    length = Search(point, "sequence_length")
+    assert length.key == Search(point_of(170, "inference"), "sequence_length").key != key
+    assert length.columns["sequence_length"] is None
+    assert length.steps_at(512).point.max_length == 512
