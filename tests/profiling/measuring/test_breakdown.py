@@ -1,0 +1,97 @@
+"""Components are shown where they add up to the step, and where no device had to do wonders."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+import pytest
+
+from lightning_modules.models.components import COMPONENTS
+from profiling.children.server import run_in_child
+from profiling.instruments.batch_shapes import BatchShape
+from profiling.instruments.broken_steps import BrokenStep
+from profiling.measuring import breakdown
+from profiling.measuring.breakdown import judged
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+from tests.samples.points import points_of
+
+TIMES = {
+    ("embedding", "forward"): 1.0,
+    ("attention_core", "forward"): 3.0,
+    ("attention_core", "backward"): 4.0,
+    ("optimiser", "forward"): 2.0,
+}
+COSTS = {"attention_core": {"flops": 7e6}, "head": {"flops": 0.0, "parameters": 30}}
+PEAK = 1e9  # a second: 7 ms are enough for the core
+
+
+def steps(times: dict[tuple[str, str], float] | None = None) -> list[BrokenStep]:
+    return [BrokenStep("training", BatchShape(1, 32, None), "stepped", times or TIMES)] * 3
+
+
+def test_what_adds_up_is_shown_with_what_was_counted() -> None:
+    found = judged([10.0, 10.5, 9.0], steps(), COSTS, PEAK)
+    assert found["components_error"] is None
+    assert found["components_closure"] == pytest.approx(1.0)
+    core = found["components"]["attention_core"]
+    assert core == {"forward_ms": 3.0, "backward_ms": 4.0, "share": 0.7, "flops": 7e6}
+    # A part that took no time still has its parameters.
+    assert found["components"]["head"]["parameters"] == 30
+
+
+@pytest.mark.parametrize("clean_ms", [8.0, 12.0])
+def test_what_does_not_add_up_is_not_shown(clean_ms: float) -> None:
+    found = judged([clean_ms] * 3, steps(), COSTS, PEAK)
+    assert found["components"] is None
+    assert "of a step that was left alone" in found["components_error"]
+
+
+@pytest.mark.parametrize("planted", ["counted twice", "forgotten"])
+def test_a_planted_mistake_is_caught_by_the_sum(planted: str) -> None:
+    wrong = dict(TIMES)
+    if planted == "forgotten":
+        del wrong["attention_core", "backward"]
+    else:
+        wrong["feed_forward", "backward"] = wrong["attention_core", "backward"]
+    assert judged([10.0] * 3, steps(wrong), COSTS, PEAK)["components"] is None
+
+
+def test_a_component_that_computes_more_than_the_device_can_spoils_all() -> None:
+    found = judged([10.0] * 3, steps(), {"attention_core": {"flops": 9e6}}, PEAK)
+    assert found["components"] is None
+    assert "attention_core would compute 1 GFLOP/s" in found["components_error"]
+
+
+def test_without_a_broken_step_the_reason_is_said() -> None:
+    assert judged([10.0], [], COSTS, PEAK)["components_error"] == "no step could be broken down"
+
+
+def measured_whatever_closes(point: Point) -> Iterator[dict[str, Any]]:
+    """Break a point down; whether its times add up is a matter of an idle machine."""
+    breakdown.CLOSURE = (0.0, 100.0)
+    yield from breakdown.measure_breakdown(point)
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_a_real_point_has_times_and_counts_of_its_components(
+    server: ForkServerContext, phase: str
+) -> None:
+    bert = {"name": "bert", "implementations": ["sdpa"]}
+    (point,) = [p for p in points_of("text", [70], [bert]) if p.phase == phase]
+    brief = replace(point, effort=Effort(1, 3, 0.01))
+    outcome = run_in_child(server, f"{__name__}:{measured_whatever_closes.__name__}", brief, 300)
+    assert outcome.kind == "ok", outcome.message
+    found = outcome.value or {}
+    components = found["components"]
+    assert list(components) == [name for name in COMPONENTS if name in components]
+    assert ("optimiser" in components) == (phase == "training")
+    core = components["attention_core"]
+    assert core["forward_ms"] > 0
+    assert (core["backward_ms"] > 0) == (phase == "training")
+    # Scores and values: two products of 70 x 70 pairs and 128 widths, in two layers.
+    passes = 3 if phase == "training" else 1
+    assert core["flops"] == passes * 2 * 4 * 70 * 70 * 128
+    assert found["flops"] == sum(part["flops"] for part in components.values())
+    assert found["peak_flops_per_s"] > 0
