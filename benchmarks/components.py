@@ -37,6 +37,7 @@ def closures(rows: list[dict[str, Any]]) -> list[str]:
     """Return a table of the closures: the median over the lengths, and the ends."""
     found: dict[tuple[str, ...], list[float]] = defaultdict(list)
     refused: dict[tuple[str, ...], int] = defaultdict(int)
+    key: tuple[str, ...]
     for row in rows:
         if row.get("components_closure") is not None:
             key = (row["modality"], row["variant"], row["implementation"], row["phase"])

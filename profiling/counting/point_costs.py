@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -33,15 +32,25 @@ class ComponentCosts:
         memory_mib: Of the tensors that it made and that live at the step's peak, in 2^20 bytes.
     """
 
-    forward: PassCosts
-    backward: PassCosts
-    parameters: int
-    memory_mib: float
+    forward: PassCosts = PassCosts()
+    backward: PassCosts = PassCosts()
+    parameters: int = 0
+    memory_mib: float = 0.0
 
     @property
     def flops(self) -> float:
         """Of both passes."""
         return self.forward.flops + self.backward.flops
+
+    def fields(self) -> dict[str, float]:
+        """Return what the column `components` holds of it, beside its times."""
+        return {
+            "flops": self.flops,
+            "forward_flops": self.forward.flops,
+            "backward_flops": self.backward.flops,
+            "parameters": self.parameters,
+            "memory_mib": self.memory_mib,
+        }
 
 
 @dataclass(frozen=True)
@@ -84,18 +93,9 @@ class PointCosts:
             "flops_dense": self.flops_dense,
         }
 
-    def component_fields(self) -> dict[str, dict[str, Any]]:
+    def component_fields(self) -> dict[str, dict[str, float]]:
         """Return what the column `components` holds of each component, beside its times."""
-        return {
-            name: {
-                "flops": costs.flops,
-                "forward_flops": costs.forward.flops,
-                "backward_flops": costs.backward.flops,
-                "parameters": costs.parameters,
-                "memory_mib": costs.memory_mib,
-            }
-            for name, costs in self.components.items()
-        }
+        return {name: costs.fields() for name, costs in self.components.items()}
 
 
 @dataclass(frozen=True)

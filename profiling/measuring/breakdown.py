@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 from lightning_modules.models.components import COMPONENTS
+from profiling.counting.point_costs import ComponentCosts
 from profiling.instruments.broken_steps import PASSES, BrokenStep, components_of
 from profiling.measuring.costs import count_costs
 from profiling.measuring.device_peak import measure_peak_flops_per_s
@@ -19,7 +20,11 @@ LEAST_PAIRS = 5
 CLOSURE = (0.9, 1.1)
 # The peak is measured, too.
 PEAK_TOLERANCE = 1.1
-NO_TIME = {"forward_ms": 0.0, "backward_ms": 0.0, "share": 0.0}
+# Of a component that took no time, or of which nothing was counted.
+NOTHING = {
+    **dict.fromkeys(("forward_ms", "backward_ms", "share"), 0.0),
+    **ComponentCosts().fields(),
+}
 Components = Mapping[str, Mapping[str, float]]
 
 
@@ -67,7 +72,7 @@ def judged(
     closure = closure_of(times, median(clean_ms))
     problem = why_open(closure) or why_impossible(times, costs, peak_flops_per_s)
     components = {
-        name: {**NO_TIME, **times.get(name, {}), **costs.get(name, {})}
+        name: {**NOTHING, **times.get(name, {}), **costs.get(name, {})}
         for name in COMPONENTS
         if name in times or name in costs
     }

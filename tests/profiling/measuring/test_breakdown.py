@@ -36,7 +36,8 @@ def test_what_adds_up_is_shown_with_what_was_counted() -> None:
     assert found["components_error"] is None
     assert found["components_closure"] == pytest.approx(1.0)
     core = found["components"]["attention_core"]
-    assert core == {"forward_ms": 3.0, "backward_ms": 4.0, "share": 0.7, "flops": 7e6}
+    expected = {"forward_ms": 3.0, "backward_ms": 4.0, "share": 0.7, "flops": 7e6}
+    assert expected.items() <= core.items()
     # A part that took no time still has its parameters.
     assert found["components"]["head"]["parameters"] == 30
 
