@@ -3,10 +3,11 @@
 Two questions. What Lightning's loop and the callback add to a step as the sweep reports it, against
 a bare loop around the same model (target: within 3 %): a ratio over interleaved blocks in one
 process. And what the callback at its default settings adds to a training run (target: under 1 %):
-the share of the run that is spent inside its hooks, and, the whole truth but noisier, the ratio of
-runs with and without it.
+the share of the run that is spent inside its hooks, what breaking steps down takes beside, and, the
+whole truth but noisier, the ratio of runs with and without it.
 """
 
+import itertools
 import logging
 import statistics
 import sys
@@ -156,6 +157,34 @@ def share_in_hooks(point: Point) -> float:
     return callback.seconds / total
 
 
+class Starts(lightning.Callback):
+    """Notes when each step of a training run begins."""
+
+    def __init__(self) -> None:
+        """Nothing has begun."""
+        self.seconds: list[float] = []
+
+    def on_train_batch_start(self, *_: object) -> None:
+        """Note it."""
+        self.seconds.append(time.perf_counter())
+
+
+def cost_of_breaking_down(point: Point) -> float:
+    """Return the share of a training run that breaking steps down takes at the defaults.
+
+    A step that is broken down costs so much more than one that is not even measured; of the
+    default's hundred steps one is.
+    """
+    starts, callback = Starts(), ProfilingCallback(2, NUM_WARMUP_STEPS, breakdown=True)
+    fit_seconds(build_point(point), repeat(batch_of(point, 2), 400), [starts, callback])
+    steps = [after - before for before, after in itertools.pairwise(starts.seconds)]
+    rest = steps[NUM_WARMUP_STEPS:]
+    broken = [step for place, step in enumerate(rest) if place % 8 in (2, 4)]
+    alone = [step for place, step in enumerate(rest) if place % 2]
+    more = statistics.median(broken) / statistics.median(alone) - 1
+    return more / (2 * ProfilingCallback().every_n_steps)
+
+
 def main() -> None:
     """Print the table of `benchmarks/README.md`."""
     warnings.filterwarnings("ignore")
@@ -168,6 +197,7 @@ def main() -> None:
         print(f"| {point.describe()} | {middle:.3f} | {low:.3f} to {high:.3f} |", flush=True)
     training = next(point for point in cases if point.phase == "training")
     print(f"| training: share of it in the callback's hooks | {share_in_hooks(training):.4f} | |")
+    print(f"| training: breaking steps down | {cost_of_breaking_down(training):.4f} | |")
     middle, low, high = with_callback_against_without(training)
     print(f"| training with / without the callback | {middle:.4f} | {low:.4f} to {high:.4f} |")
 
