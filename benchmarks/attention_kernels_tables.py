@@ -13,7 +13,8 @@ def as_markdown(stored: dict[str, Any]) -> str:
     """Return the machine, geometric means, what could not run, and every single figure."""
     rows = [row for row in stored["rows"] if "ms" in row]
     parts = [str(stored[name]) for name in ("machine", "date", "versions")]
-    lines = [f"{', '.join(parts)}, {stored['threads']} threads."]
+    allocator = stored.get("allocator", "system")
+    lines = [f"{', '.join(parts)}, {stored['threads']} threads, allocator {allocator}."]
     lines += ["", *means(rows), "", *refusals(stored["rows"])]
     lines += ["", *single_figures(rows)]
     return "\n".join(lines) + "\n"
