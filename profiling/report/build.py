@@ -9,7 +9,7 @@ from typing import Any
 from profiling.report.figure_steadiness import draw_steadiness
 from profiling.report.figures import draw_figures
 from profiling.report.material import Material
-from profiling.report.page import render_page
+from profiling.report.page.rendering import render_page
 from profiling.report.table import Section
 from profiling.report.tensorboard import write_event_files
 from profiling.rows.columns import Row

@@ -11,12 +11,12 @@ import pytest
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import build_curves
 from profiling.analysis.duels import ONE_VISIT
-from profiling.report.chart_ratios import ratio_traces
-from profiling.report.chart_traces import ChartInput
-from profiling.report.charts import build_chart
+from profiling.report.charts.ratios import ratio_traces
+from profiling.report.charts.traces import ChartInput
+from profiling.report.charts.measured import build_chart
 from profiling.report.material import Material
-from profiling.report.page import render_page
-from profiling.report.page_tables import find_noise, find_problems
+from profiling.report.page.rendering import render_page
+from profiling.report.page.tables import find_noise, find_problems
 from profiling.report.palette import Styles
 from profiling.rows.columns import drawn_columns, judged_columns
 from tests.samples.places import ROOT

@@ -11,7 +11,7 @@ from typing import Any
 from profiling.analysis.drift import Steadiness
 from profiling.analysis.readings import finite
 from profiling.report.cautions import name_sentinel
-from profiling.report.charts import FONT, GRID, INK, QUIET
+from profiling.report.charts.measured import FONT, GRID, INK, QUIET
 from profiling.report.palette import COLOURS, VANILLA_COLOUR
 from profiling.rows.columns import Row
 

@@ -16,17 +16,17 @@ from profiling.analysis.drift import Steadiness
 from profiling.analysis.groups import Contender, Setting, axis_unit
 from profiling.analysis.readings import finite
 from profiling.report.cautions import describe_steadiness
-from profiling.report.chart_steadiness import TITLE, build_steadiness_chart
-from profiling.report.chart_traces import ChartInput, comparison_choice
-from profiling.report.charts import build_chart
+from profiling.report.charts.steadiness import TITLE, build_steadiness_chart
+from profiling.report.charts.traces import ChartInput, comparison_choice
+from profiling.report.charts.measured import build_chart
 from profiling.report.material import Material
-from profiling.report.page_tables import RowTable, find_noise, find_problems
+from profiling.report.page.tables import RowTable, find_noise, find_problems
 from profiling.report.palette import Style, efficient_family
 from profiling.report.table import chance_sentence, describe_comparison
 from profiling.report.words import AT_MOST, KERNELS, NO_ANSWERS, PROVEN, VERDICTS
 from profiling.rows.columns import PHASES, Row, judged_columns
 
-TEMPLATE = "report_page.html.j2"
+TEMPLATE = "page.html.j2"
 CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "like for like"}
 
 

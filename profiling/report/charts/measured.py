@@ -5,8 +5,8 @@ from math import log10
 from typing import Any
 
 from profiling.analysis.curves import spaced_lengths
-from profiling.report.chart_ratios import ratio_traces
-from profiling.report.chart_traces import (
+from profiling.report.charts.ratios import ratio_traces
+from profiling.report.charts.traces import (
     ChartInput,
     curve_traces,
     length_range,

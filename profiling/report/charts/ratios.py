@@ -6,7 +6,7 @@ from typing import Any
 
 from profiling.analysis.readings import finite
 from profiling.analysis.verdicts import trusted_outcomes
-from profiling.report.chart_traces import Trace, comparison_choice
+from profiling.report.charts.traces import Trace, comparison_choice
 from profiling.report.palette import Style, Styles, efficient_family
 from profiling.rows.columns import Row
 
