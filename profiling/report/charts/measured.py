@@ -1,10 +1,13 @@
-"""The interactive charts of the page, as plain data for plotly's script."""
+"""The chart of one metric: measured curves, ratios, lengths of real data."""
 
 from html import escape
 from math import log10
 from typing import Any
 
 from profiling.analysis.curves import spaced_lengths
+from profiling.report.charts.ceiling import ceiling_traces
+from profiling.report.charts.look import GRID, INK, plain_axis, plain_layout
+from profiling.report.charts.numbers import measured_numbers
 from profiling.report.charts.ratios import ratio_traces
 from profiling.report.charts.traces import (
     ChartInput,
@@ -16,8 +19,6 @@ from profiling.report.charts.traces import (
     value_range,
 )
 
-INK, QUIET, GRID = "#222222", "#6b6b6b", "#ececec"
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 # Heights of the panels in pixels: measured curves, ratios, lengths of real data; then the gaps.
 HEIGHTS = {"measured": 300, "ratio": 190, "lengths": 80}
 GAP, TOP, BOTTOM = 40, 32, 46
@@ -25,16 +26,18 @@ ROOM = 1.5
 
 
 def build_chart(chart: ChartInput) -> dict[str, Any]:
-    """Return `data` and `layout`: the measured curves, the ratios and the lengths of real data."""
+    """Return `data`, `layout` and `table`: measured curves, ratios, lengths of real data."""
     floor, ceiling = value_range(chart)
     data = [trace for curve in chart.curves for trace in curve_traces(chart, curve)]
     data += oom_traces(chart, ceiling)
     data += tipping_traces(chart, floor, ceiling)
     ratios = ratio_traces(chart.tipping_points, chart.styles, chart.unit)
     data += ratios
+    data += ceiling_traces(chart.tipping_points, chart.unit) if ratios else []
     data += list(length_traces(chart))
     panels = ["measured"] + ["ratio"] * bool(ratios) + ["lengths"] * bool(chart.distributions)
-    return {"data": data, "layout": _layout(chart, panels, (floor, ceiling))}
+    layout = _layout(chart, panels, (floor, ceiling))
+    return {"data": data, "layout": layout, "table": measured_numbers(chart)}
 
 
 def _layout(chart: ChartInput, panels: list[str], values: tuple[float, float]) -> dict[str, Any]:
@@ -45,15 +48,7 @@ def _layout(chart: ChartInput, panels: list[str], values: tuple[float, float]) -
         top -= (HEIGHTS[panel] + GAP) / inner
     axes = {"measured": "yaxis", "ratio": "yaxis2", "lengths": "yaxis3"}
     layout: dict[str, Any] = {
-        "height": inner + TOP + BOTTOM,
-        "margin": {"l": 56, "r": 14, "t": TOP, "b": BOTTOM},
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "showlegend": False,
-        "hovermode": "closest",
-        "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left"},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "dragmode": "zoom",
+        **plain_layout(inner + TOP + BOTTOM, TOP, BOTTOM),
         "xaxis": _length_axis(chart, {"lengths": "y3", "ratio": "y2"}.get(panels[-1], "y")),
         "annotations": [_panel_title(chart, panel, domains[panel][1]) for panel in panels[1:]],
     }
@@ -68,18 +63,12 @@ def _length_axis(chart: ChartInput, anchor: str) -> dict[str, Any]:
     low, high = length_range(chart)
     measured = [point.length for curve in chart.curves for point in curve.points]
     ticks = spaced_lengths([*measured, *_powers_outside(measured, low, high)])
-    return {
+    return plain_axis(chart.unit) | {
         "type": "log",
         "range": [log10(low), log10(high)],
         "tickvals": ticks,
         "ticktext": [f"{tick:,}" for tick in ticks],
-        "title": {"text": chart.unit, "standoff": 6, "font": {"size": 12, "color": QUIET}},
         "anchor": anchor,
-        "gridcolor": GRID,
-        "linecolor": "#bdbdbd",
-        "ticks": "outside",
-        "ticklen": 4,
-        "tickcolor": "#bdbdbd",
     }
 
 

@@ -1,7 +1,11 @@
 "use strict";
 (() => {
-  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const charts = read("charts");
+  const darkColours = read("dark");
+  const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
   const touch = window.matchMedia("(pointer: coarse)").matches;
+  const root = document.documentElement;
   const options = {
     responsive: true,
     displaylogo: false,
@@ -18,60 +22,142 @@
     "triangle-down": "M14 12l4-7h-8z",
     cross: "M13 4h2v3h3v2h-3v3h-2v-3h-3v-2h3z",
   };
+  // What plotly draws for the same names on its bars.
+  const patterns = {
+    "": "", "/": "M-2 18L18-2M-6 14L14-6M2 22L22 2", "\\": "M-2-2L18 18M-6 2L14 22M2-6L22 14",
+    x: "M-2 18L18-2M-2-2L18 18M-6 8L8-6M8 22L22 8M-6 8L8 22M8-6L22 8",
+    "-": "M0 4h16M0 12h16", "|": "M4 0v16M12 0v16", "+": "M0 8h16M8 0v16",
+    ".": "M4 4h.01M12 4h.01M4 12h.01M12 12h.01M8 8h.01",
+  };
+
+  function drawing(width, parts) {
+    const space = "http://www.w3.org/2000/svg";
+    const make = (tag, attributes) => {
+      const part = document.createElementNS(space, tag);
+      for (const [name, value] of Object.entries(attributes)) part.setAttribute(name, value);
+      return part;
+    };
+    const svg = make("svg", { width, height: 16, "aria-hidden": "true" });
+    for (const [tag, attributes] of parts) svg.append(make(tag, attributes));
+    return svg;
+  }
 
   // The key of a curve in its button: the same stroke and marker as in the charts.
   function drawKey(key) {
-    const { colour, dash, symbol } = key.dataset;
-    const space = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(space, "svg");
-    for (const [name, value] of Object.entries({ width: 28, height: 16, "aria-hidden": "true" })) {
-      svg.setAttribute(name, value);
-    }
-    const parts = [
-      ["line", { x1: 0, x2: 28, y1: 8, y2: 8, stroke: colour, "stroke-width": 2, "stroke-dasharray": dashes[dash] }],
-      ["path", { d: shapes[symbol], fill: colour }],
-    ];
-    for (const [tag, attributes] of parts) {
-      const part = document.createElementNS(space, tag);
-      for (const [name, value] of Object.entries(attributes)) part.setAttribute(name, value);
-      svg.append(part);
-    }
-    key.append(svg);
+    const { dash, symbol } = key.dataset;
+    const stroke = { stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": dashes[dash] };
+    key.append(drawing(28, [
+      ["line", { x1: 0, x2: 28, y1: 8, y2: 8, ...stroke }],
+      ["path", { d: shapes[symbol], fill: "currentColor" }],
+    ]));
   }
 
-  // What the buttons and the selector of a modality leave visible.
-  function filterOf(section) {
-    const chosen = section.querySelector("select.comparison")?.value;
+  // The key of a component: the same colour and pattern as in its bars.
+  function drawPatch(patch) {
+    const lines = { d: patterns[patch.dataset.pattern], stroke: "var(--paper)", "stroke-width": 1.6, "stroke-linecap": "round" };
+    patch.append(drawing(16, [["rect", { width: 16, height: 16, fill: "currentColor" }], ["path", lines]]));
+  }
+
+  function darkened(text) {
+    const channels = text.match(/^rgba\((\d+),(\d+),(\d+),([\d.]+)\)$/);
+    if (!channels) return darkColours[text] ?? text;
+    const hex = (digits) => "#" + digits.map((digit) => Number(digit).toString(16).padStart(2, "0")).join("");
+    const dark = darkColours[hex(channels.slice(1, 4))];
+    return dark ? dark + Math.round(Number(channels[4]) * 1.6 * 255).toString(16).padStart(2, "0") : text;
+  }
+
+  // A copy in the colours of the reader's system, which plotly may write into.
+  function coloured(value) {
+    const dark = prefersDark.matches && !root.classList.contains("printing");
+    if (typeof value === "string") return dark ? darkened(value) : value;
+    if (Array.isArray(value)) return value.map(coloured);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, coloured(inner)]));
+  }
+
+  // What the buttons and selectors of a section leave visible.
+  function choicesOf(section) {
     const pressed = [...section.querySelectorAll(".chip[aria-pressed=true]")];
-    const contenders = new Set(pressed.map((chip) => chip.dataset.contender));
-    const families = new Set(pressed.map((chip) => chip.dataset.family));
-    return ({ meta = {} }) => {
-      if (meta.comparison !== undefined && meta.comparison !== chosen) return false;
-      if (meta.contender !== undefined) return contenders.has(meta.contender);
-      return meta.family === undefined || families.has(meta.family);
+    return {
+      comparison: section.querySelector("select.comparison")?.value,
+      measure: section.querySelector("select.measure")?.value,
+      contenders: new Set(pressed.map((chip) => chip.dataset.contender)),
+      families: new Set(pressed.map((chip) => chip.dataset.family)),
     };
   }
 
-  function draw(section) {
-    const isVisible = filterOf(section);
-    for (const place of section.querySelectorAll(".chart")) {
-      const { data, layout } = charts[Number(place.dataset.chart)];
-      for (const trace of data) trace.visible = isVisible(trace);
-      if (touch) layout.dragmode = false; // a finger on a chart scrolls the page
-      Plotly.newPlot(place, data, layout, options);
+  function isVisible({ meta = {} }, { comparison, measure, contenders, families }) {
+    if (meta.comparison !== undefined && meta.comparison !== comparison) return false;
+    if (meta.measure !== undefined && meta.measure !== measure) return false;
+    if (meta.contender !== undefined) return contenders.has(meta.contender);
+    return meta.family === undefined || families.has(meta.family);
+  }
+
+  function visibleAxes({ meta = {} }, { measure }) {
+    const axes = Object.entries(meta.axes ?? {});
+    return Object.fromEntries(axes.map(([axis, of]) => [`${axis}.visible`, of === measure]));
+  }
+
+  const placesOf = (section) => section.querySelectorAll(".chart");
+  const sections = document.querySelectorAll("section.modality, #steadiness");
+
+  function hideFigures(section, { contenders }) {
+    for (const figure of section.querySelectorAll("figure[data-contender]")) {
+      figure.hidden = !contenders.has(figure.dataset.contender);
     }
+  }
+
+  function draw(section) {
+    const choices = choicesOf(section);
+    for (const place of placesOf(section)) {
+      const { data, layout } = coloured(charts[Number(place.dataset.chart)]);
+      for (const trace of data) trace.visible = isVisible(trace, choices);
+      for (const [axis, of] of Object.entries(layout.meta?.axes ?? {})) layout[axis].visible = of === choices.measure;
+      if (touch) layout.dragmode = false; // a finger on a chart scrolls the page
+      Plotly.react(place, data, layout, options);
+    }
+    hideFigures(section, choices);
   }
 
   function update(section) {
-    const isVisible = filterOf(section);
-    for (const place of section.querySelectorAll(".chart")) {
-      Plotly.restyle(place, { visible: place.data.map(isVisible) });
+    const choices = choicesOf(section);
+    hideFigures(section, choices);
+    for (const place of placesOf(section)) {
+      const visible = place.data.map((trace) => isVisible(trace, choices));
+      Plotly.update(place, { visible }, visibleAxes(place.layout, choices));
+      if (place.offsetParent) Plotly.Plots.resize(place);
     }
   }
 
-  document.querySelectorAll(".key").forEach(drawKey);
-  for (const section of document.querySelectorAll("section.modality, #steadiness")) {
-    draw(section);
+  function download(button) {
+    const { columns, rows } = charts[Number(button.dataset.chart)].table;
+    const cell = (value) => {
+      const text = value === null ? "" : String(value);
+      return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    };
+    const lines = [columns, ...rows].map((row) => row.map(cell).join(",") + "\r\n");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(lines, { type: "text/csv" }));
+    link.download = button.dataset.name.replace(/[^\w.-]+/g, "-") + ".csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  // Plotly's script is most of the page, so it comes packed.
+  async function unpack() {
+    const packed = document.getElementById("plotly").textContent;
+    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+  }
+
+  function drawAll() {
+    sections.forEach(draw);
+  }
+
+  function listen(section) {
     section.addEventListener("change", () => update(section));
     section.addEventListener("click", (event) => {
       const chip = event.target.closest(".chip");
@@ -80,4 +166,35 @@
       update(section);
     });
   }
+
+  // On paper charts are light and as wide as the sheet.
+  function drawForPaper(printing) {
+    root.classList.toggle("printing", printing);
+    drawAll();
+    for (const section of sections) {
+      for (const place of placesOf(section)) if (place.offsetParent) Plotly.Plots.resize(place);
+    }
+  }
+
+  async function start() {
+    try {
+      await unpack();
+    } catch (error) {
+      document.getElementById("undrawn").hidden = false;
+      return;
+    }
+    drawAll();
+    sections.forEach(listen);
+    prefersDark.addEventListener("change", drawAll);
+    window.addEventListener("beforeprint", () => drawForPaper(true));
+    window.addEventListener("afterprint", () => drawForPaper(false));
+  }
+
+  document.querySelectorAll(".key").forEach(drawKey);
+  document.querySelectorAll(".patch").forEach(drawPatch);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".download");
+    if (button) download(button);
+  });
+  start();
 })();
