@@ -19,15 +19,16 @@ Ceilings = Mapping[int, float]
 def ceilings_by_vanilla(rows: Iterable[Row]) -> dict[str, Ceilings]:
     """Return the ceilings that the answers of one phase and setting know, by vanilla variant.
 
-    Those under its best implementation come before those of other comparisons.
+    They come from one kind of comparison, against the best implementation if that is known.
     """
-    found: dict[str, Ceilings] = {}
-    for row in sorted(rows, key=_preference):
-        ceilings = _ceilings_of(row)
-        kept = found.get(vanilla_family(row), {})
+    found: dict[tuple[str, int], dict[int, float]] = {}
+    for row in rows:
+        found.setdefault((vanilla_family(row), _preference(row)), {}).update(_ceilings_of(row))
+    told: dict[str, Ceilings] = {}
+    for (vanilla, _), ceilings in sorted(found.items(), key=lambda item: item[0][1]):
         if ceilings:
-            found[vanilla_family(row)] = dict(sorted({**ceilings, **kept}.items()))
-    return found
+            told.setdefault(vanilla, dict(sorted(ceilings.items())))
+    return told
 
 
 def ceiling_sentences(
@@ -42,15 +43,21 @@ def ceiling_sentences(
     if not rows:
         return ()
     unit = axis_unit(str(rows[0]["modality"]))
-    sentences = []
-    for vanilla, ceilings in ceilings_by_vanilla(rows).items():
-        places = [_at_mean(data, ceilings, unit) for data in distributions]
-        shares = places or [_at_length(length, ceilings, unit) for length in _ends(ceilings)]
-        where = "; ".join(f"{place} attention is {share:.0%}" for place, share in shares)
-        sentences.append(
-            f"A{where[1:]} of the step of {vanilla}: no efficient attention can save more."
-        )
-    return tuple(sentences)
+    data = list(distributions)
+    return tuple(
+        _sentence(vanilla, ceilings, data, unit)
+        for vanilla, ceilings in ceilings_by_vanilla(rows).items()
+    )
+
+
+def _sentence(
+    vanilla: str, ceilings: Ceilings, data: Sequence[LengthDistribution], unit: str
+) -> str:
+    places = [_at_mean(each, ceilings, unit) for each in data]
+    places = places or [(f"{length:,} {unit}", ceilings[length]) for length in _ends(ceilings)]
+    first, *others = [f"{_percent(share)}{{}} at {where}" for where, share in places]
+    listed = " and ".join([first.format(f" of the step of {vanilla}"), *(o.format("") for o in others)])
+    return f"Attention is {listed}: no efficient attention can save more."
 
 
 def describe_reach(item: Row) -> str:
@@ -58,12 +65,12 @@ def describe_reach(item: Row) -> str:
     ceiling, ratio = finite(item.get("ceiling")), finite(item.get("ratio"))
     if ceiling is None or ratio is None:
         return ""
-    saving = 1 - ratio
+    saving, most = 1 - ratio, _percent(ceiling)
     if saving <= 0:
-        return f"saves nothing of the {ceiling:.0%} that attention takes"
+        return f"saves nothing of the {most} that attention takes"
     if saving > ceiling:
-        return f"saves {saving:.0%}, more than the {ceiling:.0%} that attention takes"
-    return f"saves {saving:.0%} of the step, attention takes {ceiling:.0%}"
+        return f"saves {_percent(saving)}, more than the {most} that attention takes"
+    return f"saves {_percent(saving)} of the step, of which attention takes {most}"
 
 
 def _preference(row: Row) -> int:
@@ -83,19 +90,18 @@ def _ends(ceilings: Ceilings) -> list[int]:
     return list(dict.fromkeys((min(ceilings), max(ceilings))))
 
 
-def _at_length(length: int, ceilings: Ceilings, unit: str) -> tuple[str, float]:
-    return f"at {length:,} {unit}", ceilings[length]
-
-
 def _at_mean(data: LengthDistribution, ceilings: Ceilings, unit: str) -> tuple[str, float]:
     mean = data.mean
-    about = f"the mean of {data.name}"
     shortest, longest = min(ceilings), max(ceilings)
     if shortest <= mean <= longest:
-        return f"at {mean:,.0f} {unit}, {about},", _between(mean, ceilings)
+        return f"{mean:,.0f} {unit}, the mean of {data.name}", _between(mean, ceilings)
     near = shortest if mean < shortest else longest
-    words = f"at {near:,} {unit}, the nearest that is known to {about} ({mean:,.0f}),"
+    words = f"{near:,} {unit}, the nearest known to the mean of {data.name} ({mean:,.0f})"
     return words, ceilings[near]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _between(length: float, ceilings: Ceilings) -> float:

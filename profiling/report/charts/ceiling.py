@@ -1,6 +1,7 @@
 """Below the ratios: what remains of a step where attention costs nothing."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from profiling.analysis.readings import finite
 from profiling.report.charts.look import QUIET
@@ -8,6 +9,7 @@ from profiling.report.charts.traces import Trace, comparison_choice
 from profiling.report.palette import vanilla_family
 from profiling.rows.columns import Row
 
+DASHES = "\u2014 \u00b7 \u2014"
 LABEL = "no attention can go below this"
 
 
@@ -31,13 +33,26 @@ def ceiling_traces(rows: Iterable[Row], unit: str) -> list[Trace]:
     ]
 
 
+def ceiling_label(bottom: float, top: float) -> dict[str, Any]:
+    """Return what says what the line is, in the corner where short lengths leave room."""
+    return {
+        "text": f"{DASHES} {LABEL}",
+        "xref": "x domain",
+        "yref": "paper",
+        "x": 0.01,
+        "y": bottom + 0.03 * (top - bottom),
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 11, "color": QUIET},
+    }
+
+
 def _line(choice: str, label: str, floor: dict[int, float], unit: str) -> Trace:
     lengths = sorted(floor)
-    texts = [""] * len(lengths)
-    texts[0] = label
     return {
         "type": "scatter",
-        "mode": "lines+markers+text",
+        "mode": "lines+markers",
         "yaxis": "y2",
         "name": label,
         "meta": {"comparison": choice},
@@ -45,9 +60,6 @@ def _line(choice: str, label: str, floor: dict[int, float], unit: str) -> Trace:
         "y": [floor[length] for length in lengths],
         "line": {"color": QUIET, "dash": "longdashdot", "width": 1.6},
         "marker": {"color": QUIET, "symbol": "line-ew-open", "size": 8},
-        "text": texts,
-        "textposition": "bottom right",
-        "textfont": {"size": 11, "color": QUIET},
         "customdata": [[f"{1 - floor[length]:.1%}"] for length in lengths],
         "hovertemplate": f"attention is %{{customdata[0]}} of the step at %{{x:,}} {unit}:"
         f"<br>{LABEL}",

@@ -11,7 +11,8 @@ from profiling.report.charts.component_looks import OPTIMISER, in_order, look_of
 from profiling.report.charts.look import GRID, INK, PAPER, plain_axis, plain_layout, table_of
 from profiling.report.charts.traces import Trace
 
-HEIGHT = 230
+HEIGHT = 205
+PATTERN = {"fillmode": "overlay", "fgcolor": PAPER, "fgopacity": 1, "size": 6, "solidity": 0.2}
 MEASURES = {"share": "share of the step", "ms": "milliseconds"}
 # Where the bars of a length stand, in lengths from its place, and how wide they are.
 SLOTS: Mapping[str, Mapping[str, float]] = {
@@ -126,7 +127,7 @@ def _bars(component: str, measure: str, width: float, unit: str) -> Trace:
         "marker": {
             "color": look.colour,
             "line": {"color": PAPER, "width": 1},
-            "pattern": {"shape": look.pattern, "fgcolor": PAPER, "size": 6, "solidity": 0.2},
+            "pattern": PATTERN | {"shape": look.pattern},
         },
         "hovertemplate": f"<b>{escape(component)}</b>, %{{customdata[0]}}: %{{customdata[1]}} ms, "
         f"%{{customdata[2]}} of the step<br>at %{{customdata[3]}} {unit}<extra></extra>",

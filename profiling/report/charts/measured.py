@@ -5,7 +5,7 @@ from math import log10
 from typing import Any
 
 from profiling.analysis.curves import spaced_lengths
-from profiling.report.charts.ceiling import ceiling_traces
+from profiling.report.charts.ceiling import ceiling_label, ceiling_traces
 from profiling.report.charts.look import GRID, INK, plain_axis, plain_layout
 from profiling.report.charts.numbers import measured_numbers
 from profiling.report.charts.ratios import ratio_traces
@@ -33,10 +33,14 @@ def build_chart(chart: ChartInput) -> dict[str, Any]:
     data += tipping_traces(chart, floor, ceiling)
     ratios = ratio_traces(chart.tipping_points, chart.styles, chart.unit)
     data += ratios
-    data += ceiling_traces(chart.tipping_points, chart.unit) if ratios else []
+    ceilings = ceiling_traces(chart.tipping_points, chart.unit) if ratios else []
+    data += ceilings
     data += list(length_traces(chart))
     panels = ["measured"] + ["ratio"] * bool(ratios) + ["lengths"] * bool(chart.distributions)
     layout = _layout(chart, panels, (floor, ceiling))
+    if ceilings:
+        bottom, top = layout["yaxis2"]["domain"]
+        layout["annotations"].append(ceiling_label(bottom, top))
     return {"data": data, "layout": layout, "table": measured_numbers(chart)}
 
 

@@ -1,8 +1,7 @@
 "use strict";
 (() => {
-  const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const charts = read("charts");
-  const darkColours = read("dark");
+  const darkColours = JSON.parse(document.getElementById("dark").textContent);
+  let charts = [];
   const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
   const touch = window.matchMedia("(pointer: coarse)").matches;
   const root = document.documentElement;
@@ -114,7 +113,8 @@
       for (const trace of data) trace.visible = isVisible(trace, choices);
       for (const [axis, of] of Object.entries(layout.meta?.axes ?? {})) layout[axis].visible = of === choices.measure;
       if (touch) layout.dragmode = false; // a finger on a chart scrolls the page
-      Plotly.react(place, data, layout, options);
+      const buttons = touch || layout.meta?.axes ? { displayModeBar: false } : {}; // they would cover a small chart
+      Plotly.react(place, data, layout, { ...options, ...buttons });
     }
     hideFigures(section, choices);
   }
@@ -143,13 +143,17 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  // Plotly's script is most of the page, so it comes packed.
-  async function unpack() {
-    const packed = document.getElementById("plotly").textContent;
-    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  // Plotly's script and the data are most of the page, so they come packed.
+  async function unpack(id) {
+    const bytes = Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  async function load() {
+    charts = JSON.parse(await unpack("charts"));
     const script = document.createElement("script");
-    script.textContent = await new Response(stream).text();
+    script.textContent = await unpack("plotly");
     document.head.append(script);
   }
 
@@ -178,7 +182,7 @@
 
   async function start() {
     try {
-      await unpack();
+      await load();
     } catch (error) {
       document.getElementById("undrawn").hidden = false;
       return;

@@ -16,7 +16,7 @@ from profiling.report.charts.steadiness import TITLE, build_steadiness_chart
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import closures_of
 from profiling.report.page.parts import parts_of
-from profiling.report.page.script import packed_plotly
+from profiling.report.page.script import pack, packed_plotly
 from profiling.report.page.tables import RowTable, find_noise, find_problems
 from profiling.report.table import chance_sentence
 from profiling.report.words import AT_MOST, CEILING, KERNELS, NO_ANSWERS, PROVEN, VERDICTS
@@ -69,7 +69,7 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         row_cells=row_table.cells,
         manifest=json.dumps(dict(material.manifest), indent=2, ensure_ascii=False, default=str),
         facts=_facts(material.manifest),
-        charts=charts,
+        charts=pack(json.dumps(charts, allow_nan=False)),
         dark=DARK,
         plotly=packed_plotly(),
         pictures={name: _as_url(png) for name, png in (pictures or {}).items()},

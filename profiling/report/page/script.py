@@ -1,4 +1,4 @@
-"""What draws the charts: plotly's script, packed, because it is most of a page."""
+"""What draws the charts, packed: plotly's script and their data are most of a page."""
 
 from base64 import b64encode
 from functools import cache
@@ -17,5 +17,10 @@ def packed_plotly() -> str | None:
         from plotly.offline import get_plotlyjs
     except ModuleNotFoundError:
         return None
+    return pack(get_plotlyjs())
+
+
+def pack(text: str) -> str:
+    """Return a text gzipped and in base 64."""
     # Without a time in it: the same page twice is the same file.
-    return b64encode(compress(get_plotlyjs().encode(), compresslevel=9, mtime=0)).decode()
+    return b64encode(compress(text.encode(), compresslevel=9, mtime=0)).decode()
