@@ -51,7 +51,9 @@ def build_report(
     _put_in_place(figures, directory / FIGURES)
 
     events = _fresh_folder(directory, EVENTS)
-    write_event_files(events, material.curves, sections, pictures)
+    write_event_files(
+        events, material.curves, sections, pictures, material.components, tipping_points
+    )
     _put_in_place(events, directory / EVENTS)
 
     write_atomically(directory / PAGE, render_page(material, pictures))

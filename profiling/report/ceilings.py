@@ -23,7 +23,7 @@ def ceilings_by_vanilla(rows: Iterable[Row]) -> dict[str, Ceilings]:
     """
     found: dict[tuple[str, int], dict[int, float]] = {}
     for row in rows:
-        found.setdefault((vanilla_family(row), _preference(row)), {}).update(_ceilings_of(row))
+        found.setdefault((vanilla_family(row), _preference(row)), {}).update(ceilings_of_row(row))
     told: dict[str, Ceilings] = {}
     for (vanilla, _), ceilings in sorted(found.items(), key=lambda item: item[0][1]):
         if ceilings:
@@ -56,7 +56,9 @@ def _sentence(
     places = [_at_mean(each, ceilings, unit) for each in data]
     places = places or [(f"{length:,} {unit}", ceilings[length]) for length in _ends(ceilings)]
     first, *others = [f"{_percent(share)}{{}} at {where}" for where, share in places]
-    listed = " and ".join([first.format(f" of the step of {vanilla}"), *(o.format("") for o in others)])
+    listed = " and ".join(
+        [first.format(f" of the step of {vanilla}"), *(o.format("") for o in others)]
+    )
     return f"Attention is {listed}: no efficient attention can save more."
 
 
@@ -78,7 +80,8 @@ def _preference(row: Row) -> int:
     return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
 
-def _ceilings_of(row: Row) -> dict[int, float]:
+def ceilings_of_row(row: Row) -> dict[int, float]:
+    """Return the known ceilings of one answer by length."""
     return {
         int(item["length"]): ceiling
         for item in row.get("lengths") or ()

@@ -85,7 +85,8 @@ def build_component_chart(curve: ComponentCurve, highest: Mapping[str, float]) -
         "xaxis": _lengths_axis(curve, lengths),
         "yaxis": _axis(highest["share"]) | {"tickformat": ".0%"},
         "yaxis2": _axis(highest["ms"])
-        | {"overlaying": "y", "side": "left", "ticksuffix": " ms", "visible": False},
+        | {"overlaying": "y", "side": "left", "ticksuffix": " ms", "visible": False}
+        | {"tickmode": "auto", "showgrid": True},  # an axis over another one has neither of itself
     }
     return {"data": data, "layout": layout, "table": _numbers(curve)}
 

@@ -72,7 +72,13 @@ def _numbers(steadiness: Steadiness) -> dict[str, Any]:
     return table_of(
         columns,
         [
-            (name_sentinel(row), number, row.get("at"), finite(row["latency_ms"]), _is_disturbed(row))
+            (
+                name_sentinel(row),
+                number,
+                row.get("at"),
+                finite(row["latency_ms"]),
+                _is_disturbed(row),
+            )
             for series in steadiness.series
             for number, row in enumerate(series, start=1)
         ],

@@ -11,9 +11,9 @@ import pytest
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import build_curves
 from profiling.analysis.duels import ONE_VISIT
+from profiling.report.charts.measured import build_chart
 from profiling.report.charts.ratios import ratio_traces
 from profiling.report.charts.traces import ChartInput
-from profiling.report.charts.measured import build_chart
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.page.tables import find_noise, find_problems

@@ -1,0 +1,96 @@
+"""Components and ceilings for TensorBoard: scalars by length, and charts of several tags."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import metadata as layout_metadata
+
+from profiling.analysis.components import ComponentCurve
+from profiling.analysis.groups import Contender, Setting, safe_name
+from profiling.report.ceilings import ceilings_of_row
+from profiling.report.charts.component_looks import in_order
+from profiling.report.charts.traces import comparison_choice
+from profiling.report.palette import vanilla_family
+from profiling.rows.columns import Row
+
+SHARE = "component_share"
+Place = tuple[Setting, str, Contender]
+"""What makes a run: setting, modality and contender."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One point of a curve."""
+
+    tag: str
+    value: float
+    length: int
+    about: str
+
+
+def by_place(components: Iterable[ComponentCurve]) -> dict[Place, list[ComponentCurve]]:
+    """Return components by the run that they belong to."""
+    found: dict[Place, list[ComponentCurve]] = {}
+    for curve in components:
+        place = (curve.group.setting, curve.group.modality, curve.contender)
+        found.setdefault(place, []).append(curve)
+    return found
+
+
+def component_scalars(components: Iterable[ComponentCurve]) -> Iterator[Scalar]:
+    """Return the share of each component of a run."""
+    for curve in components:
+        for length, parts in curve.points.items():
+            for name in in_order(parts):
+                if (share := parts[name].get("share")) is not None:
+                    tag = f"{curve.group.modality}/{curve.group.phase}/{SHARE}/{name}"
+                    yield Scalar(tag, share, length, "Of the step; a step is a length.")
+
+
+def ceiling_scalars(rows: Iterable[Row]) -> dict[str, list[Scalar]]:
+    """Return the ceiling by the name of a run: one per vanilla variant and kind of comparison."""
+    rows = list(rows)
+    settings = {Setting.of(row) for row in rows}
+    found: dict[str, dict[tuple[str, int], float]] = {}
+    for row in rows:
+        words = [vanilla_family(row), comparison_choice(row)]
+        if len(settings) > 1:
+            words.append(Setting.of(row).describe(settings))
+        name = f"ceiling-{safe_name('-'.join(words))}"
+        tag = f"{row['modality']}/{row['phase']}/ceiling"
+        for length, ceiling in ceilings_of_row(row).items():
+            found.setdefault(name, {})[tag, length] = ceiling
+    return {
+        name: [
+            Scalar(tag, value, length, "The most that any attention could save; by length.")
+            for (tag, length), value in sorted(points.items())
+        ]
+        for name, points in found.items()
+    }
+
+
+def component_layout(
+    components: Sequence[ComponentCurve], ceilings: Mapping[str, object]
+) -> Summary | None:
+    """Return charts for *Custom Scalars*: all components of a phase in one, and the ceilings."""
+    places = dict.fromkeys((curve.group.modality, curve.group.phase) for curve in components)
+    charts = [_chart(f"{m}, {p}: components", f"{m}/{p}/{SHARE}/.*") for m, p in places]
+    if ceilings:
+        charts += [_chart(f"{m}, {p}: ceiling", f"{m}/{p}/ceiling") for m, p in places]
+    if not charts:
+        return None
+    category = layout_pb2.Category(title="share of the step, by length", chart=charts)
+    layout = layout_pb2.Layout(category=[category])
+    tensor = TensorProto(dtype=DT_STRING, string_val=[layout.SerializeToString()])
+    about = layout_metadata.create_summary_metadata()
+    value = Summary.Value(tag=layout_metadata.CONFIG_SUMMARY_TAG, tensor=tensor, metadata=about)
+    return Summary(value=[value])
+
+
+def _chart(title: str, tags: str) -> layout_pb2.Chart:
+    lines = layout_pb2.MultilineChartContent(tag=[f"^{tags}$"])
+    return layout_pb2.Chart(title=title, multiline=lines)
