@@ -115,7 +115,7 @@ def write_event_files(
         for name, png in pictures.items():
             file.add_image(f"figures/{name}", png)
         file.add_summary(_hparams_plan(runs.values()))
-        if layout := component_layout(components, ceilings):
+        if layout := component_layout(components):
             file.add_summary(layout)
     for name, members in runs.items():
         first = members[0]

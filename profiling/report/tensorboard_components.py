@@ -1,6 +1,6 @@
 """Components and ceilings for TensorBoard: scalars by length, and charts of several tags."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -9,7 +9,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as layout_metadata
 
-from profiling.analysis.components import ComponentCurve
+from profiling.analysis.components import CORE, ComponentCurve
 from profiling.analysis.groups import Contender, Setting, safe_name
 from profiling.report.ceilings import ceilings_of_row
 from profiling.report.charts.component_looks import in_order
@@ -17,7 +17,8 @@ from profiling.report.charts.traces import comparison_choice
 from profiling.report.palette import vanilla_family
 from profiling.rows.columns import Row
 
-SHARE = "component_share"
+SHARE, CEILING = "component_share", "ceiling"
+TITLE = "share of the step, by length: set Smoothing to 0"
 Place = tuple[Setting, str, Contender]
 """What makes a run: setting, modality and contender."""
 
@@ -61,7 +62,7 @@ def ceiling_scalars(rows: Iterable[Row]) -> dict[str, list[Scalar]]:
         if len(settings) > 1:
             words.append(Setting.of(row).describe(settings))
         name = f"ceiling-{safe_name('-'.join(words))}"
-        tag = f"{row['modality']}/{row['phase']}/ceiling"
+        tag = f"{row['modality']}/{row['phase']}/{CEILING}"
         for length, ceiling in ceilings_of_row(row).items():
             found.setdefault(name, {})[tag, length] = ceiling
     return {
@@ -73,17 +74,23 @@ def ceiling_scalars(rows: Iterable[Row]) -> dict[str, list[Scalar]]:
     }
 
 
-def component_layout(
-    components: Sequence[ComponentCurve], ceilings: Mapping[str, object]
-) -> Summary | None:
-    """Return charts for *Custom Scalars*: all components of a phase in one, and the ceilings."""
+def component_layout(components: Iterable[ComponentCurve]) -> Summary | None:
+    """Return charts for *Custom Scalars*, two per modality and phase; None without components."""
     places = dict.fromkeys((curve.group.modality, curve.group.phase) for curve in components)
-    charts = [_chart(f"{m}, {p}: components", f"{m}/{p}/{SHARE}/.*") for m, p in places]
-    if ceilings:
-        charts += [_chart(f"{m}, {p}: ceiling", f"{m}/{p}/ceiling") for m, p in places]
+    charts = [
+        chart
+        for modality, phase in places
+        for chart in (
+            _chart(
+                f"{modality}, {phase}: attention and ceiling",
+                f"{modality}/{phase}/({SHARE}/{CORE}|{CEILING})",
+            ),
+            _chart(f"{modality}, {phase}: all components", f"{modality}/{phase}/{SHARE}/.*"),
+        )
+    ]
     if not charts:
         return None
-    category = layout_pb2.Category(title="share of the step, by length", chart=charts)
+    category = layout_pb2.Category(title=TITLE, chart=charts)
     layout = layout_pb2.Layout(category=[category])
     tensor = TensorProto(dtype=DT_STRING, string_val=[layout.SerializeToString()])
     about = layout_metadata.create_summary_metadata()

@@ -5,6 +5,7 @@
   const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
   const touch = window.matchMedia("(pointer: coarse)").matches;
   const root = document.documentElement;
+  const isPrinting = () => root.classList.contains("printing");
   const options = {
     responsive: true,
     displaylogo: false,
@@ -67,7 +68,7 @@
 
   // A copy in the colours of the reader's system, which plotly may write into.
   function coloured(value) {
-    const dark = prefersDark.matches && !root.classList.contains("printing");
+    const dark = prefersDark.matches && !isPrinting();
     if (typeof value === "string") return dark ? darkened(value) : value;
     if (Array.isArray(value)) return value.map(coloured);
     if (value === null || typeof value !== "object") return value;
@@ -113,6 +114,9 @@
       for (const trace of data) trace.visible = isVisible(trace, choices);
       for (const [axis, of] of Object.entries(layout.meta?.axes ?? {})) layout[axis].visible = of === choices.measure;
       if (touch) layout.dragmode = false; // a finger on a chart scrolls the page
+      // Said, not left to plotly: it looks at the width only after the sheet is printed.
+      if (isPrinting()) layout.width = place.clientWidth;
+      else layout.autosize = true;
       const buttons = touch || layout.meta?.axes ? { displayModeBar: false } : {}; // they would cover a small chart
       Plotly.react(place, data, layout, { ...options, ...buttons });
     }
@@ -175,9 +179,6 @@
   function drawForPaper(printing) {
     root.classList.toggle("printing", printing);
     drawAll();
-    for (const section of sections) {
-      for (const place of placesOf(section)) if (place.offsetParent) Plotly.Plots.resize(place);
-    }
   }
 
   async function start() {
