@@ -1,74 +1,24 @@
 """Where the time of a step goes: one small chart of stacked components per contender."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from profiling.analysis.components import ComponentCurve, Parts
+from profiling.analysis.components import ComponentCurve
 from profiling.analysis.groups import axis_unit
-from profiling.report.charts.component_looks import OPTIMISER, in_order, look_of
-from profiling.report.charts.look import GRID, INK, PAPER, plain_axis, plain_layout, table_of
+from profiling.report.charts.component_bars import MEASURES, Piece, component_numbers, pieces_of
+from profiling.report.charts.component_looks import OPTIMISER, look_of
+from profiling.report.charts.look import GRID, INK, PAPER, plain_axis, plain_layout
 from profiling.report.charts.traces import Trace
 
 HEIGHT = 205
 PATTERN = {"fillmode": "overlay", "fgcolor": PAPER, "fgopacity": 1, "size": 6, "solidity": 0.2}
-MEASURES = {"share": "share of the step", "ms": "milliseconds"}
 # Where the bars of a length stand, in lengths from its place, and how wide they are.
 SLOTS: Mapping[str, Mapping[str, float]] = {
     "inference": {"forward": 0.0},
     "training": {"forward": -0.28, "backward": 0.0, OPTIMISER: 0.28},
 }
 WIDTHS = {"inference": 0.7, "training": 0.26}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One component in one bar."""
-
-    component: str
-    length: int
-    slot: str
-    ms: float
-    share: float
-
-
-def pieces_of(curve: ComponentCurve) -> list[Piece]:
-    """Return the pieces of all bars, each bar from the bottom up.
-
-    The share of a component is divided like its milliseconds. The optimiser has a bar of its own:
-    it belongs to neither pass.
-    """
-    return [
-        piece
-        for length, parts in curve.points.items()
-        for component in in_order(parts)
-        for piece in _pieces(component, length, parts[component])
-    ]
-
-
-def _pieces(component: str, length: int, numbers: Mapping[str, float]) -> Iterator[Piece]:
-    passes = {name: numbers.get(f"{name}_ms", 0.0) for name in ("forward", "backward")}
-    whole, share = sum(passes.values()), numbers.get("share", 0.0)
-    if component == OPTIMISER:
-        passes = {OPTIMISER: whole}
-    for slot, ms in passes.items():
-        if ms > 0:
-            yield Piece(component, length, slot, ms, share * ms / whole)
-
-
-def highest_bars(curves: Iterable[ComponentCurve]) -> dict[str, float]:
-    """Return by measure the highest bar, so that charts beside each other have one scale."""
-    highest = dict.fromkeys(MEASURES, 0.0)
-    for curve in curves:
-        bars: dict[tuple[int, str], list[Piece]] = {}
-        for piece in pieces_of(curve):
-            bars.setdefault((piece.length, piece.slot), []).append(piece)
-        for bar in bars.values():
-            for measure in MEASURES:
-                total = sum(getattr(piece, measure) for piece in bar)
-                highest[measure] = max(highest[measure], total)
-    return {measure: value or 1.0 for measure, value in highest.items()}
 
 
 def build_component_chart(curve: ComponentCurve, highest: Mapping[str, float]) -> dict[str, Any]:
@@ -88,7 +38,7 @@ def build_component_chart(curve: ComponentCurve, highest: Mapping[str, float]) -
         | {"overlaying": "y", "side": "left", "ticksuffix": " ms", "visible": False}
         | {"tickmode": "auto", "showgrid": True},  # an axis over another one has neither of itself
     }
-    return {"data": data, "layout": layout, "table": _numbers(curve)}
+    return {"data": data, "layout": layout, "table": component_numbers(curve)}
 
 
 def _stack(
@@ -173,21 +123,3 @@ def _axis(highest: float) -> dict[str, Any]:
         "zeroline": False,
         "fixedrange": True,
     }
-
-
-def _numbers(curve: ComponentCurve) -> dict[str, Any]:
-    fields = dict.fromkeys(name for parts in curve.points.values() for name in _fields(parts))
-    label = curve.contender.label
-    rows: list[list[Any]] = [
-        [label, length, component, *(parts[component].get(name) for name in fields), None]
-        for length, parts in curve.points.items()
-        for component in in_order(parts)
-    ]
-    nothing = [None] * len(fields)
-    rows += [[label, length, None, *nothing, why] for length, why in curve.refused.items()]
-    return table_of(("variant", "length", "component", *fields, "not shown because"), rows)
-
-
-def _fields(parts: Parts) -> Iterator[str]:
-    for numbers in parts.values():
-        yield from numbers

@@ -9,8 +9,9 @@ from typing import Any
 from profiling.analysis.components import ComponentCurve
 from profiling.analysis.groups import Contender, Group, group_rows
 from profiling.analysis.readings import finite
+from profiling.report.charts.component_bars import highest_bars
 from profiling.report.charts.component_looks import ComponentLook, in_order, look_of
-from profiling.report.charts.components import build_component_chart, highest_bars
+from profiling.report.charts.components import build_component_chart
 from profiling.rows.columns import Row
 
 

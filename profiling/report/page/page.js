@@ -2,6 +2,7 @@
 (() => {
   const darkColours = JSON.parse(document.getElementById("dark").textContent);
   let charts = [];
+  let drawn = false;
   const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
   const touch = window.matchMedia("(pointer: coarse)").matches;
   const root = document.documentElement;
@@ -124,6 +125,7 @@
   }
 
   function update(section) {
+    if (!drawn) return; // what is chosen before the charts are there is obeyed when they are drawn
     const choices = choicesOf(section);
     hideFigures(section, choices);
     for (const place of placesOf(section)) {
@@ -189,7 +191,7 @@
       return;
     }
     drawAll();
-    sections.forEach(listen);
+    drawn = true;
     prefersDark.addEventListener("change", drawAll);
     window.addEventListener("beforeprint", () => drawForPaper(true));
     window.addEventListener("afterprint", () => drawForPaper(false));
@@ -201,5 +203,6 @@
     const button = event.target.closest(".download");
     if (button) download(button);
   });
+  sections.forEach(listen);
   start();
 })();

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from profiling.analysis.drift import Steadiness
 from profiling.report.cautions import describe_steadiness
-from profiling.report.charts.components import MEASURES
+from profiling.report.charts.component_bars import MEASURES
 from profiling.report.charts.look import DARK
 from profiling.report.charts.steadiness import TITLE, build_steadiness_chart
 from profiling.report.material import Material

@@ -41,6 +41,19 @@ def open_page(page: Path, profile: Path) -> tuple[str, list[str]]:
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
+def with_script(report: Path, page: Path, script: str) -> Path:
+    """Write a copy of a report in which a script runs as soon as the charts are drawn."""
+    later = f"""<script>
+      const waiting = setInterval(() => {{
+        if (!document.querySelector(".js-plotly-plot")) return;
+        clearInterval(waiting);
+        {script}
+      }}, 50);
+    </script></body>"""
+    page.write_text(report.read_text().replace("</body>", later))
+    return page
+
+
 def labels_in(section: str) -> set[str]:
     texts = re.findall(r'<g class="textpoint".*?</g>', section, re.DOTALL)
     return {re.sub(r"<[^>]*>|\s", "", text) for text in texts} - {"oom", ""}
@@ -117,15 +130,13 @@ def test_the_browser_tells_of_errors_when_there_are_any(tmp_path: Path) -> None:
 def test_buttons_hide_curves_and_the_selector_changes_the_comparison(
     opened: tuple[str, list[str]], tmp_path: Path
 ) -> None:
-    click = """<script>
+    click = """
       document.querySelector('.chip[data-contender="bert sdpa"]').click();
       const choice = document.querySelector("select.comparison");
       choice.value = "like_for_like";
       choice.dispatchEvent(new Event("change", { bubbles: true }));
-    </script></body>"""
-    page = tmp_path / "clicked.html"
-    report = (sample_report() / "report.html").read_text()
-    page.write_text(report.replace("</body>", click))
+    """
+    page = with_script(sample_report() / "report.html", tmp_path / "clicked.html", click)
     after, console = open_page(page, tmp_path / "profile")
     assert console == []
     first, second = sections_of(opened[0])[0], sections_of(after)[0]
