@@ -239,4 +239,5 @@ def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
     outside.write_text(f"""<body><script>
       addEventListener("message", ({{ data }}) => document.body.setAttribute("data-told", data));
     </script><iframe src="{page.name}" style="width: 390px; height: 900px; border: 0"></iframe>""")
-    assert told_by(outside, tmp_path / "profile") == "390 390"
+    width, needed = map(int, told_by(outside, tmp_path / "profile").split())
+    assert needed <= width == 390
