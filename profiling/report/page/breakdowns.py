@@ -9,7 +9,7 @@ from typing import Any
 from profiling.analysis.components import ComponentCurve
 from profiling.analysis.groups import Contender, Group, group_rows
 from profiling.analysis.readings import finite
-from profiling.report.charts.component_bars import highest_bars
+from profiling.report.charts.component_bars import highest_bars, pieces_of
 from profiling.report.charts.component_looks import ComponentLook, in_order, look_of
 from profiling.report.charts.components import build_component_chart
 from profiling.rows.columns import Row
@@ -85,7 +85,7 @@ def _breakdown(
     for curve in curves:
         panels.append(Panel(curve.contender, len(charts)))
         charts.append(build_component_chart(curve, highest))
-    drawn = {name for curve in curves for parts in curve.points.values() for name in parts}
+    drawn = {piece.component for curve in curves for piece in pieces_of(curve)}
     return Breakdown(phase, panels, {name: look_of(name) for name in in_order(drawn)})
 
 
