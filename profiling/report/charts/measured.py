@@ -8,6 +8,7 @@ from profiling.analysis.curves import spaced_lengths
 from profiling.report.charts.ceiling import ceiling_label, ceiling_traces
 from profiling.report.charts.look import GRID, INK, plain_axis, plain_layout
 from profiling.report.charts.numbers import measured_numbers
+from profiling.report.charts.ratio_axis import ratio_ticks
 from profiling.report.charts.ratios import ratio_traces
 from profiling.report.charts.traces import (
     ChartInput,
@@ -27,20 +28,21 @@ ROOM = 1.5
 
 def build_chart(chart: ChartInput) -> dict[str, Any]:
     """Return `data`, `layout` and `table`: measured curves, ratios, lengths of real data."""
-    floor, ceiling = value_range(chart)
+    bottom, top = value_range(chart)
     data = [trace for curve in chart.curves for trace in curve_traces(chart, curve)]
-    data += oom_traces(chart, ceiling)
-    data += tipping_traces(chart, floor, ceiling)
+    data += oom_traces(chart, top)
+    data += tipping_traces(chart, bottom, top)
     ratios = ratio_traces(chart.tipping_points, chart.styles, chart.unit)
     data += ratios
     ceilings = ceiling_traces(chart.tipping_points, chart.unit) if ratios else []
     data += ceilings
     data += list(length_traces(chart))
     panels = ["measured"] + ["ratio"] * bool(ratios) + ["lengths"] * bool(chart.distributions)
-    layout = _layout(chart, panels, (floor, ceiling))
+    layout = _layout(chart, panels, (bottom, top))
+    if ratios:
+        layout["yaxis2"] |= ratio_ticks([*ratios, *ceilings])
     if ceilings:
-        bottom, top = layout["yaxis2"]["domain"]
-        layout["annotations"].append(ceiling_label(bottom, top))
+        layout["annotations"].append(ceiling_label(*layout["yaxis2"]["domain"]))
     return {"data": data, "layout": layout, "table": measured_numbers(chart)}
 
 
@@ -90,9 +92,7 @@ def _value_axis(panel: str, values: tuple[float, float]) -> dict[str, Any]:
         return axis | {"showticklabels": False, "showgrid": False, "rangemode": "tozero"}
     axis |= {"type": "log", "automargin": True}
     if panel == "ratio":
-        ticks = [2.0**exponent for exponent in range(-8, 9)]
-        labels = [f"{tick:g}" if tick >= 1 else f"1/{1 / tick:g}" for tick in ticks]
-        return axis | {"tickvals": ticks, "ticktext": labels}
+        return axis  # its ticks go by what is drawn
     low, high = log10(values[0]), log10(values[1])
     ticks = [
         digit * 10.0**power

@@ -265,6 +265,27 @@ def test_a_chart_needs_neither_tipping_points_nor_values() -> None:
     assert json.dumps(chart, allow_nan=False)
 
 
+@pytest.mark.parametrize(
+    ("ratios", "labels"),
+    [
+        ((0.25, 4.0), {"1/4", "1/2", "1", "2", "4"}),
+        ((0.6, 1.1), {"0.6", "0.7", "0.8", "0.9", "1", "1.1"}),
+        ((0.97, 1.02), {"0.98", "1", "1.02"}),
+    ],
+)
+def test_a_ratio_can_be_read_from_its_axis(ratios: tuple[float, float], labels: set[str]) -> None:
+    curves = [c for c in build_curves(small_rows()) if c.phase == "inference"]
+    items = [
+        {"length": length, "outcome": "win", "ratio": ratio}
+        for length, ratio in zip((64, 128), ratios, strict=True)
+    ]
+    rows = [sample_tipping_points(small_rows())[0] | {"lengths": items}]
+    latency = judged_columns()["latency"]
+    styles = Styles.of(curves, rows)
+    chart = build_chart(ChartInput("vision", latency, curves, rows, [], styles))
+    assert labels <= set(chart["layout"]["yaxis2"]["ticktext"])
+
+
 def test_numbers_that_cannot_be_drawn_are_left_out() -> None:
     rows = [row | {"latency_ms": float("nan")} for row in small_rows()]
     page = render_page(Material.of(rows, [], [], sample_manifest()))
