@@ -61,6 +61,12 @@ class LengthDistribution:
         return sum(self.counts)
 
     @property
+    def mean(self) -> float:
+        """Mean length of the samples."""
+        pairs = zip(self.values, self.counts, strict=True)
+        return sum(value * count for value, count in pairs) / self.count
+
+    @property
     def count_left_out(self) -> int:
         """Number of samples and files that were left out."""
         return sum(sum(counts.values()) for counts in self.left_out.values())

@@ -34,6 +34,7 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
     from profiling.analysis.drift import judge_steadiness
     from profiling.analysis.tipping_points import find_tipping_points, save_tipping_points
     from profiling.report.cautions import cautions_of
+    from profiling.report.material import distributions_of
     from profiling.report.table import build_sections, print_sections
 
     check_run_directory(directory)
@@ -45,7 +46,7 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
         rows = current_rows(every_row, manifest)
         pairs = manifest.get("config", {}).get("pairs", ())
         tipping_points = find_tipping_points(rows, pairs=pairs, strict=strict)
-        sections = build_sections(tipping_points)
+        sections = build_sections(tipping_points, distributions_of(manifest))
         readings = current_rows(read_sentinel(directory), manifest)
         if rebuild or _is_outdated(page):
             from profiling.report.build import build_report

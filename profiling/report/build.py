@@ -9,7 +9,7 @@ from typing import Any
 from profiling.report.figure_steadiness import draw_steadiness
 from profiling.report.figures import draw_figures
 from profiling.report.material import Material
-from profiling.report.page import render_page
+from profiling.report.page.rendering import render_page
 from profiling.report.table import Section
 from profiling.report.tensorboard import write_event_files
 from profiling.rows.columns import Row
@@ -51,7 +51,9 @@ def build_report(
     _put_in_place(figures, directory / FIGURES)
 
     events = _fresh_folder(directory, EVENTS)
-    write_event_files(events, material.curves, sections, pictures)
+    write_event_files(
+        events, material.curves, sections, pictures, material.components, tipping_points
+    )
     _put_in_place(events, directory / EVENTS)
 
     write_atomically(directory / PAGE, render_page(material, pictures))

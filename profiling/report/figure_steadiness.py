@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from profiling.analysis.drift import Steadiness
 from profiling.report.cautions import name_sentinel
-from profiling.report.chart_steadiness import AXIS, TITLE, Mark, colour_of, ends_of, marks_of
+from profiling.report.charts.steadiness import AXIS, TITLE, Mark, colour_of, ends_of, marks_of
 from profiling.report.figures import LOOK, RESOLUTION
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.components import ComponentCurve, component_curves
 from profiling.analysis.curves import Curve, build_curves
 from profiling.analysis.drift import Steadiness, judge_steadiness
 from profiling.report.cautions import cautions_of
@@ -26,6 +27,7 @@ class Material:
         distributions: Lengths of real data that were measured on.
         manifest: The run's manifest.
         steadiness: What the sentinel says of the machine.
+        components: Where the time of a step goes, where something was broken down.
     """
 
     rows: Sequence[Row]
@@ -36,6 +38,7 @@ class Material:
     distributions: Sequence[LengthDistribution]
     manifest: Mapping[str, Any]
     steadiness: Steadiness
+    components: Sequence[ComponentCurve] = ()
 
     @property
     def cautions(self) -> list[str]:
@@ -54,14 +57,20 @@ class Material:
         """Work out what the parts share."""
         rows = list(rows)
         curves = build_curves(rows)
-        listed = manifest.get("length_distributions") or ()
         return cls(
             rows,
             curves,
             tipping_points,
             sections,
             Styles.of(curves, tipping_points),
-            [LengthDistribution.from_dict(item) for item in listed if item.get("values")],
+            distributions_of(manifest),
             manifest,
             judge_steadiness(readings, tipping_points),
+            component_curves(rows),
         )
+
+
+def distributions_of(manifest: Mapping[str, Any]) -> list[LengthDistribution]:
+    """Return the lengths of real data that a run was measured on; none without any."""
+    listed = manifest.get("length_distributions") or ()
+    return [LengthDistribution.from_dict(item) for item in listed if item.get("values")]

@@ -1,17 +1,19 @@
 """The answers in words: tipping points as a terminal table, plain text and markdown."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from datamodules.lengths import LengthDistribution
 from profiling.analysis.groups import Setting, axis_unit, rank
 from profiling.analysis.many import decided_by_chance
 from profiling.analysis.readings import finite
 from profiling.analysis.tipping_points import MISSING
+from profiling.report.ceilings import ceiling_sentences
 from profiling.report.markdown import escape_markdown, markdown_table
 from profiling.report.notes import gather_notes, notes_of
 from profiling.report.palette import efficient_family, vanilla_family, vanilla_names
@@ -53,6 +55,7 @@ class Section:
     lines: tuple[Line, ...]
     num_comparisons: int = 0
     notes: tuple[str, ...] = ()
+    ceilings: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -98,8 +101,15 @@ def describe_comparison(row: Row) -> str:
     return (f"{ours} vs {theirs}" if kind == "like_for_like" else "best vs best") + weights
 
 
-def build_sections(tipping_points: Iterable[Row]) -> list[Section]:
-    """Return the answers grouped by modality, phase and setting; lines that agree are merged."""
+def build_sections(
+    tipping_points: Iterable[Row], distributions: Sequence[LengthDistribution] = ()
+) -> list[Section]:
+    """Return the answers grouped by modality, phase and setting; lines that agree are merged.
+
+    Args:
+        tipping_points: The answers.
+        distributions: Lengths of real data, at whose means the ceiling is told.
+    """
     rows = list(tipping_points)
     settings = {Setting.of(row) for row in rows}
     groups: dict[tuple[str, str, Setting], list[Row]] = {}
@@ -107,7 +117,15 @@ def build_sections(tipping_points: Iterable[Row]) -> list[Section]:
         place = (str(row["modality"]), str(row["phase"]), Setting.of(row))
         groups.setdefault(place, []).append(row)
     ordered = sorted(groups, key=lambda place: (rank(place[0]), rank(place[1])))
-    return [_section(place, groups[place], settings) for place in ordered]
+    return [
+        replace(
+            _section(place, groups[place], settings),
+            ceilings=ceiling_sentences(
+                groups[place], [data for data in distributions if data.modality == place[0]]
+            ),
+        )
+        for place in ordered
+    ]
 
 
 def print_sections(sections: Sequence[Section], console: Console) -> None:
@@ -115,7 +133,10 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
     for section in sections:
         # Not a title of the table, which would wrap at the table's width.
         console.print(Text(section.title, style="bold"))
-        console.print(_rich_table(section), "")
+        console.print(_rich_table(section))
+        for sentence in section.ceilings:
+            console.print(Text(sentence))
+        console.print()
     if not sections:
         console.print(NO_ANSWERS)
         return
@@ -227,4 +248,7 @@ def _markdown_section(section: Section) -> str:
         (line.efficient, "; ".join(line.comparisons), *(cell.text for cell in line.cells))
         for line in section.lines
     ]
-    return "\n".join([f"**{escape_markdown(section.title)}**", "", *markdown_table(names, rows)])
+    lines = [f"**{escape_markdown(section.title)}**", "", *markdown_table(names, rows)]
+    for sentence in section.ceilings:
+        lines += ["", escape_markdown(sentence)]
+    return "\n".join(lines)

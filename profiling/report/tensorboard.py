@@ -16,10 +16,18 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from profiling.analysis.components import ComponentCurve
 from profiling.analysis.curves import Curve
 from profiling.analysis.groups import Contender, Setting, free_name, safe_name
 from profiling.report.table import Section, sections_as_markdown
-from profiling.rows.columns import drawn_columns
+from profiling.report.tensorboard_components import (
+    Scalar,
+    by_place,
+    ceiling_scalars,
+    component_layout,
+    component_scalars,
+)
+from profiling.rows.columns import Row, drawn_columns
 
 ANSWERS = "answers"  # the run that holds the table and the figures
 HPARAM_METRICS = ("latency_ms", "peak_memory_mib")
@@ -44,6 +52,11 @@ class EventFile:
         """Add one point of a curve."""
         about = scalar_metadata.create_summary_metadata(tag, description)
         self._add_tensor(tag, TensorProto(dtype=DT_FLOAT, float_val=[value]), about, step)
+
+    def add_scalars(self, scalars: Iterable[Scalar]) -> None:
+        """Add the points of several curves."""
+        for scalar in scalars:
+            self.add_scalar(scalar.tag, scalar.value, scalar.length, scalar.about)
 
     def add_text(self, tag: str, markdown: str) -> None:
         """Add a text that is shown as markdown."""
@@ -87,21 +100,32 @@ def write_event_files(
     curves: Iterable[Curve],
     sections: Sequence[Section],
     pictures: Mapping[str, bytes],
+    components: Sequence[ComponentCurve] = (),
+    tipping_points: Iterable[Row] = (),
 ) -> None:
-    """Write one run per contender and setting, and one with the table and the figures.
+    """Write one run per contender and setting, one per ceiling, and one with table and figures.
 
     All runs of a modality share the tag `<modality>/<phase>/<metric>`, hence one chart.
     """
     now = time.time()
     runs = group_runs(curves)
+    broken_down, ceilings = by_place(components), ceiling_scalars(tipping_points)
     with EventFile(directory / ANSWERS, now) as file:
         file.add_text("tipping_points", NOTE + sections_as_markdown(sections))
         for name, png in pictures.items():
             file.add_image(f"figures/{name}", png)
         file.add_summary(_hparams_plan(runs.values()))
+        if layout := component_layout(components):
+            file.add_summary(layout)
     for name, members in runs.items():
+        first = members[0]
+        place = (first.setting, first.modality, first.contender)
         with EventFile(directory / name, now) as file:
             _write_run(file, members, name)
+            file.add_scalars(component_scalars(broken_down.get(place, ())))
+    for name, scalars in ceilings.items():
+        with EventFile(directory / name, now) as file:
+            file.add_scalars(scalars)
 
 
 def group_runs(curves: Iterable[Curve]) -> dict[str, list[Curve]]:

@@ -13,6 +13,10 @@ PROVEN = (
 KERNELS = (
     "`a vs b`: two implementations, like for like; `best vs best`: the best of each per length."
 )
+CEILING = (
+    "The share of the step that attention takes in the vanilla variant. Who replaces attention "
+    "alone saves at most that."
+)
 VERDICTS = {
     "crosses": (
         "1,240 [1,100-1,400]",

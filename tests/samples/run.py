@@ -4,8 +4,10 @@ import json
 import random
 import re
 import tempfile
+from base64 import b64decode
 from collections.abc import Iterable
 from functools import cache
+from gzip import decompress
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +89,7 @@ def charts_of(page: str) -> list[dict[str, Any]]:
     """Return the charts that stand in a page."""
     found = re.search(r'id="charts">(.*?)</script>', page, re.DOTALL)
     assert found
-    return json.loads(found[1])
+    return json.loads(decompress(b64decode(found[1])))
 
 
 def sample_rows() -> list[Row]:

@@ -11,12 +11,12 @@ import pytest
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import build_curves
 from profiling.analysis.duels import ONE_VISIT
-from profiling.report.chart_ratios import ratio_traces
-from profiling.report.chart_traces import ChartInput
-from profiling.report.charts import build_chart
+from profiling.report.charts.measured import build_chart
+from profiling.report.charts.ratios import ratio_traces
+from profiling.report.charts.traces import ChartInput
 from profiling.report.material import Material
-from profiling.report.page import render_page
-from profiling.report.page_tables import find_noise, find_problems
+from profiling.report.page.rendering import render_page
+from profiling.report.page.tables import find_noise, find_problems
 from profiling.report.palette import Styles
 from profiling.rows.columns import drawn_columns, judged_columns
 from tests.samples.places import ROOT
@@ -97,7 +97,7 @@ def test_the_page_asks_for_nothing_from_outside() -> None:
     own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)|url\(|@import""", own)
     assert "default-src 'none'" in own
-    assert page.count("<script>") == 2  # plotly once, and our own
+    assert page.count("<script>") == 1  # our own, which unpacks plotly's
 
 
 def test_the_page_says_every_answer_and_every_reason() -> None:
@@ -263,6 +263,27 @@ def test_a_chart_needs_neither_tipping_points_nor_values() -> None:
     chart = build_chart(ChartInput("vision", latency, curves, [], [], Styles.of(curves, [])))
     assert chart["data"] == []
     assert json.dumps(chart, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "labels"),
+    [
+        ((0.25, 4.0), {"1/4", "1/2", "1", "2", "4"}),
+        ((0.6, 1.1), {"0.6", "0.7", "0.8", "0.9", "1", "1.1"}),
+        ((0.97, 1.02), {"0.98", "1", "1.02"}),
+    ],
+)
+def test_a_ratio_can_be_read_from_its_axis(ratios: tuple[float, float], labels: set[str]) -> None:
+    curves = [c for c in build_curves(small_rows()) if c.phase == "inference"]
+    items = [
+        {"length": length, "outcome": "win", "ratio": ratio}
+        for length, ratio in zip((64, 128), ratios, strict=True)
+    ]
+    rows = [sample_tipping_points(small_rows())[0] | {"lengths": items}]
+    latency = judged_columns()["latency"]
+    styles = Styles.of(curves, rows)
+    chart = build_chart(ChartInput("vision", latency, curves, rows, [], styles))
+    assert labels <= set(chart["layout"]["yaxis2"]["ticktext"])
 
 
 def test_numbers_that_cannot_be_drawn_are_left_out() -> None:

@@ -1,15 +1,22 @@
+import csv
+import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from profiling.analysis.curves import build_curves
+from profiling.report.charts.look import DARK, PAPER
 from profiling.report.palette import Styles
+from tests.samples.components import with_components
 from tests.samples.run import (
     COSTS,
+    charts_of,
     report_of,
+    sample_manifest,
     sample_report,
     sample_rows,
     sample_tipping_points,
@@ -34,11 +41,40 @@ QUIET = (
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"needs one of {', '.join(NAMES)}")
 
 
-def open_page(page: Path, profile: Path) -> tuple[str, list[str]]:
+def open_page(page: Path, profile: Path, *options: str) -> tuple[str, list[str]]:
     """Return the page's elements after its scripts ran, and what they wrote to the console."""
-    command = [str(BROWSER), *QUIET, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
+    command = [
+        str(BROWSER),
+        *QUIET,
+        *options,
+        f"--user-data-dir={profile}",
+        "--dump-dom",
+        page.as_uri(),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def with_script(report: Path, page: Path, script: str) -> Path:
+    """Write a copy of a report in which a script runs as soon as the charts are drawn."""
+    later = f"""<script>
+      const waiting = setInterval(() => {{
+        if (!document.querySelector(".js-plotly-plot")) return;
+        clearInterval(waiting);
+        {script}
+      }}, 50);
+    </script></body>"""
+    page.write_text(report.read_text().replace("</body>", later))
+    return page
+
+
+def told_by(page: Path, profile: Path, *options: str) -> str:
+    """Return what a script wrote into the page's `data-told`."""
+    elements, console = open_page(page, profile, *options)
+    assert console == []
+    found = re.search(r'data-told="([^"]*)"', elements)
+    assert found
+    return unescape(found[1])
 
 
 def labels_in(section: str) -> set[str]:
@@ -117,15 +153,13 @@ def test_the_browser_tells_of_errors_when_there_are_any(tmp_path: Path) -> None:
 def test_buttons_hide_curves_and_the_selector_changes_the_comparison(
     opened: tuple[str, list[str]], tmp_path: Path
 ) -> None:
-    click = """<script>
+    click = """
       document.querySelector('.chip[data-contender="bert sdpa"]').click();
       const choice = document.querySelector("select.comparison");
       choice.value = "like_for_like";
       choice.dispatchEvent(new Event("change", { bubbles: true }));
-    </script></body>"""
-    page = tmp_path / "clicked.html"
-    report = (sample_report() / "report.html").read_text()
-    page.write_text(report.replace("</body>", click))
+    """
+    page = with_script(sample_report() / "report.html", tmp_path / "clicked.html", click)
     after, console = open_page(page, tmp_path / "profile")
     assert console == []
     first, second = sections_of(opened[0])[0], sections_of(after)[0]
@@ -134,3 +168,76 @@ def test_buttons_hide_curves_and_the_selector_changes_the_comparison(
     assert dark == [12, 6]  # eager and sdpa in six charts, then eager alone
     for part, comparison in ((first, "best_vs_best"), (second, "like_for_like")):
         assert labels_in(part) == {label(row) for row in drawn_rows(comparison)}
+
+
+def test_the_data_of_a_chart_are_made_into_a_csv_file_in_the_page(tmp_path: Path) -> None:
+    script = """
+      URL.createObjectURL = (blob) => {
+        blob.text().then((text) => document.body.setAttribute("data-told", text));
+        return "blob:none";
+      };
+      HTMLAnchorElement.prototype.click = () => {};
+      document.querySelector(".download").click();
+    """
+    page = with_script(sample_report() / "report.html", tmp_path / "page.html", script)
+    lines = list(csv.DictReader(told_by(page, tmp_path / "profile").splitlines()))
+    (table,) = [chart["table"] for chart in charts_of(page.read_text())[:1]]
+    assert len(lines) == len(table["rows"])
+    assert list(lines[0]) == table["columns"]
+    assert float(lines[0]["value"]) == table["rows"][0][4]
+
+
+def test_components_are_shown_as_shares_or_as_milliseconds(tmp_path: Path) -> None:
+    rows = with_components(row for row in sample_rows() if row["modality"] == "vision")
+    report = report_of(tmp_path, rows, sample_tipping_points(rows), {})
+    script = """
+      const place = document.querySelector(".breakdowns .chart");
+      const shown = () => place.data.filter((trace) => trace.visible).map((t) => t.meta.measure);
+      const state = () => [
+        [...new Set(shown())], [place.layout.yaxis.visible, place.layout.yaxis2.visible],
+      ];
+      const told = [state()];
+      const choice = document.querySelector("select.measure");
+      choice.value = "ms";
+      choice.dispatchEvent(new Event("change", { bubbles: true }));
+      told.push(state());
+      document.querySelector('.chip[data-contender="vit eager"]').click();
+      told.push(place.closest("figure").hidden);
+      document.body.setAttribute("data-told", JSON.stringify(told));
+    """
+    page = with_script(report, tmp_path / "page.html", script)
+    told = json.loads(told_by(page, tmp_path / "profile"))
+    assert told == [[["share"], [True, False]], [["ms"], [False, True]], True]
+
+
+def test_charts_are_dark_where_the_system_is_and_light_on_paper(tmp_path: Path) -> None:
+    script = """
+      const paper = () => document.querySelector(".chart").layout.paper_bgcolor;
+      const told = [paper()];
+      for (const moment of ["beforeprint", "afterprint"]) {
+        window.dispatchEvent(new Event(moment));
+        told.push(paper());
+      }
+      document.body.setAttribute("data-told", told.join(" "));
+    """
+    page = with_script(sample_report() / "report.html", tmp_path / "page.html", script)
+    dark, light = (f"--blink-settings=preferredColorScheme={number}" for number in (0, 1))
+    assert told_by(page, tmp_path / "dark", dark) == f"{DARK[PAPER]} {PAPER} {DARK[PAPER]}"
+    assert told_by(page, tmp_path / "light", light) == f"{PAPER} {PAPER} {PAPER}"
+
+
+def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
+    rows = with_components(sample_rows())
+    report = report_of(tmp_path, rows, sample_tipping_points(rows), sample_manifest())
+    # A window of the browser cannot be so narrow, but a frame can.
+    script = """
+      const needed = document.documentElement.scrollWidth;
+      parent.postMessage(`${innerWidth} ${needed}`, "*");
+    """
+    page = with_script(report, tmp_path / "page.html", script)
+    outside = tmp_path / "outside.html"
+    outside.write_text(f"""<body><script>
+      addEventListener("message", ({{ data }}) => document.body.setAttribute("data-told", data));
+    </script><iframe src="{page.name}" style="width: 390px; height: 900px; border: 0"></iframe>""")
+    width, needed = map(int, told_by(outside, tmp_path / "profile").split())
+    assert needed <= width == 390

@@ -8,7 +8,7 @@ import pytest
 
 from profiling.analysis.drift import judge_steadiness
 from profiling.report.cautions import cautions_of, describe_steadiness
-from profiling.report.chart_steadiness import build_steadiness_chart
+from profiling.report.charts.steadiness import build_steadiness_chart
 from profiling.rows.reading import SENTINEL
 from tests.samples.run import charts_of, report_of, sample_rows, sample_tipping_points
 from tests.samples.runs import write_run

@@ -11,7 +11,7 @@ from typing import Any
 from profiling.analysis.drift import Steadiness
 from profiling.analysis.readings import finite
 from profiling.report.cautions import name_sentinel
-from profiling.report.charts import FONT, GRID, INK, QUIET
+from profiling.report.charts.look import GRID, plain_axis, plain_layout, table_of
 from profiling.report.palette import COLOURS, VANILLA_COLOUR
 from profiling.rows.columns import Row
 
@@ -45,7 +45,7 @@ def marks_of(series: Sequence[Row]) -> list[Mark | None]:
         if number > 1 and _seconds_between(series[number - 2], row) > PAUSE_S:
             marks.append(None)
         ratio = float(row["latency_ms"]) / middle
-        marks.append(Mark(number, ratio, bool(row.get("disturbed")), _words(row)))
+        marks.append(Mark(number, ratio, _is_disturbed(row), _words(row)))
     return marks
 
 
@@ -55,24 +55,38 @@ def colour_of(place: int) -> str:
 
 
 def build_steadiness_chart(steadiness: Steadiness) -> dict[str, Any]:
-    """Return `data` and `layout` for plotly's script."""
+    """Return `data` and `layout` for plotly's script, and the readings as a table."""
     data = [_trace(series, place) for place, series in enumerate(steadiness.series)]
     ratios = [value for trace in data for value in trace["y"] if value is not None]
     longest = max((len(series) for series in steadiness.series), default=1)
     layout = {
-        "height": HEIGHT,
-        "margin": {"l": 56, "r": 14, "t": 12, "b": 46},
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "showlegend": False,
-        "hovermode": "closest",
-        "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left"},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "dragmode": "zoom",
+        **plain_layout(HEIGHT, top=12, bottom=46),
         "xaxis": _number_axis(longest),
         "yaxis": _ratio_axis(ratios),
     }
-    return {"data": data, "layout": layout}
+    return {"data": data, "layout": layout, "table": _numbers(steadiness)}
+
+
+def _numbers(steadiness: Steadiness) -> dict[str, Any]:
+    columns = ("sentinel", "reading", "at", "latency_ms", "disturbed")
+    return table_of(
+        columns,
+        [
+            (
+                name_sentinel(row),
+                number,
+                row.get("at"),
+                finite(row["latency_ms"]),
+                _is_disturbed(row),
+            )
+            for series in steadiness.series
+            for number, row in enumerate(series, start=1)
+        ],
+    )
+
+
+def _is_disturbed(row: Row) -> bool:
+    return bool(row.get("disturbed"))
 
 
 def _trace(series: Sequence[Row], place: int) -> dict[str, Any]:
@@ -96,22 +110,12 @@ def _trace(series: Sequence[Row], place: int) -> dict[str, Any]:
 
 
 def _number_axis(longest: int) -> dict[str, Any]:
-    return {
+    return plain_axis(AXIS) | {
         "range": [0.5, longest + 0.5],
-        "title": {
-            "text": AXIS,
-            "standoff": 6,
-            "font": {"size": 12, "color": QUIET},
-        },
         "tickformat": ",d",
         "dtick": 1 if longest <= 12 else None,
         "nticks": 12,
         "zeroline": False,
-        "gridcolor": GRID,
-        "linecolor": "#bdbdbd",
-        "ticks": "outside",
-        "ticklen": 4,
-        "tickcolor": "#bdbdbd",
     }
 
 

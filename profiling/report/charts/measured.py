@@ -1,12 +1,16 @@
-"""The interactive charts of the page, as plain data for plotly's script."""
+"""The chart of one metric: measured curves, ratios, lengths of real data."""
 
 from html import escape
 from math import log10
 from typing import Any
 
 from profiling.analysis.curves import spaced_lengths
-from profiling.report.chart_ratios import ratio_traces
-from profiling.report.chart_traces import (
+from profiling.report.charts.ceiling import ceiling_label, ceiling_traces
+from profiling.report.charts.look import GRID, INK, plain_axis, plain_layout
+from profiling.report.charts.numbers import measured_numbers
+from profiling.report.charts.ratio_axis import ratio_ticks
+from profiling.report.charts.ratios import ratio_traces
+from profiling.report.charts.traces import (
     ChartInput,
     curve_traces,
     length_range,
@@ -16,8 +20,6 @@ from profiling.report.chart_traces import (
     value_range,
 )
 
-INK, QUIET, GRID = "#222222", "#6b6b6b", "#ececec"
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 # Heights of the panels in pixels: measured curves, ratios, lengths of real data; then the gaps.
 HEIGHTS = {"measured": 300, "ratio": 190, "lengths": 80}
 GAP, TOP, BOTTOM = 40, 32, 46
@@ -25,16 +27,23 @@ ROOM = 1.5
 
 
 def build_chart(chart: ChartInput) -> dict[str, Any]:
-    """Return `data` and `layout`: the measured curves, the ratios and the lengths of real data."""
-    floor, ceiling = value_range(chart)
+    """Return `data`, `layout` and `table`: measured curves, ratios, lengths of real data."""
+    bottom, top = value_range(chart)
     data = [trace for curve in chart.curves for trace in curve_traces(chart, curve)]
-    data += oom_traces(chart, ceiling)
-    data += tipping_traces(chart, floor, ceiling)
+    data += oom_traces(chart, top)
+    data += tipping_traces(chart, bottom, top)
     ratios = ratio_traces(chart.tipping_points, chart.styles, chart.unit)
     data += ratios
+    ceilings = ceiling_traces(chart.tipping_points, chart.unit) if ratios else []
+    data += ceilings
     data += list(length_traces(chart))
     panels = ["measured"] + ["ratio"] * bool(ratios) + ["lengths"] * bool(chart.distributions)
-    return {"data": data, "layout": _layout(chart, panels, (floor, ceiling))}
+    layout = _layout(chart, panels, (bottom, top))
+    if ratios:
+        layout["yaxis2"] |= ratio_ticks([*ratios, *ceilings])
+    if ceilings:
+        layout["annotations"].append(ceiling_label(*layout["yaxis2"]["domain"]))
+    return {"data": data, "layout": layout, "table": measured_numbers(chart)}
 
 
 def _layout(chart: ChartInput, panels: list[str], values: tuple[float, float]) -> dict[str, Any]:
@@ -45,15 +54,7 @@ def _layout(chart: ChartInput, panels: list[str], values: tuple[float, float]) -
         top -= (HEIGHTS[panel] + GAP) / inner
     axes = {"measured": "yaxis", "ratio": "yaxis2", "lengths": "yaxis3"}
     layout: dict[str, Any] = {
-        "height": inner + TOP + BOTTOM,
-        "margin": {"l": 56, "r": 14, "t": TOP, "b": BOTTOM},
-        "font": {"family": FONT, "size": 12, "color": INK},
-        "showlegend": False,
-        "hovermode": "closest",
-        "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left"},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "dragmode": "zoom",
+        **plain_layout(inner + TOP + BOTTOM, TOP, BOTTOM),
         "xaxis": _length_axis(chart, {"lengths": "y3", "ratio": "y2"}.get(panels[-1], "y")),
         "annotations": [_panel_title(chart, panel, domains[panel][1]) for panel in panels[1:]],
     }
@@ -68,18 +69,12 @@ def _length_axis(chart: ChartInput, anchor: str) -> dict[str, Any]:
     low, high = length_range(chart)
     measured = [point.length for curve in chart.curves for point in curve.points]
     ticks = spaced_lengths([*measured, *_powers_outside(measured, low, high)])
-    return {
+    return plain_axis(chart.unit) | {
         "type": "log",
         "range": [log10(low), log10(high)],
         "tickvals": ticks,
         "ticktext": [f"{tick:,}" for tick in ticks],
-        "title": {"text": chart.unit, "standoff": 6, "font": {"size": 12, "color": QUIET}},
         "anchor": anchor,
-        "gridcolor": GRID,
-        "linecolor": "#bdbdbd",
-        "ticks": "outside",
-        "ticklen": 4,
-        "tickcolor": "#bdbdbd",
     }
 
 
@@ -97,9 +92,7 @@ def _value_axis(panel: str, values: tuple[float, float]) -> dict[str, Any]:
         return axis | {"showticklabels": False, "showgrid": False, "rangemode": "tozero"}
     axis |= {"type": "log", "automargin": True}
     if panel == "ratio":
-        ticks = [2.0**exponent for exponent in range(-8, 9)]
-        labels = [f"{tick:g}" if tick >= 1 else f"1/{1 / tick:g}" for tick in ticks]
-        return axis | {"tickvals": ticks, "ticktext": labels}
+        return axis  # its ticks go by what is drawn
     low, high = log10(values[0]), log10(values[1])
     ticks = [
         digit * 10.0**power

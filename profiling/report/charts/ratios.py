@@ -6,7 +6,9 @@ from typing import Any
 
 from profiling.analysis.readings import finite
 from profiling.analysis.verdicts import trusted_outcomes
-from profiling.report.chart_traces import Trace, comparison_choice
+from profiling.report.ceilings import describe_reach
+from profiling.report.charts.look import PAPER
+from profiling.report.charts.traces import Trace, comparison_choice
 from profiling.report.palette import Style, Styles, efficient_family
 from profiling.rows.columns import Row
 
@@ -78,9 +80,9 @@ def _line(row: Row, items: list[Row], style: Style, unit: str) -> Iterator[Trace
         "y": [item["ratio"] for item in items],
         "line": {"color": style.colour, "dash": style.dash, "width": 1.8},
         "marker": _marks(items),
-        "customdata": [[item["outcome"], _interval(item)] for item in items],
+        "customdata": [[item["outcome"], _interval(item), _reach(item)] for item in items],
         "hovertemplate": f"%{{y:.3f}} of vanilla at %{{x:,}} {unit}"
-        "<br>%{customdata[0]}%{customdata[1]}",
+        "<br>%{customdata[0]}%{customdata[1]}%{customdata[2]}",
     }
 
 
@@ -118,7 +120,7 @@ def _marks(items: list[Row]) -> dict[str, Any]:
         "symbol": [symbol for symbol, _ in looks],
         "color": [fill for _, fill in looks],
         "size": 10,
-        "line": {"color": "#ffffff", "width": 1},
+        "line": {"color": PAPER, "width": 1},
     }
 
 
@@ -126,6 +128,11 @@ def _interval(item: Row) -> str:
     if not _has_interval(item):
         return ""
     return f", 95 % interval {item['ci_low']:.3f} to {item['ci_high']:.3f}"
+
+
+def _reach(item: Row) -> str:
+    words = describe_reach(item)
+    return f"<br>{words}" if words else ""
 
 
 def _faded(colour: str) -> str:

@@ -1,0 +1,130 @@
+"""What the page shows of each modality, in each setting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.curves import Curve, drawn_metrics
+from profiling.analysis.groups import Contender, Group, Setting, axis_unit
+from profiling.analysis.readings import finite
+from profiling.report.charts.measured import build_chart
+from profiling.report.charts.traces import ChartInput, comparison_choice
+from profiling.report.material import Material
+from profiling.report.page.breakdowns import Breakdown, breakdowns_of
+from profiling.report.palette import Style, efficient_family
+from profiling.report.table import describe_comparison
+from profiling.rows.columns import PHASES, Row
+
+CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "like for like"}
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many samples of a data set lie beyond a tipping point."""
+
+    data: str
+    phase: str
+    metric: str
+    efficient: str
+    comparison: str
+    length: float
+    share: float
+
+
+@dataclass(frozen=True)
+class ModalityPart:
+    """What the page shows about one modality in one setting."""
+
+    modality: str
+    setting: str
+    unit: str
+    contenders: Mapping[Contender, Style]
+    choices: Mapping[str, str]
+    phases: Sequence[str]
+    charts: Sequence[tuple[str, str, int]]  # metric, phase, index into the charts
+    breakdowns: Sequence[Breakdown]
+    distributions: Sequence[LengthDistribution]
+    shares: Sequence[Share]
+
+
+def parts_of(material: Material, charts: list[dict[str, Any]]) -> list[ModalityPart]:
+    """Return the parts in order, appending the charts they refer to."""
+    groups: dict[tuple[str, Setting], list[Curve]] = {}
+    for curve in material.curves:
+        groups.setdefault((curve.modality, curve.setting), []).append(curve)
+    settings = {setting for _, setting in groups}
+    return [
+        _part(material, curves, setting.describe(settings) if len(settings) > 1 else "", charts)
+        for (_, setting), curves in groups.items()
+    ]
+
+
+def _part(
+    material: Material, curves: list[Curve], name: str, charts: list[dict[str, Any]]
+) -> ModalityPart:
+    modality, setting = curves[0].modality, curves[0].setting
+    rows = [
+        row
+        for row in material.tipping_points
+        if row["modality"] == modality and setting.covers(row)
+    ]
+    drawn = {curve.contender for curve in curves}
+    styles = {c: style for c, style in material.styles.contenders.items() if c in drawn}
+    distributions = [data for data in material.distributions if data.modality == modality]
+    components = [c for c in material.components if _is_of(c.group, modality, setting)]
+    places = []
+    phases = [phase for phase in PHASES if any(curve.phase == phase for curve in curves)]
+    for metric, column in drawn_metrics(curves).items():
+        for phase in phases:
+            chart = ChartInput(
+                modality=modality,
+                column=column,
+                curves=[curve for curve in curves if curve.phase == phase],
+                tipping_points=[
+                    row for row in rows if (row["phase"], row["metric"]) == (phase, metric)
+                ],
+                distributions=distributions,
+                styles=material.styles,
+            )
+            places.append((metric, phase, len(charts)))
+            charts.append(build_chart(chart))
+    return ModalityPart(
+        modality=modality,
+        setting=name,
+        unit=axis_unit(modality),
+        contenders=styles,
+        choices=_choices(rows),
+        phases=phases,
+        charts=places,
+        breakdowns=breakdowns_of(components, charts),
+        distributions=distributions,
+        shares=_shares(rows, distributions),
+    )
+
+
+def _is_of(group: Group, modality: str, setting: Setting) -> bool:
+    return (group.modality, group.setting) == (modality, setting)
+
+
+def _choices(rows: Sequence[Row]) -> dict[str, str]:
+    found = {comparison_choice(row) for row in rows}
+    known = {choice: text for choice, text in CHOICES.items() if choice in found}
+    return known | {choice: choice for choice in sorted(found - set(known))}
+
+
+def _shares(rows: Sequence[Row], distributions: Sequence[LengthDistribution]) -> list[Share]:
+    return [
+        Share(
+            data=distribution.name,
+            phase=str(row["phase"]),
+            metric=str(row["metric"]),
+            efficient=efficient_family(row),
+            comparison=describe_comparison(row),
+            length=length,
+            share=distribution.share_beyond(length),
+        )
+        for distribution in distributions
+        for row in rows
+        if (length := finite(row.get("tipping_point"))) is not None
+    ]

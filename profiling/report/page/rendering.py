@@ -1,0 +1,102 @@
+"""`report.html`: one file that needs no network."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from profiling.analysis.drift import Steadiness
+from profiling.report.cautions import describe_steadiness
+from profiling.report.charts.component_bars import MEASURES
+from profiling.report.charts.look import DARK
+from profiling.report.charts.steadiness import TITLE, build_steadiness_chart
+from profiling.report.material import Material
+from profiling.report.page.breakdowns import closures_of
+from profiling.report.page.parts import parts_of
+from profiling.report.page.script import pack, packed_plotly
+from profiling.report.page.tables import RowTable, find_noise, find_problems
+from profiling.report.table import chance_sentence
+from profiling.report.words import AT_MOST, CEILING, KERNELS, NO_ANSWERS, PROVEN, VERDICTS
+from profiling.rows.columns import judged_columns
+
+TEMPLATE = "page.html.j2"
+
+
+def render_page(material: Material, pictures: Mapping[str, bytes] | None = None) -> str:
+    """Return the page, with plotly's script, all charts and all numbers inside it.
+
+    Args:
+        material: What it shows.
+        pictures: PNGs by name, which stand in for the charts where plotly is not installed.
+    """
+    charts: list[dict[str, Any]] = []
+    parts = parts_of(material, charts)
+    steadiness = _steadiness(material.steadiness, charts)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    judged = judged_columns()
+    row_table = RowTable.of(material.rows)
+    return environment.get_template(TEMPLATE).render(
+        sections=material.sections,
+        metrics=list(judged),
+        value_units={metric: column.unit for metric, column in judged.items()},
+        verdicts=VERDICTS,
+        at_most=AT_MOST,
+        proven=PROVEN.replace("`", ""),
+        ceiling=CEILING,
+        no_answers=NO_ANSWERS,
+        chance=chance_sentence(material.sections).replace("`", ""),
+        kernels=KERNELS.replace("`", ""),
+        colours=material.styles.variants,
+        settings=list(dict.fromkeys(curve.setting.describe() for curve in material.curves)),
+        num_rows=len(material.rows),
+        parts=parts,
+        measures=MEASURES,
+        closures=closures_of(material.rows, material.components),
+        cautions=material.cautions,
+        steadiness=steadiness,
+        noise=find_noise(material.curves),
+        problems=find_problems(material.rows),
+        row_columns=row_table.headings,
+        row_cells=row_table.cells,
+        manifest=json.dumps(dict(material.manifest), indent=2, ensure_ascii=False, default=str),
+        facts=_facts(material.manifest),
+        charts=pack(json.dumps(charts, allow_nan=False)),
+        dark=DARK,
+        plotly=packed_plotly(),
+        pictures={name: _as_url(png) for name, png in (pictures or {}).items()},
+    )
+
+
+def _steadiness(steadiness: Steadiness, charts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return what the page says of the sentinel, appending its chart; None without readings."""
+    if not steadiness.series:
+        return None
+    charts.append(build_steadiness_chart(steadiness))
+    sentences = describe_steadiness(steadiness)
+    return {"sentences": sentences, "title": TITLE, "chart": len(charts) - 1}
+
+
+def _as_url(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"
+
+
+def _facts(manifest: Mapping[str, Any]) -> list[str]:
+    """Return date and commit, when the manifest has them, for the line under the title."""
+    places = [manifest, manifest.get("machine")]
+    found = {
+        name: str(place[name])
+        for name in ("date", "commit")
+        for place in places
+        if isinstance(place, Mapping) and place.get(name)
+    }
+    words = {"date": found.get("date", "")[:10], "commit": f"commit {found.get('commit', '')}"}
+    return [words[name] for name in found]

@@ -1,0 +1,103 @@
+"""Components and ceilings for TensorBoard: scalars by length, and charts of several tags."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import metadata as layout_metadata
+
+from profiling.analysis.components import CORE, ComponentCurve
+from profiling.analysis.groups import Contender, Setting, safe_name
+from profiling.report.ceilings import ceilings_of_row
+from profiling.report.charts.component_looks import in_order
+from profiling.report.charts.traces import comparison_choice
+from profiling.report.palette import vanilla_family
+from profiling.rows.columns import Row
+
+SHARE, CEILING = "component_share", "ceiling"
+TITLE = "share of the step, by length: set Smoothing to 0"
+Place = tuple[Setting, str, Contender]
+"""What makes a run: setting, modality and contender."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One point of a curve."""
+
+    tag: str
+    value: float
+    length: int
+    about: str
+
+
+def by_place(components: Iterable[ComponentCurve]) -> dict[Place, list[ComponentCurve]]:
+    """Return components by the run that they belong to."""
+    found: dict[Place, list[ComponentCurve]] = {}
+    for curve in components:
+        place = (curve.group.setting, curve.group.modality, curve.contender)
+        found.setdefault(place, []).append(curve)
+    return found
+
+
+def component_scalars(components: Iterable[ComponentCurve]) -> Iterator[Scalar]:
+    """Return the share of each component of a run."""
+    for curve in components:
+        for length, parts in curve.points.items():
+            for name in in_order(parts):
+                if (share := parts[name].get("share")) is not None:
+                    tag = f"{curve.group.modality}/{curve.group.phase}/{SHARE}/{name}"
+                    yield Scalar(tag, share, length, "Of the step; a step is a length.")
+
+
+def ceiling_scalars(rows: Iterable[Row]) -> dict[str, list[Scalar]]:
+    """Return the ceiling by the name of a run: one per vanilla variant and kind of comparison."""
+    rows = list(rows)
+    settings = {Setting.of(row) for row in rows}
+    found: dict[str, dict[tuple[str, int], float]] = {}
+    for row in rows:
+        words = [vanilla_family(row), comparison_choice(row)]
+        if len(settings) > 1:
+            words.append(Setting.of(row).describe(settings))
+        name = f"ceiling-{safe_name('-'.join(words))}"
+        tag = f"{row['modality']}/{row['phase']}/{CEILING}"
+        for length, ceiling in ceilings_of_row(row).items():
+            found.setdefault(name, {})[tag, length] = ceiling
+    return {
+        name: [
+            Scalar(tag, value, length, "The most that any attention could save; by length.")
+            for (tag, length), value in sorted(points.items())
+        ]
+        for name, points in found.items()
+    }
+
+
+def component_layout(components: Iterable[ComponentCurve]) -> Summary | None:
+    """Return charts for *Custom Scalars*, two per modality and phase; None without components."""
+    places = dict.fromkeys((curve.group.modality, curve.group.phase) for curve in components)
+    charts = [
+        chart
+        for modality, phase in places
+        for chart in (
+            _chart(
+                f"{modality}, {phase}: attention and ceiling",
+                f"{modality}/{phase}/({SHARE}/{CORE}|{CEILING})",
+            ),
+            _chart(f"{modality}, {phase}: all components", f"{modality}/{phase}/{SHARE}/.*"),
+        )
+    ]
+    if not charts:
+        return None
+    category = layout_pb2.Category(title=TITLE, chart=charts)
+    layout = layout_pb2.Layout(category=[category])
+    tensor = TensorProto(dtype=DT_STRING, string_val=[layout.SerializeToString()])
+    about = layout_metadata.create_summary_metadata()
+    value = Summary.Value(tag=layout_metadata.CONFIG_SUMMARY_TAG, tensor=tensor, metadata=about)
+    return Summary(value=[value])
+
+
+def _chart(title: str, tags: str) -> layout_pb2.Chart:
+    lines = layout_pb2.MultilineChartContent(tag=[f"^{tags}$"])
+    return layout_pb2.Chart(title=title, multiline=lines)

@@ -1,0 +1,82 @@
+"""What the page is as a file: small, complete, readable in the dark."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from profiling.report.charts.component_looks import LOOKS
+from profiling.report.charts.look import DARK
+from profiling.report.palette import COLOURS, VANILLA_COLOUR
+from tests.samples.components import with_components
+from tests.samples.run import (
+    charts_of,
+    report_of,
+    sample_manifest,
+    sample_report,
+    sample_rows,
+    sample_tipping_points,
+)
+
+LARGEST = 3_000_000
+# The yellow of a tie is as readable in the dark.
+SAME = {"#f0c75e"}
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(part * c for part, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, two: str) -> float:
+    high, low = sorted((luminance(one), luminance(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def charts() -> list[dict[str, Any]]:
+    return charts_of((sample_report() / "report.html").read_text())
+
+
+def test_a_page_with_all_charts_is_smaller_than_3_mb(tmp_path: Path) -> None:
+    rows = with_components(sample_rows())
+    page = report_of(tmp_path, rows, sample_tipping_points(rows), sample_manifest())
+    assert page.stat().st_size < LARGEST
+
+
+def test_the_same_rows_make_the_same_page(tmp_path: Path) -> None:
+    rows = [row for row in sample_rows() if row["modality"] == "vision"]
+    points = sample_tipping_points(rows)
+    pages = [report_of(tmp_path, rows, points, {}).read_bytes() for _ in range(2)]
+    assert pages[0] == pages[1]
+
+
+def test_every_chart_has_its_numbers_as_a_table() -> None:
+    for chart in charts():
+        columns, rows = chart["table"]["columns"], chart["table"]["rows"]
+        assert rows
+        assert all(len(row) == len(columns) for row in rows)
+
+
+def test_the_table_of_a_chart_holds_what_is_drawn() -> None:
+    chart = charts()[0]
+    curve = next(t for t in chart["data"] if t["name"] == "bert sdpa" and "error_y" in t)
+    told = [row for row in chart["table"]["rows"] if row[:3] == ["latency_ms", "", "bert sdpa"]]
+    assert [row[3] for row in told] == curve["x"]
+    assert [row[4] for row in told] == curve["y"]
+    panels = {row[0] for row in chart["table"]["rows"]}
+    assert panels == {"latency_ms", "ratio to vanilla", "share of samples"}
+
+
+def test_every_colour_of_a_chart_has_one_for_the_dark() -> None:
+    used = set(re.findall(r"#[0-9a-f]{6}", json.dumps(charts())))
+    used |= {look.colour for look in LOOKS.values()}
+    assert used - SAME <= set(DARK)
+
+
+def test_curves_stand_out_from_the_paper_in_light_and_dark() -> None:
+    for colour in (VANILLA_COLOUR, *COLOURS):
+        assert contrast(DARK[colour], DARK["#ffffff"]) > 4.5
+    assert contrast(DARK["#6b6b6b"], DARK["#ffffff"]) > 4.5
+    assert contrast("#6b6b6b", "#ffffff") > 4.5
