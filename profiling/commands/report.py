@@ -5,6 +5,7 @@ from typing import Any
 
 from profiling.commands.command import Command
 from profiling.rows.current import current_rows, describe_left_out
+from profiling.rows.frontier import FRONTIER, frontier_rows
 from profiling.rows.reading import (
     MANIFEST,
     ROWS,
@@ -52,7 +53,8 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
             from profiling.report.build import build_report
 
             save_tipping_points(tipping_points, directory)
-            build_report(directory, rows, tipping_points, sections, manifest, readings)
+            frontier = current_rows(frontier_rows(directory), manifest)
+            build_report(directory, rows, tipping_points, sections, manifest, readings, frontier)
     console = Console()
     print_sections(sections, console)
     cautions = cautions_of(rows, judge_steadiness(readings, tipping_points))
@@ -64,7 +66,7 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
 
 def _is_outdated(page: Path) -> bool:
     """Tell whether a sweep that was killed, or another shard, left rows that are not in a page."""
-    sources = [page.with_name(name) for name in (ROWS, SENTINEL, MANIFEST)]
+    sources = [page.with_name(name) for name in (ROWS, SENTINEL, FRONTIER, MANIFEST)]
     changed = [source.stat().st_mtime for source in sources if source.exists()]
     return not page.exists() or page.stat().st_mtime < max(changed)
 

@@ -25,6 +25,7 @@ def build_report(
     sections: Sequence[Section],
     manifest: Mapping[str, Any],
     readings: Iterable[Row] = (),
+    frontier: Sequence[Row] = (),
 ) -> Path:
     """Write `report.html`, `figures/` and `tensorboard/`, in place of those that are there.
 
@@ -37,11 +38,12 @@ def build_report(
         sections: The answers in words.
         manifest: The run's manifest.
         readings: Of the run's sentinel, oldest first.
+        frontier: What was searched of the largest batches and lengths.
 
     Returns:
         The path of `report.html`.
     """
-    material = Material.of(rows, tipping_points, sections, manifest, readings)
+    material = Material.of(rows, tipping_points, sections, manifest, readings, frontier)
     pictures = draw_figures(material.curves, tipping_points, material.styles)
     pictures |= draw_steadiness(material.steadiness)
 

@@ -28,6 +28,7 @@ class Material:
         manifest: The run's manifest.
         steadiness: What the sentinel says of the machine.
         components: Where the time of a step goes, where something was broken down.
+        frontier: What was searched of the largest batches and lengths.
     """
 
     rows: Sequence[Row]
@@ -39,6 +40,7 @@ class Material:
     manifest: Mapping[str, Any]
     steadiness: Steadiness
     components: Sequence[ComponentCurve] = ()
+    frontier: Sequence[Row] = ()
 
     @property
     def cautions(self) -> list[str]:
@@ -53,6 +55,7 @@ class Material:
         sections: Sequence[Section],
         manifest: Mapping[str, Any],
         readings: Iterable[Row] = (),
+        frontier: Sequence[Row] = (),
     ) -> "Material":
         """Work out what the parts share."""
         rows = list(rows)
@@ -67,6 +70,7 @@ class Material:
             manifest,
             judge_steadiness(readings, tipping_points),
             component_curves(rows),
+            frontier,
         )
 
 

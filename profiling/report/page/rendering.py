@@ -15,6 +15,7 @@ from profiling.report.charts.look import DARK
 from profiling.report.charts.steadiness import TITLE, build_steadiness_chart
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import closures_of
+from profiling.report.page.frontiers import frontiers_of
 from profiling.report.page.parts import parts_of
 from profiling.report.page.script import pack, packed_plotly
 from profiling.report.page.tables import RowTable, find_noise, find_problems
@@ -34,6 +35,7 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
     """
     charts: list[dict[str, Any]] = []
     parts = parts_of(material, charts)
+    frontiers = frontiers_of(material.frontier, material.styles.contenders, charts)
     steadiness = _steadiness(material.steadiness, charts)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -59,6 +61,7 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         settings=list(dict.fromkeys(curve.setting.describe() for curve in material.curves)),
         num_rows=len(material.rows),
         parts=parts,
+        frontiers=frontiers,
         measures=MEASURES,
         closures=closures_of(material.rows, material.components),
         cautions=material.cautions,

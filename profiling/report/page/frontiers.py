@@ -1,0 +1,96 @@
+"""What the page shows of the frontier: largest batches, longest inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from profiling.analysis.groups import Contender, Setting, axis_unit
+from profiling.report.charts.frontier import build_frontier_chart, is_bound, limit_words
+from profiling.report.palette import Style
+from profiling.rows.columns import PHASES, Row
+
+BATCH = "batch_size"
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """What fits of one modality under the same conditions.
+
+    Args:
+        modality: Its name.
+        setting: The conditions in words.
+        unit: Of its lengths.
+        phases: That were searched.
+        charts: Phase and index into the charts, of the largest batches.
+        longest: By contender and phase the longest input at batch 1, in words.
+        problems: Searches that failed, and why.
+    """
+
+    modality: str
+    setting: str
+    unit: str
+    phases: Sequence[str]
+    charts: Sequence[tuple[str, int]]
+    longest: Mapping[str, Mapping[str, str]]
+    problems: Sequence[str]
+
+
+def frontiers_of(
+    rows: Sequence[Row], styles: Mapping[Contender, Style], charts: list[dict[str, Any]]
+) -> list[Frontier]:
+    """Return the frontiers in order of appearance, appending their charts; none without rows."""
+    groups: dict[tuple[str, Setting], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((str(row["modality"]), Setting.of(row)), []).append(row)
+    return [
+        _frontier(modality, setting, members, styles, charts)
+        for (modality, setting), members in groups.items()
+    ]
+
+
+def _frontier(
+    modality: str,
+    setting: Setting,
+    rows: Sequence[Row],
+    styles: Mapping[Contender, Style],
+    charts: list[dict[str, Any]],
+) -> Frontier:
+    phases = [phase for phase in PHASES if any(row["phase"] == phase for row in rows)]
+    places = []
+    for phase in phases:
+        found = [row for row in rows if row["phase"] == phase and row["searched"] == BATCH]
+        able = [row for row in found if row.get("feasible")]
+        if able:
+            places.append((phase, len(charts)))
+            charts.append(build_frontier_chart(able, styles))
+    return Frontier(
+        modality,
+        setting.describe(),
+        axis_unit(modality),
+        phases,
+        places,
+        _longest(rows),
+        [_problem(row) for row in rows if row["status"] == "error"],
+    )
+
+
+def _longest(rows: Sequence[Row]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        if row["searched"] != BATCH:
+            label = Contender.of(row).label
+            found.setdefault(label, {})[str(row["phase"])] = _words(row)
+    return found
+
+
+def _words(row: Row) -> str:
+    if row.get("feasible") is None:
+        return "none" if row["status"] == "ok" else "unknown"
+    sign = "" if is_bound(row) else "at least "
+    limit = limit_words(row)
+    return f"{sign}{row['feasible']:,}" + (f" ({limit})" if limit else "")
+
+
+def _problem(row: Row) -> str:
+    what = "largest batch" if row["searched"] == BATCH else "longest input"
+    return f"{Contender.of(row).label}, {row['phase']}, {what}: {row.get('error')}"

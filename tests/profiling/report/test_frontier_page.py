@@ -1,0 +1,61 @@
+"""What fits into memory, as the page shows it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from profiling.report.charts.frontier import build_frontier_chart
+from profiling.report.material import Material
+from profiling.report.page.rendering import render_page
+from tests.samples.run import charts_of, sample_manifest, sample_rows
+
+
+def search(length: int | None, feasible: int | None, **fields: Any) -> dict[str, Any]:
+    """Return a search of the largest batch at a length, or of the longest input without one."""
+    row = next(row for row in sample_rows() if row["variant"] == "bert")
+    kept = ("modality", "variant", "implementation", "phase", "size", "device", "threads")
+    found = {
+        "key": f"{length}-{feasible}",
+        "status": "ok",
+        "error": None,
+        "searched": "batch_size" if length else "sequence_length",
+        "sequence_length": length,
+        "feasible": feasible,
+        "infeasible": None if feasible is None else feasible + 3,
+        "limited_by": "memory",
+    }
+    return {name: row[name] for name in kept} | found | fields
+
+
+def page_of(frontier: Sequence[dict[str, Any]]) -> str:
+    rows = [row for row in sample_rows() if row["modality"] == "text"]
+    return render_page(Material.of(rows, [], [], sample_manifest(), (), frontier))
+
+
+def test_a_run_without_a_frontier_has_no_place_for_it() -> None:
+    assert "What fits into memory" not in page_of([])
+
+
+def test_batches_are_drawn_by_length_and_the_longest_input_is_told() -> None:
+    page = page_of([search(512, 60), search(128, 240), search(None, 7936)])
+    assert "What fits into memory: text" in page
+    assert "7,936 (7,939 does not fit)" in page
+    drawn = [chart for chart in charts_of(page) if chart["table"]["columns"][2] == "largest batch"]
+    (chart,) = drawn
+    assert chart["table"]["rows"] == [
+        ["bert eager", 128, 240, 243, "memory"],
+        ["bert eager", 512, 60, 63, "memory"],
+    ]
+    assert chart["data"][0]["x"] == [128, 512]
+
+
+def test_what_memory_did_not_limit_is_a_lower_bound() -> None:
+    reached = search(None, 900, limited_by="time", infeasible=None)
+    assert "at least 900 (the time was over)" in page_of([reached])
+    chart = build_frontier_chart([search(128, 512, limited_by="cap", infeasible=None)], {})
+    assert chart["data"][0]["marker"]["symbol"] == ["triangle-up-open"]
+
+
+def test_a_search_that_failed_says_why_and_draws_nothing() -> None:
+    page = page_of([search(128, None, status="error", error="killed by SIGKILL", limited_by=None)])
+    assert "bert eager, inference, largest batch: killed by SIGKILL" in page
+    assert not [c for c in charts_of(page) if "largest batch" in c["table"]["columns"]]
