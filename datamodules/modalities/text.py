@@ -20,6 +20,7 @@ from datamodules.files.fingerprints import Stamp, fingerprint_of, stamp_file
 from datamodules.files.length_cache import Lengths, cached_lengths
 from datamodules.modalities.real import RealData
 from datamodules.modalities.text_source import load_texts, load_tokenizer
+from datamodules.sampling import Sampling
 
 TEXTS_AT_A_TIME = 1000
 
@@ -107,10 +108,11 @@ def vocab_size_of(tokenizer: Any) -> int:
     return int(max(tokenizer.get_vocab().values())) + 1
 
 
-def count_tokens(texts: Any, tokenizer: Any) -> Lengths:
+def count_tokens(texts: Any, tokenizer: Any, sampling: Sampling | None = None) -> Lengths:
     """Count the tokens of every text, special tokens included, (texts,) int32."""
     lengths = np.empty(len(texts), dtype=np.int32)
-    for start in range(0, len(texts), TEXTS_AT_A_TIME):
+    starts = range(0, len(texts), TEXTS_AT_A_TIME)
+    for start in (sampling or Sampling()).follow(starts, TEXTS_AT_A_TIME):
         end = min(start + TEXTS_AT_A_TIME, len(texts))
         encoded = tokenizer(
             [text or "" for text in texts[start:end]],  # null is empty
@@ -206,9 +208,17 @@ class TextData(RealData):
         shortest = self.tokenizer.num_special_tokens_to_add() + 1
         if self.max_length is not None:
             validate_minimum("max_length", self.max_length, shortest)
-        column = self.texts[self.text_column]
-        lengths = cached_lengths(self._lengths_key(), lambda: count_tokens(column, self.tokenizer))
+        chosen = self.sampling.draw(len(self.texts))
+        if len(chosen) == len(self.texts):
+            column = self.texts[self.text_column]
+            lengths = cached_lengths(self._lengths_key(), lambda: self._count(column))
+        else:  # quick, and of use to this reading alone
+            column = self.texts.select(chosen)[self.text_column]
+            lengths = self._count(column)
         return TextReader(column, self.tokenizer, lengths, self.max_length, self.mask_fraction)
+
+    def _count(self, column: Any) -> Lengths:
+        return count_tokens(column, self.tokenizer, self.sampling)
 
 
 def _stamp_tokenizer(name: str) -> list[Stamp]:

@@ -1,0 +1,112 @@
+"""A picture of length distributions: the share of samples and of positions up to each length."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from profiling.distributions.summary import QUANTILES, Summary
+from profiling.errors import SettingsError
+from profiling.report.figures import LOOK
+from profiling.report.palette import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ENDINGS = (".png", ".svg")
+RESOLUTION = 150
+# The longest sample is where a curve ends, and needs no mark.
+MARKED = QUANTILES[:-1]
+
+
+def check_picture(name: str | None) -> None:
+    """Refuse a picture that could not be drawn, before long work.
+
+    Raises:
+        SettingsError: The ending is of another kind.
+    """
+    if name is not None and Path(name).suffix.lower() not in ENDINGS:
+        raise SettingsError(f"`picture` must end in {' or '.join(ENDINGS)}, got {name}")
+
+
+def draw(summaries: Sequence[Summary], path: Path) -> None:
+    """Draw the data sets into a file, a panel for each unit.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    # Imported here: the numbers come without waiting for matplotlib.
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    units = list(dict.fromkeys(each.distribution.unit for each in summaries))
+    with rc_context(LOOK):
+        figure = Figure(figsize=(7.5, 3.9 * len(units)), layout="constrained")
+        panels = figure.subplots(len(units), squeeze=False)[:, 0]
+        for panel, unit in zip(panels, units, strict=True):
+            _draw_panel(panel, [each for each in summaries if each.distribution.unit == unit])
+        try:
+            figure.savefig(path, dpi=RESOLUTION)
+        except OSError as error:
+            raise SettingsError(f"`picture` {path} cannot be written: {error.strerror}") from error
+
+
+def _draw_panel(panel: "Axes", summaries: Sequence[Summary]) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    for place, summary in enumerate(summaries):
+        _draw_one(panel, summary, COLOURS[place % len(COLOURS)], is_alone=len(summaries) == 1)
+    panel.set_xscale("log")
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+    panel.set_ylim(0, 1.03)
+    panel.grid(which="major")
+    panel.set_axisbelow(True)
+    panel.set_xlabel(f"length in {_axis_words(summaries[0])}")
+    panel.set_ylabel("share up to this length")
+    panel.legend(loc="lower right" if len(summaries) == 1 else "best")
+
+
+def _axis_words(summary: Summary) -> str:
+    from datamodules.modality import find_modality
+
+    return find_modality(summary.distribution.modality).axis_unit
+
+
+def _draw_one(panel: "Axes", summary: Summary, colour: str, is_alone: bool) -> None:
+    distribution = summary.distribution
+    values, counts = distribution.values, distribution.counts
+    label = f"{distribution.name}, samples ({distribution.count:,})"
+    # From 0 on, so that a data set of one length is a line too.
+    xs = [values[0], *values]
+    panel.step(xs, [0.0, *_cumulative(counts)], where="post", color=colour, label=label)
+    positions = [value * count for value, count in zip(values, counts, strict=True)]
+    panel.step(
+        xs,
+        [0.0, *_cumulative(positions)],
+        "--",
+        where="post",
+        color=colour,
+        alpha=0.6,
+        linewidth=1,
+        label=f"{distribution.name}, {distribution.unit}",
+    )
+    marked = summary.quantiles[: len(MARKED)]
+    panel.plot(marked, MARKED, "o", color=colour, markersize=4)
+    for length, share in zip(marked, MARKED, strict=True):
+        panel.annotate(
+            f"{length:,}" if not is_alone else f"{100 * share:g} %: {length:,}",
+            (length, share),
+            (-5, 3),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7,
+            color=colour,
+        )
+    panel.axvline(summary.recommended.max_length, color=colour, linestyle=":", linewidth=1)
+
+
+def _cumulative(weights: Sequence[int]) -> list[float]:
+    total = sum(weights)
+    return [each / total for each in accumulate(weights)]
