@@ -1,6 +1,8 @@
 """Which data sets `profile.py lengths` was given: data blocks, YAML files, lengths files."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,17 @@ def places_of(found: Sequence[LengthDistribution], out: Path) -> list[Path]:
             place = out.with_name(f"{out.stem}-{safe}-{number}{out.suffix}")
         places.append(place)
     return places
+
+
+def told_apart(found: Sequence[LengthDistribution]) -> list[LengthDistribution]:
+    """Return them, those that share a name named with the folder too, and else by number."""
+    shared = {name for name, times in Counter(each.name for each in found).items() if times > 1}
+    names: list[str] = []
+    for each in found:
+        folder = Path(each.source).parent.name
+        name = f"{folder}/{each.name}" if each.name in shared and folder else each.name
+        names.append(f"{name} {names.count(name) + 1}" if name in names else name)
+    return [replace(each, name=name) for each, name in zip(found, names, strict=True)]
 
 
 def _read_block(name: str) -> dict[str, Any]:

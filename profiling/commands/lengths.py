@@ -9,7 +9,7 @@ from datamodules.errors import validate_minimum
 from datamodules.lengths import LengthDistribution
 from profiling.children.crew import Children
 from profiling.commands.command import Command, plain
-from profiling.commands.length_sources import blocks_of, places_of
+from profiling.commands.length_sources import blocks_of, places_of, told_apart
 from profiling.distributions.picture import check_picture, draw
 from profiling.distributions.summary import Batching, summarise
 from profiling.distributions.words import compare, describe
@@ -26,7 +26,7 @@ def run(arguments: Any) -> int:
         raise SettingsError("`sample` must have `data` to draw from, got files of lengths alone")
     known = [LengthDistribution.from_json(file) for file in files]
     found = _read(blocks, arguments)
-    summaries = [summarise(each, batching) for each in [*found, *known]]
+    summaries = [summarise(each, batching) for each in told_apart([*found, *known])]
     if arguments.json:
         print(json.dumps([each.to_dict() for each in summaries], indent=2, allow_nan=False))
     else:

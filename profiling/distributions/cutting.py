@@ -60,6 +60,11 @@ def unseen_of(distribution: LengthDistribution) -> float:
     return sampled.unseen(distribution.count) if sampled else 0.0
 
 
+def power_of(distribution: LengthDistribution) -> int:
+    """Return the power of a length that counts positions: pixels are the square of a side."""
+    return 2 if distribution.modality == "vision" else 1
+
+
 def usual_lengths(modality: str) -> dict[int, str]:
     """Return the longest lengths that are usual in a modality, ascending, and their names."""
     if find_modality(modality).is_audio:
@@ -79,7 +84,7 @@ def name_length(modality: str, length: int) -> str:
 
 def cut_at(distribution: LengthDistribution, max_length: int) -> Cut:
     """Return what is cut off where samples are cut to `max_length`, or shrunk to this side."""
-    power = 2 if distribution.modality == "vision" else 1  # pixels are the square of a side
+    power = power_of(distribution)
     values, counts = distribution.values, distribution.counts
     unseen = unseen_of(distribution)
     longer = sum(counts[bisect_left(values, max_length + 1) :])

@@ -58,7 +58,8 @@ def share_of_positions(
     """Estimate `sum(parts) / sum(wholes)` over units drawn by chance, as a ratio of means.
 
     The standard error is that of the residuals `part - ratio * whole` over the mean of `wholes`
-    (Cochran, Sampling Techniques, 1977, section 6.4).
+    (Cochran, Sampling Techniques, 1977, section 6.4), the interval Student's. One unit tells
+    nothing of the others, so its interval is everything.
 
     Args:
         parts: What each unit has of it: positions that are cut off, or hold nothing.
@@ -69,11 +70,16 @@ def share_of_positions(
     whole = sum(n * each for n, each in zip(counts, wholes, strict=True))
     ratio = sum(n * each for n, each in zip(counts, parts, strict=True)) / whole
     units = sum(counts)
-    if not unseen or units < 2:
+    if not unseen:
         return Estimate(ratio, ratio, ratio)
+    if units < 2:
+        return Estimate(ratio, 0.0, 1.0)
+    # Imported here: a mistake in the settings does not wait for what computes.
+    from scipy.special import stdtrit
+
     squares = sum(
         n * (part - ratio * of) ** 2 for n, part, of in zip(counts, parts, wholes, strict=True)
     )
     error = math.sqrt(squares / (units - 1) / units * unseen) / (whole / units)
-    half = NORMAL_95 * error
+    half = float(stdtrit(units - 1, 0.975)) * error
     return Estimate(ratio, max(0.0, ratio - half), min(1.0, ratio + half))

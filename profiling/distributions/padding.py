@@ -1,6 +1,7 @@
 """How much of the batches of a data set is padding, under each batching policy."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,10 +42,9 @@ class Padding:
 
 def bucket_edges(distribution: LengthDistribution, max_length: int, num_buckets: int) -> list[int]:
     """Return the edges of buckets that leave the least padding, longer samples cut."""
-    kept = {v: n for v, n in zip(distribution.values, distribution.counts, strict=True)}
-    cut: dict[int, int] = {}
-    for value, count in kept.items():
-        cut[min(value, max_length)] = cut.get(min(value, max_length), 0) + count
+    cut: Counter[int] = Counter()
+    for value, count in zip(distribution.values, distribution.counts, strict=True):
+        cut[min(value, max_length)] += count
     return suggest_edges(list(cut), list(cut.values()), num_buckets)
 
 
@@ -70,7 +70,7 @@ def padding_by_policy(
     for policy in POLICIES:
         for size in batch_sizes:
             batches = padded_batches(lengths, policy, size, max_length, edges, seed)
-            found.append(Padding(policy, size, _share(batches, unseen)))
+            found.append(Padding(policy, size, _share(policy, batches, unseen)))
     return found
 
 
@@ -82,8 +82,15 @@ def lengths_of(distribution: LengthDistribution, seed: int = 0) -> list[int]:
     return [value for value, n in zip(values, counts, strict=True) for _ in range(n)]
 
 
-def _share(batches: Sequence[PaddedBatch], unseen: float) -> Estimate:
-    """Return the share of padding; the units of chance are the batches."""
-    padding = [batch.padding for batch in batches]
-    wholes = [batch.padded_length * len(batch.lengths) for batch in batches]
-    return share_of_positions(padding, wholes, [1] * len(batches), unseen)
+def _share(policy: str, batches: Sequence[PaddedBatch], unseen: float) -> Estimate:
+    """Return the share of padding.
+
+    The units of chance are the batches; where no sample meets another, the samples.
+    """
+    if policy == "pad_to_maximum":
+        wholes = [each.padded_length for each in batches for _ in each.lengths]
+        padding = [each.padded_length - length for each in batches for length in each.lengths]
+    else:
+        wholes = [each.padded_length * len(each.lengths) for each in batches]
+        padding = [each.padding for each in batches]
+    return share_of_positions(padding, wholes, [1] * len(wholes), unseen)

@@ -5,10 +5,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datamodules.modality import find_modality
+from profiling.distributions.cutting import power_of
 from profiling.distributions.summary import QUANTILES, Summary
 from profiling.errors import SettingsError
 from profiling.report.figures import LOOK
-from profiling.report.palette import COLOURS
+from profiling.report.palette import COLOURS, VANILLA_COLOUR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,11 +54,13 @@ def draw(summaries: Sequence[Summary], path: Path) -> None:
 
 
 def _draw_panel(panel: "Axes", summaries: Sequence[Summary]) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     for place, summary in enumerate(summaries):
-        _draw_one(panel, summary, COLOURS[place % len(COLOURS)], is_alone=len(summaries) == 1)
+        _draw_one(panel, summary, COLOURS[place % len(COLOURS)])
+        _mark_quantiles(panel, summary, COLOURS[place % len(COLOURS)], place)
     panel.set_xscale("log")
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
@@ -65,23 +69,50 @@ def _draw_panel(panel: "Axes", summaries: Sequence[Summary]) -> None:
     panel.set_axisbelow(True)
     panel.set_xlabel(f"length in {_axis_words(summaries[0])}")
     panel.set_ylabel("share up to this length")
-    panel.legend(loc="lower right" if len(summaries) == 1 else "best")
+    _add_legend(panel, summaries)
+
+
+def _add_legend(panel: "Axes", summaries: Sequence[Summary]) -> None:
+    """Name the data sets by colour and the lines by stroke, above the panel."""
+    from matplotlib.lines import Line2D
+
+    names = [_name(summary) for summary in summaries]
+    lines = [Line2D([], [], color=COLOURS[n % len(COLOURS)]) for n in range(len(names))]
+    strokes = {
+        "samples": "-",
+        summaries[0].distribution.unit: "--",
+        "recommended max_length": ":",
+    }
+    keys = [Line2D([], [], color=VANILLA_COLOUR, linestyle=stroke) for stroke in strokes.values()]
+    panel.legend(
+        [*lines, *keys],
+        [*names, *strokes],
+        loc="lower left",
+        bbox_to_anchor=(0, 1.01),
+        ncols=3,
+        fontsize=8,
+        borderaxespad=0,
+    )
+
+
+def _name(summary: Summary) -> str:
+    distribution = summary.distribution
+    drawn = f" of {distribution.sampled.drawn_from:,}" if distribution.sampled else ""
+    return f"{distribution.name} ({distribution.count:,}{drawn} samples)"
 
 
 def _axis_words(summary: Summary) -> str:
-    from datamodules.modality import find_modality
-
     return find_modality(summary.distribution.modality).axis_unit
 
 
-def _draw_one(panel: "Axes", summary: Summary, colour: str, is_alone: bool) -> None:
+def _draw_one(panel: "Axes", summary: Summary, colour: str) -> None:
     distribution = summary.distribution
     values, counts = distribution.values, distribution.counts
-    label = f"{distribution.name}, samples ({distribution.count:,})"
     # From 0 on, so that a data set of one length is a line too.
     xs = [values[0], *values]
-    panel.step(xs, [0.0, *_cumulative(counts)], where="post", color=colour, label=label)
-    positions = [value * count for value, count in zip(values, counts, strict=True)]
+    panel.step(xs, [0.0, *_cumulative(counts)], where="post", color=colour)
+    power = power_of(distribution)
+    positions = [value**power * count for value, count in zip(values, counts, strict=True)]
     panel.step(
         xs,
         [0.0, *_cumulative(positions)],
@@ -90,21 +121,28 @@ def _draw_one(panel: "Axes", summary: Summary, colour: str, is_alone: bool) -> N
         color=colour,
         alpha=0.6,
         linewidth=1,
-        label=f"{distribution.name}, {distribution.unit}",
     )
+    panel.axvline(summary.recommended.max_length, color=colour, linestyle=":", linewidth=1)
+
+
+def _mark_quantiles(panel: "Axes", summary: Summary, colour: str, place: int) -> None:
+    """Mark the quantiles, of every other data set to the right, as curves may lie together."""
+    from matplotlib.patheffects import withStroke
+
     marked = summary.quantiles[: len(MARKED)]
+    offset, side = ((-5, 3), "right") if place % 2 == 0 else ((5, -8), "left")
     panel.plot(marked, MARKED, "o", color=colour, markersize=4)
     for length, share in zip(marked, MARKED, strict=True):
         panel.annotate(
-            f"{length:,}" if not is_alone else f"{100 * share:g} %: {length:,}",
+            f"{100 * share:g} %: {length:,}",
             (length, share),
-            (-5, 3),
+            offset,
             textcoords="offset points",
-            ha="right",
+            ha=side,
             fontsize=7,
             color=colour,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
         )
-    panel.axvline(summary.recommended.max_length, color=colour, linestyle=":", linewidth=1)
 
 
 def _cumulative(weights: Sequence[int]) -> list[float]:
