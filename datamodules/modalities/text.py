@@ -1,5 +1,6 @@
 """Text from a hub data set or a local file, for masked-language modelling."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class TextReader(SampleReader):
         lengths: Tokens of every text, special tokens included.
         max_length: Longest sample in tokens; None keeps texts whole.
         mask_fraction: Share of the tokens to predict.
+        numbers: Which texts of the source they are; None for all.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class TextReader(SampleReader):
         lengths: Lengths,
         max_length: int | None,
         mask_fraction: float,
+        numbers: Sequence[int] | None = None,
     ) -> None:
         self.texts = texts
         self.tokenizer = tokenizer
@@ -60,7 +63,8 @@ class TextReader(SampleReader):
         used = kept if max_length is None else kept.clip(max=max_length)
         super().__init__(used.tolist(), BadSamples("skip"))
         for row in np.flatnonzero(~has_content).tolist():
-            self.bad_samples.skip(f"text {row} is empty", "empty text")
+            number = row if numbers is None else numbers[row]
+            self.bad_samples.skip(f"text {number} is empty", "empty text")
 
     def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
         """Tokenise one text, cut to the exact length that is asked for, special tokens kept.
@@ -215,7 +219,9 @@ class TextData(RealData):
         else:  # quick, and of use to this reading alone
             column = self.texts.select(chosen)[self.text_column]
             lengths = self._count(column)
-        return TextReader(column, self.tokenizer, lengths, self.max_length, self.mask_fraction)
+        return TextReader(
+            column, self.tokenizer, lengths, self.max_length, self.mask_fraction, chosen
+        )
 
     def _count(self, column: Any) -> Lengths:
         return count_tokens(column, self.tokenizer, self.sampling)

@@ -90,12 +90,12 @@ def cut_at(distribution: LengthDistribution, max_length: int) -> Cut:
     longer = sum(counts[bisect_left(values, max_length + 1) :])
     wholes = [value**power for value in values]
     beyond = [max(0, whole - max_length**power) for whole in wholes]
-    return Cut(
-        max_length,
-        name_length(distribution.modality, max_length),
-        share_of_samples(longer, distribution.count, unseen),
-        share_of_positions(beyond, wholes, counts, unseen),
-    )
+    samples = share_of_samples(longer, distribution.count, unseen)
+    positions = share_of_positions(beyond, wholes, counts, unseen)
+    if not longer:  # nothing beyond was drawn, which does not mean that nothing is there
+        positions = samples
+    name = name_length(distribution.modality, max_length)
+    return Cut(max_length, name, samples, positions)
 
 
 def usual_cuts(distribution: LengthDistribution) -> list[Cut]:

@@ -58,8 +58,8 @@ def share_of_positions(
     """Estimate `sum(parts) / sum(wholes)` over units drawn by chance, as a ratio of means.
 
     The standard error is that of the residuals `part - ratio * whole` over the mean of `wholes`
-    (Cochran, Sampling Techniques, 1977, section 6.4), the interval Student's. One unit tells
-    nothing of the others, so its interval is everything.
+    (Cochran, Sampling Techniques, 1977, section 6.4), the interval Student's, in log-odds. One
+    unit tells nothing of the others, so its interval is everything.
 
     Args:
         parts: What each unit has of it: positions that are cut off, or hold nothing.
@@ -75,11 +75,15 @@ def share_of_positions(
     if units < 2:
         return Estimate(ratio, 0.0, 1.0)
     # Imported here: a mistake in the settings does not wait for what computes.
-    from scipy.special import stdtrit
+    from scipy.special import expit, stdtrit
 
     squares = sum(
         n * (part - ratio * of) ** 2 for n, part, of in zip(counts, parts, wholes, strict=True)
     )
     error = math.sqrt(squares / (units - 1) / units * unseen) / (whole / units)
     half = float(stdtrit(units - 1, 0.975)) * error
-    return Estimate(ratio, max(0.0, ratio - half), min(1.0, ratio + half))
+    if not 0 < ratio < 1:
+        return Estimate(ratio, max(0.0, ratio - half), min(1.0, ratio + half))
+    # On the scale of log-odds: a few long samples make the share's own scale lopsided.
+    odds, half = math.log(ratio / (1 - ratio)), half / (ratio * (1 - ratio))
+    return Estimate(ratio, float(expit(odds - half)), float(expit(odds + half)))
