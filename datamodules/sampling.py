@@ -89,12 +89,14 @@ class Sampling:
 
     Attributes:
         sampled: What was drawn from; None until then, and where all are looked at.
+        is_obeyed: Whether the source has asked which samples to look at.
     """
 
     most: int | None = None
     seed: int = 0
     tell: Callable[[int, int], None] | None = None
     sampled: Sampled | None = field(default=None, init=False)
+    is_obeyed: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if self.most is not None:
@@ -103,6 +105,7 @@ class Sampling:
 
     def draw(self, count: int) -> Sequence[int]:
         """Return which of `count` samples are looked at, ascending."""
+        self.is_obeyed = True
         if self.most is None or self.most >= count:
             return range(count)
         self.sampled = Sampled(count, self.seed)

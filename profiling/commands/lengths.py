@@ -73,7 +73,13 @@ def _read(blocks: list[dict[str, Any]], arguments: Any) -> list[LengthDistributi
 def add_arguments(parser: Any) -> None:
     """Add what is read, how it is batched, and where the answer goes."""
     add = parser.add_argument
-    add("files", nargs="*", type=str, help="lengths.json files, or YAML files with a `data` block")
+    add(
+        "files",
+        nargs="*",
+        type=str,
+        default=[],
+        help="lengths.json files, or YAML files with a `data` block",
+    )
     add("--config", action="config", help="YAML file with a `data` block")
     add("--data", type=dict[str, Any], default={}, help="class_path, init_args")
     add("--out", type=str, default="lengths.json", help="file to write, where data are read")

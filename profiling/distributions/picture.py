@@ -1,9 +1,10 @@
 """A picture of length distributions: the share of samples and of positions up to each length."""
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datamodules.modality import find_modality
 from profiling.distributions.cutting import power_of
@@ -60,7 +61,7 @@ def _draw_panel(panel: "Axes", summaries: Sequence[Summary]) -> None:
         _draw_one(panel, summary, COLOURS[place % len(COLOURS)])
         _mark_quantiles(panel, summary, COLOURS[place % len(COLOURS)], place)
     panel.set_xscale("log")
-    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.xaxis.set_major_locator(LogLocator(subs=_ticks(summaries)))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
@@ -72,13 +73,21 @@ def _draw_panel(panel: "Axes", summaries: Sequence[Summary]) -> None:
     _add_legend(panel, summaries)
 
 
+def _ticks(summaries: Sequence[Summary]) -> tuple[int, ...]:
+    """Return which multiples of powers of ten have a number, so that numbers do not touch."""
+    shortest = min(each.distribution.values[0] for each in summaries)
+    longest = max(each.recommended.max_length for each in summaries)
+    decades = math.log10(max(longest / shortest, 1))
+    return (1, 2, 5) if decades < 2.5 else (1, 3) if decades < 4.5 else (1,)
+
+
 def _add_legend(panel: "Axes", summaries: Sequence[Summary]) -> None:
     """Name the data sets by colour and the lines by stroke, above the panel."""
     from matplotlib.lines import Line2D
 
     names = [_name(summary) for summary in summaries]
     lines = [Line2D([], [], color=COLOURS[n % len(COLOURS)]) for n in range(len(names))]
-    strokes = {
+    strokes: dict[str, Any] = {
         "samples": "-",
         summaries[0].distribution.unit: "--",
         "recommended max_length": ":",

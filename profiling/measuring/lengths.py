@@ -53,11 +53,12 @@ def read_lengths(task: dict[str, Any]) -> tuple[LengthDistribution, list[str]]:
             of the draw.
 
     Raises:
-        DataError: The data cannot be read, or samples are to be drawn of data made on the spot.
+        DataError: The data cannot be read, or are of a class that does not draw samples.
     """
     data = build_data(task["block"])
     if isinstance(data, RealData):
         data.sampling = Sampling(task["sample"], task["seed"], ReadingProgress())
-    elif task["sample"] is not None:
-        raise DataError("`sample` needs real data to draw from, got data made on the spot")
-    return data.lengths(), data.skipped
+    found = data.lengths()
+    if task["sample"] is not None and not (isinstance(data, RealData) and data.sampling.is_obeyed):
+        raise DataError(f"`sample` must have data to draw from, got {type(data).__name__}")
+    return found, data.skipped

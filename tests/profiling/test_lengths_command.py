@@ -7,6 +7,7 @@ from PIL import Image
 from datamodules.lengths import LengthDistribution
 from datamodules.sampling import Sampled
 from profiling.cli import main
+from tests.samples.speech import write_sounds
 
 
 @pytest.fixture
@@ -70,6 +71,25 @@ def test_a_data_set_of_one_length_can_be_drawn(tmp_path, capsys):
     LengthDistribution.from_lengths([7], "$one$", "text", "c").to_json(path)
     assert main(["lengths", str(path), "--picture", str(tmp_path / "one.png")]) == 0
     assert "$one$: 1 samples" in capsys.readouterr().out
+
+
+def test_blocks_are_read_in_children_and_each_gets_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    configs = []
+    for name in ("some", "more"):
+        write_sounds(tmp_path / name)
+        block = {"class_path": "SpeechData", "init_args": {"source": str(tmp_path / name)}}
+        configs.append(tmp_path / f"{name}.yaml")
+        configs[-1].write_text(yaml.safe_dump({"data": block}))
+    out = tmp_path / "lengths.json"
+    assert main(["lengths", *map(str, configs), "--sample", "5", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "more: 5 samples of 12, drawn without replacement" in said
+    assert "side by side" in said
+    files = sorted(path.name for path in tmp_path.glob("*.json"))
+    assert files == ["lengths-more.json", "lengths-some.json"]
+    again = LengthDistribution.from_json(tmp_path / files[0])
+    assert again.sampled == Sampled(12, 0)
 
 
 def test_a_yaml_file_without_a_block_is_named(tmp_path, capsys):

@@ -78,7 +78,8 @@ def test_suggested_edges_are_the_best_that_a_search_of_all_finds(lengths, num_bu
 
 @given(LENGTHS, SIZES, st.integers(1, 6), st.integers(0, 5))
 def test_buckets_with_the_suggested_edges_pad_no_more_than_one_bucket(lengths, size, number, seed):
-    edges = suggest_edges(*counted(lengths), number)
+    values, counts = counted(lengths)
+    edges = suggest_edges(values, counts, number)
     buckets = padding_of(padded_batches(lengths, "buckets", size, edges=edges, seed=seed))
     one = padding_of(padded_batches(lengths, "pad_to_maximum", size, seed=seed))
     assert buckets <= padding_to_edges(lengths, edges) <= one

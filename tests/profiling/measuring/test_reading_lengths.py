@@ -98,8 +98,10 @@ def test_only_the_headers_of_drawn_files_are_read(tmp_path):
 
 
 def test_data_made_on_the_spot_cannot_be_drawn_from():
-    block = {"class_path": "datamodules.modalities.synthetic.SyntheticText", "init_args": {}}
-    with pytest.raises(DataError):
+    name = "datamodules.modalities.synthetic.SyntheticText"
+    block = {"class_path": name, "init_args": {"sequence_length": 8}}
+    assert read_lengths({"block": block, "sample": None, "seed": 0})[0].values == (8,)
+    with pytest.raises(DataError, match="`sample` must have data to draw from, got SyntheticText"):
         read_lengths({"block": block, "sample": 3, "seed": 0})
 
 
