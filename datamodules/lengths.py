@@ -57,6 +57,11 @@ class LengthDistribution:
             )
         if any(left >= right for left, right in pairwise(self.values)):
             raise DataError("`values` must be ascending and without repetition")
+        if self.sampled is not None and self.sampled.drawn_from < self.count:
+            raise DataError(
+                f"`sampled` must be drawn from at least the {self.count} samples that there are, "
+                f"got {self.sampled.drawn_from}"
+            )
 
     @property
     def count(self) -> int:

@@ -80,6 +80,11 @@ def test_intervals_hold_the_mean_of_the_whole_source_as_often_as_they_say(count,
     assert 0.91 <= held / 400 <= 0.98
 
 
+def test_more_samples_than_were_there_cannot_have_been_drawn():
+    with pytest.raises(DataError, match="`sampled` must be drawn from at least the 3 .* got 2"):
+        distribution_of([4, 6, 6], 2)
+
+
 def test_mistakes_are_named():
     with pytest.raises(DataError, match="`sample` must be at least 2, got 1"):
         Sampling(1)
