@@ -9,8 +9,9 @@ NEWEST := torch==2.14.1 torchvision==0.29.2 torchaudio==2.11.0 transformers
 WITHOUT_TORCHAUDIO := torch==2.15.0 torchvision==0.29.2 transformers
 
 # The tests that import no torch; `--no-torch` holds them to it.
-QUICK := $(addprefix tests/profiling/,analysis planning report rows test_arguments.py \
-	test_compare.py test_data_settings.py) tests/datamodules/test_lengths.py
+QUICK := $(addprefix tests/profiling/,analysis distributions planning report rows test_arguments.py \
+	test_compare.py test_data_settings.py) $(addprefix tests/datamodules/,batching/test_policies.py \
+	test_lengths.py test_sampling.py)
 
 # A worker per core, each with a thread of its own (tests/conftest.py); the tests of a file stay
 # together, because they share what one of them built. A worker that dies ends the tests, which would

@@ -12,6 +12,7 @@ from typing import Any
 from datamodules.errors import DataError
 from datamodules.files.writing import write_text
 from datamodules.modality import find_modality
+from datamodules.sampling import Sampled
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class LengthDistribution:
         source: Where the data came from.
         left_out: How many samples and files of the source are none of these, by reason and then by
             file ending.
+        sampled: What these samples were drawn from; None where they are the whole source.
 
     Raises:
         DataError: the parts do not fit together.
@@ -40,6 +42,7 @@ class LengthDistribution:
     counts: tuple[int, ...]
     source: str
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    sampled: Sampled | None = None
 
     def __post_init__(self) -> None:
         unit = find_modality(self.modality).unit
@@ -54,6 +57,11 @@ class LengthDistribution:
             )
         if any(left >= right for left, right in pairwise(self.values)):
             raise DataError("`values` must be ascending and without repetition")
+        if self.sampled is not None and self.sampled.drawn_from < self.count:
+            raise DataError(
+                f"`sampled` must be drawn from at least the {self.count} samples that there are, "
+                f"got {self.sampled.drawn_from}"
+            )
 
     @property
     def count(self) -> int:
@@ -100,6 +108,7 @@ class LengthDistribution:
         modality: str,
         source: str,
         left_out: Mapping[str, Mapping[str, int]] | None = None,
+        sampled: Sampled | None = None,
     ) -> "LengthDistribution":
         """Count the lengths of single samples."""
         unit = find_modality(modality).unit
@@ -107,10 +116,14 @@ class LengthDistribution:
         if not counted:
             raise DataError(f"`source` {source} holds no samples")
         values, counts = zip(*counted, strict=True)
-        return cls(name, modality, unit, values, counts, source, left_out or {})
+        return cls(name, modality, unit, values, counts, source, left_out or {}, sampled)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields of `lengths.json`; the account only where something was left out."""
+        """Return the fields of `lengths.json`.
+
+        The account is there only where something was left out, `sampled` only where samples were
+        drawn.
+        """
         account = {
             "found": self.count + self.count_left_out,
             "left_out": {reason: dict(counts) for reason, counts in self.left_out.items()},
@@ -124,6 +137,7 @@ class LengthDistribution:
             "counts": list(self.counts),
             "source": self.source,
             **(account if self.left_out else {}),
+            **({"sampled": self.sampled.to_dict(self.values, self.counts)} if self.sampled else {}),
         }
 
     @classmethod
@@ -149,6 +163,7 @@ class LengthDistribution:
             *numbers,
             fields["source"],
             _read_left_out(fields.get("left_out", {})),  # older files have none
+            Sampled.from_dict(fields.get("sampled")),
         )
         if distribution.count != fields["count"]:
             raise DataError(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from datamodules.lengths import LengthDistribution
 from tests.samples.places import ROOT
 
 
@@ -28,6 +29,15 @@ def test_profile_answers_help_without_torch(command: str) -> None:
     answer = run("-X", "importtime", "profile.py", command, "--help")
     assert answer.returncode == 0
     assert "usage: profile.py" in answer.stdout
+    assert "| torch\n" not in answer.stderr
+
+
+def test_a_file_of_lengths_is_told_without_torch(tmp_path: Path) -> None:
+    LengthDistribution.from_lengths([3, 900], "a", "text", "a.csv").to_json(tmp_path / "a.json")
+    command = ["profile.py", "lengths", f"{tmp_path}/a.json", "--picture", f"{tmp_path}/a.png"]
+    answer = run("-X", "importtime", *command)
+    assert answer.returncode == 0
+    assert "recommended max_length: 1,024" in answer.stdout
     assert "| torch\n" not in answer.stderr
 
 
@@ -74,6 +84,10 @@ QUICKSTART = "configs/profile/quickstart.yaml"
         (["compare", "a", "b", "--jsn"], ["`jsn`", "json"]),
         (["lengths"], ["`data`"]),
         (["lengths", "--sorce", "x"], ["`sorce`", "data", "out"]),
+        (["lengths", "nowhere.json"], ["nowhere.json"]),
+        (["lengths", "--sample", "5", "nowhere.json"], ["`sample`", "`data`"]),
+        (["lengths", "--batch_size", "x"], ["`batch_size`", "x"]),
+        (["lengths", "--data.source", "x", "--picture", "a.pdf"], ["`picture`", ".png", "a.pdf"]),
         (["measure"], ["sweep", "report"]),
     ],
 )

@@ -15,6 +15,7 @@ from datamodules.batching.reading import SampleReader, SampleSet
 from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader, protect
 from datamodules.errors import BadSampleError, DataError, validate_minimum
 from datamodules.lengths import LengthDistribution
+from datamodules.sampling import Sampling
 
 HELD_OUT_FRACTION = 0.05
 
@@ -27,6 +28,9 @@ class RealData(ModalityData):
         batch_size: Samples in a batch of a loader of one process.
         num_workers: Processes of a loader; 0 loads in the main one.
         seed: Chooses the order in training, and masks.
+
+    Attributes:
+        sampling: Which samples are looked at, and who hears of it; to be set before the first use.
     """
 
     batch_source = "real"
@@ -42,6 +46,7 @@ class RealData(ModalityData):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
+        self.sampling = Sampling()
 
     @abstractmethod
     def open_reader(self) -> SampleReader:
@@ -61,7 +66,7 @@ class RealData(ModalityData):
         return self.reader.bad_samples.skipped
 
     def lengths(self) -> LengthDistribution:
-        """Return the lengths of all samples on the modality's axis."""
+        """Return the lengths of the samples that are looked at, on the modality's axis."""
         name = Path(self.source).stem or self.source
         return LengthDistribution.from_lengths(
             self.reader.lengths,
@@ -69,6 +74,7 @@ class RealData(ModalityData):
             self.modality,
             self.source,
             self.reader.bad_samples.left_out,
+            self.sampling.sampled,
         )
 
     def batch_at(self, length: int, batch_size: int, seed: int = 0) -> Batch:

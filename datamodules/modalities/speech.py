@@ -185,6 +185,6 @@ class SpeechData(FileData):
 
     def open_reader(self) -> AudioReader:
         """List the recordings and read their headers."""
-        recordings = list_recordings(self.source, self.layout, self.bad_samples)
+        recordings = list_recordings(self.source, self.layout, self.bad_samples, self.sampling)
         max_samples = None if self.max_seconds is None else int(self.max_seconds * SAMPLE_RATE_HZ)
         return AudioReader(recordings, max_samples, self.num_levels, self.bad_samples)

@@ -1,5 +1,6 @@
 """Text from a hub data set or a local file, for masked-language modelling."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from datamodules.files.fingerprints import Stamp, fingerprint_of, stamp_file
 from datamodules.files.length_cache import Lengths, cached_lengths
 from datamodules.modalities.real import RealData
 from datamodules.modalities.text_source import load_texts, load_tokenizer
+from datamodules.sampling import Sampling
 
 TEXTS_AT_A_TIME = 1000
 
@@ -33,6 +35,7 @@ class TextReader(SampleReader):
         lengths: Tokens of every text, special tokens included.
         max_length: Longest sample in tokens; None keeps texts whole.
         mask_fraction: Share of the tokens to predict.
+        numbers: Which texts of the source they are; None for all.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class TextReader(SampleReader):
         lengths: Lengths,
         max_length: int | None,
         mask_fraction: float,
+        numbers: Sequence[int] | None = None,
     ) -> None:
         self.texts = texts
         self.tokenizer = tokenizer
@@ -59,7 +63,8 @@ class TextReader(SampleReader):
         used = kept if max_length is None else kept.clip(max=max_length)
         super().__init__(used.tolist(), BadSamples("skip"))
         for row in np.flatnonzero(~has_content).tolist():
-            self.bad_samples.skip(f"text {row} is empty", "empty text")
+            number = row if numbers is None else numbers[row]
+            self.bad_samples.skip(f"text {number} is empty", "empty text")
 
     def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
         """Tokenise one text, cut to the exact length that is asked for, special tokens kept.
@@ -107,10 +112,11 @@ def vocab_size_of(tokenizer: Any) -> int:
     return int(max(tokenizer.get_vocab().values())) + 1
 
 
-def count_tokens(texts: Any, tokenizer: Any) -> Lengths:
+def count_tokens(texts: Any, tokenizer: Any, sampling: Sampling | None = None) -> Lengths:
     """Count the tokens of every text, special tokens included, (texts,) int32."""
     lengths = np.empty(len(texts), dtype=np.int32)
-    for start in range(0, len(texts), TEXTS_AT_A_TIME):
+    starts = range(0, len(texts), TEXTS_AT_A_TIME)
+    for start in (sampling or Sampling()).follow(starts, TEXTS_AT_A_TIME):
         end = min(start + TEXTS_AT_A_TIME, len(texts))
         encoded = tokenizer(
             [text or "" for text in texts[start:end]],  # null is empty
@@ -206,9 +212,19 @@ class TextData(RealData):
         shortest = self.tokenizer.num_special_tokens_to_add() + 1
         if self.max_length is not None:
             validate_minimum("max_length", self.max_length, shortest)
-        column = self.texts[self.text_column]
-        lengths = cached_lengths(self._lengths_key(), lambda: count_tokens(column, self.tokenizer))
-        return TextReader(column, self.tokenizer, lengths, self.max_length, self.mask_fraction)
+        chosen = self.sampling.draw(len(self.texts))
+        if len(chosen) == len(self.texts):
+            column = self.texts[self.text_column]
+            lengths = cached_lengths(self._lengths_key(), lambda: self._count(column))
+        else:  # quick, and of use to this reading alone
+            column = self.texts.select(chosen)[self.text_column]
+            lengths = self._count(column)
+        return TextReader(
+            column, self.tokenizer, lengths, self.max_length, self.mask_fraction, chosen
+        )
+
+    def _count(self, column: Any) -> Lengths:
+        return count_tokens(column, self.tokenizer, self.sampling)
 
 
 def _stamp_tokenizer(name: str) -> list[Stamp]:

@@ -18,6 +18,7 @@ from datamodules.files.finding import Found, resolve_source, survey
 from datamodules.files.fingerprints import fingerprint_of, stamp_file
 from datamodules.geometry import round_up_side
 from datamodules.modalities.real import FileData
+from datamodules.sampling import Sampling
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,17 +57,24 @@ class ImageReader(SampleReader):
         classes: The name of the class of each.
         input_size: Pixels per side, where no other size is asked for.
         bad_samples: Stops at a damaged one, or skips it and counts it.
+        sampling: Hears how many headers have been read.
     """
 
     def __init__(
-        self, files: list[Path], classes: list[str], input_size: int, bad_samples: BadSamples
+        self,
+        files: list[Path],
+        classes: list[str],
+        input_size: int,
+        bad_samples: BadSamples,
+        sampling: Sampling | None = None,
     ) -> None:
         self.input_size = input_size
         numbers = {name: number for number, name in enumerate(sorted(set(classes)))}
         self.files: list[Path] = []
         self.labels: list[int] = []
         sides: list[int] = []
-        for file, name in zip(files, classes, strict=True):
+        named = list(zip(files, classes, strict=True))
+        for file, name in (sampling or Sampling()).follow(named):
             try:
                 sides.append(_native_side(file))
             except BadSampleError as error:
@@ -176,5 +184,6 @@ class ImageData(FileData):
         """List the images and read their headers."""
         found = survey_images(self.source)
         self.bad_samples.take(found, shown(self.source))
-        files, classes = found.files, list_classes(self.source, found.files)
-        return ImageReader(files, classes, self.input_size, self.bad_samples)
+        files = self.sampling.choose(found.files)
+        classes = list_classes(self.source, files)
+        return ImageReader(files, classes, self.input_size, self.bad_samples, self.sampling)

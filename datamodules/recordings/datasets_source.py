@@ -20,6 +20,7 @@ from datamodules.files.length_cache import Lengths, cached_lengths
 from datamodules.libraries import needed
 from datamodules.recordings.headers import read_length
 from datamodules.recordings.recording import Recording, collect, long_enough
+from datamodules.sampling import Sampling
 
 TEXT_COLUMNS = ("text", "sentence", "transcription", "transcript")
 UNREADABLE = 0  # stands in the place of a length: the header is read again, for the message
@@ -47,19 +48,31 @@ class RowAudio:
         return Path(audio["path"])
 
 
-def list_rows(source: str, bad_samples: BadSamples) -> list[Recording]:
+def list_rows(
+    source: str, bad_samples: BadSamples, sampling: Sampling | None = None
+) -> list[Recording]:
     """List the rows of a data set, lengths from the headers, which are read once.
+
+    Where samples are drawn, their headers alone are read, and not kept.
 
     Raises:
         DataError: There is no such data set, or it has no audio.
         BadSampleError: A row is damaged.
     """
+    sampling = sampling or Sampling()
     rows, column = _open_audio(source)
     names = _names(rows, column)
+    chosen = sampling.draw(len(names))
     audio = rows.select_columns([column])  # reading a row decodes all its columns
     openers = [RowAudio(audio, column, row) for row in range(len(names))]
     paths = [Path(source, name) for name in names]
-    lengths = cached_lengths(_key(rows, column), lambda: _measure(openers, paths))
+    if len(chosen) == len(names):
+        lengths = cached_lengths(_key(rows, column), lambda: _measure(openers, paths, sampling))
+    else:
+        openers = [openers[row] for row in chosen]
+        paths = [paths[row] for row in chosen]
+        names = [names[row] for row in chosen]
+        lengths = _measure(openers, paths, sampling)
 
     def make(row: int) -> Recording:
         length = int(lengths[row])
@@ -162,12 +175,12 @@ def _key(rows: Any, column: str) -> str:
     return fingerprint_of(settings, stamps)
 
 
-def _measure(openers: list[RowAudio], paths: list[Path]) -> Lengths:
-    return np.fromiter(_lengths(openers, paths), np.int32, len(paths))
+def _measure(openers: list[RowAudio], paths: list[Path], sampling: Sampling) -> Lengths:
+    return np.fromiter(_lengths(openers, paths, sampling), np.int32, len(paths))
 
 
-def _lengths(openers: list[RowAudio], paths: list[Path]) -> Iterator[int]:
-    for opener, path in zip(openers, paths, strict=True):
+def _lengths(openers: list[RowAudio], paths: list[Path], sampling: Sampling) -> Iterator[int]:
+    for opener, path in sampling.follow(list(zip(openers, paths, strict=True))):
         try:
             yield _measure_one(opener, path)
         except BadSampleError:

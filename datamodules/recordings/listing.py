@@ -9,23 +9,36 @@ from datamodules.files.names import read_names
 from datamodules.recordings.headers import read_length
 from datamodules.recordings.layouts import list_files, resolve_layout, survey_audio
 from datamodules.recordings.recording import Recording, collect, long_enough
+from datamodules.sampling import Sampling
 
 # Of a number of samples; longer ones are no audio, and fit no 64 bits.
 MOST_DIGITS = 15
 
 
-def list_recordings(source: str, layout: str, bad_samples: BadSamples) -> list[Recording]:
-    """List the recordings of a source, in a fixed order, decoding nothing."""
+def list_recordings(
+    source: str, layout: str, bad_samples: BadSamples, sampling: Sampling | None = None
+) -> list[Recording]:
+    """List the recordings of a source, in a fixed order, decoding nothing.
+
+    Args:
+        source: Where they are.
+        layout: Kind of `source`.
+        bad_samples: Stops at a damaged one, or skips it and counts it.
+        sampling: Which of them are looked at, and who hears of it; None looks at all.
+    """
+    sampling = sampling or Sampling()
     if layout == "datasets":
         from datamodules.recordings.datasets_source import list_rows
 
-        return list_rows(source, bad_samples)
+        return list_rows(source, bad_samples, sampling)
     path, layout = resolve_layout(source, layout)
     if layout == "manifest":
-        return _distinct(collect(_manifest_lines(path), _parse_line, bad_samples), path)
+        lines = sampling.choose(_manifest_lines(path))
+        return _distinct(collect(lines, _parse_line, bad_samples), path)
     found = survey_audio(path, layout)
     bad_samples.take(found, shown(path))
-    return collect(found.files, lambda file: read_header(file, path), bad_samples)
+    files = sampling.follow(sampling.choose(found.files))
+    return collect(files, lambda file: read_header(file, path), bad_samples)
 
 
 def list_paths(source: str, layout: str) -> list[Path]:

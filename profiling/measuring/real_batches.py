@@ -7,7 +7,6 @@ import torch
 
 from datamodules.base import ModalityData
 from datamodules.errors import DataError
-from datamodules.lengths import LengthDistribution
 from datamodules.libraries import needed
 from profiling.class_names import DATA, full_path
 from profiling.errors import find_mistake
@@ -46,12 +45,6 @@ def build_data(block: dict[str, Any]) -> ModalityData:
         raise DataError(mistake) from problem
     assert isinstance(built, ModalityData)
     return built
-
-
-def read_lengths(block: dict[str, Any]) -> tuple[LengthDistribution, list[str]]:
-    """Return the length distribution of the data of a block, and which samples were left out."""
-    data = build_data(block)
-    return data.lengths(), data.skipped
 
 
 def _storable_batch(data: ModalityData, length: int, task: DataTask) -> dict[str, torch.Tensor]:

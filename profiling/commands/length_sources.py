@@ -1,0 +1,73 @@
+"""Which data sets `profile.py lengths` was given: data blocks, YAML files, lengths files."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from datamodules.lengths import LengthDistribution
+from profiling.commands.data_settings import with_full_paths
+from profiling.errors import SettingsError
+
+YAML_ENDINGS = (".yaml", ".yml")
+
+
+def blocks_of(
+    block: dict[str, Any], names: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the data blocks to read, and the lengths files, in their order.
+
+    Args:
+        block: The block of the settings; empty where there is none.
+        names: Files: YAML with a `data` block, or lengths.
+
+    Raises:
+        SettingsError: There is nothing to read, or a YAML file has no block.
+    """
+    configs = [name for name in names if Path(name).suffix.lower() in YAML_ENDINGS]
+    files = [name for name in names if name not in configs]
+    blocks = [*([block] if block else []), *map(_read_block, configs)]
+    if not blocks and not files:
+        raise SettingsError("`data` must be given, or files of lengths to look at")
+    return blocks, files
+
+
+def places_of(found: Sequence[LengthDistribution], out: Path) -> list[Path]:
+    """Return where the distributions are written: `out`, or beside it by name if several."""
+    if len(found) == 1:
+        return [out]
+    places: list[Path] = []
+    for number, distribution in enumerate(found, 1):
+        safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in distribution.name)
+        place = out.with_name(f"{out.stem}-{safe}{out.suffix}")
+        if place in places:
+            place = out.with_name(f"{out.stem}-{safe}-{number}{out.suffix}")
+        places.append(place)
+    return places
+
+
+def told_apart(found: Sequence[LengthDistribution]) -> list[LengthDistribution]:
+    """Return them, those that share a name named with the folder too, and else by number."""
+    shared = {name for name, times in Counter(each.name for each in found).items() if times > 1}
+    names: list[str] = []
+    for each in found:
+        folder = Path(each.source).parent.name
+        name = f"{folder}/{each.name}" if each.name in shared and folder else each.name
+        names.append(f"{name} {names.count(name) + 1}" if name in names else name)
+    return [replace(each, name=name) for each, name in zip(found, names, strict=True)]
+
+
+def _read_block(name: str) -> dict[str, Any]:
+    try:
+        content = with_full_paths(yaml.safe_load(Path(name).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"`files` {name} cannot be read: {error.strerror}") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise SettingsError(f"`files` {name} is not YAML") from error
+    block = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(block, dict) or not block:
+        raise SettingsError(f"`files` {name} must have a `data` block, got none")
+    return block

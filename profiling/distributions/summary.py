@@ -1,0 +1,109 @@
+"""What `profile.py lengths` says of one data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datamodules.lengths import LengthDistribution
+from datamodules.sampling import NORMAL_95, mean_and_error
+from profiling.distributions.cutting import Cut, cut_at, recommend, usual_cuts
+from profiling.distributions.padding import Padding, bucket_edges, padding_by_policy
+
+QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How samples are batched for the table of padding.
+
+    Args:
+        batch_sizes: Samples of a batch.
+        num_buckets: Buckets that edges are suggested for.
+        max_length: Longest length, on the modality's axis; None takes the recommended one.
+    """
+
+    batch_sizes: Sequence[int]
+    num_buckets: int
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A data set in numbers.
+
+    Args:
+        distribution: Its lengths.
+        mean: Mean length.
+        mean_error: Its standard error, 0 where all samples are known.
+        quantiles: Length at each of QUANTILES.
+        cuts: What usual longest lengths cut off.
+        recommended: The one to take.
+        chosen: The one that padding is told for.
+        edges: Suggested bucket edges; none for images, which are all resized to one side.
+        paddings: Padding per policy and batch size; none for images.
+    """
+
+    distribution: LengthDistribution
+    mean: float
+    mean_error: float
+    quantiles: Sequence[int]
+    cuts: Sequence[Cut]
+    recommended: Cut
+    chosen: Cut
+    edges: Sequence[int]
+    paddings: Sequence[Padding]
+
+    @property
+    def mean_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the mean."""
+        half = NORMAL_95 * self.mean_error
+        return self.mean - half, self.mean + half
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for programs."""
+        distribution = self.distribution
+        sampled = distribution.sampled
+        low, high = self.mean_interval
+        draw = {
+            "drawn_from": sampled.drawn_from if sampled else distribution.count,
+            "mean_standard_error": self.mean_error,
+            "mean_low": low,
+            "mean_high": high,
+        }
+        return {
+            "name": distribution.name,
+            "modality": distribution.modality,
+            "unit": distribution.unit,
+            "source": distribution.source,
+            "count": distribution.count,
+            "mean": self.mean,
+            **(draw if sampled else {}),
+            "quantiles": dict(zip(map(str, QUANTILES), self.quantiles, strict=True)),
+            "cuts": [cut.to_dict() for cut in self.cuts],
+            "recommended_max_length": self.recommended.max_length,
+            "max_length": self.chosen.max_length,
+            "bucket_edges": list(self.edges),
+            "padding": [padding.to_dict() for padding in self.paddings],
+        }
+
+
+def summarise(distribution: LengthDistribution, batching: Batching) -> Summary:
+    """Say in numbers what the lengths of a data set mean for cutting and batching."""
+    mean, error = mean_and_error(distribution.values, distribution.counts, distribution.sampled)
+    cuts = usual_cuts(distribution)
+    recommended = recommend(distribution, cuts)
+    chosen = recommended
+    if batching.max_length is not None:
+        chosen = cut_at(distribution, batching.max_length)
+        cuts = sorted({c.max_length: c for c in [*cuts, chosen]}.values(), key=_max_length)
+    edges: list[int] = []
+    paddings: list[Padding] = []
+    if distribution.modality != "vision":
+        edges = bucket_edges(distribution, chosen.max_length, batching.num_buckets)
+        paddings = padding_by_policy(distribution, batching.batch_sizes, chosen.max_length, edges)
+    quantiles = distribution.quantiles(QUANTILES)
+    return Summary(distribution, mean, error, quantiles, cuts, recommended, chosen, edges, paddings)
+
+
+def _max_length(cut: Cut) -> int:
+    return cut.max_length

@@ -1,0 +1,126 @@
+import json
+
+import pytest
+import yaml
+from PIL import Image
+
+from datamodules.lengths import LengthDistribution
+from datamodules.sampling import Sampled
+from profiling.cli import main
+from tests.samples.speech import write_sounds
+
+
+@pytest.fixture
+def lengths_file(tmp_path):
+    path = tmp_path / "reviews.json"
+    lengths = [5, 9, 9, 40, 300]
+    LengthDistribution.from_lengths(lengths, "reviews", "text", "a/reviews.csv").to_json(path)
+    return str(path)
+
+
+@pytest.fixture
+def speech_file(tmp_path):
+    path = tmp_path / "digits.json"
+    drawn = Sampled(100, 0)
+    found = LengthDistribution.from_lengths([49, 99, 120], "digits", "speech", "b", sampled=drawn)
+    found.to_json(path)
+    return str(path)
+
+
+def test_a_file_of_lengths_is_told_and_not_written_again(lengths_file, tmp_path, capsys):
+    out = tmp_path / "other.json"
+    assert main(["lengths", lengths_file, "--out", str(out), "--batch_size", "2"]) == 0
+    said = capsys.readouterr().out
+    for words in ("reviews: 5 samples", "recommended max_length: 512", "batch of 2", "edges: 5, 9"):
+        assert words in said
+    assert "side by side" not in said
+    assert not out.exists()
+
+
+def test_programs_get_a_list(lengths_file, speech_file, capsys):
+    assert main(["lengths", lengths_file, speech_file, "--json", "--max_length", "50"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["name"], first["count"], first["max_length"]) == ("reviews", 5, 50)
+    assert "drawn_from" not in first
+    assert (second["unit"], second["drawn_from"]) == ("frames", 100)
+    assert second["mean_low"] < second["mean"] < second["mean_high"]
+
+
+def test_several_stand_side_by_side_and_those_of_one_name_are_told_apart(lengths_file, capsys):
+    assert main(["lengths", lengths_file, lengths_file]) == 0
+    table = capsys.readouterr().out.split("side by side:")[1]
+    assert "a/reviews  a/reviews 2" in table
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_a_picture_has_a_panel_for_each_unit(
+    lengths_file, speech_file, tmp_path, ending, begins, capsys
+):
+    alone, both = tmp_path / f"alone.{ending}", tmp_path / f"both.{ending}"
+    assert main(["lengths", lengths_file, "--picture", str(alone)]) == 0
+    assert main(["lengths", lengths_file, speech_file, "--picture", str(both)]) == 0
+    assert alone.read_bytes().startswith(begins)
+    if ending == "png":
+        with Image.open(alone) as one, Image.open(both) as two:
+            assert two.height == 2 * one.height
+    assert "picture: " in capsys.readouterr().err
+
+
+def test_a_data_set_of_one_length_can_be_drawn(tmp_path, capsys):
+    path = tmp_path / "one.json"
+    LengthDistribution.from_lengths([7], "$one$", "text", "c").to_json(path)
+    assert main(["lengths", str(path), "--picture", str(tmp_path / "one.png")]) == 0
+    assert "$one$: 1 samples" in capsys.readouterr().out
+
+
+def test_blocks_are_read_in_children_and_each_gets_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    configs = []
+    for name in ("some", "more"):
+        write_sounds(tmp_path / name)
+        block = {"class_path": "SpeechData", "init_args": {"source": str(tmp_path / name)}}
+        configs.append(tmp_path / f"{name}.yaml")
+        configs[-1].write_text(yaml.safe_dump({"data": block}))
+    out = tmp_path / "lengths.json"
+    assert main(["lengths", *map(str, configs), "--sample", "5", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "more: 5 samples of 12, drawn without replacement" in said
+    assert "side by side" in said
+    files = sorted(path.name for path in tmp_path.glob("*.json"))
+    assert files == ["lengths-more.json", "lengths-some.json"]
+    again = LengthDistribution.from_json(tmp_path / files[0])
+    assert again.sampled == Sampled(12, 0)
+
+
+def test_a_yaml_file_without_a_block_is_named(tmp_path, capsys):
+    path = tmp_path / "a.yaml"
+    for content in (yaml.safe_dump({"lengths": [3]}), "", "[1]"):
+        path.write_text(content)
+        assert main(["lengths", str(path)]) == 2
+        assert "a.yaml must have a `data` block, got none" in capsys.readouterr().err
+    path.write_text("a: [")
+    assert main(["lengths", str(path)]) == 2
+    assert "a.yaml is not YAML" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["--sample", "9"], "`sample` must have `data` to draw from"),
+        (["--sample", "1"], "`sample` must be at least 2, got 1"),
+        (["--batch_size", "0"], "`batch_size` must be at least 1, got 0"),
+        (["--batch_size", "[]"], "`batch_size` must be a number or a list of some, got none"),
+        (["--num_buckets", "0"], "`num_buckets` must be at least 1, got 0"),
+        (["--max_length", "0"], "`max_length` must be at least 1, got 0"),
+        (["--seed=-1"], "`seed` must be at least 0, got -1"),
+        (["--picture", "a.pdf"], "`picture` must end in .png or .svg, got a.pdf"),
+        (["--picture", "absent/a.png"], "`picture` absent/a.png cannot be written"),
+        (["absent.json"], "cannot read lengths from absent.json"),
+        (["absent.yaml"], "`files` absent.yaml cannot be read"),
+    ],
+)
+def test_a_users_mistake_is_one_sentence(lengths_file, settings, words, capsys):
+    assert main(["lengths", lengths_file, *settings]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
