@@ -15,8 +15,8 @@ from profiling.measuring.trainer_runs import batch_of, build_point, prepare_proc
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 
-# Each clean step has a broken one beside it; fewer pairs say too little of their ratio.
-LEAST_PAIRS = 5
+# Of clean and broken steps, in two rounds of four; fewer say too little of their ratio.
+LEAST_PAIRS = 4
 CLOSURE = (0.9, 1.1)
 # The peak is measured, too.
 PEAK_TOLERANCE = 1.1
