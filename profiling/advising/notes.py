@@ -48,10 +48,9 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
 
 def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:
     assert chosen.measured.model
-    sizes = chosen.measured.model.batch_sizes
-    notes = [
-        f"the fit foresees a length that it does not know to {chosen.measured.model.holdout_error:.1%}"
-    ]
+    model = chosen.measured.model
+    sizes = model.batch_sizes
+    notes = [f"the fit foresees a length that it does not know to {model.holdout_error:.1%}"]
     if wanted.objective != "memory" and not sizes[0] <= wanted.batch_size <= sizes[-1]:
         notes.append(
             f"a batch of {wanted.batch_size} lies beside the measured ones, {sizes[0]} to "

@@ -1,5 +1,6 @@
 """What one candidate saves over another, with its interval."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,4 +86,4 @@ def _log_ratios(pairs: Sequence[tuple[Candidate, Candidate]]) -> Array:
 def _error(pair: tuple[Candidate, Candidate]) -> float:
     """Return what the fits of both may be off together."""
     models = [each.measured.model for each in pair]
-    return float(np.hypot(*(model.holdout_error if model else 0.0 for model in models)))
+    return math.hypot(*(model.holdout_error if model else 0.0 for model in models))
