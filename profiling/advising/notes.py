@@ -51,6 +51,8 @@ def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:
     model = chosen.measured.model
     sizes = model.batch_sizes
     notes = [f"the fit foresees a length that it does not know to {model.holdout_error:.1%}"]
+    if len(model.visits) == 1:
+        notes.append("one visit decides nothing: measure again")
     if wanted.objective != "memory" and not sizes[0] <= wanted.batch_size <= sizes[-1]:
         notes.append(
             f"a batch of {wanted.batch_size} lies beside the measured ones, {sizes[0]} to "

@@ -37,11 +37,14 @@ def comparison_lines(names: Sequence[str], comparison: Mapping[str, Any]) -> lis
 
 
 def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:
+    # The best vanilla kernel saves nothing over itself.
+    vanilla = advice["verdict"] in ("cannot_tell", "keep_vanilla")
+    same = "" if vanilla else f"{_saving(advice)} over vanilla under the same policy, and "
     lines = [
         f"A sample costs {advice['cost_per_sample']:.4g} {unit}; "
         f"padding is {advice['padding_share']:.1%} of the positions.",
-        f"It saves {_saving(advice)} over vanilla under the same policy, and "
-        f"{_saving(advice['saving_over_padded'])} over vanilla padded to the maximum.",
+        f"It saves {same}{_saving(advice['saving_over_padded'])} over vanilla padded to the "
+        "maximum.",
     ]
     if advice["ceiling"] is not None:
         lines.append(f"No attention could save more than {advice['ceiling']:.1%} on these data.")

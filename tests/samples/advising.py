@@ -44,6 +44,12 @@ def rows_of(
     ]
 
 
+def keyed_rows_of(*arguments: Any, **fields: Any) -> list[dict[str, Any]]:
+    """Return such rows with a key for each point, as a run directory has them."""
+    rows = rows_of(*arguments, **fields)
+    return [row | {"key": f"{row['variant']}-{row['sequence_length']}"} for row in rows]
+
+
 def lengths_around(middle: int, modality: str = "text") -> LengthDistribution:
     """Return a hundred samples between half and one and a half of a length."""
     chance = random.Random(middle)
