@@ -7,14 +7,7 @@ import numpy as np
 
 from datamodules.lengths import LengthDistribution
 from lightning_modules.variants import VARIANTS
-from profiling.advising.candidates import (
-    Candidate,
-    Measured,
-    Wanted,
-    find_candidates,
-    measure,
-    newest_group,
-)
+from profiling.advising.candidates import Candidate, find_candidates
 from profiling.advising.choosing import (
     Judged,
     best_efficient,
@@ -23,6 +16,7 @@ from profiling.advising.choosing import (
     judge,
     vanilla_name,
 )
+from profiling.advising.contenders import Measured, Wanted, measure, newest_group
 from profiling.advising.notes import notes_of
 from profiling.advising.quality import quality_of
 from profiling.advising.tipping import shares_beyond, would_change

@@ -10,6 +10,7 @@ from datamodules.batching.policies import padded_batches, padding_share, suggest
 from datamodules.lengths import LengthDistribution
 from profiling.advising.cost_model import CostModel
 from profiling.analysis.intervals import Array
+from profiling.analysis.sides import MEMORY_RESOLUTION_MIB
 
 NUM_BUCKETS = 8
 # More samples change no share by a thousandth, and take seconds.
@@ -47,7 +48,8 @@ class DataCost:
 
     Args:
         per_sample: (visits,), in the unit of the model; of an epoch it is that times the samples.
-        extrapolation_error: How far its logarithm may be off for lengths that were not measured.
+        extrapolation_error: How far its logarithm may be off for lengths that were not measured,
+            and of memory for its resolution.
         extrapolated_share: Share of the cost that lies beside the measured lengths.
     """
 
@@ -116,9 +118,10 @@ def peak_of_plan(model: CostModel, plan: Plan, loaded: float) -> DataCost:
     peaks = loaded + np.asarray(plan.batch_sizes) * np.maximum(single - loaded, 0.0)
     largest = int(np.argmax(peaks.mean(axis=0)))
     at = [plan.padded_lengths[largest]]
+    smallest = peaks[:, largest].min()
     return DataCost(
         peaks[:, largest],
-        float(model.extrapolation_error(at)[0]),
+        float(model.extrapolation_error(at)[0] + np.log1p(MEMORY_RESOLUTION_MIB / smallest)),
         float(model.is_extrapolated(at)[0]),
     )
 

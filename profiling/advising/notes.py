@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.candidates import Candidate, Measured, Wanted
+from profiling.advising.candidates import Candidate
+from profiling.advising.contenders import Measured, Wanted
 from profiling.advising.quality import quality_of
 
 

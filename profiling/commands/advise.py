@@ -13,7 +13,7 @@ from profiling.rows.current import current_rows
 from profiling.rows.reading import read_manifest, read_rows
 
 if TYPE_CHECKING:
-    from profiling.advising.candidates import Wanted
+    from profiling.advising.contenders import Wanted
 
 OBJECTIVES = ("latency", "throughput", "memory")
 USUAL_BATCH = {"latency": 1, "throughput": 8, "memory": 1}
@@ -73,7 +73,7 @@ def _read_wanted(arguments: Any) -> "Wanted":
     Raises:
         SettingsError: A setting cannot be, or two contradict each other.
     """
-    from profiling.advising.candidates import Wanted
+    from profiling.advising.contenders import Wanted
 
     for name, value, choices in (
         ("objective", arguments.objective, OBJECTIVES),

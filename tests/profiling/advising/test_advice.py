@@ -1,7 +1,10 @@
+import math
+
 import pytest
 
+from datamodules.lengths import LengthDistribution
 from profiling.advising.advice import advise_run
-from profiling.advising.candidates import Wanted
+from profiling.advising.contenders import Wanted
 from profiling.errors import SettingsError
 from tests.samples.advising import lengths_around, linear_law, rows_of, vanilla_law
 
@@ -139,3 +142,17 @@ def test_the_ceiling_is_the_share_of_attention_at_the_lengths_of_the_data():
 
     assert advise_run(rows, lengths_around(1300), Wanted())["ceiling"] == pytest.approx(0.4)
     assert advise_run(CROSSING, lengths_around(1300), Wanted())["ceiling"] is None
+
+
+@pytest.mark.parametrize(("length", "verdict"), [(510, "saves"), (520, "keep_vanilla")])
+def test_of_several_crossings_the_place_of_the_data_decides(length, verdict):
+    def staircase(tokens: float) -> float:
+        return 0.8 * vanilla_law(256 * math.ceil(tokens / 256))
+
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("longformer", "mask_fixed", staircase, attention_window=256),
+    ]
+    data = LengthDistribution.from_lengths([length] * 9, "made up", "text", "nowhere")
+
+    assert advise_run(rows, data, Wanted())["verdict"] == verdict
