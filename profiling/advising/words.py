@@ -7,7 +7,7 @@ VERDICTS = {
     "saves": "Take {name}.",
     "cannot_tell": "Cannot tell whether an efficient variant saves anything; stay with {name}.",
     "keep_vanilla": "Keep {name}: no efficient variant is cheaper on these data.",
-    "only_feasible": "Take {name}: no vanilla one can run these data.",
+    "only_feasible": "Take {name}: no vanilla one was measured that can run these data.",
     "nothing_fits": "Nothing that was measured can run these data.",
 }
 MOST_ALTERNATIVES = 8

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from profiling.cli import main
-from tests.samples.advising import lengths_around, linear_law, rows_of, vanilla_law
+from tests.samples.advising import keyed_rows_of, lengths_around, linear_law, rows_of, vanilla_law
 from tests.samples.runs import write_run
 
 SCHEMA = {
@@ -107,3 +107,13 @@ def test_missing_lengths_and_missing_measurements_are_named(
     assert "`lengths` must be given" in capsys.readouterr().err
     assert main(["advise", str(tmp_path / "nothing"), "--lengths", lengths]) == 2
     assert "must be a run directory" in capsys.readouterr().err
+
+
+def test_a_run_of_an_older_version_is_read_with_what_its_columns_were(lengths, tmp_path, capsys):
+    newer = ("throughput_batch_size", "loaded_memory_mib")
+    rows = keyed_rows_of("bert", "sdpa", vanilla_law)
+    old = [{name: value for name, value in row.items() if name not in newer} for row in rows]
+    directory = str(write_run(tmp_path / "old", old))
+
+    assert main(["advise", directory, "--lengths", lengths]) == 0
+    assert "Keep bert sdpa" in capsys.readouterr().out

@@ -156,3 +156,33 @@ def test_of_several_crossings_the_place_of_the_data_decides(length, verdict):
     data = LengthDistribution.from_lengths([length] * 9, "made up", "text", "nowhere")
 
     assert advise_run(rows, data, Wanted())["verdict"] == verdict
+
+
+def test_only_the_kernel_that_can_pack_is_packed():
+    rows = [
+        *rows_of("hubert", "sdpa", vanilla_law, modality="speech"),
+        *rows_of("lhubert", "local_blocked", linear_law, modality="speech", attention_window=32),
+        *rows_of("lhubert", "local_varlen", linear_law, modality="speech", attention_window=32),
+    ]
+
+    found = advise_run(rows, lengths_around(1300, "speech"), THROUGHPUT)
+
+    assert found["recommended"]["implementation"] == "local_varlen"
+    assert found["recommended"]["policy"] == "packed"
+    assert found["padding_share"] == 0
+    packed = [a["implementation"] for a in found["alternatives"] if a["policy"] == "packed"]
+    assert packed == []
+
+
+def test_without_a_vanilla_one_that_is_measured_nothing_is_said_to_be_saved():
+    rows = [row for row in CROSSING if row["variant"] != "bert"]
+
+    found = advise_run(rows, lengths_around(1300), Wanted())
+
+    assert (found["verdict"], found["saving"]) == ("only_feasible", None)
+
+
+def test_samples_that_are_cut_are_counted_in_a_note():
+    found = advise_run(CROSSING, lengths_around(1300), Wanted(max_length=1000))
+
+    assert any("are cut to `max_length`" in note for note in found["notes"])
