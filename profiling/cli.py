@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiling.class_names import DATA, short_name
+from profiling.commands.advise import ADVISE
 from profiling.commands.command import Command, plain
 from profiling.commands.compare import COMPARE
 from profiling.commands.data_settings import set_in_block, split_data_settings, with_full_paths
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "report": REPORT,
     "compare": COMPARE,
     "lengths": LENGTHS,
+    "advise": ADVISE,
 }
 
 

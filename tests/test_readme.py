@@ -18,6 +18,7 @@ from transformers import AutoModel, BertConfig, BertModel
 import train
 from lightning_modules.attention.interface import find_windows
 from profiling.cli import COMMANDS as VERBS
+from tests.samples.advising import keyed_rows_of, lengths_around, vanilla_law
 from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks, spans
 from tests.samples.hubert import hubert
 from tests.samples.places import CONFIGS, ROOT
@@ -92,6 +93,7 @@ def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
         commands("python", "profile.py", "lengths"),
         commands("python", "profile.py", "report"),
         commands("python", "profile.py", "compare"),
+        commands("python", "profile.py", "advise"),
         commands("python", "train.py"),
         commands("tensorboard"),
     ]
@@ -124,6 +126,14 @@ def test_two_runs_are_compared(words: list[str], tmp_path: Path) -> None:
     after = write_run(tmp_path / "after", visits_of([10.1, 10.0]))
     places = {"runs/before": str(before), "runs/after": str(after)}
     assert "bert" in profile([places.get(word, word) for word in words])
+
+
+@pytest.mark.parametrize("words", commands("python", "profile.py", "advise"), ids=" ".join)
+def test_a_variant_is_advised(words: list[str], tmp_path: Path) -> None:
+    lengths_around(500).to_json(tmp_path / "lengths.json")
+    measured = write_run(tmp_path / "measured", keyed_rows_of("bert", "sdpa", vanilla_law))
+    places = {"runs/measured": str(measured), "lengths.json": str(tmp_path / "lengths.json")}
+    assert "Keep bert sdpa" in profile([places.get(word, word) for word in words])
 
 
 @pytest.mark.parametrize("words", commands("python", "profile.py", "lengths"), ids=" ".join)

@@ -1,0 +1,150 @@
+"""From the rows of a run and the lengths of a data set to a recommendation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from datamodules.lengths import LengthDistribution
+from lightning_modules.variants import VARIANTS
+from profiling.advising.candidates import Candidate, find_candidates
+from profiling.advising.choosing import (
+    Judged,
+    best_efficient,
+    choose,
+    is_vanilla,
+    judge,
+    vanilla_name,
+)
+from profiling.advising.contenders import Measured, Wanted, measure, newest_group
+from profiling.advising.notes import notes_of
+from profiling.advising.quality import quality_of
+from profiling.advising.tipping import shares_beyond, would_change
+from profiling.analysis.components import attention_share
+from profiling.errors import SettingsError
+from profiling.rows.columns import Row
+
+
+def advise_run(
+    rows: Sequence[Row], distribution: LengthDistribution, wanted: Wanted
+) -> dict[str, Any]:
+    """Return the advice of one run, as `advise --json` prints it.
+
+    Args:
+        rows: Current measurement rows of the run, oldest first.
+        distribution: Lengths of the data.
+        wanted: Objective, phase, batch size and limits.
+
+    Raises:
+        SettingsError: Nothing was measured of this modality and phase, or too little.
+    """
+    modality = distribution.modality
+    newest = newest_group(rows, modality, wanted.phase)
+    if newest is None:
+        known = sorted({f"{row['modality']} in {row['phase']}" for row in rows})
+        raise SettingsError(
+            f"`lengths` and `phase` must be of what the run measured ({', '.join(known)}), "
+            f"got {modality} in {wanted.phase}"
+        )
+    group, contenders = newest
+    measured = measure(contenders, modality, wanted)
+    candidates = find_candidates(measured, distribution, wanted)
+    if not candidates:
+        reasons = "; ".join(f"{m.contender.label}: {m.reason}" for m in measured)
+        raise SettingsError(f"the run must have enough lengths to advise from, but {reasons}")
+    judged = judge(candidates, modality)
+    chosen, verdict = choose(judged, modality)
+    of_group = [row for points in contenders.values() for v in points.values() for row in v]
+    beyond = shares_beyond(of_group, distribution, wanted.objective)
+    answer = _answer(chosen, verdict, modality, wanted)
+    family = best_efficient(judged, modality) if is_vanilla(chosen, modality) else chosen
+    return answer | {
+        "share_beyond": beyond.get(family.candidate.measured.contender.family) if family else None,
+        "ceiling": _ceiling(judged, modality, distribution, wanted, family),
+        "alternatives": [_alternative(each, beyond) for each in judged if each is not chosen],
+        "notes": [
+            f"conditions: {group.setting.describe()}",
+            *notes_of(chosen.candidate if chosen else None, measured, distribution, wanted),
+            *would_change(of_group, distribution, wanted.objective),
+        ],
+    }
+
+
+def _answer(chosen: Judged | None, verdict: str, modality: str, wanted: Wanted) -> dict[str, Any]:
+    saving = chosen.same_policy if chosen else None
+    padded = chosen.over_padded if chosen else None
+    empty = dict.fromkeys(("saving", "ci_low", "ci_high"))
+    return {
+        "objective": wanted.objective,
+        "phase": wanted.phase,
+        "modality": modality,
+        "recommended": name_of(chosen.candidate) if chosen else None,
+        **(saving.to_dict() if saving else empty),
+        "saving_over_padded": padded.to_dict() if padded else empty,
+        "padding_share": chosen.candidate.plan.padding_share if chosen else None,
+        "cost_per_sample": chosen.candidate.mean_cost if chosen else None,
+        "verdict": verdict,
+    }
+
+
+def name_of(candidate: Candidate) -> dict[str, Any]:
+    """Return what a candidate is."""
+    contender = candidate.measured.contender
+    return {
+        "variant": contender.variant,
+        "implementation": contender.kernel,
+        "attention_window": contender.attention_window,
+        "policy": candidate.plan.policy,
+    }
+
+
+def _alternative(judged: Judged, beyond: Mapping[str, float]) -> dict[str, Any]:
+    candidate, saving = judged.candidate, judged.same_policy
+    model = candidate.measured.model
+    quality = quality_of(candidate.measured.contender.variant)
+    return {
+        **name_of(candidate),
+        **(saving.to_dict() if saving else dict.fromkeys(("saving", "ci_low", "ci_high"))),
+        "saving_over_padded": judged.over_padded.to_dict() if judged.over_padded else None,
+        "cost_per_sample": candidate.mean_cost,
+        "padding_share": candidate.plan.padding_share,
+        "edges": list(candidate.plan.edges),
+        "peak_memory_mib": candidate.peak_mib,
+        "holdout_error": model.holdout_error if model else None,
+        "extrapolated_share": candidate.cost.extrapolated_share,
+        "share_beyond": beyond.get(candidate.measured.contender.family),
+        "problems": list(candidate.problems),
+        "quality": {"statement": quality.statement, "source": quality.source},
+    }
+
+
+def _ceiling(
+    judged: Sequence[Judged],
+    modality: str,
+    distribution: LengthDistribution,
+    wanted: Wanted,
+    chosen: Judged | None,
+) -> float | None:
+    """Return the share of the vanilla one's cost on these data that attention takes."""
+    if chosen is None or wanted.objective != "latency":
+        return None
+    variant = VARIANTS[modality].get(chosen.candidate.measured.contender.variant)
+    name = vanilla_name(chosen.candidate, modality)
+    if variant is None or not variant.attention_only:
+        return None
+    for each in judged:
+        if each.candidate.measured.contender.variant == name:
+            return _mean_share(each.candidate.measured, distribution)
+    return None
+
+
+def _mean_share(measured: Measured, distribution: LengthDistribution) -> float | None:
+    known = {length: attention_share(rows) for length, rows in sorted(measured.points.items())}
+    shares = {length: share for length, share in known.items() if share is not None}
+    if not shares or measured.model is None:
+        return None
+    values = np.asarray(distribution.values, dtype=np.float64)
+    cost = measured.model.predict(distribution.values, [1] * len(values)).mean(axis=0)
+    weights = cost * np.asarray(distribution.counts)
+    at = np.interp(np.log(values), np.log([*shares]), [*shares.values()])
+    return float(np.average(at, weights=weights))

@@ -1,0 +1,88 @@
+"""Every contender of a run under every policy, with what a sample of the data costs in it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from datamodules.lengths import LengthDistribution
+from profiling.advising.contenders import Measured, Wanted
+from profiling.advising.data_cost import DataCost, Plan, cost_of_plan, peak_of_plan, plan_epoch
+
+PACKING = "local_varlen"  # the one implementation that computes no padding
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One contender under one policy.
+
+    Args:
+        measured: The contender.
+        plan: The batches of an epoch.
+        cost: Of a sample; MiB of the largest step for the objective `memory`.
+        peak_mib: Foreseen memory of the largest step; None where unknown.
+        problems: Why it cannot be used, one clause each.
+    """
+
+    measured: Measured
+    plan: Plan
+    cost: DataCost
+    peak_mib: float | None
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def mean_cost(self) -> float:
+        """The geometric mean over the visits."""
+        return float(np.exp(np.mean(np.log(self.cost.per_sample))))
+
+    @property
+    def by_visit(self) -> dict[int, float]:
+        """What a sample costs in each visit."""
+        assert self.measured.model
+        return dict(zip(self.measured.model.visits, self.cost.per_sample, strict=True))
+
+
+def find_candidates(
+    measured: Iterable[Measured], distribution: LengthDistribution, wanted: Wanted
+) -> list[Candidate]:
+    """Return every contender with a model under every policy that it can run, cheapest first."""
+    policies = ["pad_to_maximum", "dynamic", *(["buckets"] if wanted.batch_size > 1 else [])]
+    plans = {
+        policy: plan_epoch(distribution, policy, wanted.batch_size, wanted.max_length)
+        for policy in [*policies, "packed"]
+    }
+    found = [
+        _candidate(one, plans[policy], distribution, wanted)
+        for one in measured
+        if one.model
+        for policy in [*policies, *_packed(one, wanted)]
+    ]
+    return sorted(found, key=lambda each: each.mean_cost)
+
+
+def _packed(one: Measured, wanted: Wanted) -> list[str]:
+    packs = one.contender.implementation == PACKING and wanted.batch_size > 1
+    return ["packed"] if packs else []
+
+
+def _candidate(
+    one: Measured, plan: Plan, distribution: LengthDistribution, wanted: Wanted
+) -> Candidate:
+    peak = peak_of_plan(one.memory, plan, one.loaded) if one.memory else None
+    assert one.model
+    by_memory = wanted.objective == "memory" and peak is not None
+    cost = peak if by_memory and peak else cost_of_plan(one.model, plan)
+    mib = float(peak.per_sample.mean()) if peak else None
+    problems = []
+    longest = min(distribution.values[-1], wanted.max_length or distribution.values[-1])
+    if one.takes is not None and longest > one.takes:
+        share = distribution.share_beyond(one.takes + 1)
+        problems.append(
+            f"{share:.1%} of the samples are longer than {one.takes:,}, beyond which it ran out "
+            "of memory"
+        )
+    if wanted.budget_gib is not None and mib is not None and mib > wanted.budget_gib * 1024:
+        problems.append(f"needs about {mib / 1024:.3g} GiB of {wanted.budget_gib:g}")
+    if wanted.budget_gib is not None and mib is None:
+        problems.append("its memory was not measured, so the budget cannot be checked")
+    return Candidate(one, plan, cost, mib, tuple(problems))

@@ -1,0 +1,148 @@
+"""What an epoch over a data set's lengths costs under a policy of batching."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from datamodules.batching.policies import padded_batches, padding_share, suggest_edges
+from datamodules.lengths import LengthDistribution
+from profiling.advising.cost_model import CostModel
+from profiling.analysis.intervals import Array
+from profiling.analysis.sides import MEMORY_RESOLUTION_MIB
+
+NUM_BUCKETS = 8
+# More samples change no share by a thousandth, and take seconds.
+MOST_SAMPLES = 20_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The batches of one epoch.
+
+    Args:
+        policy: How samples were put together.
+        padded_lengths: (steps,), of each kind of step; of packed ones the mean.
+        batch_sizes: (steps,), samples of each kind.
+        times: (steps,), how many steps of the kind there are.
+        count: Samples of the plan, no more than `MOST_SAMPLES`.
+        padding_share: Share of the positions that hold nothing, between 0 and 1.
+        num_cut: Samples of the data set that are longer than `max_length`.
+        edges: Of the buckets; empty without.
+    """
+
+    policy: str
+    padded_lengths: tuple[float, ...]
+    batch_sizes: tuple[int, ...]
+    times: tuple[int, ...]
+    count: int
+    padding_share: float
+    num_cut: int
+    edges: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataCost:
+    """What a sample of the data set costs on average.
+
+    Args:
+        per_sample: (visits,), in the unit of the model; of an epoch it is that times the samples.
+        extrapolation_error: How far its logarithm may be off for lengths that were not measured,
+            and of memory for its resolution.
+        extrapolated_share: Share of the cost that lies beside the measured lengths.
+    """
+
+    per_sample: Array
+    extrapolation_error: float
+    extrapolated_share: float
+
+
+def plan_epoch(
+    distribution: LengthDistribution, policy: str, batch_size: int, max_length: int | None = None
+) -> Plan:
+    """Divide a data set into batches.
+
+    Args:
+        distribution: Its lengths.
+        policy: One of `datamodules.batching.policies.POLICIES`.
+        batch_size: Samples of a batch.
+        max_length: Longer samples are cut to it.
+
+    Raises:
+        DataError: There is no such policy.
+    """
+    lengths = _samples(distribution)
+    edges = _edges(distribution, max_length) if policy == "buckets" else []
+    batches = padded_batches(lengths, policy, batch_size, max_length, edges)
+    kinds = Counter((batch.padded_length, len(batch.lengths)) for batch in batches)
+    padded_lengths, batch_sizes = zip(*kinds, strict=True)
+    cut = distribution.share_beyond(max_length + 1) if max_length else 0.0
+    return Plan(
+        policy,
+        padded_lengths,
+        batch_sizes,
+        tuple(kinds.values()),
+        len(lengths),
+        padding_share(batches),
+        round(cut * distribution.count),
+        tuple(edges),
+    )
+
+
+def cost_of_plan(model: CostModel, plan: Plan) -> DataCost:
+    """Return what a sample costs on average over the steps of a plan."""
+    times = np.asarray(plan.times, dtype=np.float64)
+    steps = model.predict(plan.padded_lengths, plan.batch_sizes) * times
+    shares = (steps / steps.sum(axis=1, keepdims=True)).mean(axis=0)
+    outside = model.is_extrapolated(plan.padded_lengths)
+    errors = model.extrapolation_error(plan.padded_lengths)
+    return DataCost(
+        steps.sum(axis=1) / plan.count,
+        float(np.log(shares @ np.exp(errors))),
+        float(shares @ outside),
+    )
+
+
+def peak_of_plan(model: CostModel, plan: Plan, loaded: float) -> DataCost:
+    """Return the memory of the largest step, in MiB.
+
+    Memory is measured at batch size 1: what lies above the loaded model counts once per sample.
+
+    Args:
+        model: Fitted to peaks at batch size 1.
+        plan: The steps.
+        loaded: MiB of the loaded model.
+    """
+    single = model.predict(plan.padded_lengths, [1] * len(plan.padded_lengths))
+    peaks = loaded + np.asarray(plan.batch_sizes) * np.maximum(single - loaded, 0.0)
+    largest = int(np.argmax(peaks.mean(axis=0)))
+    at = [plan.padded_lengths[largest]]
+    smallest = peaks[:, largest].min()
+    return DataCost(
+        peaks[:, largest],
+        float(model.extrapolation_error(at)[0] + np.log1p(MEMORY_RESOLUTION_MIB / smallest)),
+        float(model.is_extrapolated(at)[0]),
+    )
+
+
+def _samples(distribution: LengthDistribution) -> list[int]:
+    """Return the length of every sample, or of evenly spaced ones of very many."""
+    if distribution.count <= MOST_SAMPLES:
+        pairs = zip(distribution.values, distribution.counts, strict=True)
+        return [value for value, count in pairs for _ in range(count)]
+    ranks = (np.arange(MOST_SAMPLES) + 0.5) / MOST_SAMPLES * distribution.count
+    places = np.searchsorted(np.cumsum(distribution.counts), ranks, side="right")
+    return [distribution.values[place] for place in places]
+
+
+def _edges(distribution: LengthDistribution, max_length: int | None) -> list[int]:
+    counted = _cut(distribution.values, distribution.counts, max_length)
+    return suggest_edges(sorted(counted), [counted[v] for v in sorted(counted)], NUM_BUCKETS)
+
+
+def _cut(values: Sequence[int], counts: Sequence[int], max_length: int | None) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for value, count in zip(values, counts, strict=True):
+        found[min(value, max_length) if max_length else value] += count
+    return found

@@ -1,0 +1,74 @@
+"""What a reader must know beside the numbers of an advice."""
+
+from collections.abc import Sequence
+
+from datamodules.lengths import LengthDistribution
+from profiling.advising.candidates import Candidate
+from profiling.advising.contenders import Measured, Wanted
+from profiling.advising.quality import quality_of
+
+
+def notes_of(
+    chosen: Candidate | None,
+    measured: Sequence[Measured],
+    distribution: LengthDistribution,
+    wanted: Wanted,
+) -> list[str]:
+    """Return one sentence per caution, the most important first."""
+    notes = _of_lengths(chosen, distribution)
+    if chosen:
+        notes += _of_batches(chosen, wanted) + _of_quality(chosen)
+    notes += [
+        f"{each.contender.label} is left out: {each.reason}" for each in measured if each.reason
+    ]
+    disturbed = [each.contender.label for each in measured if each.disturbed]
+    if disturbed:
+        notes.append(
+            f"other processes disturbed the visits of {', '.join(disturbed)}: measure again"
+        )
+    return notes
+
+
+def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> list[str]:
+    if chosen is None or chosen.measured.model is None:
+        return []
+    notes, model = [], chosen.measured.model
+    beyond = distribution.share_beyond(model.longest + 1)
+    if chosen.cost.extrapolated_share > 0:
+        notes.append(
+            f"extrapolated: {chosen.cost.extrapolated_share:.0%} of the cost lies beside the "
+            f"measured lengths, {model.shortest:,} to {model.longest:,} {distribution.unit}; "
+            f"{beyond:.1%} of the samples are longer"
+        )
+    if chosen.plan.num_cut:
+        notes.append(
+            f"{chosen.plan.num_cut:,} of {distribution.count:,} samples are cut to `max_length`"
+        )
+    return notes
+
+
+def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:
+    assert chosen.measured.model
+    model = chosen.measured.model
+    sizes = model.batch_sizes
+    notes = [f"the fit foresees a length that it does not know to {model.holdout_error:.1%}"]
+    if len(model.visits) == 1:
+        notes.append("one visit decides nothing: measure again")
+    if wanted.objective != "memory" and not sizes[0] <= wanted.batch_size <= sizes[-1]:
+        notes.append(
+            f"a batch of {wanted.batch_size} lies beside the measured ones, {sizes[0]} to "
+            f"{sizes[-1]}: costs are extrapolated, and the interval does not hold that"
+        )
+    if wanted.batch_size > 1 and (wanted.budget_gib or wanted.objective == "memory"):
+        notes.append(
+            "memory was measured at batch size 1; what lies above the loaded model counts "
+            "once per sample"
+        )
+    return notes
+
+
+def _of_quality(chosen: Candidate) -> list[str]:
+    known = quality_of(chosen.measured.contender.variant)
+    if known.source == "none":
+        return []
+    return [f"quality: {known.statement} ({known.source})"]

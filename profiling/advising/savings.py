@@ -1,0 +1,89 @@
+"""What one candidate saves over another, with its interval."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from profiling.advising.candidates import Candidate
+from profiling.analysis.intervals import Array, draw_deviations, interval_ends
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Share of the cost that is saved; below zero where it costs more.
+
+    Args:
+        saving: 1 less the ratio of the costs.
+        ci_low: Lower end of the 95 % interval; None where one visit knows no noise.
+        ci_high: Upper end.
+    """
+
+    saving: float
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+    @property
+    def outcome(self) -> str:
+        """Win, tie or lose, as everywhere: by the whole interval."""
+        if self.ci_low is None or self.ci_high is None:
+            return "tie"
+        if self.ci_low > 0:
+            return "win"
+        return "lose" if self.ci_high < 0 else "tie"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its fields."""
+        return {"saving": self.saving, "ci_low": self.ci_low, "ci_high": self.ci_high}
+
+
+def find_savings(pairs: Sequence[tuple[Candidate, Candidate]]) -> list[Saving]:
+    """Return what the first of each pair saves over the second.
+
+    Visits are paired, and pairs lend each other noise, as lengths of a curve do. The interval
+    also holds what the fits of both are off, and what lies beside the measured lengths.
+
+    Args:
+        pairs: Of different contenders under one policy.
+    """
+    if not pairs:
+        return []
+    log_ratios = _log_ratios(pairs)
+    ends = interval_ends(draw_deviations(log_ratios))
+    found = []
+    for pair, row, (below, above) in zip(pairs, log_ratios, ends, strict=True):
+        known = row[np.isfinite(row)]
+        if not len(known):
+            centre = float(np.log(pair[0].mean_cost / pair[1].mean_cost))
+            found.append(Saving(float(-np.expm1(centre))))
+            continue
+        centre, error = float(known.mean()), _error(pair)
+        extrapolated = sum(each.cost.extrapolation_error for each in pair)
+        low = float(-np.expm1(centre + np.hypot(above, error) + extrapolated))
+        high = float(-np.expm1(centre - np.hypot(below, error) - extrapolated))
+        told = (low, high) if np.isfinite([low, high]).all() else (None, None)
+        found.append(Saving(float(-np.expm1(centre)), *told))
+    return found
+
+
+def _log_ratios(pairs: Sequence[tuple[Candidate, Candidate]]) -> Array:
+    """Return the log ratio of each pair and visit, (pairs, visits); NaN where one lacks it."""
+    visits = sorted({visit for pair in pairs for each in pair for visit in each.by_visit})
+    nothing = float("nan")
+    return np.array(
+        [
+            [
+                np.log(ours.by_visit.get(visit, nothing) / theirs.by_visit.get(visit, nothing))
+                for visit in visits
+            ]
+            for ours, theirs in pairs
+        ]
+    )
+
+
+def _error(pair: tuple[Candidate, Candidate]) -> float:
+    """Return what the fits of both may be off together."""
+    models = [each.measured.model for each in pair]
+    return math.hypot(*(model.holdout_error if model else 0.0 for model in models))

@@ -1,0 +1,51 @@
+"""Where the data lie beside the tipping points."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.groups import family_of
+from profiling.analysis.tipping_points import find_tipping_points
+from profiling.rows.columns import Row
+
+
+def _crossings(rows: Sequence[Row], objective: str) -> list[dict[str, Any]]:
+    return [
+        row
+        for row in find_tipping_points(rows)
+        if row["metric"] == objective and row["comparison"] == "best_vs_best"
+    ]
+
+
+def shares_beyond(
+    rows: Sequence[Row], distribution: LengthDistribution, objective: str
+) -> dict[str, float]:
+    """Return the share of the samples beyond the tipping point of each variant that has one."""
+    return {
+        _family(row): distribution.share_beyond(row["tipping_point"])
+        for row in _crossings(rows, objective)
+        if row["tipping_point"] is not None
+    }
+
+
+def _family(row: Mapping[str, Any]) -> str:
+    return family_of(row["efficient"], row["attention_window"], row["checkpoint"])
+
+
+def would_change(
+    rows: Sequence[Row], distribution: LengthDistribution, objective: str
+) -> list[str]:
+    """Say which tipping point longer data would meet next."""
+    (middle,) = distribution.quantiles([0.5])
+    above = [
+        (row["tipping_point"], _family(row))
+        for row in _crossings(rows, objective)
+        if row["tipping_point"] is not None and row["tipping_point"] > middle
+    ]
+    if not above:
+        return []
+    point, family = min(above)
+    return [
+        f"longer data would change the answer: half of the samples are shorter than {middle:,}, "
+        f"and {family} begins to win at {point:,.0f} {distribution.unit}"
+    ]

@@ -1,0 +1,75 @@
+"""An advice in sentences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+VERDICTS = {
+    "saves": "Take {name}.",
+    "cannot_tell": "Cannot tell whether an efficient variant saves anything; stay with {name}.",
+    "keep_vanilla": "Keep {name}: no efficient variant is cheaper on these data.",
+    "only_feasible": "Take {name}: no vanilla one was measured that can run these data.",
+    "nothing_fits": "Nothing that was measured can run these data.",
+}
+MOST_ALTERNATIVES = 8
+
+
+def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
+    """Return what a person reads, the answer first.
+
+    Args:
+        advice: As `advise_run` returns it.
+        unit: Of the cost of a sample.
+    """
+    lines = [VERDICTS[advice["verdict"]].format(name=_name(advice["recommended"]))]
+    if advice["recommended"]:
+        lines += _of_recommended(advice, unit)
+    lines += ["Alternatives, cheapest first:"] if advice["alternatives"] else []
+    lines += [_alternative(each, unit) for each in advice["alternatives"][:MOST_ALTERNATIVES]]
+    return lines + [f"- {note}" for note in advice["notes"]]
+
+
+def comparison_lines(names: Sequence[str], comparison: Mapping[str, Any]) -> list[str]:
+    """Return what several runs say together."""
+    same = "the same" if comparison["same_recommendation"] else "not the same"
+    cheapest = comparison["cheapest_run"]
+    told = f"; a sample costs least in {cheapest}" if cheapest else ""
+    return [f"The advice of {len(names)} runs is {same}{told}."]
+
+
+def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:
+    # The best vanilla kernel saves nothing over itself.
+    vanilla = advice["verdict"] in ("cannot_tell", "keep_vanilla")
+    same = "" if vanilla else f"{_saving(advice)} over vanilla under the same policy, and "
+    lines = [
+        f"A sample costs {advice['cost_per_sample']:.4g} {unit}; "
+        f"padding is {advice['padding_share']:.1%} of the positions.",
+        f"It saves {same}{_saving(advice['saving_over_padded'])} over vanilla padded to the "
+        "maximum.",
+    ]
+    if advice["ceiling"] is not None:
+        lines.append(f"No attention could save more than {advice['ceiling']:.1%} on these data.")
+    if advice["share_beyond"] is not None:
+        lines.append(f"{advice['share_beyond']:.1%} of the samples lie beyond the tipping point.")
+    return lines
+
+
+def _alternative(each: Mapping[str, Any], unit: str) -> str:
+    problems = f"; {'; '.join(each['problems'])}" if each["problems"] else ""
+    return (
+        f"  {_name(each)}: {each['cost_per_sample']:.4g} {unit}, padding "
+        f"{each['padding_share']:.1%}, saves {_saving(each)}{problems}"
+    )
+
+
+def _name(named: Mapping[str, Any] | None) -> str:
+    if named is None:
+        return "nothing"
+    window = f" w{named['attention_window']}" if named["attention_window"] else ""
+    return f"{named['variant']}{window} {named['implementation']} with {named['policy']}"
+
+
+def _saving(told: Mapping[str, Any]) -> str:
+    if told["saving"] is None:
+        return "an unknown share"
+    ends = f" [{told['ci_low']:.1%}, {told['ci_high']:.1%}]" if told["ci_low"] is not None else ""
+    return f"{told['saving']:.1%}{ends}"

@@ -1,0 +1,122 @@
+"""`profile.py advise`: which variant, implementation and policy for data of these lengths."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datamodules.lengths import LengthDistribution
+from profiling.commands.command import Command
+from profiling.errors import SettingsError
+from profiling.rows.columns import PHASES
+from profiling.rows.current import current_rows
+from profiling.rows.reading import read_manifest, read_rows
+
+if TYPE_CHECKING:
+    from profiling.advising.contenders import Wanted
+
+OBJECTIVES = ("latency", "throughput", "memory")
+USUAL_BATCH = {"latency": 1, "throughput": 8, "memory": 1}
+
+
+def run(arguments: Any) -> int:
+    """Advise for every run, and print."""
+    wanted = _read_wanted(arguments)
+    if not arguments.lengths:
+        raise SettingsError("`lengths` must be given: a file that `profile.py lengths` wrote")
+    distribution = LengthDistribution.from_json(arguments.lengths)
+    directories = [Path(each) for each in arguments.run_directories]
+    if len(set(directories)) < len(directories):
+        raise SettingsError("`run_directories` must differ, but one was given twice")
+    # Imported here: `--help` and a mistake in the settings do not wait for what computes.
+    from profiling.advising.advice import advise_run
+
+    found = {}
+    for directory in directories:
+        manifest = read_manifest(directory)
+        rows = current_rows(read_rows(directory), manifest)
+        found[str(directory)] = advise_run(rows, distribution, wanted)
+    _print(found, wanted, as_json=arguments.json)
+    return 0
+
+
+def compare_advice(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return whether runs agree, and in which a sample costs least."""
+    told = {name: advice for name, advice in found.items() if advice["recommended"]}
+    named = [advice["recommended"] for advice in found.values()]
+    return {
+        "same_recommendation": all(each == named[0] for each in named),
+        "cheapest_run": min(told, key=lambda n: told[n]["cost_per_sample"]) if told else None,
+    }
+
+
+def _print(found: dict[str, dict[str, Any]], wanted: "Wanted", as_json: bool) -> None:
+    from profiling.advising.words import as_lines, comparison_lines
+
+    several = len(found) > 1
+    if as_json:
+        runs = [{"run": name, **advice} for name, advice in found.items()]
+        whole = {"runs": runs, "comparison": compare_advice(found)}
+        answer: Any = whole if several else next(iter(found.values()))
+        print(json.dumps(answer, indent=2, allow_nan=False))
+        return
+    unit = "MiB" if wanted.objective == "memory" else "ms"
+    for name, advice in found.items():
+        print("\n".join([*([f"{name}:"] if several else []), *as_lines(advice, unit)]))
+    if several:
+        print("\n".join(comparison_lines([*found], compare_advice(found))))
+
+
+def _read_wanted(arguments: Any) -> "Wanted":
+    """Return what is asked for.
+
+    Raises:
+        SettingsError: A setting cannot be, or two contradict each other.
+    """
+    from profiling.advising.contenders import Wanted
+
+    for name, value, choices in (
+        ("objective", arguments.objective, OBJECTIVES),
+        ("phase", arguments.phase, PHASES),
+    ):
+        if value not in choices:
+            raise SettingsError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}")
+    for name in ("batch_size", "max_length"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise SettingsError(f"`{name}` must be at least 1, got {value}")
+    budget = arguments.budget_gib
+    if budget is not None and not (math.isfinite(budget) and budget > 0):
+        raise SettingsError(f"`budget_gib` must be more than 0, got {budget}")
+    batch_size = arguments.batch_size or USUAL_BATCH[arguments.objective]
+    if arguments.objective == "latency" and batch_size > 1:
+        raise SettingsError(
+            "`batch_size` must be 1 for the objective latency, which is that of a single sample, "
+            f"got {batch_size}: choose the objective throughput"
+        )
+    return Wanted(arguments.objective, arguments.phase, batch_size, arguments.max_length, budget)
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the runs, the lengths and what is wanted."""
+    parser.add_argument(
+        "run_directories", type=str, nargs="+", help="directories of sweeps, one per machine"
+    )
+    parser.add_argument("--lengths", type=str, default="", help="file of `profile.py lengths`")
+    parser.add_argument("--objective", type=str, default="latency", help=", ".join(OBJECTIVES))
+    parser.add_argument("--phase", type=str, default="inference", help=", ".join(PHASES))
+    parser.add_argument("--batch_size", type=int | None, default=None, help="samples of a batch")
+    parser.add_argument("--max_length", type=int | None, default=None, help="cut samples to it")
+    parser.add_argument("--budget_gib", type=float | None, default=None, help="most memory")
+    parser.add_argument("--json", action="store_true", help="print a map for programs")
+
+
+ADVISE = Command(
+    help="which variant for data of these lengths",
+    description="Recommend variant, implementation and batching policy for a data set.",
+    add_arguments=add_arguments,
+    run=run,
+    settings=(
+        *("lengths", "objective", "phase", "batch_size", "max_length", "budget_gib", "json"),
+    ),
+)

@@ -1,0 +1,188 @@
+import math
+
+import pytest
+
+from datamodules.lengths import LengthDistribution
+from profiling.advising.advice import advise_run
+from profiling.advising.contenders import Wanted
+from profiling.errors import SettingsError
+from tests.samples.advising import lengths_around, linear_law, rows_of, vanilla_law
+
+THROUGHPUT = Wanted("throughput", batch_size=8)
+CROSSING = [
+    *rows_of("bert", "sdpa", vanilla_law),
+    *rows_of("local_bert", "local_blocked", linear_law, attention_window=32),
+]
+
+
+def test_long_data_are_advised_otherwise_than_short_data():
+    short = advise_run(CROSSING, lengths_around(100), THROUGHPUT)
+    long = advise_run(CROSSING, lengths_around(1300), THROUGHPUT)
+
+    assert (short["verdict"], short["recommended"]["variant"]) == ("keep_vanilla", "bert")
+    assert (long["verdict"], long["recommended"]["variant"]) == ("saves", "local_bert")
+    assert 0 < long["ci_low"] <= long["saving"] <= long["ci_high"]
+    assert short["share_beyond"] == 0
+    assert long["share_beyond"] > 0.8
+    assert any("longer data would change" in note for note in short["notes"])
+
+
+def test_the_saving_is_that_of_the_known_costs():
+    data = lengths_around(1300)
+    costs = [
+        sum(c * (0.5 + law(v)) for v, c in zip(data.values, data.counts, strict=True))
+        for law in (linear_law, vanilla_law)
+    ]
+
+    found = advise_run(CROSSING, data, Wanted())
+
+    assert found["saving"] == pytest.approx(1 - costs[0] / costs[1], abs=0.01)
+    assert found["ci_low"] < 1 - costs[0] / costs[1] < found["ci_high"]
+
+
+def test_dynamic_padding_saves_more_over_padding_to_the_maximum():
+    found = advise_run(CROSSING, lengths_around(1300), THROUGHPUT)
+
+    assert found["recommended"]["policy"] == "buckets"
+    assert found["saving_over_padded"]["saving"] > found["saving"]
+
+
+@pytest.mark.parametrize("middle", [100, 1300])
+def test_one_that_always_wins_is_taken_at_every_length(middle):
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("local_bert", "local_blocked", lambda n: 0.7 * vanilla_law(n)),
+    ]
+
+    assert advise_run(rows, lengths_around(middle), Wanted())["verdict"] == "saves"
+
+
+@pytest.mark.parametrize("middle", [100, 1300])
+def test_one_that_never_wins_is_never_taken(middle):
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("local_bert", "local_blocked", lambda n: 1.4 * vanilla_law(n)),
+    ]
+
+    assert advise_run(rows, lengths_around(middle), Wanted())["verdict"] == "keep_vanilla"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_alone_is_no_saving(seed):
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law, noise=0.05, seed=seed),
+        *rows_of("local_bert", "local_blocked", vanilla_law, noise=0.05, seed=seed),
+    ]
+
+    found = advise_run(rows, lengths_around(700), Wanted())
+
+    assert (found["verdict"], found["recommended"]["variant"]) == ("cannot_tell", "bert")
+
+
+def test_where_vanilla_runs_out_of_memory_the_other_one_is_all_that_is_left():
+    rows = [
+        each | {"status": "oom", "latency_ms": None, "throughput_samples_per_s": None}
+        if each["variant"] == "bert" and each["sequence_length"] > 512
+        else each
+        for each in CROSSING
+    ]
+
+    found = advise_run(rows, lengths_around(1300), Wanted())
+
+    assert (found["verdict"], found["recommended"]["variant"]) == ("only_feasible", "local_bert")
+    assert found["saving"] is None
+    assert any("ran out of memory" in p for a in found["alternatives"] for p in a["problems"])
+
+
+def test_one_visit_cannot_tell():
+    rows = [row for row in CROSSING if row["visit"] == 0]
+
+    assert advise_run(rows, lengths_around(1300), Wanted())["verdict"] == "cannot_tell"
+
+
+def test_data_beyond_the_measured_lengths_are_called_extrapolated_and_known_less_well():
+    near = advise_run(CROSSING, lengths_around(1300), Wanted())
+    far = advise_run(CROSSING, lengths_around(8000), Wanted())
+
+    assert any("extrapolated" in note for note in far["notes"])
+    assert not any("extrapolated" in note for note in near["notes"])
+    assert far["alternatives"][0]["extrapolated_share"] > 0.9
+    worst = [a for a in far["alternatives"] if a["variant"] == "local_bert"]
+    assert worst or far["ci_low"] is not None
+
+
+def test_a_budget_leaves_out_what_does_not_fit():
+    found = advise_run(CROSSING, lengths_around(1300), Wanted(budget_gib=0.01))
+
+    assert (found["verdict"], found["recommended"]) == ("nothing_fits", None)
+
+
+def test_less_memory_is_advised_when_memory_is_the_objective():
+    found = advise_run(CROSSING, lengths_around(1300), Wanted("memory"))
+
+    assert found["recommended"]["variant"] == "local_bert"
+
+
+def test_a_contender_with_two_lengths_is_left_out_and_named():
+    rows = [r for r in CROSSING if r["variant"] == "bert" or r["sequence_length"] in (64, 128)]
+
+    found = advise_run(rows, lengths_around(1300), Wanted())
+
+    assert found["recommended"]["variant"] == "bert"
+    assert any("left out: a cost model needs 3 lengths" in note for note in found["notes"])
+
+
+def test_lengths_of_another_modality_are_refused():
+    with pytest.raises(SettingsError, match="text in inference.*got speech in inference"):
+        advise_run(CROSSING, lengths_around(100, "speech"), Wanted())
+
+
+def test_the_ceiling_is_the_share_of_attention_at_the_lengths_of_the_data():
+    rows = [row | {"components": {"attention_core": {"share": 0.4}}} for row in CROSSING]
+
+    assert advise_run(rows, lengths_around(1300), Wanted())["ceiling"] == pytest.approx(0.4)
+    assert advise_run(CROSSING, lengths_around(1300), Wanted())["ceiling"] is None
+
+
+@pytest.mark.parametrize(("length", "verdict"), [(510, "saves"), (520, "keep_vanilla")])
+def test_of_several_crossings_the_place_of_the_data_decides(length, verdict):
+    def staircase(tokens: float) -> float:
+        return 0.8 * vanilla_law(256 * math.ceil(tokens / 256))
+
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("longformer", "mask_fixed", staircase, attention_window=256),
+    ]
+    data = LengthDistribution.from_lengths([length] * 9, "made up", "text", "nowhere")
+
+    assert advise_run(rows, data, Wanted())["verdict"] == verdict
+
+
+def test_only_the_kernel_that_can_pack_is_packed():
+    rows = [
+        *rows_of("hubert", "sdpa", vanilla_law, modality="speech"),
+        *rows_of("lhubert", "local_blocked", linear_law, modality="speech", attention_window=32),
+        *rows_of("lhubert", "local_varlen", linear_law, modality="speech", attention_window=32),
+    ]
+
+    found = advise_run(rows, lengths_around(1300, "speech"), THROUGHPUT)
+
+    assert found["recommended"]["implementation"] == "local_varlen"
+    assert found["recommended"]["policy"] == "packed"
+    assert found["padding_share"] == 0
+    packed = [a["implementation"] for a in found["alternatives"] if a["policy"] == "packed"]
+    assert packed == []
+
+
+def test_without_a_vanilla_one_that_is_measured_nothing_is_said_to_be_saved():
+    rows = [row for row in CROSSING if row["variant"] != "bert"]
+
+    found = advise_run(rows, lengths_around(1300), Wanted())
+
+    assert (found["verdict"], found["saving"]) == ("only_feasible", None)
+
+
+def test_samples_that_are_cut_are_counted_in_a_note():
+    found = advise_run(CROSSING, lengths_around(1300), Wanted(max_length=1000))
+
+    assert any("are cut to `max_length`" in note for note in found["notes"])

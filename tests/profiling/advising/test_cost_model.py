@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from profiling.advising.cost_model import (
+    Observation,
+    Tokens,
+    TooFewLengthsError,
+    fit_cost_model,
+    terms_of,
+)
+
+LENGTHS = (64, 130, 256, 500, 1024)
+
+
+def step(tokens: float, batch_size: int) -> float:
+    return 0.5 + batch_size * (1.0 + 0.01 * tokens + 2e-5 * tokens**2)
+
+
+def observations(tokens: Tokens, lengths=LENGTHS, batch_sizes=(1, 8), visits=2):
+    return [
+        Observation(visit, length, batch_size, step(float(tokens.of([length])[0]), batch_size))
+        for visit in range(visits)
+        for length in lengths
+        for batch_size in batch_sizes
+    ]
+
+
+@pytest.mark.parametrize(
+    "tokens", [Tokens(), Tokens(padding=64), Tokens(shortest=100), Tokens(in_pixels=True)]
+)
+def test_a_sum_of_powers_is_found_again_at_lengths_and_batches_between(tokens):
+    model = fit_cost_model(observations(tokens), tokens)
+
+    places = [90, 200, 700]
+    exact = [step(float(n), 4) for n in tokens.of(places)]
+
+    assert model.predict(places, [4, 4, 4]) == pytest.approx(np.array([exact, exact]), rel=1e-6)
+    assert model.holdout_error < 1e-6
+
+
+def test_padding_makes_a_staircase():
+    model = fit_cost_model(observations(Tokens(64)), Tokens(64))
+
+    first, last, beyond = model.predict([129, 192, 193], [1, 1, 1])[0]
+
+    assert first == last
+    assert beyond > last
+
+
+def test_no_part_is_negative_also_where_noise_asks_for_it():
+    falling = [Observation(0, n, 1, cost) for n, cost in ((64, 3.0), (128, 2.0), (256, 2.1))]
+
+    assert (fit_cost_model(falling, Tokens()).coefficients >= 0).all()
+
+
+def test_of_one_batch_size_the_cost_is_all_per_sample():
+    model = fit_cost_model(observations(Tokens(), batch_sizes=(1,)), Tokens())
+
+    assert model.predict([300], [8])[0, 0] == pytest.approx(8 * model.predict([300], [1])[0, 0])
+
+
+def test_the_holdout_error_shows_what_the_sum_cannot_follow():
+    jump = [
+        Observation(0, length, 1, step(length, 1) * (2.0 if length == 256 else 1.0))
+        for length in LENGTHS
+    ]
+
+    assert fit_cost_model(jump, Tokens()).holdout_error > 0.05
+
+
+def test_extrapolation_is_off_by_nothing_inside_and_by_more_the_farther_outside():
+    model = fit_cost_model(observations(Tokens()), Tokens())
+
+    errors = model.extrapolation_error([16, 32, 64, 300, 1024, 2048, 8192])
+
+    assert (errors[2:5] == 0).all()
+    assert errors[0] > errors[1] > 0
+    assert errors[6] > errors[5] > 0
+    assert model.is_extrapolated([63, 64, 1024, 1025]).tolist() == [1, 0, 0, 1]
+
+
+def test_every_sum_of_powers_lies_within_the_error_of_extrapolating():
+    truth = np.array([0.0, 5.0, 0.001, 1e-5])
+    exact = terms_of(np.array(LENGTHS, dtype=float), np.ones(5)) @ truth
+    seen = [Observation(0, n, 1, c) for n, c in zip(LENGTHS, exact, strict=True)]
+    model = fit_cost_model(seen, Tokens())
+
+    far = float((terms_of(np.array([8192.0]), np.ones(1)) @ truth)[0])
+
+    off = abs(float(np.log(model.predict([8192], [1])[0, 0] / far)))
+    assert off <= model.extrapolation_error([8192])[0] + 1e-9
+
+
+def test_too_few_lengths_are_said_after_padding():
+    with pytest.raises(TooFewLengthsError, match="needs 3 lengths in a visit, got 1"):
+        fit_cost_model(observations(Tokens(2048)), Tokens(2048))

@@ -1,0 +1,79 @@
+import pytest
+
+from datamodules.lengths import LengthDistribution
+from profiling.advising.cost_model import Observation, Tokens, fit_cost_model
+from profiling.advising.data_cost import MOST_SAMPLES, cost_of_plan, peak_of_plan, plan_epoch
+
+DATA = LengthDistribution("made up", "text", "tokens", (100, 200, 400), (5, 3, 2), "nowhere")
+
+
+def step(tokens: float, batch_size: int) -> float:
+    return 0.5 + batch_size * (1.0 + 0.01 * tokens + 2e-5 * tokens**2)
+
+
+MODEL = fit_cost_model(
+    [Observation(0, n, b, step(n, b)) for n in (50, 100, 200, 400, 800) for b in (1, 4)], Tokens()
+)
+
+
+def test_at_batch_one_the_cost_is_the_sum_over_the_samples():
+    exact = (5 * step(100, 1) + 3 * step(200, 1) + 2 * step(400, 1)) / 10
+
+    found = cost_of_plan(MODEL, plan_epoch(DATA, "dynamic", 1))
+
+    assert found.per_sample == pytest.approx([exact])
+    assert found.extrapolated_share == 0
+
+
+def test_padded_to_the_maximum_every_step_is_of_the_longest():
+    plan = plan_epoch(DATA, "pad_to_maximum", 4)
+
+    exact = (2 * step(400, 4) + step(400, 2)) / 10
+    assert cost_of_plan(MODEL, plan).per_sample == pytest.approx([exact])
+    assert plan.padding_share == pytest.approx(1 - 1900 / 4000)
+
+
+def test_buckets_of_three_lengths_leave_no_padding():
+    plan = plan_epoch(DATA, "buckets", 4)
+
+    exact = (step(100, 4) + step(100, 1) + step(200, 3) + step(400, 2)) / 10
+    assert plan.edges == (100, 200, 400)
+    assert plan.padding_share == 0
+    assert cost_of_plan(MODEL, plan).per_sample == pytest.approx([exact])
+
+
+def test_samples_beyond_the_maximum_are_cut_and_counted():
+    plan = plan_epoch(DATA, "dynamic", 1, max_length=150)
+
+    exact = (5 * step(100, 1) + 5 * step(150, 1)) / 10
+    assert plan.num_cut == 5
+    assert cost_of_plan(MODEL, plan).per_sample == pytest.approx([exact])
+
+
+def test_what_lies_beyond_the_measured_lengths_is_counted_by_its_cost():
+    data = LengthDistribution("made up", "text", "tokens", (100, 1600), (1, 1), "nowhere")
+
+    found = cost_of_plan(MODEL, plan_epoch(data, "dynamic", 1))
+
+    assert found.extrapolated_share == pytest.approx(step(1600, 1) / (step(100, 1) + step(1600, 1)))
+    assert found.extrapolation_error > 0
+
+
+def test_very_many_samples_cost_as_much_as_few_of_the_same_lengths():
+    many = LengthDistribution(
+        "made up", "text", "tokens", DATA.values, (5 * 10**6, 3 * 10**6, 2 * 10**6), "nowhere"
+    )
+    plan = plan_epoch(many, "dynamic", 1)
+
+    assert plan.count == MOST_SAMPLES
+    few = cost_of_plan(MODEL, plan_epoch(DATA, "dynamic", 1)).per_sample
+    assert cost_of_plan(MODEL, plan).per_sample == pytest.approx(few)
+
+
+def test_memory_is_that_of_the_largest_step_with_weights_once():
+    peaks = [Observation(0, n, 1, 50.0 + 0.1 * n) for n in (50, 100, 200, 400)]
+    model = fit_cost_model(peaks, Tokens())
+
+    found = peak_of_plan(model, plan_epoch(DATA, "pad_to_maximum", 4), loaded=50.0)
+
+    assert found.per_sample == pytest.approx([50.0 + 4 * 40.0], rel=1e-3)
