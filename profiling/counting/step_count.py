@@ -20,9 +20,12 @@ from profiling.counting.point_costs import PassCosts
 class StepCount(TorchDispatchMode):
     """Counts operators of tensors without values, and answers what a model asks of values.
 
-    Such a question is answered as if there was no padding, no global attention and no layer to be
-    left out: whether all are so, yes; whether any are, or one is, no. A mask as an index takes all.
+    Such a question is answered as if there was no global attention and no layer to be left out:
+    whether any are so, or one is, no; whether all are, yes, unless the batch is `padded`: it asks
+    for padding. A mask as an index takes all.
     """
+
+    padded = False
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -61,7 +64,7 @@ class StepCount(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        output = _call(func, args, kwargs or {})
+        output = _call(func, args, kwargs or {}, not self.padded)
         made = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
         for tensor in made:
             self.live.note(tensor, self.component)
@@ -72,7 +75,9 @@ class StepCount(TorchDispatchMode):
         return output
 
 
-def _call(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _call(
+    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], answer_whether_all: bool
+) -> Any:
     try:
         output = func(*args, **kwargs)
     except DataDependentOutputException:
@@ -80,14 +85,14 @@ def _call(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     except DynamicOutputShapeException:
         return _take_all(func, args)
     if func.overloadpacket is torch.ops.aten.all:
-        output.asks_whether_all = True
+        output.answer = answer_whether_all
     return output
 
 
 def _answer(asked: Tensor) -> Any:
     """Say of a tensor without values what is in it."""
     if asked.dtype == torch.bool:
-        return getattr(asked, "asks_whether_all", False)
+        return getattr(asked, "answer", False)
     return 0.0 if asked.is_floating_point() else 0
 
 

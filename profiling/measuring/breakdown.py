@@ -12,7 +12,7 @@ from profiling.measuring.device_peak import measure_peak_flops_per_s
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.surroundings import Surroundings
 from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
-from profiling.planning.points import Point
+from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
 
 # Of clean and broken steps, in two rounds of four; fewer say too little of their ratio.
@@ -44,12 +44,17 @@ def measure_breakdown(point: Point) -> Iterator[dict[str, Any]]:
         point.effort.seconds_per_measurement,
     )
     steps: list[BrokenStep] = []
+    before = _peak_flops_per_s(point.conditions)
     samples = surroundings.time_steps(module, point, batch_of(point, 1), effort, broken=steps)
-    conditions = point.conditions
-    peak = measure_peak_flops_per_s(conditions.device, conditions.precision, conditions.threads)
+    # A machine changes its speed: the steps may have come at a better moment.
+    peak = max(before, _peak_flops_per_s(point.conditions))
     costs = count_costs(point)
     yield costs.fields() | {"peak_flops_per_s": peak}
     yield judged([sample.latency_ms for sample in samples], steps, costs.component_fields(), peak)
+
+
+def _peak_flops_per_s(conditions: Conditions) -> float:
+    return measure_peak_flops_per_s(conditions.device, conditions.precision, conditions.threads)
 
 
 def judged(

@@ -1,10 +1,12 @@
 """What one step of a point computes and holds, by component, counted without computing it."""
 
 from contextlib import nullcontext
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers.utils import import_utils
 
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.components import COMPONENTS, parameters_by_component
@@ -66,6 +68,7 @@ def run_counted(module: VariantModule, batch: Batch, point: Point, count: StepCo
     """
     training = point.phase == "training"
     module.train(training)
+    count.padded = "attention_mask" in batch
     _leave_out(module, batch, point, count)
     parts = module.parts()
     owners = parameters_by_component(parts, module)
@@ -75,6 +78,8 @@ def run_counted(module: VariantModule, batch: Batch, point: Point, count: StepCo
         # The thread that would run the backward pass of a GPU knows nothing of who counts.
         torch.autograd.set_multithreading_enabled(False),
         counted_windows(module.implementation, count.add),
+        # Otherwise transformers asks nothing of such tensors, and builds masks that it need not.
+        patch.object(import_utils, "is_fake_tensor", lambda _: False),
         count,
         ComponentWatch(parts, owners, count.switched) as watch,
     ):
