@@ -75,12 +75,14 @@ def judged(
         return {"components": None, "components_error": "no step could be broken down"}
     times = components_of(steps)
     closure = closure_of(times, median(clean_ms))
-    problem = why_open(closure) or why_impossible(times, costs, peak_flops_per_s)
     components = {
         name: {**NOTHING, **times.get(name, {}), **costs.get(name, {})}
         for name in COMPONENTS
         if name in times or name in costs
     }
+    for part in components.values():
+        part["peak_share"] = _rate_of(part) / peak_flops_per_s
+    problem = why_open(closure) or why_impossible(components, peak_flops_per_s)
     return {
         "components": components if problem is None else None,
         "components_closure": closure,
@@ -104,16 +106,18 @@ def why_open(closure: float) -> str | None:
     )
 
 
-def why_impossible(
-    times: Components, costs: Mapping[str, Mapping[str, float]], peak_flops_per_s: float
-) -> str | None:
+def why_impossible(components: Components, peak_flops_per_s: float) -> str | None:
     """Say which component computes more than the device can; None where none does."""
-    for name, part in times.items():
-        seconds = sum(part[f"{passing}_ms"] for passing in PASSES) / 1e3
-        flops = costs.get(name, {}).get("flops", 0.0)
-        if flops > PEAK_TOLERANCE * peak_flops_per_s * seconds:
+    for name, part in components.items():
+        if part["peak_share"] > PEAK_TOLERANCE:
             return (
-                f"{name} would compute {flops / seconds / 1e9:,.0f} GFLOP/s, and this device "
+                f"{name} would compute {_rate_of(part) / 1e9:,.0f} GFLOP/s, and this device "
                 f"computes at most {peak_flops_per_s / 1e9:,.0f}"
             )
     return None
+
+
+def _rate_of(part: Mapping[str, float]) -> float:
+    """Return operations per second; none of what took no time."""
+    seconds = sum(part[f"{name}_ms"] for name in PASSES) / 1e3
+    return part["flops"] / seconds if seconds else 0.0

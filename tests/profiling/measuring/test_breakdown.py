@@ -38,6 +38,7 @@ def test_what_adds_up_is_shown_with_what_was_counted() -> None:
     core = found["components"]["attention_core"]
     expected = {"forward_ms": 3.0, "backward_ms": 4.0, "share": 0.7, "flops": 7e6}
     assert expected.items() <= core.items()
+    assert core["peak_share"] == pytest.approx(1.0)  # 7 million in 7 ms
     # A part that took no time still has its parameters.
     assert found["components"]["head"]["parameters"] == 30
 
