@@ -58,7 +58,7 @@ def _line(
     contender: Contender, rows: Sequence[Row], unit: str, styles: Mapping[Contender, Style]
 ) -> Trace:
     style = styles.get(contender)
-    colour = style.colour if style else "#8a8a8a"
+    colour, symbol = (style.colour, style.symbol) if style else ("#8a8a8a", "circle")
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -70,7 +70,7 @@ def _line(
         "marker": {
             "color": colour,
             "size": 8,
-            "symbol": ["circle" if is_bound(row) else "triangle-up-open" for row in rows],
+            "symbol": [symbol if is_bound(row) else "triangle-up-open" for row in rows],
         },
         "hovertemplate": f"<b>{escape(contender.label)}</b><br>%{{x:,}} {unit}: batch %{{y:,}}"
         "<br>%{customdata[0]}<extra></extra>",

@@ -100,7 +100,7 @@
   }
 
   const placesOf = (section) => section.querySelectorAll(".chart");
-  const sections = document.querySelectorAll("section.modality, #steadiness");
+  const sections = document.querySelectorAll("section.modality, section.frontier, #steadiness");
 
   function hideFigures(section, { contenders }) {
     for (const figure of section.querySelectorAll("figure[data-contender]")) {

@@ -10,8 +10,11 @@ import pytest
 
 from profiling.analysis.curves import build_curves
 from profiling.report.charts.look import DARK, PAPER
+from profiling.report.material import Material
+from profiling.report.page.rendering import render_page
 from profiling.report.palette import Styles
 from tests.samples.components import with_components
+from tests.samples.frontier import search
 from tests.samples.run import (
     COSTS,
     charts_of,
@@ -241,3 +244,16 @@ def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
     </script><iframe src="{page.name}" style="width: 390px; height: 900px; border: 0"></iframe>""")
     width, needed = map(int, told_by(outside, tmp_path / "profile").split())
     assert needed <= width == 390
+
+
+def test_every_chart_of_the_page_is_drawn_those_of_the_frontier_too(tmp_path: Path) -> None:
+    rows = [row for row in sample_rows() if row["modality"] == "text"]
+    searches = [search(128, 240), search(512, 60)]
+    page = tmp_path / "report.html"
+    page.write_text(render_page(Material.of(rows, [], [], {}, readings_of([4.0, 4.1]), searches)))
+    elements, console = open_page(page, tmp_path / "profile")
+    assert console == []
+    assert 'class="frontier"' in elements
+    places = re.findall(r'<div class="chart[^"]*"', elements)
+    assert places
+    assert all("js-plotly-plot" in place for place in places)
