@@ -41,7 +41,7 @@ test: .venv/ready ## Run the tests (7 minutes on two cores).
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
 
 quick: lint ## Check the style and run the tests that need no torch (under a minute).
-	$(BIN)/python -m pytest -q --no-torch --ignore-glob='*_in_browser.py' $(QUICK)
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) --no-torch --ignore-glob='*_in_browser.py' $(QUICK)
 
 test-versions: test-oldest test-newest test-without-torchaudio ## Run the tests on other versions of torch and transformers.
 

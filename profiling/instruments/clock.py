@@ -68,12 +68,12 @@ class StepClock:
         """End the step at its last mark, unless it has ended since."""
         if self.latency_ms is None:
             self.stop()
-            self.latency_ms = _between_ms(self._marks[0][1], self._marks[-1][1])
+            self.latency_ms = between_ms(self._marks[0][1], self._marks[-1][1])
 
     def part_ms(self, part: str) -> float | None:
         """Return the sum of a part's stretches in milliseconds, None when there was none."""
         stretches = [
-            _between_ms(begin, end)
+            between_ms(begin, end)
             for (first, begin), (last, end) in pairwise(self._marks)
             if self._part_of.get((first, last)) == part
         ]
@@ -84,7 +84,8 @@ class StepClock:
             torch.cuda.synchronize()
 
 
-def _between_ms(begin: Moment, end: Moment) -> float:
+def between_ms(begin: Moment, end: Moment) -> float:
+    """Return the milliseconds between two moments of one kind."""
     if isinstance(begin, torch.cuda.Event):
         assert isinstance(end, torch.cuda.Event)
         return float(begin.elapsed_time(end))

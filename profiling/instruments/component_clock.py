@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import torch
 
-Moment = float | torch.cuda.Event
+from profiling.instruments.clock import Moment, between_ms
+
 # Work of the watch itself, in the middle of a step: it belongs to no component.
 NOBODY = "nobody"
 
@@ -39,7 +40,7 @@ class ComponentClock:
         found: dict[tuple[str, str], float] = defaultdict(float)
         for (component, name, begin), (_, _, end) in pairwise(self._moments):
             if component != NOBODY:
-                found[component, name] += _between_ms(begin, end)
+                found[component, name] += between_ms(begin, end)
         return dict(found)
 
     def _now(self) -> Moment:
@@ -48,11 +49,3 @@ class ComponentClock:
         event = torch.cuda.Event(enable_timing=True)
         event.record()
         return event
-
-
-def _between_ms(begin: Moment, end: Moment) -> float:
-    if isinstance(begin, torch.cuda.Event):
-        assert isinstance(end, torch.cuda.Event)
-        return float(begin.elapsed_time(end))
-    assert isinstance(end, float)
-    return (end - begin) * 1e3

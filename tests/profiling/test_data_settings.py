@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from profiling.cli import parse
-from profiling.commands.command import plain
 from profiling.commands.data_settings import set_in_block, split_data_settings
 from profiling.errors import SettingsError
 
@@ -57,20 +56,6 @@ def test_a_modality_of_a_sweep_can_be_given_data() -> None:
 def test_without_a_block_to_set_it_in_it_is_refused(line: list[str]) -> None:
     with pytest.raises(SettingsError, match="has no `data` to set `source` of"):
         parse(line)
-
-
-def test_a_class_of_a_sweep_goes_by_its_name_as_in_training(tmp_path: Path) -> None:
-    config = tmp_path / "sweep.yaml"
-    block = "{class_path: TextData, init_args: {source: a.csv, tokenizer: t}}"
-    config.write_text(f"modalities: {{text: {{variants: [bert], data: {block}}}}}\n")
-    expected = {
-        "class_path": "datamodules.modalities.text.TextData",
-        "init_args": {"source": "a.csv", "tokenizer": "t"},
-    }
-    data = parse(["sweep", "--config", str(config)]).sweep.modalities["text"]["data"]
-    assert plain(data) == expected
-    line = f"--modalities={{text: {{variants: [bert], data: {block}}}}}"
-    assert plain(parse(["sweep", line]).sweep.modalities["text"]["data"]) == expected
 
 
 def test_a_class_that_is_not_there_is_refused_with_the_names_that_are(
