@@ -17,20 +17,13 @@ from profiling.instruments.batch_shapes import (
     batch_shape,
     count_real_tokens,
 )
-from profiling.instruments.breakdown import Breakdown
-from profiling.instruments.broken_steps import (
-    BrokenStep,
-    say_what_attention_takes,
-    with_components,
-)
+from profiling.instruments.breaking import Breaking
+from profiling.instruments.broken_steps import BrokenStep, with_components
 from profiling.instruments.going_on import GoingOn
 from profiling.instruments.memory import PeakMemory, supports_peak
 from profiling.instruments.step_parts import StepParts
 from profiling.instruments.steps import Sample, rows_of
 from profiling.rows.files import write_atomically
-
-# Left alone, broken, broken, left alone: whatever comes back every second step hits both alike.
-BROKEN_OF_FOUR = (1, 2)
 
 
 class ProfilingCallback(lightning.Callback):
@@ -91,19 +84,21 @@ class ProfilingCallback(lightning.Callback):
         self.num_warmup_steps = num_warmup_steps
         self.output = Path(output) if output else None
         self.samples: list[Sample] = []
-        self.broken_steps: list[BrokenStep] = []
-        self.breakdown = breakdown
         self._shape_of = shape_of or batch_shape
         self._given_memory = memory
         self._memory = memory
         self._device = "cpu"
         self._steps: StepParts | None = None
-        self._breakdown: Breakdown | None = None
-        self._breaking = False
         self._num_steps = 0
         self._measuring = False
         self._size: tuple[BatchShape, int | None] = UNKNOWN, None
         self._going_on = GoingOn()
+        self._breaking = Breaking(breakdown, self._going_on)
+
+    @property
+    def broken_steps(self) -> list[BrokenStep]:
+        """The steps that were broken down into components."""
+        return self._breaking.steps
 
     # -- the moments of a training step --------------------------------------------------------
 
@@ -123,9 +118,7 @@ class ProfilingCallback(lightning.Callback):
         """Mark the end of the forward pass."""
         if self._steps is not None:
             self._steps.mark("backward_begin")
-        if self._breaking and self._breakdown is not None:
-            with self._going_on.without("components"):
-                self._breakdown.follow_backward(loss)
+        self._breaking.follow_backward(loss)
 
     def on_after_backward(self, *_: Any) -> None:
         """Mark the end of the backward pass."""
@@ -203,25 +196,20 @@ class ProfilingCallback(lightning.Callback):
         """
         allocator = _find_allocator() if self._device == "cpu" else None
         rows = [row | {"allocator": allocator} for row in rows_of(self.samples)]
-        return with_components(rows, self.broken_steps) if self.breakdown else rows
+        return with_components(rows, self.broken_steps) if self._breaking.wanted else rows
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule, step: str, phase: str) -> None:
         self.samples = [sample for sample in self.samples if sample.phase != phase]
-        self.broken_steps = [step for step in self.broken_steps if step.phase != phase]
         self._num_steps = 0
-        self._measuring = self._breaking = False
+        self._measuring = False
         self._device = pl_module.device.type
         self._memory = self._given_memory
         if self._memory is None and supports_peak(self._device):
             with self._going_on.without("peaks of memory"):
                 self._memory = PeakMemory.of_loaded(pl_module)
         with self._going_on.without("all steps of this run"):
-            self._steps = StepParts(trainer, pl_module, step, self._hear)
-        self._breakdown = None
-        if self.breakdown:
-            with self._going_on.without("components"):
-                manual = phase == "training" and not pl_module.automatic_optimization
-                self._breakdown = Breakdown(pl_module, manual)
+            self._steps = StepParts(trainer, pl_module, step, self._breaking.hear)
+        self._breaking.begin(pl_module, phase)
 
     def _decide(self, batch: Any) -> None:
         if self._steps is None:
@@ -229,18 +217,13 @@ class ProfilingCallback(lightning.Callback):
         counted = self._num_steps - self.num_warmup_steps
         turn, rest = divmod(counted, self.every_n_steps)
         chosen = counted >= 0 and not rest
-        self._breaking = chosen and self._breakdown is not None and turn % 4 in BROKEN_OF_FOUR
-        self._measuring = chosen and not self._breaking
+        self._breaking.decide(turn if chosen else None)
+        self._measuring = chosen and not self._breaking.at_work
         if chosen:
             self._size = self._size_of(batch)
         if self._measuring:
             self._reset_memory()
         self._steps.decide(self._measuring)
-
-    def _hear(self, moment: str) -> None:
-        if self._breaking and self._breakdown is not None:
-            with self._going_on.without("components"):
-                self._breakdown.mark(moment)
 
     def _size_of(self, batch: Any) -> tuple[BatchShape, int | None]:
         """Look at a batch before its step, which may change it."""
@@ -268,11 +251,11 @@ class ProfilingCallback(lightning.Callback):
             return
         kind = self._steps.finish()
         self._num_steps += self._steps.ended_group
-        self._keep_broken(phase, kind)
+        shape, real_tokens = self._size
+        self._breaking.keep(phase, shape, kind, real_tokens)
         clock = self._steps.clock
         if not self._measuring or clock.latency_ms is None:
             return
-        shape, real_tokens = self._size
         sample = Sample(
             phase=phase,
             shape=shape,
@@ -288,22 +271,10 @@ class ProfilingCallback(lightning.Callback):
         self.samples.append(sample)
         self._log(trainer, f"profiling/{phase}", rows_of([sample])[0], step)
 
-    def _keep_broken(self, phase: str, kind: str | None) -> None:
-        if not self._breaking or self._breakdown is None:
-            return
-        with self._going_on.without("components"):
-            found = self._breakdown.finish()
-            if found is not None:
-                shape, real_tokens = self._size
-                self.broken_steps.append(BrokenStep(phase, shape, kind, found, real_tokens))
-
     def _end(self, trainer: Trainer) -> None:
         if self._steps is None:
             return
-        if self._breakdown is not None:
-            with self._going_on.without("components"):
-                self._breakdown.finish()  # of a step in whose middle the run ended
-                say_what_attention_takes(self.broken_steps)
+        self._breaking.end()
         self._steps.close()
         self._steps = None
         rows = self.rows()
