@@ -17,9 +17,14 @@ from profiling.children.server import start_server
 # whole time slices where somebody else uses the cores, ten times what the tests themselves take.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# Workers side by side share the cores, or each would compute with as many threads as there are.
+# Workers side by side share the cores, they and every process that they start: threads that find
+# the core taken on which they wait for each other are many times slower.
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // workers)))
+    cores = sorted(os.sched_getaffinity(0))
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    mine = cores[number % len(cores) :: workers]
+    os.sched_setaffinity(0, mine)
+    os.environ.setdefault("OMP_NUM_THREADS", str(len(mine)))
 
 # Of a `make` that started the tests, whose own options would become those of the tests' `make`.
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):

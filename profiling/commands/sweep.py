@@ -1,5 +1,6 @@
 """`profile.py sweep`: measure what is missing in a run directory, then report."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,11 @@ def add_arguments(parser: Any) -> None:
     """Add every setting of a sweep."""
     parser.add_argument("--config", action="config", help="YAML file of the settings below")
     parser.add_argument("--out", type=str, default=None, help="run directory; runs/<config name>")
-    parser.add_argument("--fresh", type=bool, default=False, help="forget earlier measurements")
+    # Either with a value, as every other setting, or alone, as people write a switch.
+    switch = partial(parser.add_argument, type=bool, default=False, nargs="?", const=True)
+    switch("--fresh", help="forget earlier measurements")
     parser.add_argument("--shard", type=str, default="1/1", help="measure only part i/n, from 1")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be measured and how long it takes"
-    )
+    switch("--dry-run", "--dry_run", help="say what would be measured and how long it takes")
     parser.add_class_arguments(SweepSettings, None, as_group=False)
 
 

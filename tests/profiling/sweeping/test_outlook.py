@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.samples.speech import write_sounds
@@ -14,9 +15,12 @@ def one_pair(folder: Path, **settings: object) -> Path:
     return write_config(folder / "sweep.yaml", **(chosen | settings))
 
 
-def test_a_dry_run_counts_points_and_visits_and_writes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("switch", [["--dry-run"], ["--dry-run", "true"], ["--dry_run=true"]])
+def test_a_dry_run_counts_points_and_visits_and_writes_nothing(
+    tmp_path: Path, switch: list[str]
+) -> None:
     config = one_pair(tmp_path, visits=3, implementations=["eager", "library"])
-    status, said, complained = sweep(config, tmp_path / "run", "--dry-run")
+    status, said, complained = sweep(config, tmp_path / "run", *switch)
     assert (status, complained) == (0, "")
     assert "text inference: 6 points" in said
     assert "skipped, 2 points: bigbird takes 705 and more" in said
