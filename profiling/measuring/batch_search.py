@@ -1,12 +1,13 @@
 """The batch size with the most samples per second, of 1, 2, 4, ... within the memory budget."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import ActivePathCheck
+from profiling.measuring.pace import Opening
 from profiling.measuring.process_limits import forget, is_out_of_memory
 from profiling.measuring.surroundings import Surroundings
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
@@ -28,6 +29,11 @@ class Trial:
     latencies_ms: list[float]
     kernel: str | None
 
+    @classmethod
+    def of(cls, batch_size: int, samples: Sequence[Sample], kernel: str | None) -> Self:
+        """Return what samples say."""
+        return cls(batch_size, [sample.latency_ms for sample in samples], kernel)
+
     @property
     def rate(self) -> float:
         """Samples per second."""
@@ -41,7 +47,8 @@ def search_batch(
 
     The search ends at the memory budget, at `max_batch_size`, or where the next trial would take
     too long; `largest_batch_limited_by` tells which. The winner is measured again, with the full
-    effort, because the best of noisy values flatters. Every visit searches anew: a size that the
+    effort, because the best of noisy values flatters: by a fresh model, or, if it was the last one
+    tried, by the model of its trial, which goes on. Every visit searches anew: a size that the
     noise of one visit chose would speak for all of them.
 
     Args:
@@ -57,42 +64,77 @@ def search_batch(
     brief = Effort(1, 1, effort.seconds_per_measurement / 4)
     seconds_left = SEARCH_FACTOR * effort.seconds_per_measurement
     limited_by, batch_size = "cap", 2
+    best: Trial | None = None
     while batch_size <= point.conditions.max_batch_size:
         expected_s = TRIAL_STEPS * batch_size / rates[batch_size // 2]
         if batch_size > 2 and expected_s > seconds_left:
             limited_by = "time"
             break
-        trial = _try_batch(point, batch_size, brief, run_steps)
-        if trial is None:
+        if 2 * batch_size > point.conditions.max_batch_size:
+            best = _measure_last(point, batch_size, rates, (brief, effort), surroundings)
+        elif trial := _try_batch(point, batch_size, brief, run_steps):
+            rates[batch_size] = trial.rate
+        if batch_size not in rates:
             limited_by = "memory"
             break
-        rates[batch_size] = trial.rate
         seconds_left -= expected_s
         batch_size *= 2
-    return _measure_best(point, rates, effort, surroundings) | {
+    best = best or _measure_best(point, rates, effort, surroundings)
+    return _fields(best) | {
         "largest_batch_size": max(rates),
         "largest_batch_limited_by": limited_by,
     }
 
 
+def _measure_last(
+    point: Point,
+    batch_size: int,
+    rates: dict[int, float],
+    efforts: tuple[Effort, Effort],
+    surroundings: Surroundings,
+) -> Trial | None:
+    """Try the last batch size, and go on with the same model where it is the best; else None.
+
+    The steps of the trial are not among those that are returned: they chose it.
+    """
+    brief, full = efforts
+
+    def is_best(samples: list[Sample]) -> bool:
+        rates[batch_size] = Trial.of(batch_size, samples, None).rate
+        return rates[batch_size] == max(rates.values())
+
+    opening = Opening(brief, is_best)
+    measured = _try_batch(point, batch_size, full, surroundings.time_steps, True, opening)
+    return measured if measured is not None and measured.latencies_ms else None
+
+
 def _measure_best(
     point: Point, rates: dict[int, float], effort: Effort, surroundings: Surroundings
-) -> dict[str, Any]:
+) -> Trial:
     """Measure the fastest batch size again, or the next one where that no longer fits."""
     for best in sorted(rates, key=lambda size: rates[size], reverse=True):
         trial = _try_batch(point, best, effort, surroundings.time_steps, checked=True)
         if trial is not None:
-            return {
-                "throughput_samples_per_s": trial.rate,
-                "throughput_batch_size": trial.batch_size,
-                "throughput_latency_ms_samples": trial.latencies_ms,
-                "throughput_attention_kernel": trial.kernel,
-            }
+            return trial
     raise MemoryError(f"batch sizes {sorted(rates)} fitted once and no longer do")
 
 
+def _fields(best: Trial) -> dict[str, Any]:
+    return {
+        "throughput_samples_per_s": best.rate,
+        "throughput_batch_size": best.batch_size,
+        "throughput_latency_ms_samples": best.latencies_ms,
+        "throughput_attention_kernel": best.kernel,
+    }
+
+
 def _try_batch(
-    point: Point, batch_size: int, effort: Effort, run: Run, checked: bool = False
+    point: Point,
+    batch_size: int,
+    effort: Effort,
+    run: Run,
+    checked: bool = False,
+    opening: Opening | None = None,
 ) -> Trial | None:
     """Measure a fresh model, its path `checked` or not; None when memory ran out."""
     forget(point.conditions.device)
@@ -100,9 +142,9 @@ def _try_batch(
         batch = batch_of(point, batch_size)
         check = ActivePathCheck(point, batch)
         checks = [check] if checked else []
-        samples = run(build_point(point), point, batch, effort, checks)
+        samples = run(build_point(point), point, batch, effort, checks, opening=opening)
     except Exception as problem:
         if not is_out_of_memory(problem):
             raise
         return None
-    return Trial(batch_size, [sample.latency_ms for sample in samples], check.kernel)
+    return Trial.of(batch_size, samples, check.kernel)

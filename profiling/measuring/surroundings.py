@@ -15,6 +15,7 @@ from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
 from profiling.measuring.headroom import Headroom
+from profiling.measuring.pace import Opening
 from profiling.measuring.stretch import TimedStretch
 from profiling.measuring.trainer_runs import run_steps
 from profiling.measuring.turn import HandOver, Turn
@@ -58,16 +59,18 @@ class Surroundings:
         effort: Effort,
         checks: Sequence[lightning.Callback] = (),
         broken: list[BrokenStep] | None = None,
+        opening: Opening | None = None,
     ) -> list[Sample]:
         """Run predictions or training steps on one batch; return the measured ones.
 
         Before the first of these and then after every turn others have theirs. Where there is a
-        list for them, every second step is broken down into components instead.
+        list for them, every second step is broken down into components instead. An `opening` is
+        made before them, and may decide that there will be none.
 
         Raises:
             RuntimeError: The clock missed much of the work, or the steps leaked memory.
         """
-        warms_up = effort.num_warmup_steps > 0
+        warms_up = effort.num_warmup_steps > 0 or opening is not None
         stretch = TimedStretch(point.conditions.device, batch, warms_up)
 
         def before_step(number: int) -> None:
@@ -75,7 +78,7 @@ class Surroundings:
             stretch.rested(rested_s) if number else stretch.begin()
 
         samples = run_steps(
-            module, point, batch, effort, [*checks, stretch], None, before_step, broken
+            module, point, batch, effort, [*checks, stretch], None, before_step, broken, opening
         )
         # At once: a core that has nothing to do slows down.
         mhz = mean_mhz(os.sched_getaffinity(0))

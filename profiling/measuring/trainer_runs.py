@@ -1,9 +1,7 @@
 """Run a point's phase again and again through the Trainer, and keep what each step cost."""
 
 import mmap
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import lightning
 import torch
 from lightning import Trainer
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 from transformers import AutoConfig
 
 from datamodules.base import ModalityData
@@ -23,6 +21,7 @@ from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.memory import PeakMemory
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
+from profiling.measuring.pace import Opening, Pace, Repeated
 from profiling.measuring.process_limits import limit_memory, set_threads
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -37,17 +36,20 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
     memory: PeakMemory | None = None,
     before_step: Callable[[int], None] = lambda number: None,
     broken: list[BrokenStep] | None = None,
+    opening: Opening | None = None,
 ) -> list[Sample]:
     """Run predictions or training steps on one batch; return the measured ones.
 
     `checks` are further callbacks, called before the one that measures; `before_step` is called
-    between two steps, with the number of the next one that is measured, counted from 0. Where
-    there is a list for them, every second step is broken down into components instead.
+    before each measured step, with its number, counted from 0. Where there is a list for them,
+    every second step is broken down into components instead. An `opening` comes before the
+    measured steps, is not among them, and may decide that there will be none.
     """
     breakdown = broken is not None
-    profiler = ProfilingCallback(1, effort.num_warmup_steps, memory=memory, breakdown=breakdown)
-    enough = _Enough(profiler, effort, before_step)
-    loader = DataLoader(_Repeated(batch, enough), batch_size=None)
+    warm_up = (opening.effort if opening else effort).num_warmup_steps
+    profiler = ProfilingCallback(1, warm_up, memory=memory, breakdown=breakdown)
+    pace = Pace(profiler, effort, before_step, opening)
+    loader = DataLoader(Repeated(batch, pace), batch_size=None)
     trainer = Trainer(
         accelerator="gpu" if point.conditions.device == "cuda" else "cpu",
         devices=1,
@@ -66,7 +68,7 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
         trainer.fit(module, loader)
     if broken is not None:
         broken += profiler.broken_steps
-    return profiler.samples
+    return pace.samples
 
 
 def prepare_process(point: Point) -> None:
@@ -129,49 +131,3 @@ def _synthetic(point: Point) -> ModalityData:
     module, name = modality.synthetic.split(":")
     data: ModalityData = getattr(import_module(module), name)(num_classes=num_classes)
     return data
-
-
-class _Repeated(IterableDataset[Batch]):
-    """One batch, until `enough` says so."""
-
-    def __init__(self, batch: Batch, enough: Callable[[], bool]) -> None:
-        """Ask `enough` before each repetition."""
-        self._batch = batch
-        self._enough = enough
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batch again and again."""
-        while not self._enough():
-            yield self._batch
-
-
-class _Enough:
-    """Whether the step that is under way will be the last that is needed.
-
-    Lightning fetches one batch ahead, so the question comes one step early: counting the step
-    under way saves a whole one, which at long lengths is most of the time.
-    """
-
-    def __init__(
-        self, profiler: ProfilingCallback, effort: Effort, before_step: Callable[[int], None]
-    ) -> None:
-        self._profiler = profiler
-        self._effort = effort
-        self._before_step = before_step
-        self._fetched = 0
-        self._last_call = time.perf_counter()
-
-    def __call__(self) -> bool:
-        samples = self._profiler.samples
-        soon = self._fetched - self._effort.num_warmup_steps
-        self._fetched += 1
-        since_last_s = time.perf_counter() - self._last_call  # a step, if only of the warm-up
-        if soon >= 1:  # the step that is fetched now comes after the next one
-            self._before_step(soon - 1)
-        self._last_call = time.perf_counter()
-        if soon < self._effort.min_samples:
-            return False
-        known = [sample.latency_ms / 1e3 for sample in samples]
-        return (
-            soon * statistics.fmean(known or [since_last_s]) >= self._effort.seconds_per_measurement
-        )

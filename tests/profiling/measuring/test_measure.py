@@ -64,6 +64,17 @@ def test_short_steps_are_repeated_until_the_seconds_are_over() -> None:
     assert sum(sample.latency_ms for sample in measured) > 100
 
 
+def test_a_run_whose_rows_nobody_gets_does_not_take_memory_to_find_its_allocator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def find() -> bool:
+        raise AssertionError("80 MiB were taken, between two measurements")
+
+    monkeypatch.setattr("profiling.instruments.callback.keeps_freed_memory", find)
+    point = make_point("bert", "sdpa", "inference", 12)
+    assert len(run_steps(build_point(point), point, batch_of(point, 1), Effort(1, 2, 0))) == 2
+
+
 @pytest.mark.parametrize("phase", ["inference", "training"])
 def test_a_model_that_leaves_its_efficient_path_is_an_error(phase: str) -> None:
     point = make_point("bigbird", "library", phase, 770)
