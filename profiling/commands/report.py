@@ -34,9 +34,10 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
 
     from profiling.analysis.drift import judge_steadiness
     from profiling.analysis.tipping_points import find_tipping_points, save_tipping_points
+    from profiling.report.answers.sections import build_sections
     from profiling.report.cautions import cautions_of
     from profiling.report.material import distributions_of
-    from profiling.report.table import build_sections, print_sections
+    from profiling.report.table import print_sections
 
     check_run_directory(directory)
     page = directory / "report.html"

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from profiling.report.answers.sections import Section
 from profiling.report.figure_steadiness import draw_steadiness
 from profiling.report.figures import draw_figures
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
-from profiling.report.table import Section
 from profiling.report.tensorboard import write_event_files
 from profiling.rows.columns import Row
 from profiling.rows.files import write_atomically

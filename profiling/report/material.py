@@ -8,9 +8,9 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.components import ComponentCurve, component_curves
 from profiling.analysis.curves import Curve, build_curves
 from profiling.analysis.drift import Steadiness, judge_steadiness
+from profiling.report.answers.sections import Section
 from profiling.report.cautions import cautions_of
 from profiling.report.palette import Styles
-from profiling.report.table import Section
 from profiling.rows.columns import Row
 
 

@@ -19,7 +19,8 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from profiling.analysis.components import ComponentCurve
 from profiling.analysis.curves import Curve
 from profiling.analysis.groups import Contender, Setting, free_name, safe_name
-from profiling.report.table import Section, sections_as_markdown
+from profiling.report.answers.sections import Section
+from profiling.report.table import sections_as_markdown
 from profiling.report.tensorboard_components import (
     Scalar,
     by_place,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from profiling.analysis.tipping_points import find_tipping_points
+from profiling.report.answers.sections import build_sections
 from profiling.report.build import build_report
-from profiling.report.table import build_sections
 
 Row = dict[str, Any]
 

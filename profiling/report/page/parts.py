@@ -8,12 +8,12 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import Curve, drawn_metrics
 from profiling.analysis.groups import Contender, Group, Setting, axis_unit
 from profiling.analysis.readings import finite
+from profiling.report.answers.verdicts import describe_comparison
 from profiling.report.charts.measured import build_chart
 from profiling.report.charts.traces import ChartInput, comparison_choice
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import Breakdown, breakdowns_of
 from profiling.report.palette import Style, efficient_family
-from profiling.report.table import describe_comparison
 from profiling.rows.columns import PHASES, Row
 
 CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "like for like"}
