@@ -17,10 +17,14 @@ CELL_STYLES = {"crosses": "green", "several": "green", "always": "bold green"}
 
 
 def print_sections(sections: Sequence[Section], console: Console) -> None:
-    """Print one table per modality and phase, and how to read them."""
+    """Print sentences and a table per modality and phase, and how to read them."""
     for section in sections:
         # Not a title of the table, which would wrap at the table's width.
         console.print(Text(section.title, style="bold"))
+        for sentence in section.told:
+            console.print(Text(f"- {sentence}"))
+        if section.told:
+            console.print()
         console.print(_rich_table(section))
         for sentence in section.ceilings:
             console.print(Text(sentence))
@@ -35,8 +39,9 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
 
 
 def sections_as_markdown(sections: Sequence[Section]) -> str:
-    """Return the same answers as markdown tables, one per modality and phase."""
-    blocks = [_markdown_section(section) for section in sections]
+    """Return the same in markdown: all sentences first, then the tables."""
+    told = [_markdown_sentences(section) for section in sections if section.told]
+    blocks = [*told, *map(_markdown_section, sections)]
     notes = [*_legend(sections), *(rf"\* {escape_markdown(note)}" for note in _notes(sections))]
     return "\n\n".join(blocks + notes) + "\n"
 
@@ -69,6 +74,11 @@ def _rich_table(section: Section) -> Table:
         table.add_row(Text(names), *cells)
         previous = line.efficient
     return table
+
+
+def _markdown_sentences(section: Section) -> str:
+    lines = [f"- {escape_markdown(sentence)}" for sentence in section.told]
+    return "\n".join([f"**{escape_markdown(section.name)}**", "", *lines])
 
 
 def _markdown_section(section: Section) -> str:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.groups import Setting, axis_unit, rank
 from profiling.analysis.many import decided_by_chance
+from profiling.report.answers.ladder import ladder_sentences
+from profiling.report.answers.sentences import answer_sentences
+from profiling.report.answers.shares import share_sentences
 from profiling.report.answers.verdicts import Cell, describe_comparison, describe_verdict
 from profiling.report.ceilings import ceiling_sentences
 from profiling.report.notes import gather_notes
@@ -13,6 +16,8 @@ from profiling.report.palette import efficient_family, vanilla_names
 from profiling.rows.columns import Row, judged_columns
 
 NOT_MEASURED = "not measured"
+Place = tuple[str, str, Setting]
+"""Modality, phase and setting."""
 
 
 @dataclass(frozen=True)
@@ -37,40 +42,65 @@ class Section:
     num_comparisons: int = 0
     notes: tuple[str, ...] = ()
     ceilings: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
+    ladder: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return what the section is about in a few words."""
+        where = f" ({self.setting})" if self.setting else ""
+        return f"{self.modality}, {self.phase}{where}"
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Return its answers in plain sentences, the most important first."""
+        return (*self.sentences, *self.ladder, *self.shares)
 
     @property
     def title(self) -> str:
-        """Return what the section is about in one line."""
+        """Return what the table answers in one line."""
         where = f" ({self.setting})" if self.setting else ""
         beats = f"from how many {self.unit} on it beats {self.vanilla}"
         return f"{self.modality}, {self.phase}: {beats}{where}"
 
 
 def build_sections(
-    tipping_points: Iterable[Row], distributions: Sequence[LengthDistribution] = ()
+    tipping_points: Iterable[Row],
+    distributions: Sequence[LengthDistribution] = (),
+    ladder: Iterable[Row] = (),
 ) -> list[Section]:
     """Return the answers grouped by modality, phase and setting; lines that agree are merged.
 
     Args:
         tipping_points: The answers.
-        distributions: Lengths of real data, at whose means the ceiling is told.
+        distributions: Lengths of real data, for which ceilings and answers are told.
+        ladder: The answers against each vanilla kernel, which are no answers of their own.
     """
-    rows = list(tipping_points)
-    settings = {Setting.of(row) for row in rows}
-    groups: dict[tuple[str, str, Setting], list[Row]] = {}
+    groups, rungs = _by_place(tipping_points), _by_place(ladder)
+    settings = {setting for _, _, setting in groups}
+    sections = []
+    for place in sorted(groups, key=lambda place: (rank(place[0]), rank(place[1]))):
+        rows = groups[place]
+        data = [each for each in distributions if each.modality == place[0]]
+        sections.append(
+            replace(
+                _section(place, rows, settings),
+                sentences=answer_sentences(rows),
+                ladder=ladder_sentences(rungs.get(place, ())),
+                shares=share_sentences(rows, data),
+                ceilings=ceiling_sentences(rows, data),
+            )
+        )
+    return sections
+
+
+def _by_place(rows: Iterable[Row]) -> dict[Place, list[Row]]:
+    groups: dict[Place, list[Row]] = {}
     for row in rows:
         place = (str(row["modality"]), str(row["phase"]), Setting.of(row))
         groups.setdefault(place, []).append(row)
-    ordered = sorted(groups, key=lambda place: (rank(place[0]), rank(place[1])))
-    return [
-        replace(
-            _section(place, groups[place], settings),
-            ceilings=ceiling_sentences(
-                groups[place], [data for data in distributions if data.modality == place[0]]
-            ),
-        )
-        for place in ordered
-    ]
+    return groups
 
 
 def chance_sentence(sections: Sequence[Section]) -> str:
@@ -78,7 +108,7 @@ def chance_sentence(sections: Sequence[Section]) -> str:
     return decided_by_chance(sum(section.num_comparisons for section in sections))
 
 
-def _section(place: tuple[str, str, Setting], rows: list[Row], settings: set[Setting]) -> Section:
+def _section(place: Place, rows: list[Row], settings: set[Setting]) -> Section:
     modality, phase, setting = place
     vanilla = " / ".join(sorted(vanilla_names(rows)))
     where = setting.describe(settings) if len(settings) > 1 else ""

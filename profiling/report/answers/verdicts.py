@@ -1,5 +1,6 @@
 """One answer in a few characters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiling.analysis.readings import finite
@@ -76,3 +77,9 @@ def number_text(value: object) -> str:
     """Return a length as readers see it."""
     number = finite(value)
     return "?" if number is None else f"{number:,.0f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
