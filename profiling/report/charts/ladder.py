@@ -64,7 +64,16 @@ def _lines(ladders: Sequence[Ladder]) -> Iterator[Line]:
 def _mark(line: Line, row: Row, styles: Styles) -> Trace:
     colour = styles.of_row(row).colour
     symbol, text, (low, value, high) = _look(row)
-    return {
+    bar = {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - value],
+        "arrayminus": [value - low],
+        "thickness": 1.6,
+        "width": 4,
+        "color": colour,
+    }
+    return ({"error_x": bar} if low < high else {}) | {
         "type": "scatter",
         "mode": "markers+text",
         "cliponaxis": False,
@@ -73,15 +82,6 @@ def _mark(line: Line, row: Row, styles: Styles) -> Trace:
         "x": [value],
         "y": [line.place],
         "marker": {"symbol": symbol, "size": 10, "color": colour},
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [high - value],
-            "arrayminus": [value - low],
-            "thickness": 1.6,
-            "width": 4,
-            "color": colour,
-        },
         "text": [text],
         "textposition": "middle left",
         "textfont": {"size": 11, "color": colour},
