@@ -25,7 +25,7 @@ def describe_least(rows: Sequence[Row], unit: str) -> str:
         return ""
     longest = max(int(row["longest_measured"]) for row in rows)
     ends = {efficient_family(row): _last(row) for row in rows}
-    able = {name: end for name, end in ends.items() if end["outcome"] != "lose"}
+    able = {name: end for name, end in ends.items() if end.get("outcome") != "lose"}
     winners = {efficient_family(row) for row in rows if row["verdict"] in WITH_VALUE} & set(able)
     if not winners or any(end["length"] != longest or not _known(end) for end in able.values()):
         return ""
@@ -45,8 +45,8 @@ def describe_least(rows: Sequence[Row], unit: str) -> str:
 
 def _last(row: Row) -> Mapping[str, Any]:
     """Return what is known at the longest length that was compared."""
-    compared = [item for item in row.get("lengths") or () if item["outcome"] != MISSING]
-    return max(compared, key=lambda item: int(item["length"]))
+    compared = [item for item in row.get("lengths") or () if item.get("outcome") != MISSING]
+    return max(compared, key=lambda item: int(item["length"]), default={"length": 0})
 
 
 def _known(item: Mapping[str, Any]) -> bool:

@@ -101,7 +101,7 @@ def _need(row: Row) -> str:
 def _nothing(rows: Sequence[Row], unit: str) -> str:
     if all(row["verdict"] == "undecided" for row in rows):
         return f"it cannot be told whether anything beats {_vanilla(rows)} for good"
-    longest = max(int(row["longest_measured"] or 0) for row in rows)
+    longest = max(int(row.get("longest_measured") or 0) for row in rows)
     if all(_all_lose([outcome for _, outcome in _tried(row)]) for row in rows):
         return f"nothing beats {_vanilla(rows)} up to {longest:,} {unit}"
     return f"nothing is shown to beat {_vanilla(rows)} for good up to {longest:,} {unit}"
@@ -119,7 +119,7 @@ def _others(rows: Sequence[Row], unit: str) -> list[str]:
     ]
     lost = by_verdict["never_in_range"]
     if lost and len(lost) < len(rows):
-        longest = min(int(row["longest_measured"]) for row in lost)
+        longest = min(int(row.get("longest_measured") or 0) for row in lost)
         names = listed([efficient_family(row) for row in lost])
         sentences.append(f"no win of {names} is seen up to {longest:,} {unit}")
     undecided = by_verdict["undecided"]
@@ -139,7 +139,7 @@ def _vanilla(rows: Sequence[Row]) -> str:
 
 def _tried(row: Row) -> list[tuple[int, str]]:
     """Return every length that a side was tried at, with the outcome, `missing` among them."""
-    return [(int(item["length"]), str(item["outcome"])) for item in row.get("lengths") or ()]
+    return [(int(item["length"]), str(item.get("outcome"))) for item in row.get("lengths") or ()]
 
 
 def _all_lose(outcomes: Sequence[str]) -> bool:
