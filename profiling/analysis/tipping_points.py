@@ -19,6 +19,7 @@ from profiling.analysis.comparisons import (
 )
 from profiling.analysis.duels import Duel, find_duels, find_missing
 from profiling.analysis.groups import axis_of
+from profiling.analysis.ladder import find_rungs
 from profiling.analysis.many import BY_CHANCE, beyond_chance
 from profiling.analysis.sides import Side
 from profiling.analysis.verdicts import Answer, as_fields, decide
@@ -65,7 +66,29 @@ def find_tipping_points(
     Raises:
         SettingsError: A pair has another form.
     """
-    comparisons = find_comparisons(rows, pairs, opponents)
+    return _table(find_comparisons(rows, pairs, opponents), strict)
+
+
+def find_ladder(
+    rows: Iterable[Row],
+    opponents: Callable[[str], Opponents] = registered_opponents,
+    strict: bool = False,
+) -> list[dict[str, Any]]:
+    """Return the tipping points against each vanilla kernel, the plainest first, as such rows.
+
+    They stand apart, since they say once more what other comparisons say: who counts answers
+    counts those of `find_tipping_points` alone, and with `strict` each of the two is judged by
+    what chance would decide among its own.
+
+    Args:
+        rows: Measurement rows, oldest first.
+        opponents: What each efficient variant of a modality is compared with.
+        strict: Whether what chance alone may have decided becomes `undecided`.
+    """
+    return _table(find_rungs(find_comparisons(rows, (), opponents)), strict)
+
+
+def _table(comparisons: Iterable[Comparison], strict: bool) -> list[dict[str, Any]]:
     found = (
         _tipping_point(comparison, metric)
         for comparison in comparisons

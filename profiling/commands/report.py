@@ -1,9 +1,14 @@
 """`profile.py report`: rebuild everything that is made from the measurements."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from datamodules.lengths import LengthDistribution
 from profiling.commands.command import Command
+from profiling.commands.length_sources import told_apart
+from profiling.errors import SettingsError
+from profiling.rows.columns import Row
 from profiling.rows.current import current_rows, describe_left_out
 from profiling.rows.frontier import FRONTIER, frontier_rows
 from profiling.rows.reading import (
@@ -18,25 +23,35 @@ from profiling.rows.reading import (
 from profiling.rows.run_directory import reporting
 
 
-def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
+def answer(
+    directory: Path, rebuild: bool, strict: bool = False, lengths: Sequence[str] = ()
+) -> None:
     """Find the tipping points, rebuild the report if asked, print the table and where to look.
 
     Args:
         directory: Of the run.
         rebuild: Whether to make the report also where there is a newer one than the rows.
         strict: Whether what chance alone may have decided is left undecided.
+        lengths: Files of `profile.py lengths`, drawn beside those that the run was measured on.
 
     Raises:
-        SettingsError: The directory holds no measurements, or a damaged manifest.
+        SettingsError: The directory holds no measurements, or a damaged manifest, or a file is of
+            a modality that was not measured.
+        DataError: A file of lengths cannot be read.
     """
     # Imported here: `--help` and a mistake in the settings do not wait for what computes and draws.
     from rich.console import Console
 
     from profiling.analysis.drift import judge_steadiness
-    from profiling.analysis.tipping_points import find_tipping_points, save_tipping_points
+    from profiling.analysis.tipping_points import (
+        find_ladder,
+        find_tipping_points,
+        save_tipping_points,
+    )
+    from profiling.report.answers.sections import build_sections
     from profiling.report.cautions import cautions_of
-    from profiling.report.material import distributions_of
-    from profiling.report.table import build_sections, print_sections
+    from profiling.report.material import Material, distributions_of
+    from profiling.report.table import print_sections
 
     check_run_directory(directory)
     page = directory / "report.html"
@@ -47,14 +62,18 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
         rows = current_rows(every_row, manifest)
         pairs = manifest.get("config", {}).get("pairs", ())
         tipping_points = find_tipping_points(rows, pairs=pairs, strict=strict)
-        sections = build_sections(tipping_points, distributions_of(manifest))
+        ladder = find_ladder(rows, strict=strict)
+        held = distributions_of(manifest)
+        given = _read_lengths(lengths, held, rows)
+        sections = build_sections(tipping_points, [*held, *given], ladder)
         readings = current_rows(read_sentinel(directory), manifest)
         if rebuild or _is_outdated(page):
             from profiling.report.build import build_report
 
-            save_tipping_points(tipping_points, directory)
+            save_tipping_points([*tipping_points, *ladder], directory)
             frontier = current_rows(frontier_rows(directory), manifest)
-            build_report(directory, rows, tipping_points, sections, manifest, readings, frontier)
+            told = tipping_points, sections, manifest, readings, frontier
+            build_report(directory, Material.of(rows, *told).beside(ladder, given))
     console = Console()
     print_sections(sections, console)
     cautions = cautions_of(rows, judge_steadiness(readings, tipping_points))
@@ -62,6 +81,22 @@ def answer(directory: Path, rebuild: bool, strict: bool = False) -> None:
         console.print(sentence, highlight=False)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
     console.print(f"Charts: tensorboard --logdir {directory / 'tensorboard'}", soft_wrap=True)
+
+
+def _read_lengths(
+    files: Sequence[str], held: Sequence[LengthDistribution], rows: Sequence[Row]
+) -> list[LengthDistribution]:
+    """Return what is in files of lengths, without what the run holds, each with its own name."""
+    found = [(file, LengthDistribution.from_json(file)) for file in files]
+    measured = dict.fromkeys(str(row["modality"]) for row in rows)
+    for file, each in found:
+        if each.modality not in measured:
+            raise SettingsError(
+                f"`lengths` {file} must be of a modality that was measured "
+                f"({', '.join(measured)}), got {each.modality}"
+            )
+    new = [each for _, each in found if each not in held]
+    return told_apart([*held, *new])[len(held) :]
 
 
 def _is_outdated(page: Path) -> bool:
@@ -73,7 +108,12 @@ def _is_outdated(page: Path) -> bool:
 
 def run(arguments: Any) -> int:
     """Rebuild and print."""
-    answer(Path(arguments.run_directory), rebuild=True, strict=arguments.strict)
+    answer(
+        Path(arguments.run_directory),
+        rebuild=True,
+        strict=arguments.strict,
+        lengths=arguments.lengths,
+    )
     return 0
 
 
@@ -86,6 +126,13 @@ def add_arguments(parser: Any) -> None:
         default=False,
         help="leave undecided what chance alone may have decided, among so many comparisons",
     )
+    parser.add_argument(
+        "--lengths",
+        type=str,
+        nargs="+",
+        default=[],
+        help="files of `profile.py lengths`, to draw under the curves",
+    )
 
 
 REPORT = Command(
@@ -93,4 +140,5 @@ REPORT = Command(
     description="Rebuild tipping points, report and TensorBoard from the rows.",
     add_arguments=add_arguments,
     run=run,
+    settings=("strict", "lengths"),
 )

@@ -2,49 +2,31 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from profiling.report.figure_steadiness import draw_steadiness
 from profiling.report.figures import draw_figures
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
-from profiling.report.table import Section
 from profiling.report.tensorboard import write_event_files
-from profiling.rows.columns import Row
 from profiling.rows.files import write_atomically
 
 PAGE, FIGURES, EVENTS = "report.html", "figures", "tensorboard"
 
 
-def build_report(
-    directory: Path,
-    rows: Iterable[Row],
-    tipping_points: Sequence[Row],
-    sections: Sequence[Section],
-    manifest: Mapping[str, Any],
-    readings: Iterable[Row] = (),
-    frontier: Sequence[Row] = (),
-) -> Path:
+def build_report(directory: Path, material: Material) -> Path:
     """Write `report.html`, `figures/` and `tensorboard/`, in place of those that are there.
 
     Each is complete under a temporary name before it takes its place.
 
     Args:
         directory: The run directory.
-        rows: The measurements that count, oldest first.
-        tipping_points: The answers.
-        sections: The answers in words.
-        manifest: The run's manifest.
-        readings: Of the run's sentinel, oldest first.
-        frontier: What was searched of the largest batches and lengths.
+        material: What they show.
 
     Returns:
         The path of `report.html`.
     """
-    material = Material.of(rows, tipping_points, sections, manifest, readings, frontier)
-    pictures = draw_figures(material.curves, tipping_points, material.styles)
+    pictures = draw_figures(material.curves, material.tipping_points, material.styles)
     pictures |= draw_steadiness(material.steadiness)
 
     figures = _fresh_folder(directory, FIGURES)
@@ -53,9 +35,7 @@ def build_report(
     _put_in_place(figures, directory / FIGURES)
 
     events = _fresh_folder(directory, EVENTS)
-    write_event_files(
-        events, material.curves, sections, pictures, material.components, tipping_points
-    )
+    write_event_files(events, material, pictures)
     _put_in_place(events, directory / EVENTS)
 
     write_atomically(directory / PAGE, render_page(material, pictures))

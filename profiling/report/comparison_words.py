@@ -7,7 +7,7 @@ from itertools import groupby
 from profiling.analysis.groups import Setting, axis_unit
 from profiling.analysis.run_comparison import Alone, Answer, RunComparison
 from profiling.analysis.run_differences import RunDifference
-from profiling.report.table import NOT_MEASURED
+from profiling.report.answers.sections import NOT_MEASURED
 from profiling.rows.columns import judged_columns
 
 LEGEND = (

@@ -1,16 +1,16 @@
 """What a report is made of, worked out once for all of its parts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.components import ComponentCurve, component_curves
 from profiling.analysis.curves import Curve, build_curves
 from profiling.analysis.drift import Steadiness, judge_steadiness
+from profiling.report.answers.sections import Section
 from profiling.report.cautions import cautions_of
 from profiling.report.palette import Styles
-from profiling.report.table import Section
 from profiling.rows.columns import Row
 
 
@@ -24,11 +24,12 @@ class Material:
         tipping_points: The answers, by comparison and metric.
         sections: The same in words.
         styles: How everything is drawn.
-        distributions: Lengths of real data that were measured on.
+        distributions: Lengths of real data.
         manifest: The run's manifest.
         steadiness: What the sentinel says of the machine.
         components: Where the time of a step goes, where something was broken down.
         frontier: What was searched of the largest batches and lengths.
+        ladder: The answers against each vanilla kernel.
     """
 
     rows: Sequence[Row]
@@ -41,6 +42,7 @@ class Material:
     steadiness: Steadiness
     components: Sequence[ComponentCurve] = ()
     frontier: Sequence[Row] = ()
+    ladder: Sequence[Row] = ()
 
     @property
     def cautions(self) -> list[str]:
@@ -57,7 +59,16 @@ class Material:
         readings: Iterable[Row] = (),
         frontier: Sequence[Row] = (),
     ) -> "Material":
-        """Work out what the parts share."""
+        """Work out what the parts share.
+
+        Args:
+            rows: The measurements that count, oldest first.
+            tipping_points: The answers.
+            sections: The answers in words.
+            manifest: The run's manifest.
+            readings: Of the run's sentinel, oldest first.
+            frontier: What was searched of the largest batches and lengths.
+        """
         rows = list(rows)
         curves = build_curves(rows)
         return cls(
@@ -72,6 +83,18 @@ class Material:
             component_curves(rows),
             frontier,
         )
+
+    def beside(
+        self, ladder: Sequence[Row], distributions: Sequence[LengthDistribution] = ()
+    ) -> "Material":
+        """Return the same with what stands beside the answers.
+
+        Args:
+            ladder: The answers against each vanilla kernel.
+            distributions: Lengths of real data that the run was not measured on.
+        """
+        drawn = [*self.distributions, *distributions]
+        return replace(self, ladder=ladder, distributions=drawn)
 
 
 def distributions_of(manifest: Mapping[str, Any]) -> list[LengthDistribution]:

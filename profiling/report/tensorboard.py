@@ -1,7 +1,7 @@
 """The same curves for TensorBoard, with the sequence length as the step."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,18 +16,18 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from profiling.analysis.components import ComponentCurve
 from profiling.analysis.curves import Curve
 from profiling.analysis.groups import Contender, Setting, free_name, safe_name
-from profiling.report.table import Section, sections_as_markdown
+from profiling.report.material import Material
+from profiling.report.table import sections_as_markdown
 from profiling.report.tensorboard_components import (
     Scalar,
     by_place,
     ceiling_scalars,
-    component_layout,
     component_scalars,
 )
-from profiling.rows.columns import Row, drawn_columns
+from profiling.report.tensorboard_layout import layout_of
+from profiling.rows.columns import drawn_columns
 
 ANSWERS = "answers"  # the run that holds the table and the figures
 HPARAM_METRICS = ("latency_ms", "peak_memory_mib")
@@ -95,27 +95,26 @@ def _strings(values: list[bytes]) -> TensorProto:
     return TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=values)
 
 
-def write_event_files(
-    directory: Path,
-    curves: Iterable[Curve],
-    sections: Sequence[Section],
-    pictures: Mapping[str, bytes],
-    components: Sequence[ComponentCurve] = (),
-    tipping_points: Iterable[Row] = (),
-) -> None:
+def write_event_files(directory: Path, material: Material, pictures: Mapping[str, bytes]) -> None:
     """Write one run per contender and setting, one per ceiling, and one with table and figures.
 
     All runs of a modality share the tag `<modality>/<phase>/<metric>`, hence one chart.
+
+    Args:
+        directory: Where the runs have their folders.
+        material: What they show.
+        pictures: PNGs by name.
     """
     now = time.time()
-    runs = group_runs(curves)
-    broken_down, ceilings = by_place(components), ceiling_scalars(tipping_points)
+    runs = group_runs(material.curves)
+    broken_down = by_place(material.components)
+    ceilings = ceiling_scalars(material.tipping_points)
     with EventFile(directory / ANSWERS, now) as file:
-        file.add_text("tipping_points", NOTE + sections_as_markdown(sections))
+        file.add_text("tipping_points", NOTE + sections_as_markdown(material.sections))
         for name, png in pictures.items():
             file.add_image(f"figures/{name}", png)
         file.add_summary(_hparams_plan(runs.values()))
-        if layout := component_layout(components):
+        if layout := layout_of(material.curves, material.components):
             file.add_summary(layout)
     for name, members in runs.items():
         first = members[0]

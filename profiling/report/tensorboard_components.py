@@ -3,13 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.compat.proto.tensor_pb2 import TensorProto
-from tensorboard.compat.proto.types_pb2 import DT_STRING
-from tensorboard.plugins.custom_scalar import layout_pb2
-from tensorboard.plugins.custom_scalar import metadata as layout_metadata
-
-from profiling.analysis.components import CORE, ComponentCurve
+from profiling.analysis.components import ComponentCurve
 from profiling.analysis.groups import Contender, Setting, safe_name
 from profiling.report.ceilings import ceilings_of_row
 from profiling.report.charts.component_looks import in_order
@@ -18,7 +12,6 @@ from profiling.report.palette import vanilla_family
 from profiling.rows.columns import Row
 
 SHARE, CEILING = "component_share", "ceiling"
-TITLE = "share of the step, by length: set Smoothing to 0"
 Place = tuple[Setting, str, Contender]
 """What makes a run: setting, modality and contender."""
 
@@ -72,32 +65,3 @@ def ceiling_scalars(rows: Iterable[Row]) -> dict[str, list[Scalar]]:
         ]
         for name, points in found.items()
     }
-
-
-def component_layout(components: Iterable[ComponentCurve]) -> Summary | None:
-    """Return charts for *Custom Scalars*, two per modality and phase; None without components."""
-    places = dict.fromkeys((curve.group.modality, curve.group.phase) for curve in components)
-    charts = [
-        chart
-        for modality, phase in places
-        for chart in (
-            _chart(
-                f"{modality}, {phase}: attention and ceiling",
-                f"{modality}/{phase}/({SHARE}/{CORE}|{CEILING})",
-            ),
-            _chart(f"{modality}, {phase}: all components", f"{modality}/{phase}/{SHARE}/.*"),
-        )
-    ]
-    if not charts:
-        return None
-    category = layout_pb2.Category(title=TITLE, chart=charts)
-    layout = layout_pb2.Layout(category=[category])
-    tensor = TensorProto(dtype=DT_STRING, string_val=[layout.SerializeToString()])
-    about = layout_metadata.create_summary_metadata()
-    value = Summary.Value(tag=layout_metadata.CONFIG_SUMMARY_TAG, tensor=tensor, metadata=about)
-    return Summary(value=[value])
-
-
-def _chart(title: str, tags: str) -> layout_pb2.Chart:
-    lines = layout_pb2.MultilineChartContent(tag=[f"^{tags}$"])
-    return layout_pb2.Chart(title=title, multiline=lines)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from profiling.analysis.tipping_points import find_tipping_points
+from profiling.report.answers.sections import build_sections
 from profiling.report.build import build_report
-from profiling.report.table import build_sections
+from profiling.report.material import Material
 
 Row = dict[str, Any]
 
@@ -82,7 +83,8 @@ def report_of(
 ) -> Path:
     """Build a report as the command does, and return its page."""
     sections = build_sections(tipping_points)
-    return build_report(directory, rows, tipping_points, sections, manifest, readings)
+    material = Material.of(rows, tipping_points, sections, manifest, readings)
+    return build_report(directory, material)
 
 
 def charts_of(page: str) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import Curve, Spread
 from profiling.analysis.groups import Contender, axis_unit
 from profiling.analysis.readings import finite
+from profiling.report.answers.verdicts import describe_comparison, describe_verdict
 from profiling.report.palette import Styles, efficient_family
-from profiling.report.table import describe_comparison, describe_verdict
 from profiling.rows.columns import Column, Row
 
 Trace = dict[str, Any]

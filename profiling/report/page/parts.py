@@ -8,12 +8,13 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import Curve, drawn_metrics
 from profiling.analysis.groups import Contender, Group, Setting, axis_unit
 from profiling.analysis.readings import finite
+from profiling.report.answers.verdicts import describe_comparison
+from profiling.report.charts.ladder import build_ladder_chart
 from profiling.report.charts.measured import build_chart
 from profiling.report.charts.traces import ChartInput, comparison_choice
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import Breakdown, breakdowns_of
 from profiling.report.palette import Style, efficient_family
-from profiling.report.table import describe_comparison
 from profiling.rows.columns import PHASES, Row
 
 CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "like for like"}
@@ -43,6 +44,7 @@ class ModalityPart:
     choices: Mapping[str, str]
     phases: Sequence[str]
     charts: Sequence[tuple[str, str, int]]  # metric, phase, index into the charts
+    ladders: Sequence[tuple[str, int]]  # phase, index into the charts
     breakdowns: Sequence[Breakdown]
     distributions: Sequence[LengthDistribution]
     shares: Sequence[Share]
@@ -97,10 +99,28 @@ def _part(
         choices=_choices(rows),
         phases=phases,
         charts=places,
+        ladders=_ladders(material, curves[0], phases, charts),
         breakdowns=breakdowns_of(components, charts),
         distributions=distributions,
         shares=_shares(rows, distributions),
     )
+
+
+def _ladders(
+    material: Material, of: Curve, phases: Sequence[str], charts: list[dict[str, Any]]
+) -> list[tuple[str, int]]:
+    """Return phase and place of every ladder, appending its chart."""
+    places = []
+    for phase in phases:
+        rungs = [
+            row
+            for row in material.ladder
+            if (row["modality"], row["phase"]) == (of.modality, phase) and of.setting.covers(row)
+        ]
+        if chart := build_ladder_chart(rungs, material.styles):
+            places.append((phase, len(charts)))
+            charts.append(chart)
+    return places
 
 
 def _is_of(group: Group, modality: str, setting: Setting) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from profiling.analysis.drift import Steadiness
+from profiling.report.answers.sections import chance_sentence
 from profiling.report.cautions import describe_steadiness
 from profiling.report.charts.component_bars import MEASURES
 from profiling.report.charts.look import DARK
@@ -19,7 +20,6 @@ from profiling.report.page.frontiers import frontiers_of
 from profiling.report.page.parts import parts_of
 from profiling.report.page.script import pack, packed_plotly
 from profiling.report.page.tables import RowTable, find_noise, find_problems
-from profiling.report.table import chance_sentence
 from profiling.report.words import AT_MOST, CEILING, KERNELS, NO_ANSWERS, PROVEN, VERDICTS
 from profiling.rows.columns import judged_columns
 

@@ -6,13 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from profiling.report.table import (
-    build_sections,
-    describe_comparison,
-    describe_verdict,
-    print_sections,
-    sections_as_markdown,
-)
+from profiling.report.answers.sections import build_sections
+from profiling.report.answers.verdicts import describe_comparison, describe_verdict
+from profiling.report.table import print_sections, sections_as_markdown
 from profiling.report.words import VERDICTS
 from tests.samples.run import sample_tipping_points
 

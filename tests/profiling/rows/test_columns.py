@@ -11,8 +11,8 @@ from profiling.analysis.groups import Setting, group_rows
 from profiling.analysis.tipping_points import find_tipping_points, save_tipping_points
 from profiling.planning.schedule import Visit
 from profiling.planning.visit_row import row_of
+from profiling.report.answers.sections import build_sections
 from profiling.report.page.tables import RowTable
-from profiling.report.table import build_sections
 from profiling.report.tensorboard import group_runs
 from profiling.rows import columns
 from profiling.rows.columns import Column, Kind, columns_of, effort_of, key_of, wrong_column

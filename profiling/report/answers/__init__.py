@@ -1,0 +1,1 @@
+"""The answers in words: verdicts, sentences, and what stands together in the tables."""

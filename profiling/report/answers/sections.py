@@ -1,0 +1,141 @@
+"""The answers of a modality and phase, as they stand together in a table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.groups import Setting, axis_unit, rank
+from profiling.analysis.many import decided_by_chance
+from profiling.report.answers.ladder import ladder_sentences
+from profiling.report.answers.sentences import answer_sentences
+from profiling.report.answers.shares import share_sentences
+from profiling.report.answers.verdicts import Cell, describe_comparison, describe_verdict
+from profiling.report.ceilings import ceiling_sentences
+from profiling.report.notes import gather_notes
+from profiling.report.palette import efficient_family, vanilla_names
+from profiling.rows.columns import Row, judged_columns
+
+NOT_MEASURED = "not measured"
+Place = tuple[str, str, Setting]
+"""Modality, phase and setting."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One efficient variant, the comparisons that agree about it, a cell per metric."""
+
+    efficient: str
+    comparisons: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """All answers of one modality and phase in one setting."""
+
+    modality: str
+    phase: str
+    unit: str
+    vanilla: str
+    setting: str
+    lines: tuple[Line, ...]
+    num_comparisons: int = 0
+    notes: tuple[str, ...] = ()
+    ceilings: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
+    ladder: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return what the section is about in a few words."""
+        where = f" ({self.setting})" if self.setting else ""
+        return f"{self.modality}, {self.phase}{where}"
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Return its answers in plain sentences, the most important first."""
+        return (*self.sentences, *self.ladder, *self.shares)
+
+    @property
+    def title(self) -> str:
+        """Return what the table answers in one line."""
+        where = f" ({self.setting})" if self.setting else ""
+        beats = f"from how many {self.unit} on it beats {self.vanilla}"
+        return f"{self.modality}, {self.phase}: {beats}{where}"
+
+
+def build_sections(
+    tipping_points: Iterable[Row],
+    distributions: Sequence[LengthDistribution] = (),
+    ladder: Iterable[Row] = (),
+) -> list[Section]:
+    """Return the answers grouped by modality, phase and setting; lines that agree are merged.
+
+    Args:
+        tipping_points: The answers.
+        distributions: Lengths of real data, for which ceilings and answers are told.
+        ladder: The answers against each vanilla kernel, which are no answers of their own.
+    """
+    groups, rungs = _by_place(tipping_points), _by_place(ladder)
+    settings = {setting for _, _, setting in groups}
+    sections = []
+    for place in sorted(groups, key=lambda place: (rank(place[0]), rank(place[1]))):
+        rows = groups[place]
+        data = [each for each in distributions if each.modality == place[0]]
+        sections.append(
+            replace(
+                _section(place, rows, settings),
+                sentences=answer_sentences(rows),
+                ladder=ladder_sentences(rungs.get(place, ())),
+                shares=share_sentences(rows, data),
+                ceilings=ceiling_sentences(rows, data),
+            )
+        )
+    return sections
+
+
+def _by_place(rows: Iterable[Row]) -> dict[Place, list[Row]]:
+    groups: dict[Place, list[Row]] = {}
+    for row in rows:
+        place = (str(row["modality"]), str(row["phase"]), Setting.of(row))
+        groups.setdefault(place, []).append(row)
+    return groups
+
+
+def chance_sentence(sections: Sequence[Section]) -> str:
+    """Say what chance alone would decide in tables of so many comparisons."""
+    return decided_by_chance(sum(section.num_comparisons for section in sections))
+
+
+def _section(place: Place, rows: list[Row], settings: set[Setting]) -> Section:
+    modality, phase, setting = place
+    vanilla = " / ".join(sorted(vanilla_names(rows)))
+    where = setting.describe(settings) if len(settings) > 1 else ""
+    unit = axis_unit(modality)
+    compared = sum(row.get("longest_measured") is not None for row in rows)
+    lines, notes = tuple(_merged_lines(rows)), tuple(gather_notes(rows))
+    return Section(modality, phase, unit, vanilla, where, lines, compared, notes)
+
+
+def _merged_lines(rows: list[Row]) -> list[Line]:
+    verdicts: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        line = verdicts.setdefault((efficient_family(row), describe_comparison(row)), {})
+        line[str(row["metric"])] = row
+    merged: dict[tuple[str, tuple[Cell, ...]], list[str]] = {}
+    for (efficient, comparison), by_metric in verdicts.items():
+        merged.setdefault((efficient, _cells(by_metric)), []).append(comparison)
+    ordered = sorted(merged.items(), key=lambda item: _first_place(item[0][0], verdicts))
+    return [Line(efficient, tuple(names), cells) for (efficient, cells), names in ordered]
+
+
+def _first_place(efficient: str, verdicts: Mapping[tuple[str, str], object]) -> int:
+    return [name for name, _ in verdicts].index(efficient)
+
+
+def _cells(by_metric: Mapping[str, Row]) -> tuple[Cell, ...]:
+    return tuple(
+        describe_verdict(by_metric[metric]) if metric in by_metric else Cell(NOT_MEASURED, "")
+        for metric in judged_columns()
+    )

@@ -1,0 +1,59 @@
+"""What share of real data lies beyond the tipping points, in sentences."""
+
+from collections.abc import Iterable, Sequence
+
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.groups import axis_unit
+from profiling.report.answers.sentences import BEST, shown_value, winners_of
+from profiling.report.answers.verdicts import number_text
+from profiling.report.palette import efficient_family
+from profiling.rows.columns import Row, judged_columns
+
+LEAST = 0.01  # below it a share that is not nothing is not told exactly
+
+
+def share_sentences(
+    rows: Iterable[Row], distributions: Iterable[LengthDistribution]
+) -> tuple[str, ...]:
+    """Return a sentence per data set: how many of its samples are long enough for each winner.
+
+    Args:
+        rows: Tipping points of one modality, phase and setting.
+        distributions: Lengths of real data of that modality.
+    """
+    metric = next(iter(judged_columns()))
+    winners = winners_of(
+        row for row in rows if (row.get("comparison"), row["metric"]) == (BEST, metric)
+    )
+    return tuple(_sentence(data, winners, metric) for data in distributions if winners)
+
+
+def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> str:
+    unit = axis_unit(data.modality)
+    first, *others = winners
+    parts = [
+        f"{_share(data, first)} are at least {number_text(shown_value(first))} {unit} long, "
+        f"from where {efficient_family(first)} wins",
+        *(
+            f"{_share(data, row)} at least {number_text(shown_value(row))} "
+            f"({efficient_family(row)})"
+            for row in others
+        ),
+    ]
+    about = f"{metric.capitalize()}: of the {data.count:,} samples of {data.name}"
+    return f"{about} {'; '.join(parts)}."
+
+
+def _share(data: LengthDistribution, row: Row) -> str:
+    """Return the share, with that at both ends of the tipping point's interval."""
+    share = _percent(data.share_beyond(shown_value(row)))
+    if row.get("at_most"):
+        return f"at least {share}"
+    ends = [_percent(data.share_beyond(float(row[name]))) for name in ("ci_high", "ci_low")]
+    return share if set(ends) == {share} else f"{share} [{ends[0]} to {ends[1]}]"
+
+
+def _percent(share: float) -> str:
+    if 0 < share < LEAST:
+        return f"under {100 * LEAST:.0f} %"
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,116 @@
+"""The ladder as the page shows it, and lengths of data that were given to a report."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from datamodules.lengths import LengthDistribution
+from profiling.analysis.tipping_points import find_ladder
+from profiling.report.answers.sections import build_sections
+from profiling.report.charts.ladder import build_ladder_chart
+from profiling.report.material import Material
+from profiling.report.page.rendering import render_page
+from profiling.report.palette import Styles
+from tests.samples.answers import Row, answer_of
+from tests.samples.run import charts_of, sample_manifest, sample_rows, sample_tipping_points
+
+NO_STYLES = Styles({}, {}, {})
+TITLE = "Against each kernel of the vanilla variant"
+
+
+def rung(kernel: str, outcomes: list[str], name: str = "one") -> Row:
+    return answer_of(name, outcomes, comparison="ladder", vanilla_implementation=kernel)
+
+
+def chart_of(*rungs: Row) -> dict[str, Any]:
+    chart = build_ladder_chart(rungs, NO_STYLES)
+    assert chart is not None
+    return chart
+
+
+@cache
+def page_of(kernels: tuple[str, ...] = ("eager", "sdpa")) -> str:
+    rows = [
+        row
+        for row in sample_rows()
+        if row["modality"] == "vision"
+        and (row["variant"] != "vit" or row["implementation"] in kernels)
+    ]
+    ladder, answers = find_ladder(rows), sample_tipping_points(rows)
+    sections = build_sections(answers, (), ladder)
+    return render_page(Material.of(rows, answers, sections, {}).beside(ladder))
+
+
+def test_each_rung_is_a_mark_with_its_interval_below_the_name_of_the_variant() -> None:
+    rungs = rung("eager", ["lose", "win", "win"]), rung("sdpa", ["lose", "lose", "win"])
+    chart = chart_of(*rungs)
+    places = [(trace["x"][0], trace["y"][0]) for trace in chart["data"]]
+    assert places == [(rungs[0]["tipping_point"], 1), (rungs[1]["tipping_point"], 2)]
+    ends = chart["data"][0]["error_x"]
+    assert places[0][0] + ends["array"][0] == rungs[0]["ci_high"]
+    assert places[0][0] - ends["arrayminus"][0] == rungs[0]["ci_low"]
+    assert chart["layout"]["yaxis"]["ticktext"] == ["eager", "sdpa"]
+    assert [each["text"] for each in chart["layout"]["annotations"]] == ["<b>one</b> against"]
+    assert chart["layout"]["xaxis"]["type"] == "log"
+
+
+def test_what_has_no_number_stands_at_the_longest_length_and_says_why() -> None:
+    chart = chart_of(rung("eager", ["lose", "tie"]), rung("sdpa", ["lose", "lose", "lose"]))
+    looks = [
+        (trace["x"], trace["marker"]["symbol"], trace["text"], "error_x" in trace)
+        for trace in chart["data"]
+    ]
+    assert looks == [
+        ([256.0], "circle-open", [" cannot tell"], False),
+        ([512.0], "triangle-right-open", [" not yet"], False),
+    ]
+
+
+def test_a_single_rung_is_not_drawn() -> None:
+    assert build_ladder_chart([rung("sdpa", ["lose", "win"])], NO_STYLES) is None
+    assert build_ladder_chart([], NO_STYLES) is None
+    mixed = [rung("eager", ["win"]), rung("sdpa", ["win"]), rung("sdpa", ["win"], "two")]
+    assert {trace["name"] for trace in chart_of(*mixed)["data"]} == {"one"}
+
+
+def test_the_chart_gives_its_numbers() -> None:
+    rungs = rung("eager", ["lose", "win"]), rung("sdpa", ["lose", "lose"])
+    rows = chart_of(*rungs)["table"]["rows"]
+    assert rows[0][:4] == ["one", "latency", "eager", "crosses"]
+    assert rows[1] == ["one", "latency", "sdpa", "never_in_range", None, None, None]
+
+
+def test_the_page_begins_with_the_answers_and_draws_the_ladder_of_every_phase() -> None:
+    page = page_of()
+    assert 0 < page.index("Vision, inference</h3>") < page.index('<table class="answer">')
+    assert "against eager attention, as in the study, " in page
+    assert TITLE in page
+    drawn = [chart for chart in charts_of(page) if chart["table"]["columns"][2] == "vanilla kernel"]
+    assert len(drawn) == 2
+
+
+def test_without_a_second_kernel_the_page_has_no_ladder() -> None:
+    page = page_of(("sdpa",))
+    assert TITLE not in page
+    assert "as in the study" not in page
+    assert "Vision, inference</h3>" in page
+
+
+def test_rungs_are_no_comparisons_of_the_charts_and_tables() -> None:
+    page = page_of()
+    choices = {
+        trace["meta"].get("comparison") for chart in charts_of(page) for trace in chart["data"]
+    }
+    assert choices == {None, "best_vs_best", "like_for_like"}
+    assert page.count("Of 12 comparisons") == 1  # two phases, three metrics, two kinds
+
+
+def test_lengths_that_are_given_are_drawn_under_the_curves(tmp_path: Path) -> None:
+    rows = [row for row in sample_rows() if row["modality"] == "text"]
+    given = LengthDistribution.from_lengths([200, 300, 3000], "speeches", "text", "nowhere")
+    material = Material.of(rows, [], [], sample_manifest()).beside((), [given])
+    charts = charts_of(render_page(material))
+    names = [trace["name"] for trace in charts[0]["data"] if trace.get("yaxis") == "y3"]
+    assert names == ["movie reviews", "speeches"]
+    assert json.dumps(charts[0]["layout"]).count("lengths of movie reviews, speeches") == 1

@@ -1,0 +1,59 @@
+"""`profile.py report`, as it is called."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from profiling.cli import main
+from tests.samples.advising import keyed_rows_of, lengths_around, linear_law, vanilla_law
+from tests.samples.runs import write_run
+
+
+@pytest.fixture
+def run_directory(tmp_path: Path) -> str:
+    """A run of two vanilla kernels, the plainer one 40 % slower, and an efficient variant."""
+    rows = [
+        *keyed_rows_of("bert", "eager", lambda tokens: 1.4 * vanilla_law(tokens)),
+        *keyed_rows_of("bert", "sdpa", vanilla_law),
+        *keyed_rows_of("local_bert", "local_blocked", linear_law, attention_window=32),
+    ]
+    keyed = [row | {"key": f"{row['implementation']}-{row['key']}"} for row in rows]
+    return str(write_run(tmp_path / "run", keyed))
+
+
+def lengths_file(folder: Path, middle: int, modality: str = "text") -> str:
+    lengths_around(middle, modality).to_json(folder / f"{modality}-{middle}.json")
+    return str(folder / f"{modality}-{middle}.json")
+
+
+def test_the_saved_answers_hold_a_row_per_rung_beside_the_others(run_directory, capsys):
+    assert main(["report", run_directory]) == 0
+    saved = json.loads((Path(run_directory) / "tipping_points.json").read_text())
+    rungs = [row for row in saved if (row["comparison"], row["metric"]) == ("ladder", "latency")]
+    assert [row["vanilla_implementation"] for row in rungs] == ["eager", "sdpa"]
+    assert rungs[0]["tipping_point"] < rungs[1]["tipping_point"]
+    counted = [row for row in saved if row["comparison"] != "ladder"]
+    assert f"Of {len(counted)} comparisons" in capsys.readouterr().out
+
+
+def test_sentences_stand_above_the_table(run_directory, capsys):
+    assert main(["report", run_directory]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    first = said.index("- Latency, 64 to 2,048 tokens: ")
+    assert first < said.index("against eager attention, as in the study") < said.index("best vs")
+
+
+def test_lengths_of_data_are_told_with_the_answer_and_drawn(run_directory, capsys, tmp_path):
+    files = [lengths_file(tmp_path, middle) for middle in (900, 400)]
+    assert main(["report", run_directory, "--lengths", *files]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("of the 100 samples of") == 2
+    assert said.count("samples of made up 2") == 1  # two of one name are told apart
+
+
+def test_lengths_of_a_modality_that_was_not_measured_are_a_mistake(run_directory, capsys, tmp_path):
+    file = lengths_file(tmp_path, 300, "speech")
+    assert main(["report", run_directory, "--lengths", file]) == 2
+    said = capsys.readouterr().err
+    assert f"`lengths` {file} must be of a modality that was measured (text), got speech" in said
