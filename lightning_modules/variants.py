@@ -27,6 +27,8 @@ class Variant:
     """The implementation compared with the vanilla one's `eager`."""
     default: str
     """The implementation when none is given."""
+    only_named: tuple[str, ...] = ()
+    """Implementations that a sweep measures only where they are named."""
     is_vanilla: bool = False
     """Whether others are compared with it."""
     vanilla: str | None = None
