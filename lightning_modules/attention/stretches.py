@@ -31,10 +31,10 @@ def stretches(tokens: Tensor, piece: Piece, keys: bool) -> Tensor:
     first = piece.first_key if keys else piece.first_query
     length = piece.num_keys if keys else piece.num_queries
     by_sample, by_head, by_token, by_dim = tokens.stride()
-    blocks = tokens.as_strided(
+    # It begins at the first of them: torch.compile cannot follow offsets into a storage.
+    blocks = tokens[:, :, first:].as_strided(
         (batch, piece.num_blocks, heads, length, dim),
         (by_sample, piece.num_queries * by_token, by_head, by_token, by_dim),
-        tokens.storage_offset() + first * by_token,
     )
     return blocks.reshape(batch * piece.num_blocks, heads, length, dim)
 
@@ -82,10 +82,9 @@ class _Span:
         """View (B, H, N, D) as (B, P, H, length, D)."""
         batch, heads, _, dim = tokens.shape
         by_sample, by_head, by_token, by_dim = tokens.stride()
-        return tokens.as_strided(
+        return tokens[:, :, self.first :].as_strided(
             (batch, self.piece.num_blocks, heads, self.length, dim),
             (by_sample, self.piece.num_queries * by_token, by_head, by_token, by_dim),
-            tokens.storage_offset() + self.first * by_token,
         )
 
     def split(self, blocks: Tensor) -> Tensor:
