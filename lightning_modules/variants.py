@@ -51,9 +51,10 @@ VARIANTS: dict[str, dict[str, Variant]] = {
     "text": {
         "bert": Variant(
             path="lightning_modules.models.bert:BertModule",
-            implementations=("eager", "sdpa"),
+            implementations=("eager", "sdpa", "unpadded"),
             like_for_like="eager",
             default="sdpa",
+            only_named=("unpadded",),
             is_vanilla=True,
         ),
         "longformer": Variant(
