@@ -14,6 +14,8 @@ from lightning import LightningModule, Trainer
 from torch._dynamo.utils import counters
 
 BACKEND = "inductor"
+# Of torch's profiler, which otherwise complains on stderr where there is no GPU.
+SILENT = "5"
 
 
 def compile_module(module: LightningModule, threads: int) -> None:
@@ -127,6 +129,7 @@ def kernels_of_compiled(module: LightningModule, batch: dict[str, torch.Tensor])
     """
     if not num_graphs():
         raise RuntimeError("the model does not run compiled: nothing was compiled")
+    os.environ.setdefault("KINETO_LOG_LEVEL", SILENT)
     activities = [torch.profiler.ProfilerActivity.CPU]
     with (
         torch.compiler.set_stance("fail_on_recompile"),
