@@ -96,9 +96,10 @@ VARIANTS: dict[str, dict[str, Variant]] = {
     "speech": {
         "hubert": Variant(
             path="lightning_modules.models.hubert:HubertModule",
-            implementations=("eager", "sdpa"),
+            implementations=("eager", "sdpa", "unpadded"),
             like_for_like="eager",
             default="sdpa",
+            only_named=("unpadded",),
             is_vanilla=True,
         ),
         "lhubert": Variant(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import BertConfig, BertForMaskedLM, ViTConfig, ViTModel
+from transformers import BertConfig, BertForMaskedLM, HubertConfig, HubertModel, ViTConfig, ViTModel
 
 from lightning_modules.attention.packing import Packing
 from lightning_modules.attention.unpadded import unpad
@@ -99,7 +99,9 @@ def test_packing_and_unpacking_keeps_real_tokens_and_clears_padding():
 
 def test_a_model_without_berts_encoder_is_refused():
     config = ViTConfig(hidden_size=8, num_attention_heads=2, num_hidden_layers=1, image_size=32)
-    with pytest.raises(ModelError, match="`unpadded` needs a BERT that is an encoder, got ViTMo"):
+    with pytest.raises(
+        ModelError, match="`unpadded` needs a BERT or a HuBERT that is an encoder, got ViTMo"
+    ):
         unpad(ViTModel(config))
 
 
@@ -109,3 +111,53 @@ def test_padding_without_unpad_is_refused():
     mask = torch.tensor([[1, 1, 0]])
     with pytest.raises(ModelError, match="`unpadded` needs `unpad"):
         model(input_ids=torch.ones(1, 3, dtype=torch.long), attention_mask=mask)
+
+
+SAMPLES = 5_000  # of the longest recording
+HUBERT = {
+    "hidden_size": WIDTH,
+    "num_attention_heads": HEADS,
+    "num_hidden_layers": LAYERS,
+    "intermediate_size": 40,
+    "conv_dim": (8,) * 7,
+    "num_conv_pos_embeddings": 4,
+    "num_conv_pos_embedding_groups": 2,
+    "layerdrop": 0.0,
+    "apply_spec_augment": False,
+    "feat_extract_norm": "layer",
+}
+NO_DROPOUT_OF_HUBERT = dict.fromkeys(
+    ("hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout"), 0.0
+)
+
+
+def _hubert_outputs_and_gradients(implementation, waveforms, mask, stable):
+    torch.manual_seed(0)
+    config = HubertConfig(**HUBERT, **NO_DROPOUT_OF_HUBERT, do_stable_layer_norm=stable)
+    model = HubertModel(config).double()
+    if implementation == "unpadded":
+        unpad(model)
+    else:
+        model.set_attn_implementation(implementation)
+    hidden = model(waveforms, attention_mask=mask).last_hidden_state
+    lengths = model._get_feat_extract_output_lengths(mask.sum(1))
+    real = hidden[torch.arange(hidden.shape[1]) < lengths[:, None]]
+    weights = torch.linspace(-1, 1, real.numel(), dtype=real.dtype).view_as(real)
+    (real * weights).sum().backward()
+    gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    return hidden.detach(), real.detach(), gradients
+
+
+@pytest.mark.parametrize("stable", [False, True])
+def test_real_frames_and_gradients_of_hubert_are_those_of_padded_sdpa(stable):
+    lengths = torch.tensor([SAMPLES, 1_700, 3_333])
+    mask = (torch.arange(SAMPLES) < lengths[:, None]).long()
+    waveforms = torch.randn(3, SAMPLES, dtype=torch.double) * mask
+    _, expected, wanted = _hubert_outputs_and_gradients("sdpa", waveforms, mask, stable)
+    hidden, got, found = _hubert_outputs_and_gradients("unpadded", waveforms, mask, stable)
+    assert got.shape[0] == 15 + 5 + 10
+    torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-11)
+    assert bool((hidden[1, 5:] == 0).all())
+    assert found.keys() == wanted.keys()
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-8, atol=1e-10, msg=name)
