@@ -30,7 +30,8 @@ class Packing:
             padding_mask: (batch, tokens) bool, True = real token.
         """
         places = padding_mask.flatten().nonzero()[:, 0]
-        return cls(*padding_mask.shape, places, padding_mask.sum(1))
+        batch, tokens = padding_mask.shape
+        return cls(batch, tokens, places, padding_mask.sum(1))
 
     def pack(self, padded: Tensor) -> Tensor:
         """Take the real tokens, (real, ...), out of (batch, tokens, ...)."""

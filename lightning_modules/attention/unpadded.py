@@ -57,7 +57,7 @@ def unpad(model: Any) -> Any:
 class UnpaddedBertEncoder(BertEncoder):
     """BERT's layers on packed tokens."""
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, hidden_states: Tensor, attention_mask: Tensor | None = None, **more: Any
     ) -> Any:
         """Pack, run the layers, and unpack.
@@ -70,12 +70,13 @@ class UnpaddedBertEncoder(BertEncoder):
         Returns:
             The library's output; `last_hidden_state` is (batch, tokens, width), zero at padding.
         """
+        run: Any = super().forward
         if attention_mask is None:
-            return super().forward(hidden_states, None, **more)
+            return run(hidden_states, None, **more)
         packing = Packing.of(attention_mask)
         lengths = packing.lengths.tolist()
         packed = packing.pack(hidden_states)[None]
-        output = super().forward(packed, None, packed_lengths=lengths, **more)
+        output = run(packed, None, packed_lengths=lengths, **more)
         output.last_hidden_state = packing.unpack(output.last_hidden_state[0])
         return output
 
@@ -156,9 +157,9 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
         raise ModelError(f"`{NAME}` needs `unpad(model)` first, got {type(module).__name__}")
     lengths = [query.shape[2]] if packed_lengths is None else list(packed_lengths)
     outputs = [
-        functional.scaled_dot_product_attention(*sample, dropout_p=dropout, scale=scaling)
-        for sample in zip(*(x.split(lengths, 2) for x in (query, key, value)), strict=True)
-        if sample[0].shape[2]
+        functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
+        for q, k, v in zip(*(x.split(lengths, 2) for x in (query, key, value)), strict=True)
+        if q.shape[2]
     ]
     output = torch.cat(outputs, 2) if outputs else query
     return output.transpose(1, 2).contiguous(), None

@@ -1,5 +1,7 @@
 """`unpadded` computes what `sdpa` computes, on the real tokens alone."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from lightning_modules.attention.unpadded import unpad
 from lightning_modules.errors import ModelError
 
 WIDTH, HEADS, LAYERS, VOCABULARY = 24, 3, 2, 31
-NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+NO_DROPOUT: dict[str, Any] = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
 def _bert(implementation: str) -> BertForMaskedLM:
@@ -114,7 +116,7 @@ def test_padding_without_unpad_is_refused():
 
 
 SAMPLES = 5_000  # of the longest recording
-HUBERT = {
+HUBERT: dict[str, Any] = {
     "hidden_size": WIDTH,
     "num_attention_heads": HEADS,
     "num_hidden_layers": LAYERS,
@@ -126,7 +128,7 @@ HUBERT = {
     "apply_spec_augment": False,
     "feat_extract_norm": "layer",
 }
-NO_DROPOUT_OF_HUBERT = dict.fromkeys(
+NO_DROPOUT_OF_HUBERT: dict[str, Any] = dict.fromkeys(
     ("hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout"), 0.0
 )
 
