@@ -40,6 +40,13 @@ def limit_of(implementation: str, use: KernelUse) -> str | None:
 NO_DROPOUT = "it has no dropout of attention weights"
 
 
+def limit_of_compiling(device: str) -> str | None:
+    """Say in a clause why torch.compile cannot work here; None when nothing is known against it."""
+    if device != "cpu" or any(map(shutil.which, ("g++", "clang++", "c++"))):
+        return None
+    return "on a cpu it needs a C++ compiler"
+
+
 def _limit_of_flex(use: KernelUse) -> str | None:
     if use.device == "cuda":
         return None
@@ -47,8 +54,9 @@ def _limit_of_flex(use: KernelUse) -> str | None:
         return f"it runs on cuda and cpu, not on {use.device}"
     if use.needs_gradients:
         return "on a cpu it has no backward pass"
-    if not any(map(shutil.which, ("g++", "clang++", "c++"))):
-        return "on a cpu it needs a C++ compiler"
+    reason = limit_of_compiling(use.device)
+    if reason is not None:
+        return reason
     return None if _has_avx2() else "on a cpu it needs AVX2, which this one lacks or hides"
 
 

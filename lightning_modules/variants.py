@@ -27,6 +27,8 @@ class Variant:
     """The implementation compared with the vanilla one's `eager`."""
     default: str
     """The implementation when none is given."""
+    only_named: tuple[str, ...] = ()
+    """Implementations that a sweep measures only where they are named."""
     is_vanilla: bool = False
     """Whether others are compared with it."""
     vanilla: str | None = None
@@ -49,9 +51,10 @@ VARIANTS: dict[str, dict[str, Variant]] = {
     "text": {
         "bert": Variant(
             path="lightning_modules.models.bert:BertModule",
-            implementations=("eager", "sdpa"),
+            implementations=("eager", "sdpa", "unpadded"),
             like_for_like="eager",
             default="sdpa",
+            only_named=("unpadded",),
             is_vanilla=True,
         ),
         "longformer": Variant(
@@ -93,9 +96,10 @@ VARIANTS: dict[str, dict[str, Variant]] = {
     "speech": {
         "hubert": Variant(
             path="lightning_modules.models.hubert:HubertModule",
-            implementations=("eager", "sdpa"),
+            implementations=("eager", "sdpa", "unpadded"),
             like_for_like="eager",
             default="sdpa",
+            only_named=("unpadded",),
             is_vanilla=True,
         ),
         "lhubert": Variant(

@@ -143,7 +143,7 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
     return output.transpose(1, 2).contiguous(), None
 
 
-def _padding_mask(
+def padding_mask(
     *, attention_mask: Tensor | None = None, mask_function: Any = None, **_: Any
 ) -> Tensor | None:
     """Hand the (batch, tokens) bool padding mask on; the band is the kernel's own business."""
@@ -154,6 +154,6 @@ def _padding_mask(
 
 for _name in IMPLEMENTATIONS:
     AttentionInterface.register(_name, partial(_forward, implementation=_name))
-    AttentionMaskInterface.register(_name, _padding_mask)
+    AttentionMaskInterface.register(_name, padding_mask)
 follow_configurations(PreTrainedModel, PreTrainedConfig, localize)
 guard_adapters(PreTrainedModel)

@@ -74,7 +74,9 @@ def plan_pieces(
             )
         )
     choices = [_in_slabs(pieces, tokens, half_window) for pieces in choices]
-    return min(choices, key=lambda pieces: sum(piece.num_scores + piece_cost for piece in pieces))
+    # Not `min` with a key: torch.compile cannot follow that, and would cut its graph here.
+    costs = [sum(piece.num_scores + piece_cost for piece in pieces) for pieces in choices]
+    return choices[costs.index(min(costs))]
 
 
 def _in_slabs(pieces: tuple[Piece, ...], tokens: int, half_window: int) -> tuple[Piece, ...]:

@@ -30,13 +30,18 @@ def stretches(tokens: Tensor, piece: Piece, keys: bool) -> Tensor:
     batch, heads, _, dim = tokens.shape
     first = piece.first_key if keys else piece.first_query
     length = piece.num_keys if keys else piece.num_queries
-    by_sample, by_head, by_token, by_dim = tokens.stride()
-    blocks = tokens.as_strided(
-        (batch, piece.num_blocks, heads, length, dim),
-        (by_sample, piece.num_queries * by_token, by_head, by_token, by_dim),
-        tokens.storage_offset() + first * by_token,
-    )
+    blocks = _view(tokens, first, length, piece)
     return blocks.reshape(batch * piece.num_blocks, heads, length, dim)
+
+
+def _view(tokens: Tensor, first: int, length: int, piece: Piece) -> Tensor:
+    """View (B, H, N, D) as (B, P, H, length, D), of every block from `first` on.
+
+    Not through `as_strided`, of which torch.compile knows no way back.
+    """
+    end = first + (piece.num_blocks - 1) * piece.num_queries + length
+    by_block = tokens[:, :, first:end].unfold(2, length, piece.num_queries)  # (B, H, P, D, length)
+    return by_block.permute(0, 2, 1, 4, 3)
 
 
 class Cut(torch.autograd.Function):
@@ -80,13 +85,7 @@ class _Span:
 
     def of(self, tokens: Tensor) -> Tensor:
         """View (B, H, N, D) as (B, P, H, length, D)."""
-        batch, heads, _, dim = tokens.shape
-        by_sample, by_head, by_token, by_dim = tokens.stride()
-        return tokens.as_strided(
-            (batch, self.piece.num_blocks, heads, self.length, dim),
-            (by_sample, self.piece.num_queries * by_token, by_head, by_token, by_dim),
-            tokens.storage_offset() + self.first * by_token,
-        )
+        return _view(tokens, self.first, self.length, self.piece)
 
     def split(self, blocks: Tensor) -> Tensor:
         """View (B * P, H, length, D) as (B, P, H, length, D)."""

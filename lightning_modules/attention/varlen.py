@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lightning_modules.attention.packing import Packing
 from lightning_modules.errors import ModelError
 
 MIN_CAPABILITY = (8, 0)  # of the device, for flash attention
@@ -55,26 +56,24 @@ def varlen_local_attention(
 
     del dropout_p  # all but zero has been refused
     batch, heads, tokens, head_dim = query.shape
-    q, k, v = (
-        x.transpose(1, 2).reshape(batch * tokens, heads, head_dim) for x in (query, key, value)
-    )
+    q, k, v = (x.transpose(1, 2) for x in (query, key, value))
+    packing = None
     if key_padding_mask is None:
-        places = None
         lengths = torch.full((batch,), tokens, device=query.device)
+        q, k, v = (x.reshape(batch * tokens, heads, head_dim) for x in (q, k, v))
     else:
         _validate_pieces(key_padding_mask)
-        places = key_padding_mask.flatten().nonzero()[:, 0]
-        lengths = key_padding_mask.sum(1)
-        if not len(places):
+        packing = Packing.of(key_padding_mask)
+        lengths = packing.lengths
+        if not len(packing.places):
             return query * 0.0  # in the graph, so that gradients are zero and not missing
-        q, k, v = (x.index_select(0, places) for x in (q, k, v))
+        q, k, v = (packing.pack(x) for x in (q, k, v))
     ends = functional.pad(lengths.cumsum(0), (1, 0)).to(torch.int32)
     window = (half_window, half_window)
     output = varlen_attn(q, k, v, ends, ends, tokens, tokens, window_size=window)
     assert isinstance(output, Tensor)
-    if places is not None:
-        output = output.new_zeros(batch * tokens, heads, head_dim).index_copy(0, places, output)
-    return output.view(batch, tokens, heads, head_dim).transpose(1, 2)
+    padded = packing.unpack(output) if packing else output.view(batch, tokens, heads, head_dim)
+    return padded.transpose(1, 2)
 
 
 def _validate_pieces(key_padding_mask: Tensor) -> None:

@@ -14,6 +14,8 @@ from transformers import (
     HubertModel,
 )
 
+from lightning_modules.attention.unpadded import NAME as UNPADDED
+from lightning_modules.attention.unpadded import unpad
 from lightning_modules.checkpoints.pretrained import load_pretrained
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
@@ -90,6 +92,8 @@ def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any
     backbone = model.base_model
     # Of both variants, so that what is compared is their attention.
     swap_class(backbone.feature_extractor, ChunkedFeatureEncoder)
+    if settings.implementation == UNPADDED:
+        unpad(model)
     return model.train()
 
 

@@ -2,6 +2,7 @@
 
 from transformers import BertConfig, BertForMaskedLM
 
+from lightning_modules.attention.unpadded import NAME, unpad
 from lightning_modules.models.text import TextModule
 
 
@@ -11,3 +12,9 @@ class BertModule(TextModule):
     variant = "bert"
     model_class = BertForMaskedLM
     config_class = BertConfig
+
+    def _prepare_model(self) -> None:
+        if self.implementation == NAME:
+            unpad(self.model)
+        else:
+            super()._prepare_model()

@@ -9,7 +9,7 @@ from datamodules.lengths import LengthDistribution
 from profiling.advising.contenders import Measured, Wanted
 from profiling.advising.data_cost import DataCost, Plan, cost_of_plan, peak_of_plan, plan_epoch
 
-PACKING = "local_varlen"  # the one implementation that computes no padding
+PACKING = ("local_varlen", "unpadded")  # implementations that compute no padding
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def find_candidates(
 
 
 def _packed(one: Measured, wanted: Wanted) -> list[str]:
-    packs = one.contender.implementation == PACKING and wanted.batch_size > 1
+    packs = one.contender.implementation in PACKING and wanted.batch_size > 1
     return ["packed"] if packs else []
 
 

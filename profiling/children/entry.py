@@ -80,6 +80,7 @@ def _be_quiet() -> None:
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("transformers").setLevel(logging.ERROR)
+    logging.getLogger("torch").setLevel(logging.ERROR)  # says where it cannot compile all at once
 
 
 def _first_line(problem: BaseException) -> str:

@@ -8,6 +8,7 @@ from lightning import LightningModule, Trainer
 
 from lightning_modules.models.base import VariantModule
 from profiling.measuring.attention_watch import AttentionWatch
+from profiling.measuring.compiling import kernels_of_compiled
 from profiling.planning.points import Point
 
 Batch = dict[str, torch.Tensor]
@@ -19,7 +20,9 @@ COMPILED = {"local_flex": "flex_attention"}
 class ActivePathCheck(lightning.Callback):
     """Run one forward first and check shape, path and pairs; check the path again at the end.
 
-    It starts when the Trainer has put the module on its device, and its forward is a warm-up.
+    It starts when the Trainer has put the module on its device, and its forward is a warm-up. A
+    model that is compiled runs as it comes at first, because torch does not compile while its
+    operators are being watched; at the end the compiled code is asked for its kernels.
 
     Raises (through the Trainer):
         RuntimeError: The output has another shape, the efficient path is not the one that ran, or
@@ -52,10 +55,9 @@ class ActivePathCheck(lightning.Callback):
         # kernel its attention takes.
         leave = torch.inference_mode(False)
         context = trainer.precision_plugin.forward_context()
+        run = module.forward if self.point.compiled else module
         with leave, torch.set_grad_enabled(training), context, watch:
-            # As Lightning's loops do: on the device, and in the dtype of the weights.
-            batch = trainer.precision_plugin.convert_input(self.batch)
-            shape = tuple(module(**trainer.strategy.batch_to_device(batch)).shape)
+            shape = tuple(run(**self._batch_for(trainer)).shape)
         module.train(was_training)
         batch_size = len(next(iter(self.batch.values())))
         expected = module.expected_output_shape(self.point.length, batch_size)
@@ -69,15 +71,24 @@ class ActivePathCheck(lightning.Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that training has not changed the model."""
-        self._check_last(pl_module)
+        self._check_last(trainer, pl_module)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that predicting has not changed the model."""
-        self._check_last(pl_module)
+        self._check_last(trainer, pl_module)
 
-    def _check_last(self, module: LightningModule) -> None:
+    def _check_last(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, VariantModule)
         module.check_active(self.point.length)
+        if self.point.compiled:
+            with trainer.precision_plugin.forward_context():
+                self.kernel = kernels_of_compiled(module, self._batch_for(trainer))
+
+    def _batch_for(self, trainer: Trainer) -> Batch:
+        """Return the batch as Lightning's loops do: on the device, in the dtype of the weights."""
+        batch: Batch = trainer.precision_plugin.convert_input(self.batch)
+        on_device: Batch = trainer.strategy.batch_to_device(batch)
+        return on_device
 
 
 def refuse_all_pairs(

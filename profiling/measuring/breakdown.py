@@ -31,9 +31,14 @@ Components = Mapping[str, Mapping[str, float]]
 def measure_breakdown(point: Point) -> Iterator[dict[str, Any]]:
     """Yield `components` of a point, where they close; else `components_error` says why not.
 
+    Those of a compiled point are unknown: its operators are fused across components.
+
     Steps that are broken down take turns with steps that are left alone, in one process: their
     ratio is the closure.
     """
+    if point.compiled:
+        yield {"components": None, "components_error": "a compiled model has no components left"}
+        return
     set_threads(point.conditions.threads)
     surroundings = Surroundings(point)
     prepare_process(point)

@@ -22,13 +22,13 @@ def rehearse(point: Point) -> None:
 
     The first step of a process reads in the pages of the kernels' code, 3 to 6 MiB in training,
     which count in the kernel's high-water mark; and it starts the threads, which could not be
-    started any more once memory is scarce. The seed of the point is set again afterwards. A kernel
-    that is compiled for its input, in half a minute, is not rehearsed.
+    started any more once memory is scarce. The seed of the point is set again afterwards. What
+    is compiled for its input, a kernel or a model, in half a minute, is not rehearsed.
 
     Args:
         point: What will be measured.
     """
-    if point.implementation in COMPILED:
+    if point.compiled or point.implementation in COMPILED:
         return
     set_threads(point.conditions.threads)
     shortest = find_variant(point.modality, point.variant).minimum_length

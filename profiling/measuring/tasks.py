@@ -11,6 +11,7 @@ from profiling.instruments.memory import PeakMemory, check_peak, return_freed_pa
 from profiling.instruments.steps import rows_of
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.batch_search import search_batch
+from profiling.measuring.compiling import CompileWatch
 from profiling.measuring.first_step import FirstStep
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.rehearsal import rehearse
@@ -41,8 +42,11 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
     yield facts_of(module, point) | {"cores": sorted(os.sched_getaffinity(0))}
     batch = batch_of(point, 1)
     check = ActivePathCheck(point, batch)
-    samples = surroundings.time_steps(module, point, batch, point.effort, [check])
+    watches = [CompileWatch()] if point.compiled else []
+    samples = surroundings.time_steps(module, point, batch, point.effort, [check, *watches])
     (row,) = rows_of(samples)
+    for watch in watches:
+        yield watch.fields([sample.latency_ms for sample in samples])
     latency = {name: value for name, value in row.items() if name.startswith("latency_ms")}
     yield (
         latency

@@ -21,6 +21,7 @@ from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.memory import PeakMemory
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
+from profiling.measuring.compiling import compile_module
 from profiling.measuring.pace import Opening, Pace, Repeated
 from profiling.measuring.process_limits import limit_memory, set_threads
 from profiling.planning.points import Point
@@ -89,7 +90,7 @@ def facts_of(module: VariantModule, point: Point) -> dict[str, Any]:
 
 
 def build_point(point: Point) -> VariantModule:
-    """Build the point's model, fresh."""
+    """Build the point's model, fresh; it is compiled in its first step, where that is asked for."""
     module = build_module(
         point.modality,
         point.variant,
@@ -102,6 +103,8 @@ def build_point(point: Point) -> VariantModule:
         num_classes=point.num_classes,
     )
     assert isinstance(module, VariantModule)
+    if point.compiled:
+        compile_module(module, point.conditions.threads)
     return module
 
 

@@ -110,7 +110,7 @@ class Search:
 
     def describe(self) -> str:
         """Return the search in a few words, for progress and messages."""
-        what = f"{self.point.variant} {self.point.implementation} {self.point.phase}"
+        what = f"{self.point.variant} {self.point.kernel} {self.point.phase}"
         if self.searched == BATCH:
             return f"{what}, largest batch at {self.point.length:,}"
         return f"{what}, largest {self.searched} at batch 1"

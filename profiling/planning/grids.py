@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from datamodules.modality import MODALITIES, Modality
-from lightning_modules.kernel_limits import KernelUse, limit_of
+from lightning_modules.kernel_limits import KernelUse, limit_of, limit_of_compiling
 from lightning_modules.variants import Variant, find_variant
 from profiling.errors import SettingsError
 from profiling.planning.points import Conditions, DataFacts, Point
@@ -64,18 +64,20 @@ class PointMaker:
         # A variant may be named twice, its default window given once and once left out.
         return list({point.key: point for point in made}.values())
 
-    def _kernels(self) -> Iterator[tuple[VariantSettings, str]]:
+    def _kernels(self) -> Iterator[tuple[VariantSettings, str, bool]]:
         """Yield what to measure; where no implementations are named, those without a limit here.
 
         One that runs in one phase only must be named: on a CPU, that is one which compiles C++ for
-        half a minute per point.
+        half a minute per point. So must one that differs from another on padded batches alone.
         """
         for variant in self.settings.variants_of(self.modality):
             wanted = variant.implementations or self.settings.implementations
-            for implementation in find_variant(self.modality, variant.name).implementations:
+            registered = find_variant(self.modality, variant.name)
+            for implementation in registered.implementations:
                 runs = self._limit_of(implementation, "training") is None
-                if implementation in wanted if wanted else runs:
-                    yield variant, implementation
+                usual = runs and implementation not in registered.only_named
+                if implementation in wanted if wanted else usual:
+                    yield from ((variant, implementation, each) for each in variant.compiled)
 
     def _limit_of(self, implementation: str, phase: str) -> str | None:
         is_training = phase == "training"
@@ -87,8 +89,26 @@ class PointMaker:
         )
         return limit_of(implementation, use)
 
+    def _skip_reason(
+        self, phase: str, length: int, variant: str, implementation: str, compiled: bool
+    ) -> str | None:
+        registered = find_variant(self.modality, variant)
+        if length < registered.minimum_length:
+            return (
+                f"{variant} takes {registered.minimum_length} and more: {registered.length_reason}"
+            )
+        limit = self._limit_of(implementation, phase)
+        if limit is None and compiled:
+            return limit_of_compiling(self.settings.device)
+        return limit
+
     def _make(
-        self, phase: str, length: int, variant: VariantSettings, implementation: str
+        self,
+        phase: str,
+        length: int,
+        variant: VariantSettings,
+        implementation: str,
+        compiled: bool,
     ) -> Point:
         settings, registered = self.settings, find_variant(self.modality, variant.name)
         return Point(
@@ -108,8 +128,8 @@ class PointMaker:
                 settings.num_warmup_steps, settings.min_samples, settings.seconds_per_measurement
             ),
             metrics=tuple(sorted([*settings.metrics, *["components"] * settings.breakdown])),
-            skip_reason=_skip_reason(registered, variant.name, length)
-            or self._limit_of(implementation, phase),
+            compiled=compiled,
+            skip_reason=self._skip_reason(phase, length, variant.name, implementation, compiled),
             batches=self.facts.batches,
         )
 
@@ -150,9 +170,3 @@ def synthetic_facts(settings: SweepSettings, modality: str) -> DataFacts:
     lengths = settings.modalities[modality].axis_values(modality)
     num_classes = facts.num_classes_of_size.get(settings.size, facts.num_classes)
     return DataFacts("synthetic", list(lengths or ()), num_classes)
-
-
-def _skip_reason(registered: Variant, name: str, length: int) -> str | None:
-    if length >= registered.minimum_length:
-        return None
-    return f"{name} takes {registered.minimum_length} and more: {registered.length_reason}"

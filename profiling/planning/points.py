@@ -8,6 +8,7 @@ from datamodules.modality import MODALITIES
 from profiling.planning.requests import Effort
 from profiling.rows.columns import key_of
 from profiling.rows.machine import library_versions
+from profiling.rows.pairs import kernel_name
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Point:
     conditions: Conditions
     effort: Effort
     metrics: tuple[str, ...]
+    compiled: bool = False
     skip_reason: str | None = None
     batches: str | None = field(default=None, compare=False)
 
@@ -81,6 +83,7 @@ class Point:
             "implementation": self.implementation,
             "attention_window": self.attention_window,
             "checkpoint": self.checkpoint,
+            "compiled": self.compiled,
             "phase": self.phase,
             "sequence_length": modality.sequence_length(self.length),
             "input_size": modality.input_size(self.length),
@@ -98,7 +101,12 @@ class Point:
         """Hash of identity, conditions, state and effort: what names a row of this point."""
         return key_of(self.columns)
 
+    @property
+    def kernel(self) -> str:
+        """What tells it from others of the same model: "sdpa", or "sdpa compiled"."""
+        return kernel_name(self.implementation, self.compiled)
+
     def describe(self) -> str:
         """Return the point in a few words, for progress and messages."""
         window = f" w{self.attention_window}" if self.attention_window else ""
-        return f"{self.variant}{window} {self.implementation} {self.phase} {self.length:,}"
+        return f"{self.variant}{window} {self.kernel} {self.phase} {self.length:,}"

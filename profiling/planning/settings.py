@@ -8,7 +8,7 @@ from lightning_modules.sizes import SIZES
 from lightning_modules.variants import VARIANTS, find_variant
 from lightning_modules.window import validate_attention_window
 from profiling.errors import SettingsError
-from profiling.rows.pairs import parse_pair
+from profiling.rows.pairs import implementation_of, parse_pair
 
 Phase = Literal["inference", "training"]
 Allocator = Literal["kept", "system"]
@@ -39,12 +39,15 @@ class VariantSettings:
         attention_window: Total width in tokens, even; null takes the variant's own.
         checkpoint: Folder or hub name of the weights; null takes random ones.
         implementations: Attention kernels; null takes the sweep's.
+        compiled: Whether the model goes through torch.compile: `[false, true]` measures it both as
+            it comes and compiled. Each compilation takes up to a minute on a CPU.
     """
 
     name: str
     attention_window: int | None = None
     checkpoint: str | None = None
     implementations: list[str] | None = None
+    compiled: list[bool] = field(default_factory=lambda: [False])
 
 
 @dataclass
@@ -52,7 +55,7 @@ class ModalitySettings:
     """What to measure in one modality.
 
     Args:
-        variants: Names, or maps with name, attention_window, checkpoint, implementations.
+        variants: Names, or maps with name, attention_window, checkpoint, implementations, compiled.
         lengths: Sequence lengths in tokens (text) or frames (speech).
         input_sizes: Pixels per side (vision).
         refine: Whether `lengths` or `input_sizes` holds the two ends alone: the sweep then chooses
@@ -109,7 +112,8 @@ class SweepSettings:
             batch that fits into the memory budget at each length, and the largest length at batch
             size 1; with `refine` at the two ends.
         frontier_seconds: Seconds after which one of these searches ends with what it has.
-        pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed".
+        pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed"; a compiled one is
+            "bert:sdpa compiled".
     """
 
     modalities: dict[str, ModalitySettings]
@@ -185,7 +189,17 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
                 f"`implementations` of {variant.name} has no {implementation!r}; "
                 f"choose one of: {', '.join(sorted(facts.implementations))}"
             )
+    _check_compiled(variant)
     return variant
+
+
+def _check_compiled(variant: VariantSettings) -> None:
+    chosen = variant.compiled
+    if not (isinstance(chosen, list) and chosen and all(isinstance(one, bool) for one in chosen)):
+        raise SettingsError(
+            f"`compiled` of {variant.name} must be a list; "
+            f"choose one of: [false], [true], [false, true]; got {chosen!r}"
+        )
 
 
 def _check_window(name: str, window: Any, takes_window: bool) -> None:
@@ -248,7 +262,8 @@ def _check_pair(pair: str) -> None:
         for name, variant in variants.items()
         for implementation in variant.implementations
     }
-    sides = parse_pair(pair)
+    first, second = parse_pair(pair)
+    sides = [(variant, implementation_of(kernel)) for variant, kernel in (first, second)]
     for side in sides:
         if side not in kernels:
             known = ", ".join(sorted(":".join(kernel) for kernel in kernels))

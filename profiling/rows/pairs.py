@@ -1,19 +1,33 @@
-"""The text that names two implementations to compare."""
+"""Names of kernels: how one reads, and the text that names two of them to compare."""
 
 import re
 
 from profiling.errors import SettingsError
 
+COMPILED = " compiled"
+
+
+def kernel_name(implementation: str, compiled: bool) -> str:
+    """Return what tells a kernel from others of the same model, such as "sdpa compiled"."""
+    return implementation + COMPILED * compiled
+
+
+def implementation_of(kernel: str) -> str:
+    """Return the implementation of a kernel, compiled or not."""
+    return kernel.removesuffix(COMPILED)
+
 
 def parse_pair(pair: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Return (variant, implementation) of both sides of "bert:sdpa,longformer:mask_fixed".
+    """Return (variant, kernel) of both sides of "bert:sdpa compiled,longformer:mask_fixed".
 
     Raises:
         SettingsError: The text has another form.
     """
-    found = re.fullmatch(r"\s*(\w+):(\w+)\s*,\s*(\w+):(\w+)\s*", pair)
+    side = rf"\s*(\w+):(\w+(?:{COMPILED})?)\s*"
+    found = re.fullmatch(f"{side},{side}", pair)
     if not found:
         raise SettingsError(
-            f'`pairs` takes "variant:implementation,variant:implementation", got {pair!r}'
+            '`pairs` takes "variant:implementation,variant:implementation", where an '
+            f'implementation may end in "{COMPILED}", got {pair!r}'
         )
     return (found[1], found[2]), (found[3], found[4])

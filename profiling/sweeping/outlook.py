@@ -12,6 +12,8 @@ from profiling.sweeping.plan import Plan
 
 # Of a small model on two cores: starting a child, building the model, warming up.
 START_S = 0.6
+# Of a small model on two cores: compiling a point, in the first of its visits.
+COMPILE_S = 25.0
 # Times the seconds of one measurement: the search for the best batch size, then its winner.
 SEARCH_SHARE = 2.5
 
@@ -50,12 +52,13 @@ class Outlook:
         points = plan.first_points()
         known = plan.seconds_left(rows)
         guess = plan.seconds_left(rows, guess_s=_guess_of_a_visit(settings))
+        compiling = COMPILE_S * sum(point.compiled and not point.skip_reason for point in points)
         return cls(
             dict(Counter(f"{point.modality} {point.phase}" for point in points)),
             dict(Counter(point.skip_reason for point in points if point.skip_reason)),
             plan.num_visits,
             plan.num_done(rows),
-            (known if known is not None else guess) or 0.0,
+            known if known is not None else (guess or 0.0) + compiling,
             known is not None,
         )
 

@@ -166,7 +166,6 @@ def _expected_s(point: Point, made: Sequence[Made]) -> float:
     same = [
         (abs(log(one.visit.point.length / point.length)), -place, float(one.row["seconds"]))
         for place, one in enumerate(made)
-        if (one.visit.point.variant, one.visit.point.implementation)
-        == (point.variant, point.implementation)
+        if (one.visit.point.variant, one.visit.point.kernel) == (point.variant, point.kernel)
     ]
     return min(same)[-1] if same else 0.0

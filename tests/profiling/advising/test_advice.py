@@ -174,6 +174,20 @@ def test_only_the_kernel_that_can_pack_is_packed():
     assert packed == []
 
 
+def test_a_vanilla_one_without_padding_is_packed_too():
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("bert", "unpadded", vanilla_law),
+        *rows_of("local_bert", "local_blocked", linear_law, attention_window=32),
+    ]
+
+    found = advise_run(rows, lengths_around(300), THROUGHPUT)
+
+    named = [found["recommended"], *found["alternatives"]]
+    packed = {a["implementation"] for a in named if a["policy"] == "packed"}
+    assert packed == {"unpadded"}
+
+
 def test_without_a_vanilla_one_that_is_measured_nothing_is_said_to_be_saved():
     rows = [row for row in CROSSING if row["variant"] != "bert"]
 

@@ -4,9 +4,10 @@ import pytest
 
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.comparisons import Model, registered_opponents
+from profiling.analysis.groups import Contender
 from profiling.errors import SettingsError
 from profiling.rows.columns import shared_conditions
-from profiling.rows.pairs import parse_pair
+from profiling.rows.pairs import kernel_name, parse_pair
 from tests.samples.comparisons import Row, compare, row
 
 
@@ -27,6 +28,44 @@ def test_like_for_like_takes_eager_and_the_registered_implementation() -> None:
     assert (like.kind, best.kind) == ("like_for_like", "best_vs_best")
     assert (list(like.vanilla_points), list(like.efficient_points)) == (["eager"], ["library"])
     assert (len(best.vanilla_points), len(best.efficient_points)) == (2, 2)
+
+
+def test_a_compiled_kernel_stands_beside_the_others_of_its_model() -> None:
+    rows = [row("plain", "eager"), row("plain", "eager", compiled=True)]
+    rows += [row("quick", "library", compiled=compiled) for compiled in (True, False)]
+    like, best = compare(rows)
+    assert (like.kind, best.kind) == ("like_for_like", "best_vs_best")
+    assert (list(like.vanilla_points), list(like.efficient_points)) == (["eager"], ["library"])
+    assert list(best.vanilla_points) == ["eager", "eager compiled"]
+    assert list(best.efficient_points) == ["library", "library compiled"]
+
+
+def test_like_for_like_never_takes_compiled_kernels() -> None:
+    rows = [row("plain", "eager", compiled=True), row("quick", "library", compiled=True)]
+    assert [found.kind for found in compare(rows)] == ["best_vs_best"]
+
+
+def test_the_best_of_a_side_may_be_a_compiled_kernel() -> None:
+    rows = [row("plain", "eager", visit=visit) for visit in (0, 1)]
+    rows += [
+        row("quick", "library", visit=visit, compiled=compiled, latency_ms=4.0 if compiled else 9.0)
+        for visit in (0, 1)
+        for compiled in (False, True)
+    ]
+    best = compare(rows)[-1].sides("latency")[512][1]
+    assert best.implementation == "library compiled"
+    assert best.costs == {0: 4.0, 1: 4.0}
+
+
+def test_a_pair_may_name_a_compiled_kernel() -> None:
+    rows = [row("plain", "eager", compiled=compiled) for compiled in (False, True)]
+    given = compare(rows, "plain:eager,plain:eager compiled")[-1]
+    assert given.kind == "pair"
+    assert (list(given.vanilla_points), list(given.efficient_points)) == (
+        ["eager"],
+        ["eager compiled"],
+    )
+    assert Contender.of(rows[1]).kernel == kernel_name("eager", compiled=True)
 
 
 def test_like_for_like_needs_both_of_its_implementations() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from profiling.errors import SettingsError
 from profiling.planning.grids import axis_values, shard_of
+from profiling.rows.columns import key_of
 from tests.samples.points import CONDITIONS, points_of
 
 
@@ -106,3 +107,26 @@ def test_a_kernel_that_is_named_but_cannot_run_here_is_skipped_with_the_reason()
     assert reasons["local_varlen", "inference"] == "it runs on cuda, not on cpu"
     assert reasons["local_flex", "training"] == "on a cpu it has no backward pass"
     assert reasons["local_blocked", "training"] is None
+
+
+def test_compiled_is_a_further_point_of_the_same_implementation() -> None:
+    both = {"name": "bert", "implementations": ["eager", "sdpa"], "compiled": [False, True]}
+    points = points_of("text", [64], [both, "nystromformer"])
+    kernels = [(p.variant, p.kernel) for p in points if p.phase == "training"]
+    assert kernels == [
+        *[("bert", "eager"), ("bert", "eager compiled"), ("bert", "sdpa")],
+        *[("bert", "sdpa compiled"), ("nystromformer", "library")],
+    ]
+    assert len({point.key for point in points}) == len(points)
+
+
+def test_a_point_that_is_not_compiled_keeps_the_key_of_older_rows() -> None:
+    plain = points_of("text", [64], ["bert"])[0]
+    older = {name: value for name, value in plain.columns.items() if name != "compiled"}
+    assert plain.key == key_of(older) != replace(plain, compiled=True).key
+
+
+def test_what_differs_on_padded_batches_alone_is_measured_where_it_is_named() -> None:
+    named = {"name": "bert", "implementations": ["sdpa", "unpadded"]}
+    assert "unpadded" not in {p.implementation for p in points_of("text", [64], ["bert"])}
+    assert "unpadded" in {p.implementation for p in points_of("text", [64], [named])}

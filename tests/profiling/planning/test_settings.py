@@ -30,6 +30,8 @@ def _settings(**changes: Any) -> SweepSettings:
         ({"pairs": ["bert against longformer"]}, ["`pairs`", "bert against"]),
         ({"pairs": ["bert:sdpa,longformer:fast"]}, ["longformer:fast", "longformer:library"]),
         ({"pairs": ["bert:sdpa,swin:sdpa"]}, ["one modality"]),
+        ({"pairs": ["bert:sdpa slow,bert:sdpa"]}, ["`pairs`", "sdpa slow", "compiled"]),
+        ({"pairs": ["bert:fast compiled,bert:sdpa"]}, ["bert:fast", "bert:sdpa"]),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(
@@ -57,6 +59,9 @@ def test_an_impossible_window_is_refused(window: Any) -> None:
         ({"attention_window": 32}, "`name`"),
         (3, "`name`"),
         ({"name": "bert", "implementations": ["library"]}, "eager, sdpa"),
+        ({"name": "bert", "compiled": True}, "`compiled` of bert must be a list; .* got True"),
+        ({"name": "bert", "compiled": []}, "`compiled` of bert must be a list"),
+        ({"name": "bert", "compiled": ["yes"]}, "`compiled` of bert must be a list"),
     ],
 )
 def test_a_wrong_entry_of_variants_is_named(entry: Any, words: str) -> None:
@@ -67,3 +72,8 @@ def test_a_wrong_entry_of_variants_is_named(entry: Any, words: str) -> None:
 def test_no_variants_means_all_of_the_modality() -> None:
     settings = _settings(modalities={"vision": ModalitySettings(input_sizes=[64])})
     assert [variant.name for variant in settings.variants_of("vision")] == ["vit", "swin"]
+
+
+def test_a_pair_may_name_compiled_kernels() -> None:
+    pair = "bert:sdpa compiled,longformer:mask_fixed compiled"
+    assert _settings(pairs=[pair]).pairs == [pair]

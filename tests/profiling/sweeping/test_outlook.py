@@ -29,6 +29,17 @@ def test_a_dry_run_counts_points_and_visits_and_writes_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_foresees_that_compiling_takes_time(tmp_path: Path) -> None:
+    def foreseen(compiled: list[bool]) -> str:
+        variants = [{"name": "bert", "implementations": ["sdpa"], "compiled": compiled}]
+        text = {"variants": variants, "lengths": [70, 80, 90, 100, 110]}
+        config = one_pair(tmp_path, modalities={"text": text})
+        return sweep(config, tmp_path / "run", "--dry-run")[1]
+
+    assert "1 min or more" in foreseen([False])
+    assert "2 min or more" in foreseen([True])
+
+
 def test_a_dry_run_of_a_sweep_that_was_made_has_nothing_left(tmp_path: Path) -> None:
     config = one_pair(tmp_path, implementations=["eager", "library"])
     assert sweep(config, tmp_path / "run")[0] == 0

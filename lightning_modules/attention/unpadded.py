@@ -1,0 +1,169 @@
+"""Full attention without padding: an encoder that computes on the real tokens alone.
+
+Importing this module registers `unpadded` with `AttentionInterface` and `AttentionMaskInterface`
+of transformers.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.models.bert.modeling_bert import BertEncoder
+from transformers.models.hubert.modeling_hubert import (
+    HubertEncoder,
+    HubertEncoderStableLayerNorm,
+)
+
+from lightning_modules.attention.interface import padding_mask
+from lightning_modules.attention.packing import Packing
+from lightning_modules.class_swaps import swap_class
+from lightning_modules.errors import ModelError
+
+NAME = "unpadded"
+
+
+def unpad(model: Any) -> Any:
+    """Let a BERT or a HuBERT compute on the real tokens of a padded batch alone, in place.
+
+    All layers see the real tokens of all samples in one row; only attention goes sample by sample.
+    HuBERT's front end and its positions come before the layers and stay padded. Outputs at real
+    tokens are those of `sdpa`; at padding they are zero where the layers end. Hidden states of
+    single layers stay packed. Without an `attention_mask` it computes what `sdpa` computes.
+
+    Args:
+        model: Any model of transformers with such an encoder, no decoder.
+
+    Returns:
+        The model.
+
+    Raises:
+        ModelError: It has no such encoder.
+    """
+    encoders = [part for part in model.modules() if type(part) in UNPADDED]
+    if not encoders or getattr(model.config, "is_decoder", False):
+        raise ModelError(
+            f"`{NAME}` needs a BERT or a HuBERT that is an encoder, got {type(model).__name__}"
+        )
+    for encoder in encoders:
+        swap_class(encoder, UNPADDED[type(encoder)])
+    model.set_attn_implementation(NAME)
+    return model
+
+
+class UnpaddedBertEncoder(BertEncoder):
+    """BERT's layers on packed tokens."""
+
+    def forward(  # type: ignore[override]
+        self, hidden_states: Tensor, attention_mask: Tensor | None = None, **more: Any
+    ) -> Any:
+        """Pack, run the layers, and unpack.
+
+        Args:
+            hidden_states: (batch, tokens, width).
+            attention_mask: (batch, tokens) bool, True = real token; None = all are real.
+            more: What the layers of the library take.
+
+        Returns:
+            The library's output; `last_hidden_state` is (batch, tokens, width), zero at padding.
+        """
+        run: Any = super().forward
+        if attention_mask is None:
+            return run(hidden_states, None, **more)
+        packing = Packing.of(attention_mask)
+        lengths = packing.lengths.tolist()
+        packed = packing.pack(hidden_states)[None]
+        output = run(packed, None, packed_lengths=lengths, **more)
+        output.last_hidden_state = packing.unpack(output.last_hidden_state[0])
+        return output
+
+
+class _OnPackedFrames:
+    """What both of HuBERT's encoders do on packed frames."""
+
+    config: Any
+    dropout: Any
+    layer_norm: Any
+    layers: Any
+    pos_conv_embed: Any
+    training: bool
+
+    def forward(
+        self, hidden_states: Tensor, attention_mask: Tensor | None = None, **more: Any
+    ) -> Any:
+        """Add positions, pack, run the layers, and unpack.
+
+        Args:
+            hidden_states: (batch, frames, width).
+            attention_mask: (batch, frames) bool, True = real frame; None = all are real.
+            more: What the layers of the library take.
+
+        Returns:
+            The library's output; `last_hidden_state` is (batch, frames, width), zero at padding.
+        """
+        if attention_mask is None:
+            return super().forward(hidden_states, None, **more)  # type: ignore[misc]
+        hidden_states = hidden_states.masked_fill(~attention_mask[..., None], 0.0)
+        hidden_states = hidden_states + self.pos_conv_embed(hidden_states)
+        packing = Packing.of(attention_mask)
+        lengths = packing.lengths.tolist()
+        packed = self.dropout(self._normed(packing.pack(hidden_states), after=False))[None]
+        for layer in self.layers:
+            if self.training and bool(torch.rand([]) < self.config.layerdrop):
+                continue
+            packed = layer(packed, attention_mask=None, packed_lengths=lengths, **more)
+        packed = self._normed(packed[0], after=True)
+        return BaseModelOutput(last_hidden_state=packing.unpack(packed))
+
+    def _normed(self, packed: Tensor, after: bool) -> Tensor:
+        """Normalise where this encoder has its norm: before the layers or `after` them."""
+        is_after = self.config.do_stable_layer_norm
+        normed: Tensor = self.layer_norm(packed) if after == is_after else packed
+        return normed
+
+
+class UnpaddedHubertEncoder(_OnPackedFrames, HubertEncoder):
+    """HuBERT's layers on packed frames."""
+
+
+class UnpaddedStableHubertEncoder(_OnPackedFrames, HubertEncoderStableLayerNorm):
+    """The same for a HuBERT that is normalised after its layers."""
+
+
+UNPADDED: dict[type, type] = {
+    BertEncoder: UnpaddedBertEncoder,
+    HubertEncoder: UnpaddedHubertEncoder,
+    HubertEncoderStableLayerNorm: UnpaddedStableHubertEncoder,
+}
+
+
+def _forward(  # noqa: PLR0913 - the signature that transformers calls
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    packed_lengths: Sequence[int] | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Answer transformers' attention call: fused attention, for packed tokens sample by sample."""
+    if attention_mask is not None:
+        raise ModelError(f"`{NAME}` needs `unpad(model)` first, got {type(module).__name__}")
+    lengths = [query.shape[2]] if packed_lengths is None else list(packed_lengths)
+    outputs = [
+        functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
+        for q, k, v in zip(*(x.split(lengths, 2) for x in (query, key, value)), strict=True)
+        if q.shape[2]
+    ]
+    output = torch.cat(outputs, 2) if outputs else query
+    return output.transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(NAME, _forward)
+AttentionMaskInterface.register(NAME, padding_mask)

@@ -1,0 +1,191 @@
+"""A compiled point: compiled once, before what is timed, or an error."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lightning_modules.kernel_limits import limit_of_compiling
+from lightning_modules.models.base import VariantModule
+from profiling.children.server import run_in_child
+from profiling.measuring import compiling
+from profiling.measuring.active_path import ActivePathCheck
+from profiling.measuring.breakdown import measure_breakdown
+from profiling.measuring.compiling import CompileWatch, num_graphs
+from profiling.measuring.tasks import measure_speed
+from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+from tests.samples.points import points_of
+from tests.samples.sweeps import rows_in, sweep, write_config
+
+MISSING = limit_of_compiling("cpu")
+compiles = pytest.mark.skipif(MISSING is not None, reason=f"compiled: {MISSING}")
+BRIEF = Effort(1, 2, 0.0)
+
+
+def point_of(phase: str, implementation: str = "sdpa") -> Point:
+    chosen = {"name": "bert", "implementations": [implementation], "compiled": [True]}
+    points = points_of("text", [24], [chosen])
+    point = next(point for point in points if point.phase == phase)
+    return replace(point, num_classes=40, effort=BRIEF, metrics=("latency",))
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Leave torch as it was: in a sweep a process ends with its point."""
+    dynamo, inductor = torch._dynamo.config, torch._inductor.config
+    folder = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    with dynamo.patch(fail_on_recompile_limit_hit=False), inductor.patch(compile_threads=1):
+        yield
+    torch.compiler.reset()
+    os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    if folder is not None:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torch follow the model, but generate no code."""
+    monkeypatch.setattr(compiling, "BACKEND", "aot_eager")
+
+
+def run(module: VariantModule, point: Point, watch: CompileWatch) -> ActivePathCheck:
+    check = ActivePathCheck(point, batch_of(point, 1))
+    run_steps(module, point, batch_of(point, 1), BRIEF, [check, watch])
+    return check
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+@pytest.mark.usefixtures("quick")
+def test_the_first_step_compiles_and_the_kernel_is_that_of_the_compiled_code(phase: str) -> None:
+    point, watch = point_of(phase), CompileWatch()
+    check = run(build_point(point), point, watch)
+    found = watch.fields([0.0])
+    assert found["compile_seconds"] > 0
+    assert (found["compiled_graphs"], found["graph_breaks"]) == (1, 0)
+    assert check.kernel == "flash_attention_for_cpu"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_compiled_model_keeps_its_names_and_its_outputs() -> None:
+    point = point_of("inference")
+    torch.manual_seed(0)
+    plain = build_point(replace(point, compiled=False)).eval()
+    torch.manual_seed(0)
+    compiled = build_point(point).eval()
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+    batch = batch_of(point, 2)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled.predict_step(batch, 0), plain.predict_step(batch, 0))
+    assert num_graphs() == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_model_that_runs_as_it_comes_is_an_error() -> None:
+    point = point_of("inference")
+    module = build_point(point)
+    module._compiled_call_impl = None
+    with pytest.raises(RuntimeError, match="does not run compiled"):
+        run(module, point, CompileWatch())
+
+
+@pytest.mark.usefixtures("quick")
+def test_compiling_while_steps_are_timed_is_an_error() -> None:
+    point = point_of("inference")
+    module = build_point(point)
+    whole, steps = module.forward, iter(range(5, 24))
+
+    class OneTokenMore(CompileWatch):
+        def on_predict_batch_start(self, *arguments: Any) -> None:
+            super().on_predict_batch_start(*arguments)
+            tokens = next(steps)
+            module.forward = lambda input_ids, **_: whole(input_ids[:, :tokens])  # type: ignore[method-assign]
+            module.compile(dynamic=False, backend="eager")
+
+    with pytest.raises(RuntimeError, match="compiled while steps were timed"):
+        run_steps(module, point, batch_of(point, 1), BRIEF, [OneTokenMore()])
+
+
+@pytest.mark.usefixtures("quick")
+def test_past_torchs_limit_of_compilations_it_fails_and_does_not_run_as_it_comes() -> None:
+    point = point_of("inference")
+    module = build_point(point).eval()
+    with torch._dynamo.config.patch(recompile_limit=2), torch.no_grad():
+        for length in (3, 4):
+            module.predict_step(batch_of(replace(point, length=length), 1), 0)
+        with pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
+            module.predict_step(batch_of(replace(point, length=5), 1), 0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_models_of_many_batch_sizes_compile_each_anew() -> None:
+    point = point_of("inference")
+    with torch._dynamo.config.patch(recompile_limit=2), torch.no_grad():
+        for batch_size in (1, 2, 3, 4):
+            build_point(point).eval().predict_step(batch_of(point, batch_size), 0)
+            assert num_graphs() == 1
+
+
+def test_a_compiled_model_is_not_broken_down() -> None:
+    (found,) = measure_breakdown(point_of("inference"))
+    assert found["components"] is None
+    assert "compiled" in found["components_error"]
+
+
+def measure_and_look_around(point: Point) -> Iterator[dict[str, Any]]:
+    """Measure, then list the processes that this one has started and that are still there."""
+    yield from measure_speed(point)
+    own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    yield {"left": [pid for file in own for pid in file.read_text().split()]}
+
+
+@compiles
+def test_training_compiles_in_a_child_and_leaves_no_process_behind(
+    server: ForkServerContext,
+) -> None:
+    function = f"{__name__}:measure_and_look_around"
+    outcome = run_in_child(server, function, point_of("training"), 300.0)
+    assert outcome.kind == "ok", outcome.message
+    assert outcome.value["compile_seconds"] > outcome.value["latency_ms"] / 1e3
+    assert outcome.value["compiled_graphs"] == 1
+    assert outcome.value["left"] == []
+
+
+@compiles
+def test_a_sweep_measures_a_variant_both_ways_and_never_mixes_them(tmp_path: Path) -> None:
+    chosen = {"name": "bert", "implementations": ["sdpa"], "compiled": [False, True]}
+    config = write_config(
+        tmp_path / "sweep.yaml",
+        modalities={"text": {"variants": [chosen], "lengths": [24]}},
+        phases=["inference"],
+        metrics=["latency"],
+        pairs=["bert:sdpa,bert:sdpa compiled"],
+    )
+    status, said, complained = sweep(config, tmp_path / "run")
+    assert status == 0, complained
+    plain, compiled = sorted(rows_in(tmp_path / "run"), key=lambda row: row["compiled"])
+    assert (plain["compiled"], compiled["compiled"]) == (False, True)
+    assert (plain["status"], compiled["status"]) == ("ok", "ok"), compiled["error"]
+    assert plain["key"] != compiled["key"]
+    assert plain["compile_seconds"] is None
+    assert compiled["compile_seconds"] > compiled["latency_ms"] / 1e3
+    assert "sdpa compiled" in said
+    assert "bert sdpa compiled" in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("quick")
+def test_without_a_compiler_a_compiled_point_is_skipped_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    point = point_of("training")
+    assert point.skip_reason == "on a cpu it needs a C++ compiler"
+    chosen = {"name": "bert", "implementations": ["sdpa"]}
+    assert all(p.skip_reason is None for p in points_of("text", [24], [chosen]))
