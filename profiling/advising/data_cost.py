@@ -90,9 +90,16 @@ def plan_epoch(
         DataError: There is no such policy.
     """
     batches, edges = batches_of(distribution, policy, batch_size, max_length)
+    cut = distribution.share_beyond(max_length + 1) if max_length else 0.0
+    return plan_of(policy, batches, round(cut * distribution.count), edges)
+
+
+def plan_of(
+    policy: str, batches: Sequence[PaddedBatch], num_cut: int = 0, edges: Sequence[int] = ()
+) -> Plan:
+    """Return given batches as a plan, which takes those that cost the same together."""
     kinds = Counter((batch.padded_length, len(batch.lengths)) for batch in batches)
     padded_lengths, batch_sizes = zip(*kinds, strict=True)
-    cut = distribution.share_beyond(max_length + 1) if max_length else 0.0
     return Plan(
         policy,
         padded_lengths,
@@ -100,7 +107,7 @@ def plan_epoch(
         tuple(kinds.values()),
         sum(len(batch.lengths) for batch in batches),
         padding_share(batches),
-        round(cut * distribution.count),
+        num_cut,
         tuple(edges),
     )
 
