@@ -11,10 +11,11 @@ contenders take turns, each in a fresh process that keeps the memory that it fre
 on the machine hits them alike.
 
 The machine of the sweep and of the epochs may differ in speed, though it is the same one. In each
-turn every contender also runs one point that the sweep measured, its anchor. The geometric mean of
-all anchors, now over then, is one factor for all rows of a data set and phase: the corrected error
-applies it, the raw one does not. It is one factor, not one per contender, because a factor of its
-own would take the error of its own away. Regret needs none: it compares what ran in turns.
+turn every contender also runs one point that the sweep measured, its anchor: now its mean, because
+an epoch is a sum, and then what the sweep made of it. The geometric mean over the contenders, now
+over then, is one factor for all rows of a data set and phase: the corrected error applies it, the
+raw one does not. It is one factor, not one per contender, because a factor of its own would take
+the error of its own away. Regret needs none: it compares what ran in turns.
 """
 
 import argparse

@@ -14,7 +14,7 @@ from profiling.measuring.surroundings import Surroundings
 from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
 from profiling.measuring.turn import HandOver
 
-ANCHORS = 2  # readings of the anchor in a turn, after one that wakes the machine
+ANCHORS = 3  # readings of the anchor in a turn, after one that wakes the machine
 
 
 def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[dict[str, Any]]:

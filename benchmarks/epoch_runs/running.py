@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 from benchmarks.epoch_runs.planning import (
@@ -128,7 +128,7 @@ class Runner:
                 self.left_out.append(f"{phase}, {contender.label}: {outcome.message}")
                 continue
             before = anchor_ms(contenders[contender], task.anchor_length)
-            ended[contender] = (outcome.value, 1e3 * median(outcome.value["anchors"]) / before)
+            ended[contender] = (outcome.value, 1e3 * fmean(outcome.value["anchors"]) / before)
         ratios = {contender.label: ratio for contender, (_, ratio) in ended.items()}
         self.anchors[f"{distribution.name}, {phase}"] = ratios
         drift = math.exp(sum(map(math.log, ratios.values())) / max(1, len(ratios)))
