@@ -77,7 +77,7 @@ def read_lengths(given: argparse.Namespace, source: Source) -> Path:
     data = Path(given.data_dir, source.path)
     if given.modality == "speech":
         data = compose_speech(data, given.out)
-    out = given.out / f"{source.name}.json"
+    out = Path(given.out, f"{source.name}.json")
     block = [f"--data.class_path={CLASSES[given.modality]}", f"--data.init_args.source={data}"]
     if given.modality == "text":
         block.append(f"--data.init_args.tokenizer={given.tokenizer}")

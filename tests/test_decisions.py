@@ -74,7 +74,8 @@ def test_a_section_holds_the_answers_and_the_tables():
     assert "bert sdpa 1.25" in section
 
 
-def test_words_become_utterances_of_very_different_lengths(tmp_path):
+def test_words_become_utterances_of_very_different_lengths(tmp_path, monkeypatch):
+    monkeypatch.setattr(decisions, "WORDS", (2, 20))  # of few words
     for digit in range(2):
         for take in range(60):
             write_sound(tmp_path / f"words/{digit}_ann_{take}.wav", 3_000, take, 8_000)
