@@ -95,16 +95,19 @@ def compose_speech(recordings: Path, out: Path) -> Path:
     return compose(str(recordings), str(out / "utterances"), settings) / "train"
 
 
-def advise(run: Path, lengths: Path, source: Source) -> list[tuple[str, str]]:
+def advise(
+    run: Path, lengths: Path, source: Source, budget_gib: float | None
+) -> list[tuple[str, str]]:
     """Return what was asked and what was answered, for each phase and objective."""
     several = source.batch_size > 1
     objectives = {"latency": 1} | ({"throughput": source.batch_size} if several else {})
-    cut = [f"--max_length={source.max_length}"] if source.max_length else []
+    limits = [f"--max_length={source.max_length}"] if source.max_length else []
+    limits += [f"--budget_gib={budget_gib}"] if budget_gib else []
     return [
         (
             f"{source.name}, {phase}, {objective}",
             profile(
-                *("advise", str(run), f"--lengths={lengths}", f"--phase={phase}", *cut),
+                *("advise", str(run), f"--lengths={lengths}", f"--phase={phase}", *limits),
                 *(f"--objective={objective}", f"--batch_size={batch_size}"),
             ),
         )
@@ -131,7 +134,8 @@ def decide(given: argparse.Namespace, settings: Sequence[str]) -> str:
         asked += [f"--seconds={given.seconds}", f"--steps={given.steps}"]
         measured = epochs.measure_epochs(epochs.parse(asked))
         epochs.write(f"{given.modality}: {source.name}", measured, given.results)
-        blocks.append(answer_block(source.name, advise(run, lengths, source), measured))
+        answers = advise(run, lengths, source, measured["budget_gib"])
+        blocks.append(answer_block(source.name, answers, measured))
     return "\n".join(blocks)
 
 

@@ -67,6 +67,7 @@ def measure_epochs(given: argparse.Namespace) -> dict[str, Any]:
         "size": ", ".join(sorted({row["size"] for row in rows})),
         "amount": describe(amount, given.batch_size, given.max_length),
         "settings": asdict(amount),
+        "budget_gib": runner.budget_gib,
         "results": runner.results,
         "anchors": runner.anchors,
         "left_out": runner.left_out,

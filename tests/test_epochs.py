@@ -119,6 +119,25 @@ def test_steps_are_drawn_without_repetition_and_evenly_over_their_size(batches, 
         assert found <= ordered[min(math.ceil((place + 1) * every), len(ordered)) - 1]
 
 
+def test_chance_draws_every_step_with_one_seed_or_another():
+    batches = [PaddedBatch((n,), float(n)) for n in range(1, 41)]
+
+    drawn = {step for seed in range(100) for step in draw_steps(batches, 4, seed)}
+
+    assert drawn == set(batches)
+
+
+def test_an_anchor_is_no_slow_point():
+    planned, contenders = parts(Wanted("latency", "inference", 1))
+    contender, points = next(iter(contenders.items()))
+    slow = {
+        length: [row | {"latency_ms": 1.0 * length} for row in rows]
+        for length, rows in points.items()
+    }
+
+    assert task_of(contender, slow, planned, EVERYTHING).anchor_length == 128
+
+
 def test_the_anchor_was_measured_and_is_near_the_steps():
     planned, contenders = parts(Wanted("latency", "inference", 1))
     mine = [each for each in planned if each.candidate.measured.contender.variant == "bert"]

@@ -24,6 +24,7 @@ from profiling.planning.requests import Effort
 from profiling.rows.columns import Row
 
 FEWEST_STEPS = 3
+LONGEST_ANCHOR_MS = 200.0  # it is run four times in each turn
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def task_of(
         )
     lengths = [step_length(step, row) for epoch in epochs for step in epoch.steps]
     middle = math.exp(np.log(lengths).mean())
-    anchor = min(rows, key=lambda length: abs(math.log(length / middle)))
+    quick = [each for each in rows if anchor_ms(points, each) <= LONGEST_ANCHOR_MS] or [min(rows)]
+    anchor = min(quick, key=lambda length: abs(math.log(length / middle)))
     point = point_of(row, max(lengths), anchor)
     return EpochTask(point, anchor, tuple(each.steps for each in epochs), amount.rounds)
 

@@ -55,6 +55,7 @@ class Runner:
     left_out: list[str] = field(default_factory=list)
     anchors: dict[str, dict[str, float]] = field(default_factory=dict)
     children: Children = field(default_factory=Children)
+    _advice: dict[tuple[str, Wanted], dict[str, Any]] = field(default_factory=dict)
 
     def run(self, distribution: LengthDistribution, phase: str) -> None:
         """Run everything of one data set and phase.
@@ -69,7 +70,7 @@ class Runner:
                 f"{phase}"
             )
         _, contenders = found
-        wanted = [Wanted("latency", phase, 1, self.max_length, self._budget())]
+        wanted = [Wanted("latency", phase, 1, self.max_length, self.budget_gib)]
         if self.batch_size > 1:
             wanted.append(replace(wanted[0], objective="throughput", batch_size=self.batch_size))
         epochs = [one for each in wanted for one in self._plan(each, contenders, distribution)]
@@ -77,7 +78,9 @@ class Runner:
         memory = replace(wanted[0], objective="memory")
         self._run_memory(distribution, contenders, self._plan(memory, contenders, distribution))
 
-    def _budget(self) -> float | None:
+    @property
+    def budget_gib(self) -> float | None:
+        """Memory budget of the sweep; None where it measured no memory to hold against it."""
         known = any(row.get("peak_memory_mib") for row in self.rows)
         return min(row["memory_budget_gib"] for row in self.rows) if known else None
 
@@ -158,13 +161,20 @@ class Runner:
             if peaks[contender]:
                 self._keep(distribution, epoch, peaks[contender], 1.0)
 
+    def _advise(self, distribution: LengthDistribution, wanted: Wanted) -> dict[str, Any]:
+        """Ask once for each question: an advice takes a second."""
+        asked = distribution.name, wanted
+        if asked not in self._advice:
+            self._advice[asked] = advise_run(self.rows, distribution, wanted)
+        return self._advice[asked]
+
     def _keep(
         self, distribution: LengthDistribution, epoch: Epoch, measured: float, drift: float
     ) -> None:
         candidate, wanted = epoch.candidate, epoch.wanted
         by_memory = wanted.objective == "memory"
         cost = candidate.cost
-        advice = advise_run(self.rows, distribution, wanted)
+        advice = self._advise(distribution, wanted)
         self.results.append(
             {
                 "data": distribution.name,
