@@ -70,6 +70,7 @@ def measure_epochs(given: argparse.Namespace) -> dict[str, Any]:
         "budget_gib": runner.budget_gib,
         "results": runner.results,
         "anchors": runner.anchors,
+        "others_cpu_share": runner.others_cpu_share,
         "left_out": runner.left_out,
     }
 

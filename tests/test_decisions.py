@@ -64,6 +64,7 @@ def test_a_section_holds_the_answers_and_the_tables():
         "size": "tiny",
         "amount": "all of it",
         "results": [result("bert", "dynamic", 10.0, recommended=True)],
+        "others_cpu_share": 0.034,
         "anchors": {"reviews, inference": {"bert sdpa": 1.25}},
     }
     section = answer_block("reviews", [("what?", "Keep bert.\nIt costs 10.\n")], measured)
@@ -72,6 +73,7 @@ def test_a_section_holds_the_answers_and_the_tables():
     assert "what?:\n  Keep bert.\n  It costs 10." in section
     assert "| bert sdpa, dynamic | saves | bert sdpa, dynamic | 0.0 % |" in section
     assert "bert sdpa 1.25" in section
+    assert "other processes took at most 3.4 % of the CPU" in section
 
 
 def test_words_become_utterances_of_very_different_lengths(tmp_path, monkeypatch):

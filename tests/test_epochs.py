@@ -22,15 +22,9 @@ from benchmarks.epoch_runs.judging import (
     raw_error,
     regret,
 )
-from benchmarks.epoch_runs.planning import (
-    Amount,
-    EpochTask,
-    anchor_ms,
-    draw_steps,
-    plan_part,
-    task_of,
-)
+from benchmarks.epoch_runs.planning import Amount, draw_steps, plan_part
 from benchmarks.epoch_runs.tables import as_markdown, summary_table
+from benchmarks.epoch_runs.tasks import EpochTask, anchor_ms, task_of
 from datamodules.batching.policies import PaddedBatch, padded_batches, suggest_edges
 from datamodules.geometry import samples_for_frames
 from datamodules.lengths import LengthDistribution

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from benchmarks.epoch_runs.planning import step_length
+from benchmarks.epoch_runs.tasks import step_length
 from datamodules.batching.masking import IGNORED_LABEL
 from datamodules.batching.policies import PaddedBatch
 from datamodules.geometry import samples_for_frames

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.bare import bare_step
 from benchmarks.epoch_runs.batches import make_batch
-from benchmarks.epoch_runs.planning import EpochTask, step_length
+from benchmarks.epoch_runs.tasks import EpochTask, step_length
 from datamodules.batching.policies import PaddedBatch
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.surroundings import Surroundings

@@ -38,7 +38,7 @@ def answer_block(name: str, answers: Sequence[tuple[str, str]], measured: Mappin
             "",
             "The anchor when the epochs ran, over the sweep:",
             "",
-            *anchor_lines(measured["anchors"]),
+            *anchor_lines(measured),
             "",
         ]
     )

@@ -3,28 +3,19 @@
 Nothing here imports torch: the process that plans sleeps while others measure.
 """
 
-import math
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from datamodules.batching.policies import PaddedBatch
 from datamodules.lengths import LengthDistribution
-from datamodules.modality import MODALITIES
-from lightning_modules.variants import find_variant
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Wanted
 from profiling.advising.data_cost import batches_of, cost_of_plan, plan_of
-from profiling.analysis.groups import Contender, Points
-from profiling.errors import SettingsError
-from profiling.planning.points import Conditions, Point
-from profiling.planning.requests import Effort
-from profiling.rows.columns import Row
 
 FEWEST_STEPS = 3
-LONGEST_ANCHOR_MS = 200.0  # it is run four times in each turn
 
 
 @dataclass(frozen=True)
@@ -65,23 +56,6 @@ class Epoch:
     beside_batches_share: float
 
 
-@dataclass(frozen=True)
-class EpochTask:
-    """What one child runs: all epochs of one contender.
-
-    Args:
-        point: Contender, phase and conditions; `length` is that of the longest step.
-        anchor_length: Where the sweep measured it too, at batch size 1.
-        epochs: The steps of each epoch.
-        rounds: Turns.
-    """
-
-    point: Point
-    anchor_length: int
-    epochs: tuple[tuple[PaddedBatch, ...], ...]
-    rounds: int
-
-
 def plan_part(
     candidate: Candidate, distribution: LengthDistribution, wanted: Wanted, amount: Amount
 ) -> Epoch:
@@ -113,67 +87,3 @@ def draw_steps(batches: Sequence[PaddedBatch], most: int, seed: int) -> tuple[Pa
         ordered = [ordered[min(int(start + k * every), len(ordered) - 1)] for k in range(most)]
     chance.shuffle(ordered)
     return tuple(ordered)
-
-
-def task_of(
-    contender: Contender, points: Points, epochs: Sequence[Epoch], amount: Amount
-) -> EpochTask:
-    """Return what the child of a contender runs.
-
-    Raises:
-        SettingsError: The run measured real batches, whose number of classes no row tells.
-    """
-    rows = {length: rows for length, visits in points.items() if (rows := _timed(visits))}
-    row = next(iter(rows.values()))[-1]
-    if row["batch_source"] != "synthetic":
-        raise SettingsError(
-            f"`run` must have measured synthetic batches, got {row['batch_source']} ones"
-        )
-    lengths = [step_length(step, row) for epoch in epochs for step in epoch.steps]
-    middle = math.exp(np.log(lengths).mean())
-    quick = [each for each in rows if anchor_ms(points, each) <= LONGEST_ANCHOR_MS] or [min(rows)]
-    anchor = min(quick, key=lambda length: abs(math.log(length / middle)))
-    point = point_of(row, max(lengths), anchor)
-    return EpochTask(point, anchor, tuple(each.steps for each in epochs), amount.rounds)
-
-
-def step_length(step: PaddedBatch, row: Row) -> int:
-    """Return the length of the tensors of a step, on the modality's axis.
-
-    Packed samples arrive padded to the longest; short ones are padded to what the variant takes.
-    """
-    shortest = find_variant(row["modality"], row["variant"]).minimum_length
-    longest = max(*step.lengths, math.ceil(step.padded_length), shortest)
-    return MODALITIES[row["modality"]].round_length(longest)
-
-
-def point_of(row: Row, longest: int, anchor: int) -> Point:
-    """Return the point of a row at the length of the longest step."""
-    modality = MODALITIES[row["modality"]]
-    longest = max(longest, anchor)
-    places = max(longest, row.get("max_length") or 1) if modality.has_position_table else longest
-    return Point(
-        modality=row["modality"],
-        variant=row["variant"],
-        implementation=row["implementation"],
-        attention_window=row["attention_window"],
-        checkpoint=row["checkpoint"],
-        phase=row["phase"],
-        length=longest,
-        max_length=places,
-        batch_source="synthetic",
-        fingerprint="",
-        num_classes=modality.num_classes_of_size.get(row["size"], modality.num_classes),
-        conditions=Conditions(**{each.name: row[each.name] for each in fields(Conditions)}),
-        effort=Effort(1, 1, 0.0),
-        metrics=("latency",),
-    )
-
-
-def anchor_ms(points: Points, length: int) -> float:
-    """Return what the sweep measured at a length and batch size 1, the mean over its visits."""
-    return math.exp(np.log([row["latency_ms"] for row in _timed(points[length])]).mean())
-
-
-def _timed(rows: Sequence[Mapping[str, object]]) -> list[Row]:
-    return [row for row in rows if row["status"] == "ok" and row.get("latency_ms")]

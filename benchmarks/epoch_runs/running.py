@@ -7,13 +7,9 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from benchmarks.epoch_runs.planning import (
-    Amount,
-    Epoch,
-    anchor_ms,
-    plan_part,
-    task_of,
-)
+from benchmarks.epoch_runs.planning import Amount, Epoch, plan_part
+from benchmarks.epoch_runs.results import label, result_of
+from benchmarks.epoch_runs.tasks import anchor_ms, task_of
 from datamodules.lengths import LengthDistribution
 from profiling.advising.advice import advise_run, name_of
 from profiling.advising.candidates import find_candidates
@@ -44,6 +40,7 @@ class Runner:
         left_out: What was not run, and why, a sentence each.
         anchors: Of each data set and phase, by contender, what a point of the sweep took now over
             what it took then.
+        others_cpu_share: The most of the CPU that other processes took from one contender, 0 to 1.
     """
 
     rows: Sequence[Row]
@@ -54,6 +51,7 @@ class Runner:
     results: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     anchors: dict[str, dict[str, float]] = field(default_factory=dict)
+    others_cpu_share: float = 0.0
     children: Children = field(default_factory=Children)
     _advice: dict[tuple[str, Wanted], dict[str, Any]] = field(default_factory=dict)
 
@@ -95,7 +93,7 @@ class Runner:
         self._leave_out(wanted, [f"{m.contender.label}: {m.reason}" for m in measured if m.reason])
         planned = []
         for candidate in find_candidates(measured, distribution, wanted):
-            name = f"{distribution.name}, {_label(name_of(candidate))}"
+            name = f"{distribution.name}, {label(name_of(candidate))}"
             self._leave_out(wanted, [f"{name}: {why}" for why in candidate.problems])
             if not candidate.problems:
                 planned.append(plan_part(candidate, distribution, wanted, self.amount))
@@ -130,6 +128,8 @@ class Runner:
             if outcome.kind != "ok":
                 self.left_out.append(f"{phase}, {contender.label}: {outcome.message}")
                 continue
+            others = outcome.value["others_cpu_share"] or 0.0  # unknown where nothing tells
+            self.others_cpu_share = max(self.others_cpu_share, others)
             before = anchor_ms(contenders[contender], task.anchor_length)
             ended[contender] = (outcome.value, 1e3 * fmean(outcome.value["anchors"]) / before)
         ratios = {contender.label: ratio for contender, (_, ratio) in ended.items()}
@@ -171,34 +171,5 @@ class Runner:
     def _keep(
         self, distribution: LengthDistribution, epoch: Epoch, measured: float, drift: float
     ) -> None:
-        candidate, wanted = epoch.candidate, epoch.wanted
-        by_memory = wanted.objective == "memory"
-        cost = candidate.cost
-        advice = self._advise(distribution, wanted)
-        self.results.append(
-            {
-                "data": distribution.name,
-                "modality": distribution.modality,
-                "phase": wanted.phase,
-                "objective": wanted.objective,
-                "batch_size": wanted.batch_size,
-                **name_of(candidate),
-                "steps": len(epoch.steps),
-                "steps_of_epoch": sum(candidate.plan.times),
-                "predicted": candidate.mean_cost if by_memory else epoch.predicted,
-                "measured": measured,
-                "predicted_whole": candidate.mean_cost,
-                "drift": drift,
-                "extrapolated_share": cost.extrapolated_share
-                if by_memory
-                else epoch.extrapolated_share,
-                "beside_batches_share": 0.0 if by_memory else epoch.beside_batches_share,
-                "recommended": advice["recommended"] == name_of(candidate),
-                "verdict": advice["verdict"],
-            }
-        )
-
-
-def _label(name: Mapping[str, Any]) -> str:
-    window = f" w{name['attention_window']}" if name["attention_window"] else ""
-    return f"{name['variant']}{window} {name['implementation']} {name['policy']}"
+        advice = self._advise(distribution, epoch.wanted)
+        self.results.append(result_of(distribution, epoch, measured, drift, advice))

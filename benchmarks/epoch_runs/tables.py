@@ -14,6 +14,7 @@ from benchmarks.epoch_runs.judging import (
     raw_error,
     regret,
 )
+from benchmarks.epoch_runs.results import label
 
 TARGET = 0.05
 
@@ -29,8 +30,8 @@ def summary_table(results: Sequence[Result]) -> list[str]:
         first, taken = group[0], [each for each in group if each["recommended"]]
         lines.append(
             f"| {first['data']} | {first['phase']} | {_objective(first)} | "
-            f"{name(taken[0]) if taken else 'nothing that ran'} | {first['verdict']} | "
-            f"{name(best(group))} | {percent(regret(group))} | "
+            f"{label(taken[0]) if taken else 'nothing that ran'} | {first['verdict']} | "
+            f"{label(best(group))} | {percent(regret(group))} | "
             f"{percent(median_error(group, raw_error))} | "
             f"{percent(median_error(group, corrected_error))} |"
         )
@@ -46,7 +47,7 @@ def detail_table(results: Sequence[Result]) -> list[str]:
     ]
     for group in by_question(results):
         lines += [
-            f"| {each['data']} | {each['phase']} | {_objective(each)} | {name(each)} | "
+            f"| {each['data']} | {each['phase']} | {_objective(each)} | {label(each)} | "
             f"{each['steps']} of {each['steps_of_epoch']:,} | {each['predicted']:.4g} | "
             f"{each['measured']:.4g} | {percent(raw_error(each), True)} | "
             f"{percent(corrected_error(each), True)} | {' and '.join(beside(each))} |"
@@ -77,10 +78,10 @@ def verdict_lines(results: Sequence[Result]) -> list[str]:
     return lines
 
 
-def anchor_lines(anchors: Mapping[str, Mapping[str, float]]) -> list[str]:
+def anchor_lines(run: Mapping[str, Any]) -> list[str]:
     """Return what the machine made of the points that sweep and epochs both measured."""
-    lines = []
-    for what, ratios in anchors.items():
+    lines = [f"- other processes took at most {percent(run['others_cpu_share'])} of the CPU"]
+    for what, ratios in run["anchors"].items():
         if ratios:
             told = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
             lines.append(f"- {what}: {told}")
@@ -94,18 +95,12 @@ def as_markdown(run: Mapping[str, Any]) -> str:
         [f"{run['date']}, {run['machine']}; size {run['size']}; {run['amount']}."],
         verdict_lines(run["results"]),
         summary_table(run["results"]),
-        ["The anchor now over the sweep:", "", *anchor_lines(run["anchors"])],
+        ["The anchor now over the sweep:", "", *anchor_lines(run)],
         ["A sample, foreseen and measured, ms (memory: the largest step, MiB):"],
         detail_table(run["results"]),
         ["Not run:", "", *left_out] if left_out else [],
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
-
-
-def name(result: Result) -> str:
-    """Return contender and policy."""
-    window = f" w{result['attention_window']}" if result["attention_window"] else ""
-    return f"{result['variant']}{window} {result['implementation']}, {result['policy']}"
 
 
 def percent(share: float | None, signed: bool = False) -> str:
