@@ -52,7 +52,7 @@ SOURCES = {
     "text": (
         Source("sst2", "sst2/dev.tsv", ("--data.init_args.text_column=sentence",)),
         Source("movie_reviews", "movie_reviews.jsonl"),
-        Source("state_union", "state_union.jsonl", batch_size=1, max_length=8192),
+        Source("state_union", "state_union.jsonl", batch_size=1, max_length=6144),
     ),
     "speech": (Source("spoken_digits", ""),),
     "vision": (Source("photographs", ""),),
