@@ -38,7 +38,7 @@ from datamodules.lengths import LengthDistribution
 from profiling.errors import USER_ERRORS, SettingsError
 from profiling.rows.columns import PHASES
 from profiling.rows.current import current_rows
-from profiling.rows.machine import available_threads, cpu_name, library_versions
+from profiling.rows.machine import cpu_name, library_versions
 from profiling.rows.reading import read_manifest, read_rows
 
 PLACE = Path(__file__).parent / "results" / "epochs"
@@ -62,7 +62,7 @@ def measure_epochs(given: argparse.Namespace) -> dict[str, Any]:
             runner.run(distribution, phase)
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": f"{cpu_name()}, {available_threads()} threads",
+        "machine": f"{cpu_name()}, {max(row['threads'] for row in rows)} threads",
         "versions": library_versions(),
         "size": ", ".join(sorted({row["size"] for row in rows})),
         "amount": describe(amount, given.batch_size, given.max_length),
