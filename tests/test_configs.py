@@ -14,7 +14,12 @@ from tests.samples.points import CONDITIONS
 from tests.samples.training import FITTED, TRAINING, offline, write_everything
 
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
-SWEEPS = [path for path in CONFIGS if "modalities" in yaml.safe_load(path.read_text())]
+DECISIONS = [path for path in CONFIGS if path.stem.startswith("decision_")]
+SWEEPS = [
+    path
+    for path in CONFIGS
+    if path not in DECISIONS and "modalities" in yaml.safe_load(path.read_text())
+]
 LENGTHS = sorted((ROOT / "configs" / "profile").glob("lengths_*.yaml"))
 
 
@@ -26,7 +31,8 @@ def test_every_config_is_of_a_kind_that_is_tested_here() -> None:
     assert {"quickstart", "cpu", "paper"} <= set(names(SWEEPS))
     assert set(names(TRAINING)) >= set(VARIANTS)
     assert names(LENGTHS) == [f"lengths_{modality}" for modality in sorted(VARIANTS)]
-    assert set(CONFIGS) == {*SWEEPS, *LENGTHS, *TRAINING}
+    assert names(DECISIONS) == [f"decision_{modality}" for modality in sorted(VARIANTS)]
+    assert set(CONFIGS) == {*SWEEPS, *DECISIONS, *LENGTHS, *TRAINING}
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=names(SWEEPS))
@@ -38,6 +44,20 @@ def test_a_sweep_config_names_points_of_every_modality_and_variant(path: Path) -
     measured = {(p.modality, p.variant) for p in points if not p.skip_reason}
     everything = {(modality, name) for modality, names in VARIANTS.items() for name in names}
     assert measured == everything
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=names(DECISIONS))
+def test_a_decision_measures_its_modality_at_lengths_enough_for_a_fit(path: Path) -> None:
+    parsed = build_parser().parse_args(["sweep", "--config", str(path)])
+    settings = read_settings(parsed.sweep)
+    modality = path.stem.removeprefix("decision_")
+    assert [*settings.modalities] == [modality]
+    points = make_points(settings, CONDITIONS, {modality: synthetic_facts(settings, modality)})
+    measured = {(p.variant, p.attention_window, p.phase) for p in points}
+    assert any(VARIANTS[modality][variant].is_vanilla for variant, _, _ in measured)
+    for kind in measured:
+        mine = [p for p in points if (p.variant, p.attention_window, p.phase) == kind]
+        assert len({p.length for p in mine if not p.skip_reason}) >= 3
 
 
 @pytest.mark.parametrize("path", LENGTHS, ids=names(LENGTHS))

@@ -17,6 +17,7 @@ from profiling.advising.choosing import (
     vanilla_name,
 )
 from profiling.advising.contenders import Measured, Wanted, measure, newest_group
+from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.notes import notes_of
 from profiling.advising.quality import quality_of
 from profiling.advising.tipping import shares_beyond, would_change
@@ -26,7 +27,10 @@ from profiling.rows.columns import Row
 
 
 def advise_run(
-    rows: Sequence[Row], distribution: LengthDistribution, wanted: Wanted
+    rows: Sequence[Row],
+    distribution: LengthDistribution,
+    wanted: Wanted,
+    qualities: Sequence[MeasuredQuality] = (),
 ) -> dict[str, Any]:
     """Return the advice of one run, as `advise --json` prints it.
 
@@ -34,6 +38,7 @@ def advise_run(
         rows: Current measurement rows of the run, oldest first.
         distribution: Lengths of the data.
         wanted: Objective, phase, batch size and limits.
+        qualities: What runs of one's own found the variants to keep or lose.
 
     Raises:
         SettingsError: Nothing was measured of this modality and phase, or too little.
@@ -61,10 +66,13 @@ def advise_run(
     return answer | {
         "share_beyond": beyond.get(family.candidate.measured.contender.family) if family else None,
         "ceiling": _ceiling(judged, modality, distribution, wanted, family),
-        "alternatives": [_alternative(each, beyond) for each in judged if each is not chosen],
+        "alternatives": [
+            _alternative(each, beyond, qualities) for each in judged if each is not chosen
+        ],
         "notes": [
             f"conditions: {group.setting.describe()}",
             *notes_of(chosen.candidate if chosen else None, measured, distribution, wanted),
+            *_measured_notes(measured, qualities),
             *would_change(of_group, distribution, wanted.objective),
         ],
     }
@@ -98,10 +106,26 @@ def name_of(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _alternative(judged: Judged, beyond: Mapping[str, float]) -> dict[str, Any]:
+def _measured_notes(
+    measured: Sequence[Measured], qualities: Sequence[MeasuredQuality]
+) -> list[str]:
+    """Return what was measured of the contenders, each figure once."""
+    found = [
+        f"measured quality: {each}"
+        for one in measured
+        for each in measured_of(qualities, one.contender.variant, one.contender.attention_window)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _alternative(
+    judged: Judged, beyond: Mapping[str, float], qualities: Sequence[MeasuredQuality]
+) -> dict[str, Any]:
     candidate, saving = judged.candidate, judged.same_policy
     model = candidate.measured.model
-    quality = quality_of(candidate.measured.contender.variant)
+    contender = candidate.measured.contender
+    quality = quality_of(contender.variant)
+    own = measured_of(qualities, contender.variant, contender.attention_window)
     return {
         **name_of(candidate),
         **(saving.to_dict() if saving else dict.fromkeys(("saving", "ci_low", "ci_high"))),
@@ -112,9 +136,11 @@ def _alternative(judged: Judged, beyond: Mapping[str, float]) -> dict[str, Any]:
         "peak_memory_mib": candidate.peak_mib,
         "holdout_error": model.holdout_error if model else None,
         "extrapolated_share": candidate.cost.extrapolated_share,
-        "share_beyond": beyond.get(candidate.measured.contender.family),
+        "extrapolated_over_batch_share": candidate.cost.beside_batches_share,
+        "share_beyond": beyond.get(contender.family),
         "problems": list(candidate.problems),
         "quality": {"statement": quality.statement, "source": quality.source},
+        "measured_quality": [each.to_dict() for each in own],
     }
 
 

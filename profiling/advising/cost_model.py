@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
+from datamodules.geometry import SIDE_MULTIPLE
 from profiling.analysis.intervals import Array
 
 MIN_LENGTHS = 3  # as many as the powers of the length have parts
@@ -44,7 +45,8 @@ class Tokens:
     Args:
         padding: It pads tokens to a multiple of this; None where it does not.
         shortest: Shorter inputs are padded to this length.
-        in_pixels: Whether lengths are sides of images, so that tokens grow with their square.
+        in_pixels: Whether lengths are sides of images, so that tokens grow with their square;
+            sides are rounded up as the models do it.
     """
 
     padding: int | None = None
@@ -54,7 +56,8 @@ class Tokens:
     def of(self, lengths: Sequence[float] | Array) -> Array:
         """Return the tokens of each length."""
         taken = np.maximum(np.asarray(lengths, dtype=np.float64), self.shortest)
-        tokens = (taken / PATCH) ** 2 if self.in_pixels else taken
+        sides = np.ceil(taken / SIDE_MULTIPLE) * SIDE_MULTIPLE
+        tokens = (sides / PATCH) ** 2 if self.in_pixels else taken
         return np.ceil(tokens / self.padding) * self.padding if self.padding else tokens
 
 
@@ -71,7 +74,8 @@ class CostModel:
         tokens: How lengths become tokens.
         shortest: Shortest measured length.
         longest: Longest measured length.
-        batch_sizes: Measured ones, ascending.
+        batch_ranges: (lengths, 3): each measured length, ascending, with the smallest and the
+            largest batch size that was measured there.
         holdout_error: Median over the inner lengths of how far, as a relative error, a fit to the
             others is off; with no inner length over all.
     """
@@ -82,7 +86,7 @@ class CostModel:
     tokens: Tokens
     shortest: int
     longest: int
-    batch_sizes: tuple[int, ...]
+    batch_ranges: tuple[tuple[int, int, int], ...]
     holdout_error: float
 
     def predict(self, lengths: Sequence[float], batch_sizes: Sequence[int]) -> Array:
@@ -94,6 +98,21 @@ class CostModel:
         tokens = self.tokens.of(lengths)
         low, high = self.tokens.of([self.shortest, self.longest])
         return np.asarray((tokens < low) | (tokens > high), dtype=np.float64)
+
+    def is_beside_batches(self, lengths: Sequence[float], batch_sizes: Sequence[int]) -> Array:
+        """Tell for each step whether its batch size lies beside those measured near its length.
+
+        Both measured lengths next to it must reach that far, or the one at the end.
+        """
+        measured, smallest, largest = np.array(self.batch_ranges, dtype=np.float64).T
+        known, tokens = self.tokens.of(measured), self.tokens.of(lengths)
+        last = len(known) - 1
+        below = np.clip(np.searchsorted(known, tokens, side="right") - 1, 0, last)
+        above = np.clip(np.searchsorted(known, tokens, side="left"), 0, last)
+        sizes = np.asarray(batch_sizes, dtype=np.float64)
+        low = np.maximum(smallest[below], smallest[above])
+        high = np.minimum(largest[below], largest[above])
+        return np.asarray((sizes < low) | (sizes > high), dtype=np.float64)
 
     def extrapolation_error(self, lengths: Sequence[float]) -> Array:
         """Return how far the logarithm of each predicted cost may be off beside the lengths.
@@ -147,9 +166,14 @@ def fit_cost_model(observations: Sequence[Observation], tokens: Tokens) -> CostM
         tokens=tokens,
         shortest=lengths[0],
         longest=lengths[-1],
-        batch_sizes=tuple(sorted({each.batch_size for each in used})),
+        batch_ranges=tuple((length, *_batch_range(used, length)) for length in lengths),
         holdout_error=_holdout_error(used, lengths, tokens),
     )
+
+
+def _batch_range(observations: Sequence[Observation], length: int) -> tuple[int, int]:
+    sizes = [each.batch_size for each in observations if each.length == length]
+    return min(sizes), max(sizes)
 
 
 def terms_of(tokens: Array, batch_sizes: Array) -> Array:

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datamodules.batching.policies import padded_batches, padding_share, suggest_edges
+from datamodules.batching.policies import (
+    PaddedBatch,
+    padded_batches,
+    padding_share,
+    suggest_edges,
+)
 from datamodules.lengths import LengthDistribution
 from profiling.advising.cost_model import CostModel
 from profiling.analysis.intervals import Array
@@ -51,11 +56,23 @@ class DataCost:
         extrapolation_error: How far its logarithm may be off for lengths that were not measured,
             and of memory for its resolution.
         extrapolated_share: Share of the cost that lies beside the measured lengths.
+        beside_batches_share: Share of the cost of steps whose batch size lies beside those that
+            were measured near their length: extrapolated over batch, which no error holds.
     """
 
     per_sample: Array
     extrapolation_error: float
     extrapolated_share: float
+    beside_batches_share: float = 0.0
+
+
+def batches_of(
+    distribution: LengthDistribution, policy: str, batch_size: int, max_length: int | None = None
+) -> tuple[list[PaddedBatch], list[int]]:
+    """Return the batches of an epoch, and the edges of the buckets, as `plan_epoch` has them."""
+    edges = _edges(distribution, max_length) if policy == "buckets" else []
+    lengths = _samples(distribution)
+    return padded_batches(lengths, policy, batch_size, max_length, edges), edges
 
 
 def plan_epoch(
@@ -72,20 +89,25 @@ def plan_epoch(
     Raises:
         DataError: There is no such policy.
     """
-    lengths = _samples(distribution)
-    edges = _edges(distribution, max_length) if policy == "buckets" else []
-    batches = padded_batches(lengths, policy, batch_size, max_length, edges)
+    batches, edges = batches_of(distribution, policy, batch_size, max_length)
+    cut = distribution.share_beyond(max_length + 1) if max_length else 0.0
+    return plan_of(policy, batches, round(cut * distribution.count), edges)
+
+
+def plan_of(
+    policy: str, batches: Sequence[PaddedBatch], num_cut: int = 0, edges: Sequence[int] = ()
+) -> Plan:
+    """Return given batches as a plan, which takes those that cost the same together."""
     kinds = Counter((batch.padded_length, len(batch.lengths)) for batch in batches)
     padded_lengths, batch_sizes = zip(*kinds, strict=True)
-    cut = distribution.share_beyond(max_length + 1) if max_length else 0.0
     return Plan(
         policy,
         padded_lengths,
         batch_sizes,
         tuple(kinds.values()),
-        len(lengths),
+        sum(len(batch.lengths) for batch in batches),
         padding_share(batches),
-        round(cut * distribution.count),
+        num_cut,
         tuple(edges),
     )
 
@@ -101,6 +123,7 @@ def cost_of_plan(model: CostModel, plan: Plan) -> DataCost:
         steps.sum(axis=1) / plan.count,
         float(np.log(shares @ np.exp(errors))),
         float(shares @ outside),
+        float(shares @ model.is_beside_batches(plan.padded_lengths, plan.batch_sizes)),
     )
 
 
@@ -123,6 +146,7 @@ def peak_of_plan(model: CostModel, plan: Plan, loaded: float) -> DataCost:
         peaks[:, largest],
         float(model.extrapolation_error(at)[0] + np.log1p(MEMORY_RESOLUTION_MIB / smallest)),
         float(model.is_extrapolated(at)[0]),
+        float(plan.batch_sizes[largest] > 1),
     )
 
 

@@ -50,14 +50,14 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
 def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:
     assert chosen.measured.model
     model = chosen.measured.model
-    sizes = model.batch_sizes
     notes = [f"the fit foresees a length that it does not know to {model.holdout_error:.1%}"]
     if len(model.visits) == 1:
         notes.append("one visit decides nothing: measure again")
-    if wanted.objective != "memory" and not sizes[0] <= wanted.batch_size <= sizes[-1]:
+    beside = chosen.cost.beside_batches_share
+    if wanted.objective != "memory" and beside > 0:
         notes.append(
-            f"a batch of {wanted.batch_size} lies beside the measured ones, {sizes[0]} to "
-            f"{sizes[-1]}: costs are extrapolated, and the interval does not hold that"
+            f"extrapolated over batch: {beside:.0%} of the cost is of steps with other batch sizes "
+            "than were measured near their lengths, and the interval does not hold that"
         )
     if wanted.batch_size > 1 and (wanted.budget_gib or wanted.objective == "memory"):
         notes.append(

@@ -11,6 +11,7 @@ VERDICTS = {
     "nothing_fits": "Nothing that was measured can run these data.",
 }
 MOST_ALTERNATIVES = 8
+MARKED_FROM = 0.05  # of the cost: what a sample in the tail adds needs no mark
 
 
 def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
@@ -57,8 +58,15 @@ def _alternative(each: Mapping[str, Any], unit: str) -> str:
     problems = f"; {'; '.join(each['problems'])}" if each["problems"] else ""
     return (
         f"  {_name(each)}: {each['cost_per_sample']:.4g} {unit}, padding "
-        f"{each['padding_share']:.1%}, saves {_saving(each)}{problems}"
+        f"{each['padding_share']:.1%}, saves {_saving(each)}{_beside(each)}{problems}"
     )
+
+
+def _beside(each: Mapping[str, Any]) -> str:
+    """Say over what its cost is mostly extrapolated."""
+    shares = {"length": "extrapolated_share", "batch": "extrapolated_over_batch_share"}
+    over = [word for word, name in shares.items() if each[name] > MARKED_FROM]
+    return f"; extrapolated over {' and '.join(over)}" if over else ""
 
 
 def _name(named: Mapping[str, Any] | None) -> str:

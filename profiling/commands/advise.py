@@ -30,12 +30,14 @@ def run(arguments: Any) -> int:
         raise SettingsError("`run_directories` must differ, but one was given twice")
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
     from profiling.advising.advice import advise_run
+    from profiling.advising.measured_quality import read_quality
 
+    qualities = read_quality(arguments.quality) if arguments.quality is not None else []
     found = {}
     for directory in directories:
         manifest = read_manifest(directory)
         rows = current_rows(read_rows(directory), manifest)
-        found[str(directory)] = advise_run(rows, distribution, wanted)
+        found[str(directory)] = advise_run(rows, distribution, wanted, qualities)
     _print(found, wanted, as_json=arguments.json)
     return 0
 
@@ -108,6 +110,8 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--batch_size", type=int | None, default=None, help="samples of a batch")
     parser.add_argument("--max_length", type=int | None, default=None, help="cut samples to it")
     parser.add_argument("--budget_gib", type=float | None, default=None, help="most memory")
+    told = "JSON file of what your own runs found: variant, metric, value, source"
+    parser.add_argument("--quality", type=str | None, default=None, help=told)
     parser.add_argument("--json", action="store_true", help="print a map for programs")
 
 
@@ -117,6 +121,7 @@ ADVISE = Command(
     add_arguments=add_arguments,
     run=run,
     settings=(
-        *("lengths", "objective", "phase", "batch_size", "max_length", "budget_gib", "json"),
+        *("lengths", "objective", "phase", "batch_size", "max_length", "budget_gib", "quality"),
+        "json",
     ),
 )

@@ -5,6 +5,7 @@ import pytest
 from datamodules.lengths import LengthDistribution
 from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
+from profiling.advising.words import as_lines
 from profiling.errors import SettingsError
 from tests.samples.advising import lengths_around, linear_law, rows_of, vanilla_law
 
@@ -200,3 +201,19 @@ def test_samples_that_are_cut_are_counted_in_a_note():
     found = advise_run(CROSSING, lengths_around(1300), Wanted(max_length=1000))
 
     assert any("are cut to `max_length`" in note for note in found["notes"])
+
+
+def test_batches_that_were_not_measured_are_called_extrapolated():
+    def told(batch_size: int) -> tuple[str, list[float]]:
+        wanted = Wanted("throughput", batch_size=batch_size)
+        found = advise_run(CROSSING, lengths_around(1300), wanted)
+        shares = [each["extrapolated_over_batch_share"] for each in found["alternatives"]]
+        return " ".join([*found["notes"], *as_lines(found, "ms")]), shares
+
+    inside, none = told(8)
+    beside, most = told(32)
+    assert "over batch" not in inside
+    assert set(none) == {0}
+    assert "- extrapolated over batch: " in beside
+    assert "; extrapolated over batch" in beside
+    assert min(most) > 0.9  # no batch of a hundred samples is as small as those measured, but few

@@ -94,3 +94,30 @@ def test_every_sum_of_powers_lies_within_the_error_of_extrapolating():
 def test_too_few_lengths_are_said_after_padding():
     with pytest.raises(TooFewLengthsError, match="needs 3 lengths in a visit, got 1"):
         fit_cost_model(observations(Tokens(2048)), Tokens(2048))
+
+
+def test_an_image_costs_what_its_side_costs_when_it_is_rounded_up_as_the_models_do():
+    tokens = Tokens(in_pixels=True)
+
+    assert tokens.of([225, 256, 257]).tolist() == [256, 256, 18**2]
+
+
+@pytest.mark.parametrize(
+    ("length", "batch_size", "is_beside"),
+    [
+        (64, 8, 0),
+        (64, 9, 1),
+        (100, 4, 0),  # between 64 with batches up to 8 and 128 with up to 4
+        (100, 5, 1),
+        (200, 2, 1),  # between batches up to 4 and batch 1 alone
+        (300, 1, 0),
+        (300, 2, 1),  # beyond the longest: as there
+        (32, 8, 0),  # before the shortest: as there
+    ],
+)
+def test_a_batch_size_is_known_where_both_lengths_beside_it_know_it(length, batch_size, is_beside):
+    largest = {64: 8, 128: 4, 256: 1}
+    seen = [Observation(0, n, b, step(n, b)) for n, most in largest.items() for b in {1, most}]
+    model = fit_cost_model(seen, Tokens())
+
+    assert model.is_beside_batches([length], [batch_size]).tolist() == [is_beside]

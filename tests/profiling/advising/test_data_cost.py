@@ -77,3 +77,13 @@ def test_memory_is_that_of_the_largest_step_with_weights_once():
     found = peak_of_plan(model, plan_epoch(DATA, "pad_to_maximum", 4), loaded=50.0)
 
     assert found.per_sample == pytest.approx([50.0 + 4 * 40.0], rel=1e-3)
+
+
+def test_what_steps_of_unmeasured_batch_sizes_cost_is_counted():
+    plan = plan_epoch(DATA, "pad_to_maximum", 8)  # eight samples, then two
+
+    found = cost_of_plan(MODEL, plan)
+
+    exact = step(400, 8) / (step(400, 8) + step(400, 2))
+    assert found.beside_batches_share == pytest.approx(exact)
+    assert cost_of_plan(MODEL, plan_epoch(DATA, "pad_to_maximum", 4)).beside_batches_share == 0

@@ -1,0 +1,103 @@
+"""What the child of a contender is asked, and the point of the sweep that it is held against.
+
+Nothing here imports torch: the process that plans sleeps while others measure.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from benchmarks.epoch_runs.planning import Amount, Epoch
+from datamodules.batching.policies import PaddedBatch
+from datamodules.modality import MODALITIES
+from lightning_modules.variants import find_variant
+from profiling.analysis.groups import Contender, Points
+from profiling.errors import SettingsError
+from profiling.planning.points import Conditions, Point
+from profiling.planning.requests import Effort
+from profiling.rows.columns import Row
+
+LONGEST_ANCHOR_MS = 200.0  # it is run four times in each turn
+
+
+@dataclass(frozen=True)
+class EpochTask:
+    """What one child runs: all epochs of one contender.
+
+    Args:
+        point: Contender, phase and conditions; `length` is that of the longest step.
+        anchor_length: Where the sweep measured it too, at batch size 1.
+        epochs: The steps of each epoch.
+        rounds: Turns.
+    """
+
+    point: Point
+    anchor_length: int
+    epochs: tuple[tuple[PaddedBatch, ...], ...]
+    rounds: int
+
+
+def task_of(
+    contender: Contender, points: Points, epochs: Sequence[Epoch], amount: Amount
+) -> EpochTask:
+    """Return what the child of a contender runs.
+
+    Raises:
+        SettingsError: The run measured real batches, whose number of classes no row tells.
+    """
+    rows = {length: rows for length, visits in points.items() if (rows := _timed(visits))}
+    row = next(iter(rows.values()))[-1]
+    if row["batch_source"] != "synthetic":
+        raise SettingsError(
+            f"`run` must have measured synthetic batches, got {row['batch_source']} ones"
+        )
+    lengths = [step_length(step, row) for epoch in epochs for step in epoch.steps]
+    middle = math.exp(np.log(lengths).mean())
+    quick = [each for each in rows if anchor_ms(points, each) <= LONGEST_ANCHOR_MS] or [min(rows)]
+    anchor = min(quick, key=lambda length: abs(math.log(length / middle)))
+    point = point_of(row, max(lengths), anchor)
+    return EpochTask(point, anchor, tuple(each.steps for each in epochs), amount.rounds)
+
+
+def step_length(step: PaddedBatch, row: Row) -> int:
+    """Return the length of the tensors of a step, on the modality's axis.
+
+    Packed samples arrive padded to the longest; short ones are padded to what the variant takes.
+    """
+    shortest = find_variant(row["modality"], row["variant"]).minimum_length
+    longest = max(*step.lengths, math.ceil(step.padded_length), shortest)
+    return MODALITIES[row["modality"]].round_length(longest)
+
+
+def point_of(row: Row, longest: int, anchor: int) -> Point:
+    """Return the point of a row at the length of the longest step."""
+    modality = MODALITIES[row["modality"]]
+    longest = max(longest, anchor)
+    places = max(longest, row.get("max_length") or 1) if modality.has_position_table else longest
+    return Point(
+        modality=row["modality"],
+        variant=row["variant"],
+        implementation=row["implementation"],
+        attention_window=row["attention_window"],
+        checkpoint=row["checkpoint"],
+        phase=row["phase"],
+        length=longest,
+        max_length=places,
+        batch_source="synthetic",
+        fingerprint="",
+        num_classes=modality.num_classes_of_size.get(row["size"], modality.num_classes),
+        conditions=Conditions(**{each.name: row[each.name] for each in fields(Conditions)}),
+        effort=Effort(1, 1, 0.0),
+        metrics=("latency",),
+    )
+
+
+def anchor_ms(points: Points, length: int) -> float:
+    """Return what the sweep measured at a length and batch size 1, the mean over its visits."""
+    return math.exp(np.log([row["latency_ms"] for row in _timed(points[length])]).mean())
+
+
+def _timed(rows: Sequence[Mapping[str, object]]) -> list[Row]:
+    return [row for row in rows if row["status"] == "ok" and row.get("latency_ms")]

@@ -1,0 +1,93 @@
+"""Worked decisions: the pages, what is written into them, and the data that they ask for."""
+
+import argparse
+import json
+import re
+import shlex
+
+import pytest
+
+from benchmarks import decisions
+from benchmarks.decisions import PAGES, SOURCES, compose_speech, read_lengths
+from benchmarks.epoch_runs.pages import BEGIN, END, answer_block, refreshed
+from tests.samples.documents import blocks
+from tests.samples.speech import write_sound
+from tests.test_epochs import result
+
+
+def test_there_is_a_page_for_each_modality_and_the_index_leads_to_it():
+    linked = set(re.findall(r"\]\((\w+)\.md\)", (PAGES / "README.md").read_text()))
+
+    assert linked == set(SOURCES) == {path.stem for path in PAGES.glob("*.md")} - {"README"}
+
+
+@pytest.mark.parametrize("modality", SOURCES)
+def test_the_command_of_a_page_measures_and_writes_just_this_page(modality, monkeypatch, tmp_path):
+    (block,) = blocks(PAGES / f"{modality}.md", "bash")
+    words = shlex.split(block)
+    (tmp_path / f"{modality}.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    asked = []
+
+    def decide(given, settings):
+        asked.append((given.modality, given.data_dir, settings))
+        return "new"
+
+    monkeypatch.setattr(decisions, "decide", decide)
+    assert words[:2] == ["python", "benchmarks/decisions.py"]
+    places = ["--pages", str(tmp_path), "--out", str(tmp_path / "out"), "--size=wide"]
+    decisions.main([*words[2:], *places])
+
+    assert asked == [(modality, "DATA", ["--size=wide"])]
+    text = (tmp_path / f"{modality}.md").read_text()
+    assert text == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+
+
+@pytest.mark.parametrize("modality", SOURCES)
+def test_a_page_can_be_refreshed_again_and_again(modality):
+    page = (PAGES / f"{modality}.md").read_text()
+
+    once = refreshed(page, "first")
+    assert refreshed(once, "second") == refreshed(page, "second")
+    assert once != page
+
+
+@pytest.mark.parametrize("page", ["", f"{END} {BEGIN}", BEGIN, f"{BEGIN}{BEGIN}{END}"])
+def test_a_page_without_its_marks_is_not_written_over(page):
+    with pytest.raises(ValueError, match="once each"):
+        refreshed(page, "block")
+
+
+def test_a_section_holds_the_answers_and_the_tables():
+    measured = {
+        "date": "today",
+        "machine": "a processor",
+        "size": "tiny",
+        "amount": "all of it",
+        "results": [result("bert", "dynamic", 10.0, recommended=True)],
+        "others_cpu_share": 0.034,
+        "anchors": {"reviews, inference": {"bert sdpa": 1.25}},
+    }
+    section = answer_block("reviews", [("what?", "Keep bert.\nIt costs 10.\n")], measured)
+
+    assert "### reviews" in section
+    assert "what?:\n  Keep bert.\n  It costs 10." in section
+    assert "| bert sdpa, dynamic | saves | bert sdpa, dynamic | 0.0 % |" in section
+    assert "bert sdpa 1.25" in section
+    assert "other processes took at most 3.4 % of the CPU" in section
+
+
+def test_words_become_utterances_of_very_different_lengths(tmp_path, monkeypatch):
+    monkeypatch.setattr(decisions, "WORDS", (2, 20))  # of few words
+    for digit in range(2):
+        for take in range(60):
+            write_sound(tmp_path / f"words/{digit}_ann_{take}.wav", 3_000, take, 8_000)
+    given = argparse.Namespace(
+        modality="speech", data_dir=str(tmp_path / "words"), out=tmp_path / "out"
+    )
+    (tmp_path / "out").mkdir()
+
+    found = json.loads(read_lengths(given, SOURCES["speech"][0]).read_text())
+
+    assert found["modality"] == "speech"
+    assert found["values"][-1] > 2 * found["values"][0]
+    assert compose_speech(tmp_path / "words", tmp_path / "out").name == "train"
