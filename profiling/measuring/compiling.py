@@ -28,7 +28,7 @@ def compile_module(module: LightningModule, threads: int) -> None:
 
     The code goes to a folder that ends with the sweep: torch's cache on disk does not tell
     processes of other numbers of threads apart (github.com/pytorch/pytorch/issues/153145). No
-    further processes compile: they would live on and compute beside the steps that are timed.
+    further processes compile: those that torch starts for a GPU would live on beside timed steps.
 
     Args:
         module: Freshly built, on the CPU or not.
