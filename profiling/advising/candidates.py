@@ -9,7 +9,9 @@ from datamodules.lengths import LengthDistribution
 from profiling.advising.contenders import Measured, Wanted
 from profiling.advising.data_cost import DataCost, Plan, cost_of_plan, peak_of_plan, plan_epoch
 
-PACKING = ("local_varlen", "unpadded")  # implementations that compute no padding
+# Implementations that compute no padding anywhere, however a batch arrives. `local_varlen` packs
+# in its attention alone: all else of the model computes on padding.
+PACKING = ("unpadded",)
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,14 @@ def find_candidates(
         _candidate(one, plans[policy], distribution, wanted)
         for one in measured
         if one.model
-        for policy in [*policies, *_packed(one, wanted)]
+        for policy in (_packed(wanted) if one.contender.implementation in PACKING else policies)
     ]
     return sorted(found, key=lambda each: each.mean_cost)
 
 
-def _packed(one: Measured, wanted: Wanted) -> list[str]:
-    packs = one.contender.implementation in PACKING and wanted.batch_size > 1
-    return ["packed"] if packs else []
+def _packed(wanted: Wanted) -> list[str]:
+    """Return the one policy to which all others come where padding costs nothing."""
+    return ["packed"] if wanted.batch_size > 1 else ["dynamic"]
 
 
 def _candidate(

@@ -28,9 +28,9 @@ class Plan:
 
     Args:
         policy: How samples were put together.
-        padded_lengths: (steps,), of each kind of step; of packed ones the mean.
-        batch_sizes: (steps,), samples of each kind.
-        times: (steps,), how many steps of the kind there are.
+        steps: What each sample of a step is computed at: for each kind of step as many numbers as
+            the batch has samples. Padded ones are all as long as the longest.
+        times: (kinds,), how many steps of the kind there are.
         count: Samples of the plan, no more than `MOST_SAMPLES`.
         padding_share: Share of the positions that hold nothing, between 0 and 1.
         num_cut: Samples of the data set that are longer than `max_length`.
@@ -38,8 +38,7 @@ class Plan:
     """
 
     policy: str
-    padded_lengths: tuple[float, ...]
-    batch_sizes: tuple[int, ...]
+    steps: tuple[tuple[float, ...], ...]
     times: tuple[int, ...]
     count: int
     padding_share: float
@@ -98,12 +97,10 @@ def plan_of(
     policy: str, batches: Sequence[PaddedBatch], num_cut: int = 0, edges: Sequence[int] = ()
 ) -> Plan:
     """Return given batches as a plan, which takes those that cost the same together."""
-    kinds = Counter((batch.padded_length, len(batch.lengths)) for batch in batches)
-    padded_lengths, batch_sizes = zip(*kinds, strict=True)
+    kinds = Counter(_computed_at(policy, batch) for batch in batches)
     return Plan(
         policy,
-        padded_lengths,
-        batch_sizes,
+        tuple(kinds),
         tuple(kinds.values()),
         sum(len(batch.lengths) for batch in batches),
         padding_share(batches),
@@ -112,18 +109,29 @@ def plan_of(
     )
 
 
+def _computed_at(policy: str, batch: PaddedBatch) -> tuple[float, ...]:
+    if policy == "packed":
+        return tuple(sorted(map(float, batch.lengths)))
+    return (batch.padded_length,) * len(batch.lengths)
+
+
 def cost_of_plan(model: CostModel, plan: Plan) -> DataCost:
-    """Return what a sample costs on average over the steps of a plan."""
-    times = np.asarray(plan.times, dtype=np.float64)
-    steps = model.predict(plan.padded_lengths, plan.batch_sizes) * times
-    shares = (steps / steps.sum(axis=1, keepdims=True)).mean(axis=0)
-    outside = model.is_extrapolated(plan.padded_lengths)
-    errors = model.extrapolation_error(plan.padded_lengths)
+    """Return what a sample costs on average over the steps of a plan.
+
+    A sample costs its part of a step in which all were as long: packed samples meet others in
+    nothing that grows faster than the tokens, because attention goes sample by sample.
+    """
+    lengths, sizes, kinds = _samples_of(plan)
+    times = np.asarray(plan.times, dtype=np.float64)[kinds] / sizes
+    costs = model.predict(lengths, sizes) * times
+    shares = (costs / costs.sum(axis=1, keepdims=True)).mean(axis=0)
+    outside = model.is_extrapolated(lengths)
+    errors = model.extrapolation_error(lengths)
     return DataCost(
-        steps.sum(axis=1) / plan.count,
+        costs.sum(axis=1) / plan.count,
         float(np.log(shares @ np.exp(errors))),
         float(shares @ outside),
-        float(shares @ model.is_beside_batches(plan.padded_lengths, plan.batch_sizes)),
+        float(shares @ model.is_beside_batches(lengths, sizes)),
     )
 
 
@@ -137,17 +145,26 @@ def peak_of_plan(model: CostModel, plan: Plan, loaded: float) -> DataCost:
         plan: The steps.
         loaded: MiB of the loaded model.
     """
-    single = model.predict(plan.padded_lengths, [1] * len(plan.padded_lengths))
-    peaks = loaded + np.asarray(plan.batch_sizes) * np.maximum(single - loaded, 0.0)
+    lengths, _, kinds = _samples_of(plan)
+    above = np.maximum(model.predict(lengths, [1] * len(lengths)) - loaded, 0.0)
+    firsts = np.flatnonzero(np.diff(kinds, prepend=-1))
+    peaks = loaded + np.add.reduceat(above, firsts, axis=1)
     largest = int(np.argmax(peaks.mean(axis=0)))
-    at = [plan.padded_lengths[largest]]
+    at = [max(plan.steps[largest])]
     smallest = peaks[:, largest].min()
     return DataCost(
         peaks[:, largest],
         float(model.extrapolation_error(at)[0] + np.log1p(MEMORY_RESOLUTION_MIB / smallest)),
         float(model.is_extrapolated(at)[0]),
-        float(plan.batch_sizes[largest] > 1),
+        float(len(plan.steps[largest]) > 1),
     )
+
+
+def _samples_of(plan: Plan) -> tuple[list[float], list[int], Array]:
+    """Return of every sample of every kind of step its length, its batch size and its kind."""
+    lengths = [length for step in plan.steps for length in step]
+    sizes = [len(step) for step in plan.steps for _ in step]
+    return lengths, sizes, np.repeat(np.arange(len(plan.steps)), [len(s) for s in plan.steps])
 
 
 def _samples(distribution: LengthDistribution) -> list[int]:

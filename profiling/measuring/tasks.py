@@ -65,10 +65,11 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
 def measure_memory(point: Point) -> Iterator[Part]:
     """Yield memory fields at batch size 1: the loaded model, the first step, a later one.
 
-    They stay null on a system that lets no process reset its peak.
+    They stay null on a system that lets no process reset its peak, and for what was compiled on a
+    CPU: what the compiler keeps in the process is not the model's.
     """
     device = point.conditions.device
-    if not supports_peak(device):
+    if not supports_peak(device) or (point.compiled and device == "cpu"):
         return
     prepare_process(point)
     batch = batch_of(point, 1)

@@ -159,20 +159,16 @@ def test_of_several_crossings_the_place_of_the_data_decides(length, verdict):
     assert advise_run(rows, data, Wanted())["verdict"] == verdict
 
 
-def test_only_the_kernel_that_can_pack_is_packed():
+def test_a_kernel_that_packs_in_its_attention_alone_is_not_said_to_compute_no_padding():
     rows = [
         *rows_of("hubert", "sdpa", vanilla_law, modality="speech"),
-        *rows_of("lhubert", "local_blocked", linear_law, modality="speech", attention_window=32),
         *rows_of("lhubert", "local_varlen", linear_law, modality="speech", attention_window=32),
     ]
 
     found = advise_run(rows, lengths_around(1300, "speech"), THROUGHPUT)
 
-    assert found["recommended"]["implementation"] == "local_varlen"
-    assert found["recommended"]["policy"] == "packed"
-    assert found["padding_share"] == 0
-    packed = [a["implementation"] for a in found["alternatives"] if a["policy"] == "packed"]
-    assert packed == []
+    policies = {a["policy"] for a in [found["recommended"], *found["alternatives"]]}
+    assert policies == {"pad_to_maximum", "dynamic", "buckets"}
 
 
 def test_a_vanilla_one_without_padding_is_packed_too():
@@ -186,7 +182,9 @@ def test_a_vanilla_one_without_padding_is_packed_too():
 
     named = [found["recommended"], *found["alternatives"]]
     packed = {a["implementation"] for a in named if a["policy"] == "packed"}
+    policies = {a["policy"] for a in named if a["implementation"] == "unpadded"}
     assert packed == {"unpadded"}
+    assert policies == {"packed"}  # padding costs it nothing: any other would be the same
 
 
 def test_without_a_vanilla_one_that_is_measured_nothing_is_said_to_be_saved():

@@ -42,6 +42,26 @@ def test_buckets_of_three_lengths_leave_no_padding():
     assert cost_of_plan(MODEL, plan).per_sample == pytest.approx([exact])
 
 
+def test_packed_samples_cost_what_each_costs_at_its_own_length():
+    plan = plan_epoch(DATA, "packed", 4)
+
+    fixed = 3 * step(0, 0)  # of three steps, whoever meets in them
+    alone = sum(count * (step(n, 1) - step(0, 0)) for n, count in ((100, 5), (200, 3), (400, 2)))
+    assert cost_of_plan(MODEL, plan).per_sample == pytest.approx([(fixed + alone) / 10])
+    assert plan.padding_share == 0
+
+
+def test_packed_samples_take_what_each_takes_above_the_weights():
+    model = fit_cost_model(
+        [Observation(0, n, 1, 10 + 0.01 * n**2) for n in (50, 100, 200, 400, 800)], Tokens()
+    )
+    data = LengthDistribution("made up", "text", "tokens", (100, 300), (1, 1), "nowhere")
+
+    found = peak_of_plan(model, plan_epoch(data, "packed", 2), 10.0)
+
+    assert found.per_sample == pytest.approx([10 + 0.01 * (100**2 + 300**2)], rel=1e-3)
+
+
 def test_samples_beyond_the_maximum_are_cut_and_counted():
     plan = plan_epoch(DATA, "dynamic", 1, max_length=150)
 

@@ -18,7 +18,7 @@ from profiling.measuring import compiling
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.breakdown import measure_breakdown
 from profiling.measuring.compiling import CompileWatch, num_graphs
-from profiling.measuring.tasks import measure_speed
+from profiling.measuring.tasks import measure_memory, measure_speed
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -131,6 +131,11 @@ def test_models_of_many_batch_sizes_compile_each_anew() -> None:
         for batch_size in (1, 2, 3, 4):
             build_point(point).eval().predict_step(batch_of(point, batch_size), 0)
             assert num_graphs() == 1
+
+
+def test_what_the_compiler_keeps_is_not_told_as_memory_of_the_model() -> None:
+    point = replace(point_of("inference"), metrics=("memory",))
+    assert list(measure_memory(point)) == []
 
 
 def test_a_compiled_model_is_not_broken_down() -> None:
