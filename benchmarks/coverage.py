@@ -21,8 +21,8 @@ if not __package__:
 
 import numpy as np
 
-from benchmarks.coverage_tables import as_markdown
-from benchmarks.coverage_truths import (
+from benchmarks.simulated.tables import as_markdown
+from benchmarks.simulated.truths import (
     CROSSINGS,
     GRIDS,
     NOISES,

@@ -24,7 +24,7 @@ if not __package__:
 import lightning
 from torch.utils.data import DataLoader
 
-from benchmarks.bare import bare_step
+from benchmarks.steps.bare import bare_step
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.step_parts import StepParts

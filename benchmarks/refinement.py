@@ -20,7 +20,7 @@ if not __package__:
 import numpy as np
 
 from benchmarks.coverage import generator_of
-from benchmarks.coverage_truths import (
+from benchmarks.simulated.truths import (
     CROSSINGS,
     LONGEST,
     SHORTEST,

@@ -5,8 +5,8 @@
 DIR holds short recordings named `digit_speaker_take.wav`, as in the Free Spoken Digit Dataset. The
 command may be stopped at any moment: the same one goes on with the next batch. It composes
 utterances of several digits, labels them, and then for every seed pre-trains, fine-tunes, converts
-and transcribes; what `benchmarks/spoken_digits_stages.py` lists. The table is that of
-`benchmarks/spoken_digits_table.py`.
+and transcribes; what `benchmarks/digits/stages.py` lists. The table is that of
+`benchmarks/digits/table.py`.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import train
-from benchmarks.spoken_digits_costs import cost_table
-from benchmarks.spoken_digits_stages import Stage, seed_stages, shared_stages
-from benchmarks.spoken_digits_table import RESULTS, write_results
+from benchmarks.digits.costs import cost_table
+from benchmarks.digits.stages import Stage, seed_stages, shared_stages
+from benchmarks.digits.table import RESULTS, write_results
 from datamodules.composing.corpus import ComposeSettings, compose
 from datamodules.composing.sounds import Augmentation
 

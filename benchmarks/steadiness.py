@@ -21,7 +21,7 @@ if not __package__:
     # Run as a file, Python looks beside it and not where the packages are.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks.steadiness_tables import as_markdown
+from benchmarks.steps.tables import as_markdown
 from profiling.children.crew import Children
 from profiling.measuring.turn import HandOver
 from profiling.planning.grids import make_points, synthetic_facts
@@ -72,7 +72,7 @@ def points_of(size: str, modalities: dict[str, ModalitySettings], allocator: str
 
 def bare_loop(point: Point, hand_over: HandOver) -> Iterator[dict[str, Any]]:
     """Yield the latency of a loop around the point's model that does nothing else, in a child."""
-    from benchmarks.bare import bare_step
+    from benchmarks.steps.bare import bare_step
     from profiling.measuring.process_limits import set_threads
     from profiling.measuring.surroundings import Surroundings
     from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process

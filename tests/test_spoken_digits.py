@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import spoken_digits, spoken_digits_table
-from benchmarks.spoken_digits_stages import ROUNDS, SAVED_EVERY, Stage, seed_stages, shared_stages
-from benchmarks.spoken_digits_table import (
+from benchmarks import spoken_digits
+from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, Stage, seed_stages, shared_stages
+from benchmarks.digits.table import (
     BASELINE,
     ROWS,
     count_errors,
     make_table,
+    read_transcripts,
     resample_ratios,
     say,
+    write_results,
 )
 from datamodules.composing.corpus import compose
 from tests.samples.speech import write_sound
@@ -56,8 +58,8 @@ def test_from_recordings_to_transcripts(tmp_path, monkeypatch):
     assert len(hubert) == 6
     for stage in [*shared_stages(), *hubert]:
         spoken_digits.run(stage, out)
-    found = spoken_digits_table.read_transcripts(out / "seed-0/transcripts/hubert/transcripts.tsv")
-    wanted = spoken_digits_table.read_transcripts(out / "corpus/test/transcripts.tsv")
+    found = read_transcripts(out / "seed-0/transcripts/hubert/transcripts.tsv")
+    wanted = read_transcripts(out / "corpus/test/transcripts.tsv")
     assert list(found) == sorted(wanted)
     assert sum(map(len, wanted.values())) == 20
     assert {word for words in wanted.values() for word in words} == {"TWO", "SEVEN"}
@@ -141,6 +143,6 @@ def test_results_of_other_conditions_are_not_mixed(tmp_path):
     (tmp_path / "results").mkdir()
     path = tmp_path / "results/spoken_digits.json"
     path.write_text(json.dumps({"corpus": {}, "rounds": {}, "seeds": {"9": {}}}))
-    spoken_digits_table.write_results(out, path.parent)
+    write_results(out, path.parent)
     assert json.loads(path.read_text())["seeds"] == {}
     assert not Path(path.with_suffix(".md")).exists()

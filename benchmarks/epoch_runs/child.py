@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from benchmarks.bare import bare_step
 from benchmarks.epoch_runs.batches import make_batch
 from benchmarks.epoch_runs.tasks import EpochTask, step_length
+from benchmarks.steps.bare import bare_step
 from datamodules.batching.policies import PaddedBatch
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.surroundings import Surroundings

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.coverage_truths import (
+from benchmarks.simulated.truths import (
     CROSSINGS,
     GRIDS,
     NOISES,

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.spoken_digits_curves import draw_curves
-from benchmarks.spoken_digits_stages import ROUNDS
+from benchmarks.digits.curves import draw_curves
+from benchmarks.digits.stages import ROUNDS
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 BASELINE = "hubert"
 NUM_RESAMPLES = 10_000
 TARGET = 0.05  # of DESIGN: L-HuBERT within 5 % of HuBERT, relative

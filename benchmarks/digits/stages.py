@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "train"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "train"
 WINDOWS = (32, 100)
 CONTROL_WINDOW = 2
 SAVED_EVERY = 50

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.spoken_digits_stages import CONFIGS, HUBERT, LOCAL
+from benchmarks.digits.stages import CONFIGS, HUBERT, LOCAL
 from profiling.children.server import run_in_child, start_server
 
 SECONDS = (8, 32)  # of one utterance
