@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lightning import LightningModule
 
 DROPOUTS = ("none", "published")
-LOCAL = ("local_masked", "local_blocked", "local_flex", "local_varlen")
+LOCAL = ("local_masked", "local_blocked", "local_compiled", "local_flex", "local_varlen")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.attention.blocked import blocked_attention
+from lightning_modules.attention.compiled import compiled_attention
 from lightning_modules.attention.flex import flex_local_attention
 from lightning_modules.attention.masked import masked_attention
 from lightning_modules.attention.varlen import varlen_local_attention, why_not_varlen
@@ -20,6 +21,7 @@ __all__ = ["IMPLEMENTATIONS", "check_implementation", "in_place_of", "local_atte
 Compute = Callable[[Tensor, Tensor, Tensor, int, Tensor | None, float], Tensor]
 IMPLEMENTATIONS: dict[str, Compute] = {
     "local_blocked": blocked_attention,
+    "local_compiled": compiled_attention,
     "local_flex": flex_local_attention,
     "local_masked": masked_attention,
     "local_varlen": varlen_local_attention,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from datamodules.modality import MODALITIES, Modality
-from lightning_modules.kernel_limits import KernelUse, limit_of
+from lightning_modules.kernel_limits import BUILT, KernelUse, limit_of
 from lightning_modules.variants import Variant, find_variant
 from profiling.errors import SettingsError
 from profiling.planning.points import Conditions, DataFacts, Point
@@ -68,12 +68,13 @@ class PointMaker:
         """Yield what to measure; where no implementations are named, those without a limit here.
 
         One that runs in one phase only must be named: on a CPU, that is one which compiles C++ for
-        half a minute per point.
+        half a minute per point. So must one that is built first.
         """
         for variant in self.settings.variants_of(self.modality):
             wanted = variant.implementations or self.settings.implementations
             for implementation in find_variant(self.modality, variant.name).implementations:
-                runs = self._limit_of(implementation, "training") is None
+                runs = implementation not in BUILT
+                runs = runs and self._limit_of(implementation, "training") is None
                 if implementation in wanted if wanted else runs:
                     yield variant, implementation
 
