@@ -69,17 +69,18 @@ def _limit_of_varlen(use: KernelUse) -> str | None:
 def _limit_of_compiled(use: KernelUse) -> str | None:
     if use.device != "cpu":
         return f"it runs on cpu, not on {use.device}"
+    path = path_with_scripts()
     compiler = os.environ.get("CXX", "c++")  # which torch takes
-    if not shutil.which(compiler):
+    if not shutil.which(compiler, path=path):
         return f"it needs a C++ compiler, and there is no {compiler}"
-    if not shutil.which("ninja", path=path_with_scripts()):
+    if not shutil.which("ninja", path=path):
         return "it needs ninja, which `pip install tipping-point[kernel]` brings"
     return None
 
 
 def path_with_scripts() -> str:
     """Return where programs are looked for, those installed beside this Python included."""
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
 
 
 _LIMITS = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from lightning_modules.attention.flex import flex_local_attention
 from lightning_modules.attention.masked import masked_attention
 from lightning_modules.attention.varlen import varlen_local_attention, why_not_varlen
 from lightning_modules.errors import ModelError
-from lightning_modules.kernel_limits import LIMITED, KernelUse, limit_of
+from lightning_modules.kernel_limits import BUILT, LIMITED, KernelUse, limit_of
 from lightning_modules.window import validate_attention_window
 
 __all__ = ["IMPLEMENTATIONS", "check_implementation", "in_place_of", "local_attention"]
@@ -103,6 +104,8 @@ def check_implementation(implementation: str) -> None:
 def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float) -> str | None:
     if implementation not in LIMITED or implementation in _REPLACED:
         return None
+    if implementation in BUILT:
+        return _limit_of_built(implementation, tensors[0].device.type, dropout_p > 0)
     use = KernelUse(
         device=tensors[0].device.type,
         is_half=tensors[0].dtype in (torch.bfloat16, torch.float16),
@@ -113,6 +116,13 @@ def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float)
     if reason is None and implementation == "local_varlen":
         return why_not_varlen(tensors[0].device)
     return reason
+
+
+@lru_cache
+def _limit_of_built(implementation: str, device: str, has_dropout: bool) -> str | None:
+    """Look for compilers once: every call asks, and looking takes longer than a short input."""
+    use = KernelUse(device, is_half=False, needs_gradients=True, has_dropout=has_dropout)
+    return limit_of(implementation, use)
 
 
 def _validate_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:

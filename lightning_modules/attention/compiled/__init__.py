@@ -72,7 +72,8 @@ class _Trained(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        return *_Back.apply(ctx.half_window, gradient, *ctx.saved_tensors), None, None
+        compute = _Back.apply if torch.is_grad_enabled() else _backward  # enabled: twice wanted
+        return *compute(ctx.half_window, gradient, *ctx.saved_tensors), None, None
 
 
 class _Back(torch.autograd.Function):
@@ -80,12 +81,15 @@ class _Back(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, half_window: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        *given, real = tensors
-        gradients: tuple[Tensor, ...] = torch.ops.tipping_point.local_attention_backward(
-            *given, half_window, real
-        )
-        return gradients
+        return _backward(half_window, *tensors)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> None:
         raise RuntimeError("local_compiled cannot be differentiated twice")
+
+
+def _backward(half_window: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+    *given, real = tensors
+    compute = torch.ops.tipping_point.local_attention_backward
+    gradients: tuple[Tensor, ...] = compute(*given, half_window, real)
+    return gradients
