@@ -105,7 +105,8 @@ def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float)
     if implementation not in LIMITED or implementation in _REPLACED:
         return None
     if implementation in BUILT:
-        return _limit_of_built(implementation, tensors[0].device.type, dropout_p > 0)
+        built: str | None = _limit_of_built(implementation, tensors[0].device.type, dropout_p > 0)
+        return built
     use = KernelUse(
         device=tensors[0].device.type,
         is_half=tensors[0].dtype in (torch.bfloat16, torch.float16),
@@ -118,8 +119,13 @@ def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float)
     return reason
 
 
-@lru_cache
+@torch.compiler.assume_constant_result  # which is no matter for a compiler of models
 def _limit_of_built(implementation: str, device: str, has_dropout: bool) -> str | None:
+    return _look_once(implementation, device, has_dropout)
+
+
+@lru_cache
+def _look_once(implementation: str, device: str, has_dropout: bool) -> str | None:
     """Look for compilers once: every call asks, and looking takes longer than a short input."""
     use = KernelUse(device, is_half=False, needs_gradients=True, has_dropout=has_dropout)
     return limit_of(implementation, use)

@@ -1,4 +1,4 @@
-// The way back. Scores are computed again; nothing of the size of the band is kept.
+// The way back. Scores are computed again: nothing of the size of the band is kept.
 #pragma once
 #include "band.h"
 
@@ -6,28 +6,46 @@ template <class T, class S>
 struct Backward {
   Shape shape;
   Heads<const T> query, key, value, output, gradient;
-  const S* logsumexp;  // of the forward pass
+  S* sums;  // of the forward pass
   Heads<T> query_gradient, key_gradient, value_gradient;
 };
 
 // Writes the gradients of a stretch of keys, or adds them to what the chunks beside it have written.
 // Chunks of even number come first and write all that they reach, which is no more than half a
 // chunk on each side; of an odd one only the tokens are new that neither neighbour has reached.
-template <class S, int WIDTH, class T>
-inline void give_back(const S* sums, S scale, const Heads<T>& to, const Shape& shape,
+template <int WIDTH, class S, class T>
+inline void give_back(const Stretch<S>& sums, S scale, const Heads<T>& to, const Shape& shape,
                       const Chunk& chunk, int64_t first, int64_t end, bool is_odd) {
   const int64_t width = WIDTH > 0 ? WIDTH : shape.width;
-  const int64_t padded = padded_width<S>(width);
-  for (int64_t token = first; token < end; token++, sums += padded) {
-    const bool after = chunk.end < shape.tokens && token >= chunk.end - shape.half_window;
-    const bool adds = is_odd && (token < chunk.begin + shape.half_window || after);
+  for (int64_t token = first; token < end; token++) {
+    const bool is_before = token < chunk.begin + shape.half_window;
+    const bool is_behind = chunk.end < shape.tokens && token >= chunk.end - shape.half_window;
+    if (!is_odd || !(is_before || is_behind)) {
+      unpack<WIDTH>(sums.row(token - first), scale, to, shape, chunk, token);
+      continue;
+    }
+    const S* from = sums.row(token - first);
     T* row = to.at(chunk.sample, chunk.head, token);
-    if (adds)
-      for (int64_t column = 0; column < width; column++)
-        row[column] = static_cast<T>(static_cast<S>(row[column]) + sums[column] * scale);
-    else
-      for (int64_t column = 0; column < width; column++)
-        row[column] = static_cast<T>(sums[column] * scale);
+    for (int64_t column = 0; column < width; column++)
+      row[column] = static_cast<T>(static_cast<S>(row[column]) + from[column] * scale);
+  }
+}
+
+// Turns scores and the products of values and gradients, both (count, LANES), into weights and the
+// slopes of the scores.
+template <class S>
+inline void differentiate(S* scores, S* products, int64_t count, S scale, Vector<S> largest,
+                          Vector<S> share, Vector<S> delta) {
+  constexpr int N = LANES<S>;
+  for (int64_t key = 0; key < count; key++) {
+    const Vector<S> score = load(scores + key * N);
+    const Vector<S> weight = exp2_of<S>(score * scale - largest) * share;
+    store(scores + key * N, weight);
+    store(products + key * N, weight * (load(products + key * N) - delta));
+  }
+  for (int64_t key = count; key < count + RESULTS; key++) {  // `mix` takes so many keys at a time
+    store(scores + key * N, Vector<S>{});
+    store(products + key * N, Vector<S>{});
   }
 }
 
@@ -36,81 +54,52 @@ void backward_chunk(const Backward<T, S>& task, const Chunk& chunk, bool is_odd)
   constexpr int N = LANES<S>;
   const Shape& shape = task.shape;
   const int64_t width = WIDTH > 0 ? WIDTH : shape.width, padded = padded_width<S>(width);
-  const int64_t reach = shape.half_window;
   const int64_t first = shape.first_key(chunk.begin), end = shape.end_of_keys(chunk.end - 1);
-  const int64_t rows = end - first + MOST_KEYS;
-  const int64_t seen = (2 * reach + N + MOST_KEYS) * N;
-  Buffer<S> keys(rows * padded), values(rows * padded);
-  Buffer<S> key_sums(rows * padded), value_sums(rows * padded);
-  Buffer<S> weights(seen), slopes(seen);
-  Buffer<S> queries(N * padded), gradients(N * padded), outputs(N * padded);
-  Buffer<S> query_lanes(N * padded), gradient_lanes(N * padded), mixed((N + RESULTS) * padded);
-  pack<S, WIDTH>(task.key, shape, chunk, first, end, keys.get());
-  pack<S, WIDTH>(task.value, shape, chunk, first, end, values.get());
-  for (Buffer<S>* buffer : {&keys, &values})
-    std::fill(buffer->get() + (end - first) * padded, buffer->get() + rows * padded, S(0));
-  for (Buffer<S>* buffer : {&key_sums, &value_sums})
-    std::fill(buffer->get(), buffer->get() + rows * padded, S(0));
-  const S scale = S(1) / std::sqrt(S(width));
-  const int64_t place = (chunk.sample * shape.heads + chunk.head) * shape.tokens;
+  const Stretch<S> keys(end - first, padded), values(end - first, padded);
+  const Stretch<S> key_sums(end - first, padded), value_sums(end - first, padded);
+  keys.template pack<WIDTH>(task.key, shape, chunk, first, end);
+  values.template pack<WIDTH>(task.value, shape, chunk, first, end);
+  const Stretch<S> weights(shape.most_keys(N), N), slopes(shape.most_keys(N), N);
+  const Stretch<S> queries(N, padded), gradients(N, padded), outputs(N, padded), mixed(N, padded);
+  const Stretch<S> query_lanes(padded, N), gradient_lanes(padded, N), output_lanes(padded, N);
   for (int64_t tile = chunk.begin; tile < chunk.end; tile += N) {
     const int64_t tile_end = std::min(chunk.end, tile + N);
     const int64_t low = shape.first_key(tile), high = shape.end_of_keys(tile_end - 1);
-    Vector<S> logsumexp = spread(NOTHING_SEEN<S>), delta{};
-    for (int64_t token = tile; token < tile_end; token++)
-      logsumexp[token - tile] = task.logsumexp[place + token];
-    const auto pack_rows = [&](const Heads<const T>& from, S* to) {
-      for (int lane = 0; lane < N; lane++) {
-        const bool sees = tile + lane < tile_end && logsumexp[lane] != NOTHING_SEEN<S>;
-        if (sees) {
-          const T* row = from.at(chunk.sample, chunk.head, tile + lane);
-          for (int64_t column = 0; column < width; column++) to[lane * padded + column] = static_cast<S>(row[column]);
-        }
-        std::fill(to + lane * padded + (sees ? width : 0), to + (lane + 1) * padded, S(0));
-      }
-    };
-    pack_rows(task.query, queries.get());
-    pack_rows(task.gradient, gradients.get());
-    pack_rows(task.output, outputs.get());
-    transpose(queries.get(), padded, padded, query_lanes.get());
-    transpose(outputs.get(), padded, padded, mixed.get());
-    transpose(gradients.get(), padded, padded, gradient_lanes.get());
-    for (int64_t column = 0; column < width; column++)
-      delta += load(mixed.get() + column * N) * load(gradient_lanes.get() + column * N);
-    const int64_t offset = (low - first) * padded, count = high - low;
-    score<S, WIDTH>(keys.get() + offset, query_lanes.get(), count, padded, weights.get());
-    score<S, WIDTH>(values.get() + offset, gradient_lanes.get(), count, padded, slopes.get());
-    hide(weights.get(), shape, chunk.sample, tile, low, high);
-    for (int64_t key = 0; key < count; key++) {
-      const Vector<S> score = load(weights.get() + key * N);
-      const Vector<S> weight = exp2_of<S>(score * (scale * S(1.4426950408889634074)) - logsumexp);
-      store(weights.get() + key * N, weight);
-      store(slopes.get() + key * N, weight * (load(slopes.get() + key * N) - delta));
+    queries.template pack<WIDTH>(task.query, shape, chunk, tile, tile_end);
+    gradients.template pack<WIDTH>(task.gradient, shape, chunk, tile, tile_end);
+    outputs.template pack<WIDTH>(task.output, shape, chunk, tile, tile_end);
+    transpose(queries.row(0), padded, padded, query_lanes.row(0));
+    transpose(gradients.row(0), padded, padded, gradient_lanes.row(0));
+    transpose(outputs.row(0), padded, padded, output_lanes.row(0));
+    Vector<S> largest{}, share{}, delta{};
+    for (int64_t token = tile; token < tile_end; token++) {
+      const Sums<S>& sums = Sums<S>::at(task.sums, shape, chunk, token);
+      largest[token - tile] = sums.largest, share[token - tile] = sums.share;
     }
-    std::fill(weights.get() + count * N, weights.get() + (count + RESULTS) * N, S(0));
-    std::fill(slopes.get() + count * N, slopes.get() + (count + RESULTS) * N, S(0));
+    for (int64_t column = 0; column < width; column++)
+      delta += load(output_lanes.row(column)) * load(gradient_lanes.row(column));
+    const int64_t count = high - low;
+    score<S, WIDTH>(keys.row(low - first), query_lanes.row(0), count, padded, weights.row(0));
+    score<S, WIDTH>(values.row(low - first), gradient_lanes.row(0), count, padded, slopes.row(0));
+    hide(weights.row(0), shape, chunk.sample, tile, low, high);
+    differentiate(weights.row(0), slopes.row(0), count, exponent_scale<S>(width), largest, share, delta);
     for (int64_t query = tile; query < tile_end; query += RESULTS) {
       const int64_t from = std::max(low, shape.first_key(query));
       const int64_t to = std::min(high, shape.end_of_keys(query + RESULTS - 1));
-      mix<S, WIDTH, false>({slopes.get() + (from - low) * N + (query - tile), N, 1},
-                           keys.get() + (from - first) * padded, to - from, padded,
-                           mixed.get() + (query - tile) * padded);
+      mix<S, WIDTH, false>({slopes.row(from - low) + (query - tile), N, 1}, keys.row(from - first),
+                           to - from, padded, mixed.row(query - tile));
     }
-    for (int64_t token = tile; token < tile_end; token++) {
-      T* to = task.query_gradient.at(chunk.sample, chunk.head, token);
-      for (int64_t column = 0; column < width; column++)
-        to[column] = static_cast<T>(mixed.get()[(token - tile) * padded + column] * scale);
-    }
+    for (int64_t token = tile; token < tile_end; token++)
+      unpack<WIDTH>(mixed.row(token - tile), score_scale<S>(width), task.query_gradient, shape, chunk, token);
     for (int64_t key = low; key < high; key += RESULTS) {
-      const int64_t from = std::max(tile, key - reach);
-      const int64_t to = std::min(tile_end, key + RESULTS + reach);
-      const int64_t weight = (key - low) * N + (from - tile), sum = (key - first) * padded;
-      mix<S, WIDTH, true>({slopes.get() + weight, 1, N}, queries.get() + (from - tile) * padded,
-                          to - from, padded, key_sums.get() + sum);
-      mix<S, WIDTH, true>({weights.get() + weight, 1, N}, gradients.get() + (from - tile) * padded,
-                          to - from, padded, value_sums.get() + sum);
+      const int64_t from = std::max(tile, key - shape.half_window);
+      const int64_t to = std::min(tile_end, key + RESULTS + shape.half_window);
+      mix<S, WIDTH, true>({slopes.row(key - low) + (from - tile), 1, N}, queries.row(from - tile),
+                          to - from, padded, key_sums.row(key - first));
+      mix<S, WIDTH, true>({weights.row(key - low) + (from - tile), 1, N}, gradients.row(from - tile),
+                          to - from, padded, value_sums.row(key - first));
     }
   }
-  give_back<S, WIDTH>(key_sums.get(), scale, task.key_gradient, shape, chunk, first, end, is_odd);
-  give_back<S, WIDTH>(value_sums.get(), S(1), task.value_gradient, shape, chunk, first, end, is_odd);
+  give_back<WIDTH>(key_sums, score_scale<S>(width), task.key_gradient, shape, chunk, first, end, is_odd);
+  give_back<WIDTH>(value_sums, S(1), task.value_gradient, shape, chunk, first, end, is_odd);
 }

@@ -35,13 +35,18 @@ LEAST_VECTOR_BYTES = 16
 RESULTS = 4  # products.h: queries whose values are summed at a time
 
 
-@lru_cache(maxsize=1)
+@torch.compiler.assume_constant_result  # which is no matter for a compiler of models
 def load_operators() -> None:
     """Make `torch.ops.tipping_point.local_attention` known; compile it first if need be.
 
     Raises:
         ModelError: The compiler fails.
     """
+    _load_once()
+
+
+@lru_cache(maxsize=1)
+def _load_once() -> None:
     library = library_path()
     if not library.exists():
         library.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +137,7 @@ def _fake_forward(
     """Say which shapes and layouts come back, for those who only trace."""
     batch, heads, tokens, _ = query.shape
     dtype = torch.float64 if query.dtype == torch.float64 else torch.float32
-    sums = query.new_empty(batch if needs_sums else 0, heads, tokens, dtype=dtype)
+    sums = query.new_empty(batch if needs_sums else 0, heads, tokens, 2, dtype=dtype)
     return _fake_like(query), sums
 
 

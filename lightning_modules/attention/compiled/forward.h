@@ -1,3 +1,4 @@
+// The way there: scores of a tile, softmax, and the sum of values.
 #pragma once
 #include "band.h"
 
@@ -6,21 +7,23 @@ struct Forward {
   Shape shape;
   Heads<const T> query, key, value;
   Heads<T> output;
-  S* logsumexp;  // (batch, heads, tokens) of base 2, or null where there will be no gradients
+  S* sums;  // see Sums; null where there will be no gradients
 };
 
-// Turns scores (count, LANES) into weights, not yet divided by their sum: over keys, one by one.
+// Turns scores (count, LANES) into weights, which are 2^(scale times score - largest), not yet
+// divided by their sum.
 template <class S>
-inline void exponentiate(S* scores, int64_t count, Vector<S>& largest, Vector<S>& sum) {
+inline void exponentiate(S* scores, int64_t count, S scale, Vector<S>& largest, Vector<S>& sum) {
   constexpr int N = LANES<S>;
   largest = spread(HIDDEN<S>);
   for (int64_t key = 0; key < count; key++) {
     const Vector<S> score = load(scores + key * N);
     largest = score > largest ? score : largest;
   }
+  largest *= scale;
   sum = Vector<S>{};
   for (int64_t key = 0; key < count; key++) {
-    const Vector<S> weight = exp2_of<S>(load(scores + key * N) - largest);
+    const Vector<S> weight = exp2_of<S>(load(scores + key * N) * scale - largest);
     store(scores + key * N, weight);
     sum += weight;
   }
@@ -30,48 +33,34 @@ template <class T, class S, int WIDTH>
 void forward_chunk(const Forward<T, S>& task, const Chunk& chunk) {
   constexpr int N = LANES<S>;
   const Shape& shape = task.shape;
-  const int64_t width = WIDTH > 0 ? WIDTH : shape.width;
-  const int64_t padded = padded_width<S>(width);
+  const int64_t width = WIDTH > 0 ? WIDTH : shape.width, padded = padded_width<S>(width);
   const int64_t first = shape.first_key(chunk.begin), end = shape.end_of_keys(chunk.end - 1);
-  const int64_t rows = end - first + MOST_KEYS;
-  Buffer<S> keys(rows * padded), values(rows * padded), scores((2 * shape.half_window + N + MOST_KEYS) * N);
-  Buffer<S> queries(N * padded), lanes(N * padded), mixed((N + RESULTS) * padded);
-  pack<S, WIDTH>(task.key, shape, chunk, first, end, keys.get());
-  pack<S, WIDTH>(task.value, shape, chunk, first, end, values.get());
-  std::fill(keys.get() + (end - first) * padded, keys.get() + rows * padded, S(0));
-  std::fill(queries.get(), queries.get() + N * padded, S(0));
-  const S scale = S(1.4426950408889634074) / std::sqrt(S(width));
+  const Stretch<S> keys(end - first, padded), values(end - first, padded);
+  keys.template pack<WIDTH>(task.key, shape, chunk, first, end);
+  values.template pack<WIDTH>(task.value, shape, chunk, first, end);
+  const Stretch<S> scores(shape.most_keys(N), N), queries(N, padded), lanes(padded, N);
+  const Stretch<S> mixed(N, padded);
+  const S scale = exponent_scale<S>(width);
   for (int64_t tile = chunk.begin; tile < chunk.end; tile += N) {
     const int64_t tile_end = std::min(chunk.end, tile + N);
     const int64_t low = shape.first_key(tile), high = shape.end_of_keys(tile_end - 1);
-    for (int64_t token = tile; token < tile_end; token++) {
-      const T* row = task.query.at(chunk.sample, chunk.head, token);
-      S* to = queries.get() + (token - tile) * padded;
-      for (int64_t column = 0; column < width; column++) to[column] = static_cast<S>(row[column]) * scale;
-    }
-    transpose(queries.get(), padded, padded, lanes.get());
-    score<S, WIDTH>(keys.get() + (low - first) * padded, lanes.get(), high - low, padded, scores.get());
-    hide(scores.get(), shape, chunk.sample, tile, low, high);
+    queries.template pack<WIDTH>(task.query, shape, chunk, tile, tile_end);
+    transpose(queries.row(0), padded, padded, lanes.row(0));
+    score<S, WIDTH>(keys.row(low - first), lanes.row(0), high - low, padded, scores.row(0));
+    hide(scores.row(0), shape, chunk.sample, tile, low, high);
     Vector<S> largest, sum;
-    exponentiate(scores.get(), high - low, largest, sum);
+    exponentiate(scores.row(0), high - low, scale, largest, sum);
     for (int64_t query = tile; query < tile_end; query += RESULTS) {
       const int64_t from = std::max(low, shape.first_key(query));
       const int64_t to = std::min(high, shape.end_of_keys(query + RESULTS - 1));
-      const Weights<S> weights{scores.get() + (from - low) * N + (query - tile), N, 1};
-      mix<S, WIDTH, false>(weights, values.get() + (from - first) * padded, to - from, padded,
-                           mixed.get() + (query - tile) * padded);
+      mix<S, WIDTH, false>({scores.row(from - low) + (query - tile), N, 1}, values.row(from - first),
+                           to - from, padded, mixed.row(query - tile));
     }
     for (int64_t token = tile; token < tile_end; token++) {
-      const int lane = token - tile;
-      const bool sees = largest[lane] != HIDDEN<S> && shape.is_real(chunk.sample, token);
-      const S share = sees ? S(1) / sum[lane] : S(0);
-      const S* row = mixed.get() + lane * padded;
-      T* to = task.output.at(chunk.sample, chunk.head, token);
-      for (int64_t column = 0; column < width; column++)
-        to[column] = sees ? static_cast<T>(row[column] * share) : T(0);
-      if (task.logsumexp)
-        task.logsumexp[(chunk.sample * shape.heads + chunk.head) * shape.tokens + token] =
-            sees ? largest[lane] + std::log2(sum[lane]) : NOTHING_SEEN<S>;
+      const bool is_real = shape.is_real(chunk.sample, token);
+      const S share = is_real ? S(1) / sum[token - tile] : S(0);
+      unpack<WIDTH>(mixed.row(token - tile), share, task.output, shape, chunk, token);
+      if (task.sums) Sums<S>::at(task.sums, shape, chunk, token) = {largest[token - tile], share};
     }
   }
 }

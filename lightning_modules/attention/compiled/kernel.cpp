@@ -55,7 +55,7 @@ std::tuple<Tensor, Tensor> forward(const Tensor& query_, const Tensor& key_, con
                value = with_contiguous_rows(value_), output = new_like(query);
   const std::optional<Tensor> real = real_ ? std::optional(real_->contiguous()) : std::nullopt;
   const auto dtype = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const Tensor sums = at::empty({needs_sums ? query.size(0) : 0, query.size(1), query.size(2)}, query.options().dtype(dtype));
+  const Tensor sums = at::empty({needs_sums ? query.size(0) : 0, query.size(1), query.size(2), 2}, query.options().dtype(dtype));
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, query.scalar_type(), "local_attention", [&] {
     using S = Computed<scalar_t>;
     const Forward<scalar_t, S> task{shape_of(query, half_window, real), heads_of<const scalar_t>(query),
