@@ -10,7 +10,7 @@ struct Backward {
   Heads<T> query_gradient, key_gradient, value_gradient;
 };
 
-// Writes the gradients of a stretch of keys, or adds them to what the chunks beside it have written.
+// Writes the gradients of a stretch of keys, or adds them to what the chunks beside it wrote.
 // Chunks of even number come first and write all that they reach, which is no more than half a
 // chunk on each side; of an odd one only the tokens are new that neither neighbour has reached.
 template <int WIDTH, class S, class T>
@@ -54,17 +54,21 @@ void backward_chunk(const Backward<T, S>& task, const Chunk& chunk, bool is_odd)
   constexpr int N = LANES<S>;
   const Shape& shape = task.shape;
   const int64_t width = WIDTH > 0 ? WIDTH : shape.width, padded = padded_width<S>(width);
+  const S scale = score_scale<S>(width);
   const int64_t first = shape.first_key(chunk.begin), end = shape.end_of_keys(chunk.end - 1);
   const Stretch<S> keys(end - first, padded), values(end - first, padded);
   const Stretch<S> key_sums(end - first, padded), value_sums(end - first, padded);
-  keys.template pack<WIDTH>(task.key, shape, chunk, first, end);
-  values.template pack<WIDTH>(task.value, shape, chunk, first, end);
   const Stretch<S> weights(shape.most_keys(N), N), slopes(shape.most_keys(N), N);
   const Stretch<S> queries(N, padded), gradients(N, padded), outputs(N, padded), mixed(N, padded);
   const Stretch<S> query_lanes(padded, N), gradient_lanes(padded, N), output_lanes(padded, N);
-  for (int64_t tile = chunk.begin; tile < chunk.end; tile += N) {
+  for (const Stretch<S>* rows : {&queries, &gradients, &outputs}) rows->clear(0, N);
+  for (const Stretch<S>* rows : {&key_sums, &value_sums}) rows->clear(0, end - first);
+  for (int64_t tile = chunk.begin, packed = first; tile < chunk.end; tile += N) {
     const int64_t tile_end = std::min(chunk.end, tile + N);
     const int64_t low = shape.first_key(tile), high = shape.end_of_keys(tile_end - 1);
+    keys.template pack<WIDTH>(task.key, shape, chunk, packed, high, packed - first);
+    values.template pack<WIDTH>(task.value, shape, chunk, packed, high, packed - first);
+    packed = high;
     queries.template pack<WIDTH>(task.query, shape, chunk, tile, tile_end);
     gradients.template pack<WIDTH>(task.gradient, shape, chunk, tile, tile_end);
     outputs.template pack<WIDTH>(task.output, shape, chunk, tile, tile_end);
@@ -82,7 +86,8 @@ void backward_chunk(const Backward<T, S>& task, const Chunk& chunk, bool is_odd)
     score<S, WIDTH>(keys.row(low - first), query_lanes.row(0), count, padded, weights.row(0));
     score<S, WIDTH>(values.row(low - first), gradient_lanes.row(0), count, padded, slopes.row(0));
     hide(weights.row(0), shape, chunk.sample, tile, low, high);
-    differentiate(weights.row(0), slopes.row(0), count, exponent_scale<S>(width), largest, share, delta);
+    differentiate(weights.row(0), slopes.row(0), count, exponent_scale<S>(width), largest, share,
+                  delta);
     for (int64_t query = tile; query < tile_end; query += RESULTS) {
       const int64_t from = std::max(low, shape.first_key(query));
       const int64_t to = std::min(high, shape.end_of_keys(query + RESULTS - 1));
@@ -90,16 +95,17 @@ void backward_chunk(const Backward<T, S>& task, const Chunk& chunk, bool is_odd)
                            to - from, padded, mixed.row(query - tile));
     }
     for (int64_t token = tile; token < tile_end; token++)
-      unpack<WIDTH>(mixed.row(token - tile), score_scale<S>(width), task.query_gradient, shape, chunk, token);
+      unpack<WIDTH>(mixed.row(token - tile), scale, task.query_gradient, shape, chunk, token);
     for (int64_t key = low; key < high; key += RESULTS) {
       const int64_t from = std::max(tile, key - shape.half_window);
       const int64_t to = std::min(tile_end, key + RESULTS + shape.half_window);
-      mix<S, WIDTH, true>({slopes.row(key - low) + (from - tile), 1, N}, queries.row(from - tile),
-                          to - from, padded, key_sums.row(key - first));
-      mix<S, WIDTH, true>({weights.row(key - low) + (from - tile), 1, N}, gradients.row(from - tile),
-                          to - from, padded, value_sums.row(key - first));
+      const int64_t lane = from - tile;
+      mix<S, WIDTH, true>({slopes.row(key - low) + lane, 1, N}, queries.row(lane), to - from,
+                          padded, key_sums.row(key - first));
+      mix<S, WIDTH, true>({weights.row(key - low) + lane, 1, N}, gradients.row(lane), to - from,
+                          padded, value_sums.row(key - first));
     }
   }
-  give_back<WIDTH>(key_sums, score_scale<S>(width), task.key_gradient, shape, chunk, first, end, is_odd);
+  give_back<WIDTH>(key_sums, scale, task.key_gradient, shape, chunk, first, end, is_odd);
   give_back<WIDTH>(value_sums, S(1), task.value_gradient, shape, chunk, first, end, is_odd);
 }

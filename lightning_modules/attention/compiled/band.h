@@ -63,7 +63,7 @@ inline int64_t padded_width(int64_t width) {
   return (width + LANES<S> - 1) / LANES<S> * LANES<S>;
 }
 
-// Rows of one thread, zero at first, and some more behind them, which the products run into.
+// Rows of one thread, and some more behind them, zeros, which the products run into.
 template <class S>
 class Stretch {
  public:
@@ -71,22 +71,23 @@ class Stretch {
     const int64_t bytes = ((rows + MOST_KEYS) * width * sizeof(S) + 63) / 64 * 64;
     memory_.reset(static_cast<S*>(std::aligned_alloc(64, bytes)));
     if (!memory_) throw std::bad_alloc();
-    std::fill(memory_.get(), memory_.get() + bytes / sizeof(S), S(0));
+    clear(rows, rows + MOST_KEYS);
   }
+  void clear(int64_t begin, int64_t end) const { std::fill(row(begin), row(end), S(0)); }
   S* row(int64_t number) const { return memory_.get() + number * width_; }
 
-  // Copies the rows of tokens [begin, end), zeros in place of padding.
+  // Copies tokens [begin, end) to the rows from `place` on, zeros for padding and beyond the width.
   template <int WIDTH, class T>
   void pack(const Heads<T>& from, const Shape& shape, const Chunk& chunk, int64_t begin,
-            int64_t end) const {
+            int64_t end, int64_t place = 0) const {
     const int64_t width = WIDTH > 0 ? WIDTH : shape.width;
-    for (int64_t token = begin; token < end; token++) {
+    for (int64_t token = begin; token < end; token++, place++) {
       const T* source = from.at(chunk.sample, chunk.head, token);
-      S* to = row(token - begin);
-      if (shape.is_real(chunk.sample, token))
-        for (int64_t column = 0; column < width; column++) to[column] = static_cast<S>(source[column]);
-      else
-        std::fill(to, to + width, S(0));
+      const bool is_real = shape.is_real(chunk.sample, token);
+      if (is_real)
+        for (int64_t column = 0; column < width; column++)
+          row(place)[column] = static_cast<S>(source[column]);
+      std::fill(row(place) + (is_real ? width : 0), row(place + 1), S(0));
     }
   }
 
@@ -107,7 +108,8 @@ inline void unpack(const S* from, S scale, const Heads<T>& to, const Shape& shap
   if (scale == S(0))
     std::fill(row, row + width, T(0));
   else
-    for (int64_t column = 0; column < width; column++) row[column] = static_cast<T>(from[column] * scale);
+    for (int64_t column = 0; column < width; column++)
+      row[column] = static_cast<T>(from[column] * scale);
 }
 
 // Hides from each query of a tile the keys beyond its window, and all keys that are padding.

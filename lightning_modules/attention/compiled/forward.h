@@ -36,14 +36,16 @@ void forward_chunk(const Forward<T, S>& task, const Chunk& chunk) {
   const int64_t width = WIDTH > 0 ? WIDTH : shape.width, padded = padded_width<S>(width);
   const int64_t first = shape.first_key(chunk.begin), end = shape.end_of_keys(chunk.end - 1);
   const Stretch<S> keys(end - first, padded), values(end - first, padded);
-  keys.template pack<WIDTH>(task.key, shape, chunk, first, end);
-  values.template pack<WIDTH>(task.value, shape, chunk, first, end);
   const Stretch<S> scores(shape.most_keys(N), N), queries(N, padded), lanes(padded, N);
   const Stretch<S> mixed(N, padded);
   const S scale = exponent_scale<S>(width);
-  for (int64_t tile = chunk.begin; tile < chunk.end; tile += N) {
+  queries.clear(0, N);
+  for (int64_t tile = chunk.begin, packed = first; tile < chunk.end; tile += N) {
     const int64_t tile_end = std::min(chunk.end, tile + N);
     const int64_t low = shape.first_key(tile), high = shape.end_of_keys(tile_end - 1);
+    keys.template pack<WIDTH>(task.key, shape, chunk, packed, high, packed - first);
+    values.template pack<WIDTH>(task.value, shape, chunk, packed, high, packed - first);
+    packed = high;
     queries.template pack<WIDTH>(task.query, shape, chunk, tile, tile_end);
     transpose(queries.row(0), padded, padded, lanes.row(0));
     score<S, WIDTH>(keys.row(low - first), lanes.row(0), high - low, padded, scores.row(0));
@@ -53,8 +55,8 @@ void forward_chunk(const Forward<T, S>& task, const Chunk& chunk) {
     for (int64_t query = tile; query < tile_end; query += RESULTS) {
       const int64_t from = std::max(low, shape.first_key(query));
       const int64_t to = std::min(high, shape.end_of_keys(query + RESULTS - 1));
-      mix<S, WIDTH, false>({scores.row(from - low) + (query - tile), N, 1}, values.row(from - first),
-                           to - from, padded, mixed.row(query - tile));
+      mix<S, WIDTH, false>({scores.row(from - low) + (query - tile), N, 1},
+                           values.row(from - first), to - from, padded, mixed.row(query - tile));
     }
     for (int64_t token = tile; token < tile_end; token++) {
       const bool is_real = shape.is_real(chunk.sample, token);

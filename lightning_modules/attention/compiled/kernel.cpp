@@ -4,87 +4,137 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
+#include <optional>
 #include <tuple>
 #include "backward.h"
 #include "forward.h"
 
 namespace {
 using at::Tensor;
-constexpr int64_t FEWEST_QUERIES = 512;  // of a chunk: what its keys cost to pack is shared by them
+using Mask = std::optional<Tensor>;
+
+// What a chunk's keys and values cost to pack is shared by so many queries, or more.
+constexpr int64_t FEWEST_QUERIES = 256;
+constexpr int64_t ALIGNED = 16;  // a chunk has whole tiles, whatever the instruction set
 
 template <class T>
 using Computed = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
 template <class T>
 Heads<T> heads_of(const Tensor& tensor) {
-  using Plain = std::remove_const_t<T>;
-  return {static_cast<T*>(tensor.data_ptr<Plain>()), tensor.stride(0), tensor.stride(1), tensor.stride(2)};
+  auto* data = tensor.data_ptr<std::remove_const_t<T>>();
+  return {data, tensor.stride(0), tensor.stride(1), tensor.stride(2)};
 }
 
 Tensor with_contiguous_rows(const Tensor& tensor) {
   return tensor.stride(3) == 1 || tensor.size(3) == 1 ? tensor : tensor.contiguous();
 }
 
-// As the projections of an encoder lie: (batch, tokens, heads, width) in memory.
-Tensor new_like(const Tensor& query) {
-  return at::empty({query.size(0), query.size(2), query.size(1), query.size(3)}, query.options()).transpose(1, 2);
+Mask contiguous(const Mask& real) {
+  return real ? Mask(real->contiguous()) : Mask();
 }
 
-Shape shape_of(const Tensor& query, int64_t half_window, const std::optional<Tensor>& real) {
-  return {query.size(0), query.size(1), query.size(2), query.size(3), half_window,
-          real ? real->const_data_ptr<bool>() : nullptr};
+// In memory (batch, tokens, heads, width), as the projections of an encoder lie.
+Tensor new_like(const Tensor& query) {
+  const auto sizes = query.sizes();
+  return at::empty({sizes[0], sizes[2], sizes[1], sizes[3]}, query.options()).transpose(1, 2);
+}
+
+Shape shape_of(const Tensor& query, int64_t half_window, const Mask& real) {
+  const auto sizes = query.sizes();
+  const bool* values = real ? real->const_data_ptr<bool>() : nullptr;
+  return {sizes[0], sizes[1], sizes[2], sizes[3], half_window, values};
+}
+
+// Returns how many queries a chunk has: all the same, so that threads have the same to do, and at
+// least a whole window, so that no chunk has keys in common with the next but one.
+int64_t chunk_length(const Shape& shape) {
+  const int64_t fewest = std::max(FEWEST_QUERIES, 2 * shape.half_window);
+  const int64_t chunks = std::max<int64_t>(1, shape.tokens / fewest);
+  const int64_t length = (shape.tokens + chunks - 1) / chunks;
+  return (length + ALIGNED - 1) / ALIGNED * ALIGNED;
 }
 
 // Calls `compute(chunk)` for those of the chunks of all heads that `step` leaves, side by side.
+// Heads come first: of an encoder's projections, all of them lie in the same pages of memory.
 template <class Compute>
 void over_chunks(const Shape& shape, int64_t begin, int64_t step, const Compute& compute) {
-  const int64_t length = std::max(FEWEST_QUERIES, 2 * shape.half_window);
+  const int64_t length = chunk_length(shape);
   const int64_t chunks = (shape.tokens + length - 1) / length;
   const int64_t taken = (chunks - begin + step - 1) / step;
-  at::parallel_for(0, shape.batch * shape.heads * taken, 1, [&](int64_t from, int64_t to) {
+  const int64_t all = shape.batch * taken * shape.heads;
+  at::parallel_for(0, all, 1, [&](int64_t from, int64_t to) {
     for (int64_t number = from; number < to; number++) {
-      const int64_t head = number / taken, start = (begin + number % taken * step) * length;
-      compute(Chunk{head / shape.heads, head % shape.heads, start, std::min(shape.tokens, start + length)});
+      const int64_t part = number / shape.heads;
+      const int64_t start = (begin + part % taken * step) * length;
+      const int64_t end = std::min(shape.tokens, start + length);
+      compute(Chunk{part / taken, number % shape.heads, start, end});
     }
   });
 }
 
-std::tuple<Tensor, Tensor> forward(const Tensor& query_, const Tensor& key_, const Tensor& value_,
-                                   int64_t half_window, const std::optional<Tensor>& real_, bool needs_sums) {
-  const Tensor query = with_contiguous_rows(query_), key = with_contiguous_rows(key_),
-               value = with_contiguous_rows(value_), output = new_like(query);
-  const std::optional<Tensor> real = real_ ? std::optional(real_->contiguous()) : std::nullopt;
+template <class T>
+void forward_of(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& output,
+                const Tensor& sums, int64_t half_window, const Mask& real) {
+  using S = Computed<T>;
+  const Forward<T, S> task{shape_of(query, half_window, real),
+                           heads_of<const T>(query),
+                           heads_of<const T>(key),
+                           heads_of<const T>(value),
+                           heads_of<T>(output),
+                           sums.numel() ? sums.data_ptr<S>() : nullptr};
+  const auto compute = query.size(3) == 64 ? forward_chunk<T, S, 64> : forward_chunk<T, S, 0>;
+  over_chunks(task.shape, 0, 1, [&](const Chunk& chunk) { compute(task, chunk); });
+}
+
+std::tuple<Tensor, Tensor> forward(const Tensor& query_, const Tensor& key, const Tensor& value,
+                                   int64_t half_window, const Mask& real, bool needs_sums) {
+  const Tensor query = with_contiguous_rows(query_), output = new_like(query);
+  const auto sizes = query.sizes();
   const auto dtype = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const Tensor sums = at::empty({needs_sums ? query.size(0) : 0, query.size(1), query.size(2), 2}, query.options().dtype(dtype));
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, query.scalar_type(), "local_attention", [&] {
-    using S = Computed<scalar_t>;
-    const Forward<scalar_t, S> task{shape_of(query, half_window, real), heads_of<const scalar_t>(query),
-                                    heads_of<const scalar_t>(key), heads_of<const scalar_t>(value),
-                                    heads_of<scalar_t>(output), needs_sums ? sums.data_ptr<S>() : nullptr};
-    const auto compute = query.size(3) == 64 ? forward_chunk<scalar_t, S, 64> : forward_chunk<scalar_t, S, 0>;
-    over_chunks(task.shape, 0, 1, [&](const Chunk& chunk) { compute(task, chunk); });
-  });
+  const Tensor sums = at::empty({needs_sums ? sizes[0] : 0, sizes[1], sizes[2], 2},
+                                query.options().dtype(dtype));
+  AT_DISPATCH_FLOATING_TYPES_AND2(
+      at::kBFloat16, at::kHalf, query.scalar_type(), "local_attention", [&] {
+        forward_of<scalar_t>(query, with_contiguous_rows(key), with_contiguous_rows(value), output,
+                             sums, half_window, contiguous(real));
+      });
   return {output, sums};
 }
 
-std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& gradient_, const Tensor& query_, const Tensor& key_,
-                                            const Tensor& value_, const Tensor& output, const Tensor& sums,
-                                            int64_t half_window, const std::optional<Tensor>& real_) {
-  const Tensor gradient = with_contiguous_rows(gradient_), query = with_contiguous_rows(query_),
-               key = with_contiguous_rows(key_), value = with_contiguous_rows(value_);
-  const std::optional<Tensor> real = real_ ? std::optional(real_->contiguous()) : std::nullopt;
-  const Tensor dq = new_like(query), dk = new_like(query), dv = new_like(query);
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, query.scalar_type(), "local_attention", [&] {
-    using S = Computed<scalar_t>;
-    const Backward<scalar_t, S> task{shape_of(query, half_window, real), heads_of<const scalar_t>(query),
-                                     heads_of<const scalar_t>(key), heads_of<const scalar_t>(value),
-                                     heads_of<const scalar_t>(output), heads_of<const scalar_t>(gradient),
-                                     sums.data_ptr<S>(), heads_of<scalar_t>(dq), heads_of<scalar_t>(dk), heads_of<scalar_t>(dv)};
-    const auto compute = query.size(3) == 64 ? backward_chunk<scalar_t, S, 64> : backward_chunk<scalar_t, S, 0>;
-    for (bool is_odd : {false, true})
-      over_chunks(task.shape, is_odd, 2, [&](const Chunk& chunk) { compute(task, chunk, is_odd); });
-  });
-  return {dq, dk, dv};
+using Three = std::tuple<Tensor, Tensor, Tensor>;
+
+template <class T>
+void backward_of(const Tensor& gradient, const Tensor& query, const Tensor& key,
+                 const Tensor& value, const Tensor& output, const Tensor& sums,
+                 int64_t half_window, const Mask& real, const Three& gradients) {
+  using S = Computed<T>;
+  const Backward<T, S> task{shape_of(query, half_window, real),
+                            heads_of<const T>(query),
+                            heads_of<const T>(key),
+                            heads_of<const T>(value),
+                            heads_of<const T>(output),
+                            heads_of<const T>(gradient),
+                            sums.data_ptr<S>(),
+                            heads_of<T>(std::get<0>(gradients)),
+                            heads_of<T>(std::get<1>(gradients)),
+                            heads_of<T>(std::get<2>(gradients))};
+  const auto compute = query.size(3) == 64 ? backward_chunk<T, S, 64> : backward_chunk<T, S, 0>;
+  // Chunks beside each other have keys in common, and so are never computed at once.
+  for (bool is_odd : {false, true})
+    over_chunks(task.shape, is_odd, 2, [&](const Chunk& chunk) { compute(task, chunk, is_odd); });
+}
+
+Three backward(const Tensor& gradient, const Tensor& query, const Tensor& key, const Tensor& value,
+               const Tensor& output, const Tensor& sums, int64_t half_window, const Mask& real) {
+  const Three gradients{new_like(query), new_like(query), new_like(query)};
+  AT_DISPATCH_FLOATING_TYPES_AND2(
+      at::kBFloat16, at::kHalf, query.scalar_type(), "local_attention_backward", [&] {
+        backward_of<scalar_t>(with_contiguous_rows(gradient), with_contiguous_rows(query),
+                              with_contiguous_rows(key), with_contiguous_rows(value), output, sums,
+                              half_window, contiguous(real), gradients);
+      });
+  return gradients;
 }
 }  // namespace
 

@@ -1,5 +1,5 @@
-// The two products of matrices that attention consists of, for a tile of as many queries as a vector
-// has lanes. Scores stand as (keys, LANES): a lane is a query, so that no vector of keys is cut by
+// The two products of matrices that attention consists of, for a tile of as many queries as a
+// vector has lanes. Scores stand as (keys, LANES): a lane is a query, so that no vector of keys is cut by
 // the edge of the band, keys are never transposed, and softmax needs no sum across lanes.
 #pragma once
 #include <algorithm>

@@ -7,7 +7,7 @@
 
 #if defined(__AVX512F__)
 constexpr int VECTOR_BYTES = 64;
-constexpr int MOST_KEYS = 24;  // scores of so many keys fit into 32 registers beside what makes them
+constexpr int MOST_KEYS = 24;  // scores of so many keys fit into 32 registers
 constexpr int VECTORS_AT_ONCE = 4;
 #else
 #if defined(__AVX2__)
