@@ -63,12 +63,11 @@ void backward_chunk(const Backward<T, S>& task, const Chunk& chunk, bool is_odd)
   const Stretch<S> query_lanes(padded, N), gradient_lanes(padded, N), output_lanes(padded, N);
   for (const Stretch<S>* rows : {&queries, &gradients, &outputs}) rows->clear(0, N);
   for (const Stretch<S>* rows : {&key_sums, &value_sums}) rows->clear(0, end - first);
-  for (int64_t tile = chunk.begin, packed = first; tile < chunk.end; tile += N) {
+  keys.template pack<WIDTH>(task.key, shape, chunk, first, end);
+  values.template pack<WIDTH>(task.value, shape, chunk, first, end);
+  for (int64_t tile = chunk.begin; tile < chunk.end; tile += N) {
     const int64_t tile_end = std::min(chunk.end, tile + N);
     const int64_t low = shape.first_key(tile), high = shape.end_of_keys(tile_end - 1);
-    keys.template pack<WIDTH>(task.key, shape, chunk, packed, high, packed - first);
-    values.template pack<WIDTH>(task.value, shape, chunk, packed, high, packed - first);
-    packed = high;
     queries.template pack<WIDTH>(task.query, shape, chunk, tile, tile_end);
     gradients.template pack<WIDTH>(task.gradient, shape, chunk, tile, tile_end);
     outputs.template pack<WIDTH>(task.output, shape, chunk, tile, tile_end);

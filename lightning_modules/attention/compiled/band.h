@@ -76,18 +76,19 @@ class Stretch {
   void clear(int64_t begin, int64_t end) const { std::fill(row(begin), row(end), S(0)); }
   S* row(int64_t number) const { return memory_.get() + number * width_; }
 
-  // Copies tokens [begin, end) to the rows from `place` on, zeros for padding and beyond the width.
+  // Copies tokens [begin, end), zeros in place of padding and beyond the width.
   template <int WIDTH, class T>
   void pack(const Heads<T>& from, const Shape& shape, const Chunk& chunk, int64_t begin,
-            int64_t end, int64_t place = 0) const {
+            int64_t end) const {
     const int64_t width = WIDTH > 0 ? WIDTH : shape.width;
-    for (int64_t token = begin; token < end; token++, place++) {
+    for (int64_t token = begin; token < end; token++) {
       const T* source = from.at(chunk.sample, chunk.head, token);
       const bool is_real = shape.is_real(chunk.sample, token);
+      S* to = row(token - begin);
       if (is_real)
         for (int64_t column = 0; column < width; column++)
-          row(place)[column] = static_cast<S>(source[column]);
-      std::fill(row(place) + (is_real ? width : 0), row(place + 1), S(0));
+          to[column] = static_cast<S>(source[column]);
+      std::fill(to + (is_real ? width : 0), to + width_, S(0));
     }
   }
 

@@ -40,12 +40,11 @@ void forward_chunk(const Forward<T, S>& task, const Chunk& chunk) {
   const Stretch<S> mixed(N, padded);
   const S scale = exponent_scale<S>(width);
   queries.clear(0, N);
-  for (int64_t tile = chunk.begin, packed = first; tile < chunk.end; tile += N) {
+  keys.template pack<WIDTH>(task.key, shape, chunk, first, end);
+  values.template pack<WIDTH>(task.value, shape, chunk, first, end);
+  for (int64_t tile = chunk.begin; tile < chunk.end; tile += N) {
     const int64_t tile_end = std::min(chunk.end, tile + N);
     const int64_t low = shape.first_key(tile), high = shape.end_of_keys(tile_end - 1);
-    keys.template pack<WIDTH>(task.key, shape, chunk, packed, high, packed - first);
-    values.template pack<WIDTH>(task.value, shape, chunk, packed, high, packed - first);
-    packed = high;
     queries.template pack<WIDTH>(task.query, shape, chunk, tile, tile_end);
     transpose(queries.row(0), padded, padded, lanes.row(0));
     score<S, WIDTH>(keys.row(low - first), lanes.row(0), high - low, padded, scores.row(0));
