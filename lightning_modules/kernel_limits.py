@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,5 +74,29 @@ def _limit_of_varlen(use: KernelUse) -> str | None:
     return None if use.is_half else "it runs in half precision, bfloat16 or float16"
 
 
-_LIMITS = {"local_flex": _limit_of_flex, "local_varlen": _limit_of_varlen}
+def _limit_of_compiled(use: KernelUse) -> str | None:
+    if use.device != "cpu":
+        return f"it runs on cpu, not on {use.device}"
+    path = path_with_scripts()
+    compiler = os.environ.get("CXX", "c++")  # which torch takes
+    if not shutil.which(compiler, path=path):
+        return f"it needs a C++ compiler, and there is no {compiler}"
+    if not shutil.which("ninja", path=path):
+        return "it needs ninja, which `pip install tipping-point[kernel]` brings"
+    return None
+
+
+def path_with_scripts() -> str:
+    """Return where programs are looked for, those installed beside this Python included."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(sys.executable)])
+
+
+_LIMITS = {
+    "local_compiled": _limit_of_compiled,
+    "local_flex": _limit_of_flex,
+    "local_varlen": _limit_of_varlen,
+}
 LIMITED = frozenset(_LIMITS)
+# Kernels that a compiler which is not always there builds, in a quarter of a minute: measured only
+# where they are named, so that what is measured by default does not depend on the machine.
+BUILT = frozenset({"local_compiled"})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lightning import LightningModule
 
 DROPOUTS = ("none", "published")
-LOCAL = ("local_masked", "local_blocked", "local_flex", "local_varlen")
+LOCAL = ("local_masked", "local_blocked", "local_compiled", "local_flex", "local_varlen")
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             implementations=LOCAL,
             like_for_like="local_masked",
             default="local_blocked",
+            only_named=("local_compiled",),
             takes_window=True,
             default_window=128,
         ),
@@ -107,6 +108,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             implementations=LOCAL,
             like_for_like="local_masked",
             default="local_blocked",
+            only_named=("local_compiled",),
             takes_window=True,
             default_window=DEFAULT_SPEECH_WINDOW,
         ),

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from lightning_modules.attention.blocked import blocked_attention
+from lightning_modules.attention.compiled import compiled_attention
 from lightning_modules.attention.flex import flex_local_attention
 from lightning_modules.attention.masked import masked_attention
 from lightning_modules.attention.varlen import varlen_local_attention, why_not_varlen
 from lightning_modules.errors import ModelError
-from lightning_modules.kernel_limits import LIMITED, KernelUse, limit_of
+from lightning_modules.kernel_limits import BUILT, LIMITED, KernelUse, limit_of
 from lightning_modules.window import validate_attention_window
 
 __all__ = ["IMPLEMENTATIONS", "check_implementation", "in_place_of", "local_attention"]
@@ -20,6 +22,7 @@ __all__ = ["IMPLEMENTATIONS", "check_implementation", "in_place_of", "local_atte
 Compute = Callable[[Tensor, Tensor, Tensor, int, Tensor | None, float], Tensor]
 IMPLEMENTATIONS: dict[str, Compute] = {
     "local_blocked": blocked_attention,
+    "local_compiled": compiled_attention,
     "local_flex": flex_local_attention,
     "local_masked": masked_attention,
     "local_varlen": varlen_local_attention,
@@ -101,6 +104,9 @@ def check_implementation(implementation: str) -> None:
 def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float) -> str | None:
     if implementation not in LIMITED or implementation in _REPLACED:
         return None
+    if implementation in BUILT:
+        built: str | None = _limit_of_built(implementation, tensors[0].device.type, dropout_p > 0)
+        return built
     use = KernelUse(
         device=tensors[0].device.type,
         is_half=tensors[0].dtype in (torch.bfloat16, torch.float16),
@@ -111,6 +117,18 @@ def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float)
     if reason is None and implementation == "local_varlen":
         return why_not_varlen(tensors[0].device)
     return reason
+
+
+@torch.compiler.assume_constant_result  # which is no matter for a compiler of models
+def _limit_of_built(implementation: str, device: str, has_dropout: bool) -> str | None:
+    return _look_once(implementation, device, has_dropout)
+
+
+@lru_cache
+def _look_once(implementation: str, device: str, has_dropout: bool) -> str | None:
+    """Look for compilers once: every call asks, and looking takes longer than a short input."""
+    use = KernelUse(device, is_half=False, needs_gradients=True, has_dropout=has_dropout)
+    return limit_of(implementation, use)
 
 
 def _validate_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:

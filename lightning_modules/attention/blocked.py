@@ -55,7 +55,7 @@ def blocked_attention(
     """
     batch, heads, tokens, head_dim = query.shape
     if half_window >= tokens - 1:
-        return _attend_to_all(query, key, value, key_padding_mask, dropout_p)
+        return attend_to_all(query, key, value, key_padding_mask, dropout_p)
     is_training = torch.is_grad_enabled() and query.requires_grad
     pieces = planned_pieces(tokens, half_window, query.device.type, is_training)
     if len(pieces) == 1:
@@ -97,10 +97,21 @@ def planned_pieces(
     return plan_pieces(tokens, half_window, BLOCK.get(device, BLOCK_ELSEWHERE), cost)
 
 
-def _attend_to_all(
+def attend_to_all(
     query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None, dropout_p: float
 ) -> Tensor:
-    """Attend from every token to every real one, (B, H, N, D): the window covers all of them."""
+    """Attend from every token to every real one: the window covers all of them.
+
+    Args:
+        query: (B, H, N, D).
+        key: The same shape.
+        value: The same shape.
+        key_padding_mask: (B, N) bool, True = real token; None = all are real.
+        dropout_p: Probability of dropping an attention weight.
+
+    Returns:
+        (B, H, N, D), zero in the rows of padded queries.
+    """
     mask = None
     if key_padding_mask is not None:
         # Of a sequence that is nothing but padding every token is seen: a row without any key

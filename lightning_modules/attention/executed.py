@@ -1,6 +1,7 @@
 """How many pairs of query and key each kernel computes; arithmetic alone."""
 
 from lightning_modules.attention.blocked import planned_pieces
+from lightning_modules.attention.compiled.building import RESULTS, float_lanes
 from lightning_modules.attention.flex import BLOCK, BLOCK_ELSEWHERE
 
 # Queries and keys that flash attention takes at a time where heads are 64 wide. Source: Dao-AILab's
@@ -30,6 +31,14 @@ def tile_pairs(tokens: int, half_window: int, tile: int) -> int:
     return touched * tile**2
 
 
+def strip_pairs(tokens: int, half_window: int, strip: int) -> int:
+    """Count the pairs of strips of queries, each with all keys that any of its queries sees."""
+    return sum(
+        strip * (min(tokens, begin + strip + half_window) - max(0, begin - half_window))
+        for begin in range(0, tokens, strip)
+    )
+
+
 def executed_pairs(
     implementation: str, tokens: int, half_window: int, device: str, is_training: bool
 ) -> int:
@@ -44,6 +53,10 @@ def executed_pairs(
     """
     if implementation == "local_masked":
         return tokens**2
+    if implementation == "local_compiled" and half_window < tokens - 1:
+        # The product with keys takes a vector of queries at a time, the one with values fewer.
+        strips = (float_lanes(), RESULTS)
+        return sum(strip_pairs(tokens, half_window, strip) for strip in strips) // len(strips)
     if implementation == "local_flex":
         return tile_pairs(tokens, half_window, BLOCK.get(device, BLOCK_ELSEWHERE))
     if implementation == "local_varlen":

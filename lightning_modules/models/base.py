@@ -15,6 +15,9 @@ from lightning_modules.models.components import Part, find_parts
 from lightning_modules.sizes import ENCODER_SIZES
 from lightning_modules.variants import find_variant, validate_settings
 
+# Kernels that leave an input which the window covers to torch's full attention.
+FULL_WHERE_COVERED = ("local_blocked", "local_compiled")
+
 
 @dataclass(frozen=True)
 class ModelSettings:
@@ -162,10 +165,11 @@ class VariantModule(lightning.LightningModule):
         return self.sequence_length(length)
 
     def runs_as_full_attention(self, length: int) -> bool:
-        """Tell whether the window covers an input, so that `local_blocked` has nothing to block."""
+        """Tell whether the window covers an input, which some kernels leave to full attention."""
         window = self.attention_window
-        is_blocked = self.implementation == "local_blocked"
-        return is_blocked and window is not None and window // 2 >= self.sequence_length(length) - 1
+        if self.implementation not in FULL_WHERE_COVERED or window is None:
+            return False
+        return window // 2 >= self.sequence_length(length) - 1
 
     def may_compute_all_pairs(self, length: int, training: bool) -> bool:
         """Tell whether a layer may rightly compute scores for all pairs of its tokens.
@@ -178,11 +182,13 @@ class VariantModule(lightning.LightningModule):
         """
         if self.registered.is_vanilla or self.implementation == "local_masked":
             return True
-        if self.implementation != "local_blocked":
+        if self.implementation not in FULL_WHERE_COVERED:
             return False
         tokens, device = self.sequence_length(length), self.device.type
-        windows = {window for window in find_windows(self.model) if window is not None}
-        return any(is_one_piece(tokens, window // 2, device, training) for window in windows)
+        halves = {window // 2 for window in find_windows(self.model) if window is not None}
+        if self.implementation == "local_compiled":
+            return any(half >= tokens - 1 for half in halves)
+        return any(is_one_piece(tokens, half, device, training) for half in halves)
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits for a batch at `length` on the modality's axis."""

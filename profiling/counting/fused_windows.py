@@ -11,7 +11,7 @@ from lightning_modules.attention import in_place_of
 from lightning_modules.attention.executed import executed_pairs
 
 Add = Callable[[float, float, float], None]
-UNCOUNTABLE = ("local_flex", "local_varlen")
+UNCOUNTABLE = ("local_compiled", "local_flex", "local_varlen")
 
 
 @contextmanager

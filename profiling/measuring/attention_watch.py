@@ -7,6 +7,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 # Products of batches of matrices; the matrices are the last arguments. Linear layers take others.
 PRODUCTS = ("baddbmm", "bmm")
+# Fused kernels that do not bear the name of torch's function.
+WITH_WINDOWS = ("_varlen_attn", "local_attention")
 
 
 class AttentionWatch(TorchDispatchMode):
@@ -38,7 +40,7 @@ class AttentionWatch(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         name = func.overloadpacket.__name__
-        if "scaled_dot_product" in name or name == "_varlen_attn":
+        if "scaled_dot_product" in name or name in WITH_WINDOWS:
             self._seen.add(name.strip("_").removeprefix("scaled_dot_product_"))
         elif name == "_safe_softmax":  # torch's attention, taken apart into plain operations
             self._seen.add("math")

@@ -68,7 +68,7 @@ class PointMaker:
         """Yield what to measure; where no implementations are named, those without a limit here.
 
         One that runs in one phase only must be named: on a CPU, that is one which compiles C++ for
-        half a minute per point. So must one that differs from another on padded batches alone.
+        half a minute per point. So must those that their variant keeps for whoever names them.
         """
         for variant in self.settings.variants_of(self.modality):
             wanted = variant.implementations or self.settings.implementations

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lightning_modules.kernel_limits import KernelUse, limit_of
 from lightning_modules.variants import VARIANTS
 from tests.samples.models import implementations_here
 from tests.samples.places import ROOT
@@ -74,8 +75,11 @@ def test_no_row_is_an_error_and_skipped_rows_say_why(whole: Path) -> None:
     assert {row["sequence_length"] for row in of_bigbird} == {130}
     assert all("704" in row["error"] for row in of_bigbird)
     others = [row for row in skipped if row["variant"] != "bigbird"]
-    assert {row["implementation"] for row in others} == {"local_varlen"}
-    assert {row["error"] for row in others} == {"it runs on cuda, not on cpu"}
+    use = KernelUse("cpu", is_half=False, needs_gradients=True, has_dropout=False)
+    refused = {name: limit_of(name, use) for name in ALL - {"local_flex"}}
+    expected = {(name, reason) for name, reason in refused.items() if reason is not None}
+    assert {(row["implementation"], row["error"]) for row in others} == expected
+    assert refused["local_varlen"] == "it runs on cuda, not on cpu"
 
 
 def test_a_measured_row_is_complete(whole: Path) -> None:

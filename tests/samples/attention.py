@@ -1,12 +1,14 @@
 """Queries, keys and values made by hand, and how far results are from exact ones."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.attention import local_attention
+from lightning_modules.attention import IMPLEMENTATIONS, local_attention
+from lightning_modules.kernel_limits import BUILT, KernelUse, limit_of
 
 
 class Inputs(NamedTuple):
@@ -50,3 +52,18 @@ def relative_error(found: Sequence[Tensor], exact: Sequence[Tensor]) -> float:
         for one, truth in zip(found, exact, strict=True)
     ]
     return torch.stack(errors).max().item()  # unlike Python's, NaN is the largest
+
+
+def implementations_here(but: str | None = None, has_dropout: bool = False) -> list[Any]:
+    """Name the implementations that train on a CPU, as parameters of a test.
+
+    One that has to be built is skipped where it cannot be, with the reason.
+    """
+    cases = []
+    for name in sorted(set(IMPLEMENTATIONS) - {but}):
+        why_never = limit_of(name, KernelUse("cpu", False, True, has_dropout))
+        is_built = name in BUILT and not has_dropout
+        if why_never is None or is_built:
+            skips = pytest.mark.skipif(why_never is not None, reason=f"{name}: {why_never}")
+            cases.append(pytest.param(name, marks=skips))
+    return cases

@@ -1,6 +1,7 @@
 """Local attention: the dense oracle against a loop, and every implementation against the oracle."""
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,10 +14,18 @@ from torch.utils.checkpoint import checkpoint
 
 from lightning_modules.attention import local_attention
 from lightning_modules.attention.pieces import plan_pieces
-from tests.samples.attention import Inputs, attend, draw_inputs, in_float64, relative_error
+from tests.samples.attention import (
+    Inputs,
+    attend,
+    draw_inputs,
+    implementations_here,
+    in_float64,
+    relative_error,
+)
 
-HERE = ["local_blocked", "local_masked"]  # for the others see test_device_attention.py
-FASTER = ["local_blocked"]
+# Those that train on a CPU; for the others see test_device_attention.py.
+HERE = implementations_here()
+FASTER = implementations_here(but="local_masked")
 
 
 class _Recorder(TorchDispatchMode):
@@ -97,7 +106,8 @@ def test_implementation_equals_the_oracle_in_outputs_and_gradients(implementatio
 @pytest.mark.parametrize("tokens", [257, 300, 513, 700])
 @pytest.mark.parametrize("window", [2, 32, 100, 258, 600, 1022])
 @pytest.mark.parametrize("padding", ["none", "right", "left", "whole windows"])
-def test_blocked_equals_the_oracle_over_many_blocks(tokens, window, padding):
+@pytest.mark.parametrize("implementation", FASTER)
+def test_implementation_equals_the_oracle_over_many_blocks(implementation, tokens, window, padding):
     shape = (2, 3, tokens, 16)
     positions = torch.arange(tokens)
     mask = {
@@ -107,7 +117,7 @@ def test_blocked_equals_the_oracle_over_many_blocks(tokens, window, padding):
         "whole windows": (positions // 120 % 2 == 0).expand(2, -1),
     }[padding]
     inputs = draw_inputs(shape, seed=tokens + window)
-    found = attend(inputs, window, mask, "local_blocked")
+    found = attend(inputs, window, mask, implementation)
     expected = attend(inputs, window, mask, "local_masked")
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
@@ -130,12 +140,14 @@ def test_a_plan_answers_every_query_once_with_all_its_keys(tokens, half_window, 
     assert next_query == tokens
 
 
-def test_queries_keys_and_values_of_any_memory_layout_are_taken():
+@pytest.mark.parametrize("implementation", FASTER)
+def test_queries_keys_and_values_of_any_memory_layout_are_taken(implementation):
     made = torch.randn(2, 300, 3, 5, 8, dtype=torch.float64)
     tensors = Inputs(*(made[:, :, number].transpose(1, 2) for number in range(3)))
     mask = torch.rand(2, 300) < 0.7
-    found = local_attention(*tensors, 20, mask)
-    expected = local_attention(*Inputs(*(x.contiguous() for x in tensors)), 20, mask)
+    found = local_attention(*tensors, 20, mask, implementation=implementation)
+    contiguous = Inputs(*(x.contiguous() for x in tensors))
+    expected = local_attention(*contiguous, 20, mask, implementation=implementation)
     torch.testing.assert_close(found, expected)
 
 
@@ -150,9 +162,10 @@ def test_what_inference_mode_has_cached_can_be_trained_with(is_padded):
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
-def test_gradients_of_gradients_are_refused_and_not_wrong():
+@pytest.mark.parametrize("implementation", FASTER)
+def test_gradients_of_gradients_are_refused_and_not_wrong(implementation):
     tensors = Inputs(*(x.requires_grad_() for x in draw_inputs((1, 1, 300, 4))))
-    output = local_attention(*tensors, 20)
+    output = local_attention(*tensors, 20, implementation=implementation)
     (gradient,) = torch.autograd.grad(output.sum(), tensors[0], create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable|twice"):
         gradient.sum().backward()
@@ -207,7 +220,7 @@ def test_one_token_reaches_exactly_half_a_window_on_each_side(implementation):
     assert changed.tolist() == list(range(95, 106))
 
 
-@pytest.mark.parametrize("implementation", HERE)
+@pytest.mark.parametrize("implementation", implementations_here(has_dropout=True))
 @pytest.mark.parametrize("window", [8, 600])
 def test_dropout_keeps_the_mean_and_has_the_right_variance(implementation, window):
     torch.manual_seed(0)
@@ -240,11 +253,12 @@ def test_no_tensor_grows_with_the_square_of_the_length(implementation, is_padded
     assert max(math.prod(shape) for shape in recorder.shapes) < 0.6 * tokens**2
 
 
-def test_gradients_of_projections_in_any_layout_are_the_oracles():
+@pytest.mark.parametrize("faster", FASTER)
+def test_gradients_of_projections_in_any_layout_are_the_oracles(faster):
     made = [torch.randn(2, 300, 3, 2, 8, dtype=torch.float64).requires_grad_() for _ in range(2)]
     made[1].data.copy_(made[0].data)
     results = []
-    for leaf, implementation in zip(made, ("local_blocked", "local_masked"), strict=True):
+    for leaf, implementation in zip(made, (faster, "local_masked"), strict=True):
         parts = Inputs(*(leaf[:, :, number].transpose(1, 2) for number in range(3)))
         output = local_attention(*parts, 20, implementation=implementation)
         output.square().sum().backward()
@@ -252,9 +266,10 @@ def test_gradients_of_projections_in_any_layout_are_the_oracles():
     torch.testing.assert_close(*results)
 
 
-def test_keys_that_are_the_same_for_all_heads_get_the_sum_of_their_gradients():
+@pytest.mark.parametrize("faster", FASTER)
+def test_keys_that_are_the_same_for_all_heads_get_the_sum_of_their_gradients(faster):
     results = []
-    for implementation in ("local_blocked", "local_masked"):
+    for implementation in (faster, "local_masked"):
         query, key, value = draw_inputs((2, 3, 300, 8))
         key = key[:, :1].requires_grad_()
         shared = key.expand(-1, 3, -1, -1)
@@ -263,24 +278,27 @@ def test_keys_that_are_the_same_for_all_heads_get_the_sum_of_their_gradients():
     torch.testing.assert_close(*results)
 
 
-def test_checkpointed_activations_give_the_same_gradients():
+@pytest.mark.parametrize("implementation", FASTER)
+def test_checkpointed_activations_give_the_same_gradients(implementation):
+    compute = partial(local_attention, attention_window=20, implementation=implementation)
     results = []
     for is_checkpointed in (False, True):
         leaves = Inputs(*(tensor.requires_grad_() for tensor in draw_inputs((1, 2, 300, 8))))
         if is_checkpointed:
-            output = checkpoint(local_attention, *leaves, 20, use_reentrant=False)
+            output = checkpoint(compute, *leaves, use_reentrant=False)
         else:
-            output = local_attention(*leaves, 20)
+            output = compute(*leaves)
         results.append([output, *torch.autograd.grad(output.square().sum(), leaves)])
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other)
 
 
-def test_under_autocast_all_is_done_in_the_lower_precision():
+@pytest.mark.parametrize("implementation", FASTER)
+def test_under_autocast_all_is_done_in_the_lower_precision(implementation):
     query, key, value = draw_inputs((1, 2, 300, 16), torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         projected = Inputs(*(functional.linear(x, torch.eye(16)) for x in (query, key, value)))
-        found = local_attention(*projected, 20)
+        found = local_attention(*projected, 20, implementation=implementation)
     assert found.dtype == torch.bfloat16
     expected = local_attention(query, key, value, 20, implementation="local_masked")
     torch.testing.assert_close(found.float(), expected, atol=3e-2, rtol=3e-2)
@@ -305,7 +323,7 @@ def test_blocked_runs_on_the_fused_kernel_of_the_cpu(window, is_padded):
         ({"attention_window": True}, "`attention_window` must be a positive even number"),
         (
             {"implementation": "local_blokked"},
-            "choose one of: local_blocked, local_flex, local_masked",
+            "choose one of: local_blocked, local_compiled, local_flex, local_masked",
         ),
         ({"dropout_p": 1.0}, "`dropout_p` must be"),
         ({"key": torch.zeros(2, 3, 9, 4)}, "`key` must have the shape"),

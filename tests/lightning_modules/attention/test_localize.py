@@ -191,7 +191,12 @@ def _gpt2():
         (_t5, 4, "local_blocked", "needs an encoder .* got T5EncoderModel"),
         (_bert, 5, "local_blocked", "positive even number of tokens, got 5"),
         (_bert, [4, 4, 4], "local_blocked", "one number or 2 of them, one per layer, got 3"),
-        (_bert, 4, "sdpa", "choose one of: local_blocked, local_flex, local_masked"),
+        (
+            _bert,
+            4,
+            "sdpa",
+            "choose one of: local_blocked, local_compiled, local_flex, local_masked",
+        ),
     ],
 )
 def test_localize_refuses_what_it_cannot_do(build, window, implementation, message):

@@ -166,11 +166,12 @@ def test_a_gpu_counts_as_a_cpu_does(implementation: str) -> None:
     assert count_costs(on_gpu).flops == pytest.approx(count_costs(point).flops)
 
 
-def test_counting_draws_no_random_numbers() -> None:
+@pytest.mark.parametrize("implementation", ["local_compiled", "local_flex"])
+def test_counting_draws_no_random_numbers(implementation: str) -> None:
     torch.manual_seed(3)
     expected = torch.rand(3)
     torch.manual_seed(3)
-    count_costs(point_of("text", "local_bert", "local_flex", "training"))
+    count_costs(point_of("text", "local_bert", implementation, "training"))
     assert torch.equal(torch.rand(3), expected)
 
 

@@ -1,0 +1,138 @@
+"""Where the compiled kernel is built and kept, and what is said where it cannot be."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lightning_modules import attention
+from lightning_modules.attention import local_attention
+from lightning_modules.attention.compiled import building
+from lightning_modules.errors import ModelError
+from lightning_modules.kernel_limits import KernelUse, limit_of
+from tests.samples.attention import draw_inputs
+
+USE = KernelUse("cpu", is_half=False, needs_gradients=True, has_dropout=False)
+MISSING = limit_of("local_compiled", USE)
+builds = pytest.mark.skipif(MISSING is not None, reason=f"local_compiled: {MISSING}")
+
+# Prints where the kernel lies, and how far it is from the oracle, forward and backward.
+AGAINST_THE_ORACLE = """
+import torch
+from lightning_modules.attention.compiled.building import float_lanes, library_path
+from tests.samples.attention import attend, draw_inputs
+errors = []
+for dtype, width in ((torch.float64, 8), (torch.float32, 64), (torch.float32, 24)):
+    inputs = draw_inputs((2, 2, 700, width), dtype)
+    mask = torch.arange(700) < torch.tensor([700, 333])[:, None]
+    found, expected = (attend(inputs, 70, mask, x) for x in ("local_compiled", "local_masked"))
+    errors += [(one - other).abs().max().item() for one, other in zip(found, expected)]
+assert max(errors) < 1e-5, errors
+print(library_path(), float_lanes())
+"""
+
+
+def begin(**environment: str) -> "subprocess.Popen[str]":
+    """Start a process that uses the kernel."""
+    return subprocess.Popen(
+        [sys.executable, "-c", AGAINST_THE_ORACLE],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def said_by(process: "subprocess.Popen[str]") -> list[str]:
+    """Return the words of its last line."""
+    said, complained = process.communicate(timeout=600)
+    assert process.returncode == 0, complained
+    return said.splitlines()[-1].split()
+
+
+@builds
+@pytest.mark.parametrize(("instructions", "lanes"), [("default", 4), ("avx2", 8), ("avx512", 16)])
+def test_the_kernel_is_right_with_the_instructions_that_torch_is_told_to_use(
+    instructions: str, lanes: int
+) -> None:
+    here = ["default", "avx2", "avx512"].index(torch.backends.cpu.get_cpu_capability().lower())
+    if ["default", "avx2", "avx512"].index(instructions) > here:
+        pytest.skip(f"this processor has no {instructions}, or hides it")
+    library, found = said_by(begin(ATEN_CPU_CAPABILITY=instructions))
+    assert int(found) == lanes
+    assert f"-{instructions.upper()}-" in library
+
+
+@builds
+def test_two_that_build_at_once_build_one_and_both_use_it(tmp_path: Path) -> None:
+    both = [begin(TORCH_EXTENSIONS_DIR=str(tmp_path)) for _ in range(2)]
+    first, second = (said_by(process)[0] for process in both)
+    assert first == second
+    assert sorted(path.suffix for path in Path(first).parent.iterdir()) == [".lock", ".so"]
+    assert Path(first).is_relative_to(tmp_path)
+
+
+def test_the_place_tells_apart_what_must_not_be_mistaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [building.library_path()]
+    monkeypatch.setattr(torch, "__version__", "3.0")
+    places.append(building.library_path())
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX7")
+    places.append(building.library_path())
+    monkeypatch.setattr(building, "FLAGS", ("-O0",))
+    places.append(building.library_path())
+    assert len(set(places)) == len(places)
+
+
+def test_another_source_has_another_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sources = Path(shutil.copytree(building.SOURCES, tmp_path / "sources"))
+    monkeypatch.setattr(building, "SOURCES", sources)
+    before = building.library_path()
+    assert before == building.library_path()
+    (sources / "products.h").open("a").write("// more\n")
+    assert before != building.library_path()
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ("c++", "it needs a C\\+\\+ compiler, and there is no c\\+\\+"),
+        ("ninja", r"it needs ninja, which `pip install tipping-point\[kernel\]` brings"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, missing: str, sentence: str
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None if name == missing else name)
+    attention._look_once.cache_clear()
+    try:
+        with pytest.raises(ModelError, match=f"'local_compiled' cannot run here: {sentence}$"):
+            local_attention(*draw_inputs((1, 2, 9, 16)), 4, implementation="local_compiled")
+    finally:
+        attention._look_once.cache_clear()
+
+
+@builds
+def test_what_the_compiler_says_comes_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sources = Path(shutil.copytree(building.SOURCES, tmp_path / "sources"))
+    (sources / "kernel.cpp").write_text("int main() { return nonsense; }\n")
+    monkeypatch.setattr(building, "SOURCES", sources)
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
+    with pytest.raises(ModelError, match="cannot be compiled: .*error.*nonsense") as caught:
+        building._load_once.__wrapped__()
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.rglob("*.so"))
+
+
+def test_other_devices_and_dropout_are_refused_beforehand() -> None:
+    elsewhere = KernelUse("cuda", is_half=True, needs_gradients=False, has_dropout=False)
+    assert limit_of("local_compiled", elsewhere) == "it runs on cpu, not on cuda"
+    given = draw_inputs((1, 2, 9, 16))
+    with pytest.raises(ModelError, match="it has no dropout of attention weights"):
+        local_attention(*given, 4, dropout_p=0.1, implementation="local_compiled")
