@@ -24,8 +24,8 @@ if not __package__:
 import torch
 from torch import Tensor
 
-from benchmarks.attention_kernels_tables import as_markdown, plot
-from benchmarks.contenders import HEAD_DIM, HEADS, contenders, flops_in_band
+from benchmarks.kernels.contenders import HEAD_DIM, HEADS, contenders, flops_in_band
+from benchmarks.kernels.tables import as_markdown, plot
 from lightning_modules.allocator import keep_freed_memory, take_and_free
 from profiling.children.server import run_in_child, start_server
 from profiling.instruments.memory import PeakMemory, return_freed_pages
