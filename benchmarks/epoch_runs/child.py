@@ -46,6 +46,7 @@ def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[d
         for epoch in in_turn(len(task.epochs), number):
             for place in range(number, len(task.epochs[epoch]), task.rounds):
                 seconds[epoch][place] = step(make_batch(point, task.epochs[epoch][place]))
+    step(make_batch(point, _largest(task)))  # the check is about this length
     module.check_active(point.length)
     yield {"seconds": seconds, "anchors": anchors} | surroundings.fields()
 

@@ -1,7 +1,9 @@
 """Swin: attention inside shifted windows of a feature map."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from torch import Tensor
 from transformers import SwinConfig, SwinForImageClassification
 from transformers.models.swin import modeling_swin
 from transformers.models.swin.modeling_swin import SwinLayer
@@ -28,6 +30,23 @@ class SwinModule(VisionModule):
     """Swin; smaller images are padded until its last feature map holds one whole window."""
 
     variant = "swin"
+
+    def forward(self, pixel_values: Tensor, **more: Any) -> Tensor:
+        """Compute the logits, whatever images came before.
+
+        A layer of the library whose feature map is one window drops its shift, and never takes it
+        up again: images of changing sizes would be seen through the windows of the smallest.
+
+        Args:
+            pixel_values: (batch, 3, height, width).
+            more: What else is in a batch.
+
+        Returns:
+            (batch, num_classes)
+        """
+        for layer, window_and_shift in self._layers():
+            layer.window_size, layer.shift_size = window_and_shift
+        return super().forward(pixel_values, **more)
 
     def sizes(self) -> dict[str, dict[str, Any]]:
         """Return the fields of Swin's configuration that make each named size."""
@@ -86,17 +105,22 @@ class SwinModule(VisionModule):
 
     def _why_inactive(self, length: int) -> str | None:
         side = self._padded_side(length) // self.model.config.patch_size
+        stages = [stage for stage, depth in enumerate(self.model.config.depths) for _ in range(depth)]
+        for stage, (layer, built) in zip(stages, self._layers(), strict=True):
+            window, _ = built
+            # A layer whose map is one window drops its shift; that is Swin, not a fault.
+            expected = {built, (window, 0)} if side // 2**stage <= window else {built}
+            if (layer.window_size, layer.shift_size) not in expected:
+                return (
+                    f"after a smaller image, stage {stage} has window and shift "
+                    f"{(layer.window_size, layer.shift_size)} instead of {built}"
+                )
+        return super()._why_inactive(length)
+
+    def _layers(self) -> Iterator[tuple[SwinLayer, tuple[int, int]]]:
+        """Yield every layer, with the window and the shift that it was built with."""
         window = self.model.config.window_size
-        for stage, blocks in enumerate(self.model.swin.encoder.layers):
-            feature_map = side // 2**stage
+        for blocks in self.model.swin.encoder.layers:
             layers = [module for module in blocks.modules() if isinstance(module, SwinLayer)]
             for index, layer in enumerate(layers):
-                built = (window, window // 2 if index % 2 else 0)
-                # A layer whose map is one window drops its shift; that is Swin, not a fault.
-                expected = {built, (window, 0)} if feature_map <= window else {built}
-                if (layer.window_size, layer.shift_size) not in expected:
-                    return (
-                        f"after a smaller image, stage {stage} has window and shift "
-                        f"{(layer.window_size, layer.shift_size)} instead of {built}"
-                    )
-        return super()._why_inactive(length)
+                yield layer, (window, window // 2 if index % 2 else 0)

@@ -201,6 +201,18 @@ def test_check_active_sees_a_model_that_left_its_efficient_path(spoil, message):
         module.check_active(length)
 
 
+def test_a_smaller_image_leaves_nothing_behind_in_swin():
+    module = build("vision", "swin").eval()
+    large = torch.rand(2, 3, 448, 448)
+    with torch.no_grad():
+        alone = module(large)
+        module(torch.rand(3, 3, 224, 224))  # its last feature map is one window
+        with pytest.raises(RuntimeError, match="after a smaller image"):
+            module.check_active(448)
+        torch.testing.assert_close(module(large), alone)
+    module.check_active(448)
+
+
 @pytest.mark.parametrize(
     ("modality", "variant"),
     [case for case in VARIANT_CASES if find_variant(*case).minimum_length > 1],
