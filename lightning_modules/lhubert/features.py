@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers.models.hubert.modeling_hubert import (
     HubertFeatureEncoder,
     HubertGroupNormConvLayer,
@@ -20,6 +21,11 @@ from lightning_modules.errors import ModelError
 SAMPLE_RATE_HZ = 16_000
 # 20 seconds: the widest layer of one chunk takes 130 MiB in float32.
 CHUNK_FRAMES = 1000
+# On a CPU a convolution is compiled for the length of its input, 20 ms for each gradient of the
+# later layers: in training on recordings of all lengths that was two thirds of a small model's
+# step. So their inputs are filled up to one of so many lengths between a power of two and its
+# double.
+LENGTHS_PER_OCTAVE = 8
 
 
 class ChunkedFeatureEncoder(HubertFeatureEncoder):
@@ -62,8 +68,10 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
         _validate_length(input_values, self.frame_samples)
         longest = self.frame_samples + (CHUNK_FRAMES - 1) * self.hop_samples
         if torch.is_grad_enabled() or input_values.shape[-1] <= longest:
-            features: Tensor = super().forward(input_values)
-            return features
+            waveform = input_values[:, None]
+            if self._requires_grad and self.training and waveform.is_leaf:
+                waveform.requires_grad = True  # as the library does, for gradient checkpointing
+            return self._later_layers(self.conv_layers[0](waveform))
         validate_waveform(input_values, self.frame_samples)
         return self.in_chunks(input_values, CHUNK_FRAMES)
 
@@ -84,13 +92,36 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
             end = min(begin + chunk_frames, num_frames)
             last_sample = (end - 1) * self.hop_samples + self.frame_samples
             chunk = first(input_values[:, None, begin * self.hop_samples : last_sample])
-            for layer in self.conv_layers[1:]:
-                chunk = layer(chunk)
+            chunk = self._later_layers(chunk)
             if features is None:
                 features = chunk.new_empty(*chunk.shape[:2], num_frames)
             features[:, :, begin:end] = chunk
         assert features is not None
         return features
+
+    def _later_layers(self, hidden: Tensor) -> Tensor:
+        """Compute all layers but the first, which alone looks at the whole input to normalise it.
+
+        None of them pads, so that what is filled in behind the end reaches no frame that is kept.
+
+        Args:
+            hidden: (batch, channels, positions), of the first layer.
+
+        Returns:
+            (batch, channels, frames)
+        """
+        later = self._convolutions()[1:]
+        frames = hidden.shape[-1]
+        for conv in later:
+            frames = (frames - conv.kernel_size[0]) // conv.stride[0] + 1
+        if hidden.device.type == "cpu":
+            positions = round_up_by_octave(frames)
+            for conv in reversed(later):
+                positions = (positions - 1) * conv.stride[0] + conv.kernel_size[0]
+            hidden = functional.pad(hidden, (0, positions - hidden.shape[-1]))
+        for layer in self.conv_layers[1:]:
+            hidden = layer(hidden)
+        return hidden[..., :frames]
 
     def _first_layer(self, input_values: Tensor, chunk_frames: int) -> Callable[[Tensor], Tensor]:
         layer = self.conv_layers[0]
@@ -111,6 +142,12 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
             return activated
 
         return normalised
+
+
+def round_up_by_octave(frames: int) -> int:
+    """Return the next of `LENGTHS_PER_OCTAVE` numbers between a power of two and its double."""
+    unit = max(1, (1 << frames.bit_length() >> 1) // LENGTHS_PER_OCTAVE)
+    return -(-frames // unit) * unit
 
 
 def _moments(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> tuple[Tensor, Tensor]:

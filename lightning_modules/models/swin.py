@@ -44,7 +44,7 @@ class SwinModule(VisionModule):
         Returns:
             (batch, num_classes)
         """
-        for layer, window_and_shift in self._layers():
+        for _, layer, window_and_shift in self._layers():
             layer.window_size, layer.shift_size = window_and_shift
         return super().forward(pixel_values, **more)
 
@@ -105,8 +105,7 @@ class SwinModule(VisionModule):
 
     def _why_inactive(self, length: int) -> str | None:
         side = self._padded_side(length) // self.model.config.patch_size
-        stages = [stage for stage, depth in enumerate(self.model.config.depths) for _ in range(depth)]
-        for stage, (layer, built) in zip(stages, self._layers(), strict=True):
+        for stage, layer, built in self._layers():
             window, _ = built
             # A layer whose map is one window drops its shift; that is Swin, not a fault.
             expected = {built, (window, 0)} if side // 2**stage <= window else {built}
@@ -117,10 +116,10 @@ class SwinModule(VisionModule):
                 )
         return super()._why_inactive(length)
 
-    def _layers(self) -> Iterator[tuple[SwinLayer, tuple[int, int]]]:
-        """Yield every layer, with the window and the shift that it was built with."""
+    def _layers(self) -> Iterator[tuple[int, SwinLayer, tuple[int, int]]]:
+        """Yield the stage of every layer, the layer, and the window and shift it was built with."""
         window = self.model.config.window_size
-        for blocks in self.model.swin.encoder.layers:
+        for stage, blocks in enumerate(self.model.swin.encoder.layers):
             layers = [module for module in blocks.modules() if isinstance(module, SwinLayer)]
             for index, layer in enumerate(layers):
-                yield layer, (window, window // 2 if index % 2 else 0)
+                yield stage, layer, (window, window // 2 if index % 2 else 0)

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transformers import HubertModel
+from transformers.models.hubert.modeling_hubert import HubertFeatureEncoder
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import HiddenStateFiles, LHubertModel, encode_recording
@@ -12,8 +15,11 @@ from tests.samples.hubert import hubert, lhubert, waveform
 
 
 def extractor(norm):
-    model = lhubert(feat_extract_norm=norm, conv_bias=norm == "layer")
-    return model.feature_extractor
+    return lhubert(feat_extract_norm=norm, conv_bias=norm == "layer").feature_extractor
+
+
+def config_of(norm):
+    return lhubert(feat_extract_norm=norm, conv_bias=norm == "layer").config
 
 
 @pytest.mark.parametrize("norm", ["group", "layer"])
@@ -47,6 +53,40 @@ def test_a_long_recording_layer_by_layer_is_one_forward_with_a_group_norm():
         expected = model(audio).last_hidden_state[0]
     ours = encode_recording(model, audio[0])
     torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("norm", ["group", "layer"])
+@settings(max_examples=20)
+@given(frames=st.integers(1, 90), beyond=st.integers(0, 319))
+def test_the_front_end_has_the_librarys_outputs_and_gradients_at_every_length(norm, frames, beyond):
+    ours = extractor(norm).double()
+    theirs = HubertFeatureEncoder(config_of(norm)).double().eval()
+    theirs.load_state_dict(ours.state_dict())
+    audio = torch.nn.functional.pad(waveform(frames, batch=2), (0, beyond), value=0.5).double()
+    found = []
+    for encoder in (ours, theirs):
+        heard = audio.clone().requires_grad_()
+        features = encoder(heard)
+        loss = (features * torch.linspace(-1, 1, frames).double()).square().sum()
+        parts = [heard, *encoder.parameters()]
+        found.append([features, *torch.autograd.grad(loss, parts)])
+    for mine, expected in zip(*found, strict=True):
+        torch.testing.assert_close(mine, expected)
+
+
+def test_recordings_of_all_lengths_share_few_lengths_of_convolutions():
+    encoder = extractor("group")
+    seen: dict[int, set[int]] = {number: set() for number in range(1, 7)}
+    for number, layer in enumerate(encoder.conv_layers[1:], 1):
+        layer.conv.register_forward_pre_hook(
+            lambda _, given, number=number: seen[number].add(given[0].shape[-1])
+        )
+    with torch.no_grad():
+        for frames in range(16, 128):
+            audio = waveform(frames)
+            encoder(torch.nn.functional.pad(audio, (0, 7 * frames % 320)))
+    # Three octaves of eight, and the end of the last one.
+    assert {number: len(lengths) for number, lengths in seen.items()} == dict.fromkeys(seen, 25)
 
 
 def test_without_gradients_long_recordings_take_the_chunks_by_themselves(monkeypatch):
