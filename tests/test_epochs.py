@@ -229,8 +229,9 @@ def test_every_step_of_every_epoch_is_run_once(phase, monkeypatch):
     assert len(found["anchors"]) == 6
     times = Counter(seen)
     assert times[1, 12] == 1 + 2 * 4  # the anchor: once before, and four times in each turn
-    assert (times[1, 11], times[1, 13], times[1, 17]) == (1, 1, 1)
-    assert times[2, 24] == 1 + 2  # the largest once before, as a warm-up
+    assert (times[1, 11], times[1, 13], times[1, 17]) == (2, 2, 2)  # each shape once before
+    # The largest shape once more, for the check at the end.
+    assert times[2, 24] == 1 + 2 + 1
 
 
 def test_each_turn_begins_with_another_epoch():

@@ -20,8 +20,10 @@ ANCHORS = 3  # readings of the anchor in a turn, after one that wakes the machin
 def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[dict[str, Any]]:
     """Yield the seconds of every step of every epoch, and of the anchor.
 
-    The allocator, the threads and the turns are those of a sweep. Steps are not repeated: as in an
-    epoch, each batch is a new one.
+    The allocator, the threads and the turns are those of a sweep. Each shape of a batch is computed
+    once before: these are steps of any epoch but the first, in which oneDNN compiles what it then
+    keeps (`benchmarks/new_lengths.py` shows what that takes). Otherwise, as in an epoch, a batch
+    has another shape than the one before.
 
     Raises (in the child):
         RuntimeError: The attention that ran is not the one that the contender claims.
@@ -35,7 +37,9 @@ def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[d
     module.check_active(point.length)
     step = partial(bare_step, module, module.configure_optimizers(), phase=point.phase)
     anchor = batch_of(replace(point, length=task.anchor_length), 1)
-    step(make_batch(point, _largest(task)))
+    shapes = _one_of_each_shape(task)
+    for planned in shapes:
+        step(make_batch(point, planned))
     step(anchor)
     seconds = [[0.0] * len(steps) for steps in task.epochs]
     anchors: list[float] = []
@@ -46,7 +50,7 @@ def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[d
         for epoch in in_turn(len(task.epochs), number):
             for place in range(number, len(task.epochs[epoch]), task.rounds):
                 seconds[epoch][place] = step(make_batch(point, task.epochs[epoch][place]))
-    step(make_batch(point, _largest(task)))  # the check is about this length
+    step(make_batch(point, shapes[0]))  # the check is about this length
     module.check_active(point.length)
     yield {"seconds": seconds, "anchors": anchors} | surroundings.fields()
 
@@ -56,7 +60,12 @@ def in_turn(count: int, number: int) -> list[int]:
     return [(place + number) % count for place in range(count)]
 
 
-def _largest(task: EpochTask) -> PaddedBatch:
-    row = {"modality": task.point.modality, "variant": task.point.variant}
+def _one_of_each_shape(task: EpochTask) -> list[PaddedBatch]:
+    """Return a step of each number of samples and length of the tensors, the largest first."""
     steps = [step for steps in task.epochs for step in steps]
-    return max(steps, key=lambda step: len(step.lengths) * step_length(step, row) ** 2)
+    shapes = {(len(step.lengths), _length(task, step)): step for step in steps}
+    return [shapes[shape] for shape in sorted(shapes, key=lambda s: s[0] * s[1] ** 2, reverse=True)]
+
+
+def _length(task: EpochTask, step: PaddedBatch) -> int:
+    return step_length(step, {"modality": task.point.modality, "variant": task.point.variant})
