@@ -1,5 +1,6 @@
 """Points to count, and what their models compute by the formulas of their papers."""
 
+import math
 from dataclasses import replace
 
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
@@ -63,13 +64,20 @@ def text_flops(tokens: int, padded: int, core: float) -> dict[str, float]:
 
 
 def speech_flops(frames: int, samples: int, core: float) -> dict[str, float]:
-    """Return what HuBERT with a linear head takes, forward, by component."""
-    width, channels, length, encoder = CONV_WIDTHS["tiny"], 1, samples, 0.0
-    for kernel, stride in zip((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2), strict=True):
-        length = (length - kernel) // stride + 1
-        encoder += 2 * length * width * channels * kernel
-        channels = width
-    assert length == frames
+    """Return what HuBERT with a linear head takes, forward, by component.
+
+    Behind the first convolution the others compute on filled up lengths: those of the next number
+    of frames that is a multiple of an eighth of the power of two below.
+    """
+    width, filled = CONV_WIDTHS["tiny"], frames
+    while filled % max(1, 2 ** (int(math.log2(frames)) - 3)):
+        filled += 1
+    encoder, length = 0.0, filled
+    for kernel in (2, 2, 3, 3, 3, 3):  # each has a stride of 2; the last one first
+        encoder += 2 * length * width**2 * kernel
+        length = 2 * (length - 1) + kernel
+    assert (samples - 400) // 320 + 1 == frames
+    encoder += 2 * ((samples - 10) // 5 + 1) * width * 10
     # Positions: 16 groups, a kernel of 128 frames, one output more than there are frames.
     positions = 2 * (frames + 1) * WIDTH * (WIDTH // 16) * 128
     return layers_flops(frames) | {
