@@ -1,17 +1,18 @@
 """The study's table of L-HuBERT in miniature: word error rates on spoken digits, on a CPU.
 
-    python benchmarks/spoken_digits.py --recordings DIR --out runs/spoken_digits --seeds 0 1 2
+    python benchmarks/spoken_digits.py --recordings DIR --out runs/spoken_digits --seeds 0 1 2 3
 
 DIR holds short recordings named `digit_speaker_take.wav`, as in the Free Spoken Digit Dataset. The
 command may be stopped at any moment: the same one goes on with the next batch. It composes
 utterances of several digits, labels them, and then for every seed pre-trains, fine-tunes, converts
-and transcribes; what `benchmarks/digits/stages.py` lists. The table is that of
-`benchmarks/digits/table.py`.
+and transcribes; what `benchmarks/digits/stages.py` lists. Seeds run side by side, one per core. The
+table is that of `benchmarks/digits/table.py`.
 """
 
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 import warnings
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import train
 from benchmarks.digits.costs import cost_table
+from benchmarks.digits.side_by_side import run_side_by_side
 from benchmarks.digits.stages import Stage, seed_stages, shared_stages
 from benchmarks.digits.table import RESULTS, write_results
 from datamodules.composing.corpus import ComposeSettings, compose
@@ -31,6 +33,7 @@ WHOLE = ComposeSettings(
     words_per_utterance=(8, 12),
     gap_seconds=(0.0, 0.15),
     passes=3,
+    test_passes=5,
     augmentation=Augmentation(speeds=(0.9, 1.0, 1.1)),
 )
 WORDS = replace(WHOLE, words_per_utterance=(1, 2))
@@ -50,12 +53,32 @@ def run(stage: Stage, folder: Path) -> None:
     done.write_text(json.dumps({"minutes": (time.time() - began) / 60}))
 
 
-def main() -> None:
-    """Compose, train and transcribe what is missing, and write the table."""
+def prepare(given: argparse.Namespace, out: Path) -> None:
+    """Compose and label what all seeds share."""
+    compose(given.recordings, str(out / "corpus"), WHOLE)
+    compose(given.recordings, str(out / "words"), WORDS)
+    for stage in shared_stages():
+        run(stage, out)
+
+
+def run_seed(seed: int, given: argparse.Namespace, out: Path) -> None:
+    """Train and transcribe with one seed, and add it to the results."""
+    for stage in seed_stages(seed, given.steps):
+        run(stage, out)
+    write_results(out, results_of(given))
+
+
+def results_of(given: argparse.Namespace) -> Path:
+    """Return where results go: those of a trial stay where it ran."""
+    return RESULTS if given.steps == 1.0 else Path(given.out)
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", required=True, help="folder of digit_speaker_take.wav")
     parser.add_argument("--out", default="runs/spoken_digits", help="run directory")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(range(8)))
     parser.add_argument(
         "--steps",
         type=float,
@@ -67,24 +90,28 @@ def main() -> None:
         action="store_true",
         help="measure time and memory of a step, with nothing beside",
     )
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Compose, train and transcribe what is missing, and write the table."""
+    given = read_arguments()
     sys.argv = sys.argv[:1]
     for noisy in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     out = Path(given.out)
-    compose(given.recordings, str(out / "corpus"), WHOLE)
-    compose(given.recordings, str(out / "words"), WORDS)
-    for stage in shared_stages():
-        run(stage, out)
-    results = RESULTS if given.steps == 1.0 else out
-    for seed in given.seeds:
-        for stage in seed_stages(seed, given.steps):
-            run(stage, out)
-        write_results(out, results)
+    prepare(given, out)
+    if len(given.seeds) > 1 and len(os.sched_getaffinity(0)) > 1:
+        shared = ["--recordings", given.recordings, "--out", given.out, "--steps", str(given.steps)]
+        if status := run_side_by_side([__file__, *shared, "--seeds"], given.seeds):
+            sys.exit(status)
+    else:
+        for seed in given.seeds:
+            run_seed(seed, given, out)
     if given.costs:
         table = cost_table()
-        (results / "spoken_digits_costs.md").write_text(table)
+        (results_of(given) / "spoken_digits_costs.md").write_text(table)
         print(table)
 
 

@@ -1,9 +1,10 @@
 """Word error rates of spoken digits: a table with paired intervals, curves, and what they say.
 
 Results of seeds that were run elsewhere are kept: a seed is one entry of the result file, with the
-errors of every test utterance.
+errors of every test recording in every utterance that has it.
 """
 
+import fcntl
 import json
 import platform
 from dataclasses import asdict
@@ -16,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.digits.curves import draw_curves
+from benchmarks.digits.errors import errors_of_recordings, read_transcripts
+from benchmarks.digits.power import WANTED, Experiment, find_scatter, needed, power
 from benchmarks.digits.stages import ROUNDS
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -33,30 +36,21 @@ ROWS = {
     "lhubert-w2-converted": "control: window 2, converted, no further training",
 }
 
-Seeds = dict[str, dict[str, list[int]]]
-"""By seed, by row: word errors of every test utterance, in the order of their names."""
+CONTROL = "lhubert-w2-converted"
 
-
-def read_transcripts(path: Path) -> dict[str, list[str]]:
-    """Return the words of every recording of a `transcripts.tsv`."""
-    lines = [line.split("\t") for line in path.read_text().splitlines()]
-    return {name: text.split() for name, text in lines}
-
-
-def count_errors(references: dict[str, list[str]], hypotheses: dict[str, list[str]]) -> list[int]:
-    """Return the word errors of every utterance, in the order of their names."""
-    from torchaudio.functional import edit_distance
-
-    return [edit_distance(references[name], hypotheses[name]) for name in sorted(references)]
+Seeds = dict[str, dict[str, list[list[int]]]]
+"""By seed, by row: word errors of every test recording in every utterance that has it."""
 
 
 def resample_ratios(
     errors: NDArray[np.int64], baseline: NDArray[np.int64], seed: int = 0
 ) -> NDArray[np.float64]:
-    """Draw utterances and seeds anew, the same for both systems; return the ratios of their errors.
+    """Draw recordings and seeds anew, the same for both systems; return the ratios of their errors.
+
+    A recording is drawn with all utterances that have it, because its errors in them are alike.
 
     Args:
-        errors: (seeds, utterances) of one system.
+        errors: (seeds, recordings) of one system, or (seeds, recordings, compositions).
         baseline: The same of the other.
         seed: Of the resampling.
 
@@ -66,17 +60,24 @@ def resample_ratios(
     Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR".
     """
     random = np.random.default_rng(seed)
-    num_seeds, num_utterances = errors.shape
+    errors, baseline = (each.reshape(*each.shape[:2], -1).sum(2) for each in (errors, baseline))
+    num_seeds, num_recordings = errors.shape
     seeds = random.integers(num_seeds, size=(NUM_RESAMPLES, num_seeds, 1))
-    utterances = random.integers(num_utterances, size=(NUM_RESAMPLES, 1, num_utterances))
-    ours = errors[seeds, utterances].sum((1, 2))
-    theirs = baseline[seeds, utterances].sum((1, 2))
+    recordings = random.integers(num_recordings, size=(NUM_RESAMPLES, 1, num_recordings))
+    ours = errors[seeds, recordings].sum((1, 2))
+    theirs = baseline[seeds, recordings].sum((1, 2))
     ratios: NDArray[np.float64] = ours[theirs > 0] / theirs[theirs > 0]
     return ratios
 
 
 def write_results(out: Path, folder: Path) -> None:
     """Add the seeds that are done in a run directory to the results in a folder, with a table."""
+    with (out / ".results").open("w") as lock:  # seeds that run side by side end when they like
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _write_results(out, folder)
+
+
+def _write_results(out: Path, folder: Path) -> None:
     manifest = json.loads((out / "corpus/manifest.json").read_text())
     corpus = {name: manifest[name] for name in ("format", "settings", "recordings")}
     path = folder / "spoken_digits.json"
@@ -86,10 +87,10 @@ def write_results(out: Path, folder: Path) -> None:
     if {name: results.get(name) for name in conditions} != json.loads(json.dumps(conditions)):
         results = conditions | {"seeds": {}}
     references = read_transcripts(out / "corpus/test/transcripts.tsv")
-    results["words"] = [len(references[name]) for name in sorted(references)]
+    utterances = manifest["utterances"]["test"]
     for folder in sorted(out.glob("seed-*")):
         found = {
-            row: count_errors(references, read_transcripts(transcripts))
+            row: errors_of_recordings(utterances, references, read_transcripts(transcripts))
             for row in ROWS
             if (transcripts := folder / "transcripts" / row / "transcripts.tsv").exists()
         }
@@ -98,32 +99,73 @@ def write_results(out: Path, folder: Path) -> None:
     results |= {"date": date.today().isoformat(), "machine": _machine()}
     path.write_text(json.dumps(results) + "\n")
     if results["seeds"]:
-        table = make_table(results["seeds"], results["words"])
+        table = make_table(results["seeds"])
         path.with_suffix(".md").write_text(_heading(results) + table)
         draw_curves(out / "tensorboard").savefig(path.with_suffix(".png"), dpi=110)
         print(table)
 
 
-def make_table(seeds: Seeds, words: list[int]) -> str:
+def make_table(seeds: Seeds) -> str:
     """Return the table in Markdown: error rates by seed, and against HuBERT with an interval."""
     names = sorted(seeds, key=int)
     lines = [
-        f"| model | seed {' | seed '.join(names)} | mean | against HuBERT | says |",
-        "|---" * (len(names) + 4) + "|",
+        f"| model | seed {' | seed '.join(names)} | mean | against HuBERT | says | power |",
+        "|---" * (len(names) + 5) + "|",
     ]
-    baseline = np.array([seeds[name][BASELINE] for name in names])
+    baseline = errors_of(seeds, BASELINE)
     for row, title in ROWS.items():
-        errors = np.array([seeds[name][row] for name in names])
-        rates = errors.sum(1) / sum(words)
-        cells = [f"{rate:.1%}" for rate in [*rates, rates.mean()]]
-        if row == BASELINE:
-            comparison = ["", ""]
-        else:
-            low, high = np.quantile(resample_ratios(errors, baseline), [0.025, 0.975])
-            ratio = errors.sum() / max(1, baseline.sum())
-            comparison = [f"{ratio:.2f} [{low:.2f}-{high:.2f}]", say(low, high)]
+        errors = errors_of(seeds, row)
+        cells = [f"{rate:.1%}" for rate in [*errors.mean((1, 2)), errors.mean()]]
+        comparison = [""] * 3 if row == BASELINE else _compare(errors, baseline)
         lines.append(f"| {title} | {' | '.join([*cells, *comparison])} |")
     return "\n".join(lines) + "\n"
+
+
+def _compare(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> list[str]:
+    """Return the ratio with its interval, what it says, and what it could have said."""
+    low, high = np.quantile(resample_ratios(errors, baseline), [0.025, 0.975])
+    ratio = errors.sum() / max(1, baseline.sum())
+    found = "" if len(errors) < 2 or not errors.sum() else f"{_power(errors, baseline):.0%}"
+    return [f"{ratio:.2f} [{low:.2f}-{high:.2f}]", say(low, high), found]
+
+
+def _power(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> float:
+    scatter = find_scatter(errors, baseline)
+    return power(scatter.standard_error(Experiment(*errors.shape)), TARGET)
+
+
+def errors_of(seeds: Seeds, row: str) -> NDArray[np.int64]:
+    """Return the errors of a row, (seeds, recordings, compositions), seeds in their order."""
+    return np.array([seeds[name][row] for name in sorted(seeds, key=int)])
+
+
+def describe_power(seeds: Seeds) -> str:
+    """Say in sentences what the rows could show, and what it would take to show more.
+
+    "Power" in the table is the probability that a model with HuBERT's own error rate is shown to be
+    within the target.
+    """
+    if len(seeds) < 2:
+        return "One seed: how far seeds lie apart is not known.\n\n"
+    baseline = errors_of(seeds, BASELINE)
+    rows = [row for row in ROWS if row not in (BASELINE, CONTROL)]
+    there = Experiment(*baseline.shape)
+    lines = [
+        "Power is the probability that a model which errs as often as HuBERT is shown to be "
+        f"within {TARGET:.0%}. For {WANTED:.0%} it takes, all else as it is:\n\n"
+        "| model | seeds | words | utterances per word |\n|---|---|---|---|\n"
+    ]
+    for row in rows:
+        errors = errors_of(seeds, row)
+        if errors.sum():
+            scatter = find_scatter(errors, baseline)
+            counts = [
+                needed(scatter, there, name, TARGET)
+                for name in ("seeds", "recordings", "compositions")
+            ]
+            cells = ["no number" if count is None else f"{count:,}" for count in counts]
+            lines.append(f"| {ROWS[row]} | {' | '.join(cells)} |\n")
+    return "".join([*lines, "\n"])
 
 
 def say(low: float, high: float) -> str:
@@ -136,11 +178,12 @@ def say(low: float, high: float) -> str:
 
 
 def _heading(results: dict[str, Any]) -> str:
-    words = results["words"]
+    there = Experiment(*errors_of(results["seeds"], BASELINE).shape)
     return (
-        f"{len(words)} test utterances, {sum(words)} words, {results['date']}, "
-        f"{results['machine']}. Ratios of word errors to HuBERT's, with 95 % intervals of a paired "
-        f"bootstrap over utterances and seeds.\n\n"
+        f"{there.recordings} test words, each in {there.compositions} utterances, {there.seeds} "
+        f"seeds, {results['date']}, {results['machine']}. Ratios of word errors to HuBERT's, with "
+        f"95 % intervals of a paired bootstrap over recordings and seeds.\n\n"
+        f"{describe_power(results['seeds'])}"
     )
 
 

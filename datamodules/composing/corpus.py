@@ -20,9 +20,10 @@ from datamodules.composing.words import Word, group, list_words, split_takes
 from datamodules.errors import DataError, validate_choice, validate_minimum
 from datamodules.recordings.transcripts import TRANSCRIPTS
 
-SPLITS = ("train", "val", "test")
+PASSES = {"train": "passes", "val": "val_passes", "test": "test_passes"}
+SPLITS = tuple(PASSES)
 MANIFEST = "manifest.json"
-FORMAT = 1  # raise it when the same settings compose something else
+FORMAT = 2  # raise it when the same settings compose something else
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class ComposeSettings:
             `test_takes` has no meaning.
         val_share: Share of the other takes that is for validation; 0 makes no such split.
         passes: How often a training recording is used.
-        eval_passes: How often a recording for validation or testing is used.
+        val_passes: How often a recording for validation is used.
+        test_passes: How often a recording for testing is used, each time in other company.
         augmentation: How recordings for training are changed, anew every time one is used.
         seed: Chooses everything that is left to chance.
     """
@@ -52,7 +54,8 @@ class ComposeSettings:
     test_speakers: tuple[str, ...] = ()
     val_share: float = 0.1
     passes: int = 1
-    eval_passes: int = 1
+    val_passes: int = 1
+    test_passes: int = 1
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
 
@@ -70,9 +73,10 @@ class ComposeSettings:
                     f"`{name}` must be two numbers of at least {least}, the smaller one first, "
                     f"got {low} and {high}"
                 )
-        for name, least in {"gap_noise": 0, "test_takes": 0, "passes": 1, "eval_passes": 1}.items():
-            validate_minimum(name, getattr(self, name), least)
-        validate_minimum("seed", self.seed, 0)
+        for name in ("gap_noise", "test_takes", "seed"):
+            validate_minimum(name, getattr(self, name), 0)
+        for name in PASSES.values():
+            validate_minimum(name, getattr(self, name), 1)
         if not 0 <= self.val_share < 1:
             raise DataError(f"`val_share` must be at least 0 and below 1, got {self.val_share}")
 
@@ -201,7 +205,7 @@ def _utterances(split: str, words: list[Word], settings: ComposeSettings) -> lis
                 f"`words_per_utterance` must begin with at most the number of {split} recordings "
                 f"of {name}, {len(members)}, got {fewest}"
             )
-    passes = settings.passes if split == "train" else settings.eval_passes
+    passes = getattr(settings, PASSES[split])
     return [
         utterance
         for _, members in sorted(groups.items())
