@@ -11,6 +11,7 @@ from profiling.report.answers.verdicts import (
     describe_only_below,
     listed,
     number_text,
+    shown_value,
 )
 from profiling.report.palette import efficient_family, vanilla_family
 from profiling.rows.columns import Row, judged_columns
@@ -43,11 +44,6 @@ def answer_sentences(rows: Iterable[Row]) -> tuple[str, ...]:
 def winners_of(rows: Iterable[Row]) -> list[Row]:
     """Return the rows of what wins for good, that of the smallest length first."""
     return sorted((row for row in rows if row["verdict"] in WITH_VALUE), key=shown_value)
-
-
-def shown_value(row: Row) -> float:
-    """Return the length from which a winner is said to win: with `at_most` the upper end."""
-    return float(row["ci_high" if row.get("at_most") else "tipping_point"])
 
 
 def _paragraph(metric: str, rows: Sequence[Row]) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.groups import axis_unit
-from profiling.report.answers.sentences import BEST, shown_value, winners_of
-from profiling.report.answers.verdicts import number_text
+from profiling.report.answers.sentences import BEST, winners_of
+from profiling.report.answers.verdicts import number_text, shown_value
 from profiling.report.palette import efficient_family
 from profiling.rows.columns import Row, judged_columns
 

@@ -106,7 +106,7 @@ def _value_axis(panel: str, values: tuple[float, float]) -> dict[str, Any]:
 def _panel_title(chart: ChartInput, panel: str, top: float) -> dict[str, Any]:
     names = ", ".join(item.name for item in chart.distributions)
     texts = {
-        "ratio": f"<b>{chart.column.cost} relative to vanilla</b>: below 1 it wins",
+        "ratio": f"<b>{chart.column.cost} against vanilla</b>: wins below 1",
         "lengths": f"<b>lengths of {escape(names)}</b>",
     }
     return {

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from math import log
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.curves import Curve, Spread
 from profiling.analysis.groups import Contender, axis_unit
 from profiling.analysis.readings import finite
-from profiling.report.answers.verdicts import describe_comparison, describe_verdict
+from profiling.report.answers.verdicts import describe_comparison, describe_verdict, shown_value
 from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Column, Row
 
@@ -143,7 +144,7 @@ def tipping_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[
         choice = comparison_choice(row)
         index = placed[choice] = placed.get(choice, -1) + 1
         colour = chart.styles.of_row(row).colour
-        place = finite(row["tipping_point"]) or 1.0
+        place = shown_value(row)
         family = efficient_family(row)
         # One rung per variant, so that the labels of close tipping points do not collide.
         rung = floor * (ceiling / floor) ** (RUNG * (index + 0.4))
@@ -166,12 +167,18 @@ def tipping_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[
                 "width": 0,
                 "color": colour,
             },
-            "text": ["", f" {place:,.0f}", ""],
-            "textposition": "top right",
+            "text": ["", f" {'≤ ' if row.get('at_most') else ''}{place:,.0f} ", ""],
+            "textposition": f"top {_free_side(chart, place)}",
             "textfont": {"size": 11, "color": colour},
             "hoverinfo": "text",
             "hovertext": f"{escape(family)}: {escape(describe_verdict(row).text)}",
         }
+
+
+def _free_side(chart: ChartInput, place: float) -> str:
+    """Return the side on which a number beside a tipping point has room, on a phone too."""
+    low, high = length_range(chart)
+    return "left" if log(place / low) > 0.75 * log(high / low) else "right"
 
 
 def _num_rungs(chart: ChartInput) -> int:
@@ -186,7 +193,7 @@ def _crossing_rows(chart: ChartInput) -> list[Row]:
         for row in chart.tipping_points
         if row.get("verdict") in {"crosses", "several"} and finite(row.get("tipping_point"))
     ]
-    return sorted(rows, key=lambda row: float(row["tipping_point"]))
+    return sorted(rows, key=shown_value)
 
 
 def comparison_choice(row: Row) -> str:

@@ -144,6 +144,28 @@ def test_charts_show_curves_out_of_memory_tipping_points_and_real_lengths() -> N
     assert sum(lengths["y"]) == pytest.approx(1, abs=0.02)
 
 
+def test_a_tipping_point_stands_where_the_sentences_say_and_its_number_inside_the_chart() -> None:
+    charts = charts_of((sample_report() / "report.html").read_text())
+    latency = [trace for trace in charts[0]["data"] if "error_x" in trace]
+    lines = {
+        trace["meta"]["family"]: trace
+        for trace in latency
+        if trace["meta"]["comparison"] == "best_vs_best"
+    }
+    (at_most,) = [
+        row
+        for row in sample_tipping_points()
+        if row["at_most"] and (row["phase"], row["metric"]) == ("inference", "latency")
+        if row["modality"] == "text" and row["comparison"] == "best_vs_best"
+    ]
+    line = lines["local_bert w128"]
+    assert set(line["x"]) == {at_most["ci_high"]}
+    assert line["text"][1].strip() == f"≤ {at_most['ci_high']:,.0f}"
+    assert line["x"][1] - line["error_x"]["arrayminus"][1] == at_most["ci_low"]
+    assert line["textposition"] == "top right"  # left of it the chart is as wide as right of it
+    assert lines["longformer w512"]["textposition"] == "top left"  # near the right edge
+
+
 def test_a_length_that_only_one_side_can_do_is_marked_without_a_ratio() -> None:
     charts = charts_of((sample_report() / "report.html").read_text())
     marks = [

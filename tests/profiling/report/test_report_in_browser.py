@@ -95,7 +95,7 @@ def drawn_rows(comparison: str) -> list[dict]:
 
 
 def label(row: dict) -> str:
-    return f"{row['tipping_point']:,.0f}"
+    return f"≤{row['ci_high']:,.0f}" if row["at_most"] else f"{row['tipping_point']:,.0f}"
 
 
 @pytest.fixture(scope="module")
