@@ -67,7 +67,7 @@ def main() -> None:
         "peak GiB": f"{peak / 1024:.2f}",
         "above weights": f"{(peak - memory.weights_mib) / 1024:.2f}",
     }
-    for cells in (told, dict.fromkeys(told, "---"), told.values()):
+    for cells in (told, ["---"] * len(told), told.values()):
         print(f"| {' | '.join(cells)} |")
     assert len(sums) == model.config.num_hidden_layers + 1
 

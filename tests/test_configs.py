@@ -5,7 +5,7 @@ import lightning
 import pytest
 import yaml
 
-from lightning_modules.variants import VARIANTS
+from lightning_modules.variants import VARIANTS, vanilla_of
 from profiling.cli import build_parser
 from profiling.commands.sweep import read_settings
 from profiling.planning.grids import make_points, synthetic_facts
@@ -35,15 +35,27 @@ def test_every_config_is_of_a_kind_that_is_tested_here() -> None:
     assert set(CONFIGS) == {*SWEEPS, *DECISIONS, *LENGTHS, *TRAINING}
 
 
-@pytest.mark.parametrize("path", SWEEPS, ids=names(SWEEPS))
-def test_a_sweep_config_names_points_of_every_modality_and_variant(path: Path) -> None:
+def measured_by(path: Path) -> set[tuple[str, str]]:
+    """Return modality and variant of every point that a sweep would measure."""
     parsed = build_parser().parse_args(["sweep", "--config", str(path)])
     settings = read_settings(parsed.sweep)
     data = {modality: synthetic_facts(settings, modality) for modality in settings.modalities}
     points = make_points(settings, CONDITIONS, data)
-    measured = {(p.modality, p.variant) for p in points if not p.skip_reason}
+    return {(point.modality, point.variant) for point in points if not point.skip_reason}
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=names(SWEEPS))
+def test_a_sweep_config_measures_every_efficient_variant_beside_its_vanilla_one(path: Path) -> None:
+    measured = measured_by(path)
+    efficient = {each for each in measured if not VARIANTS[each[0]][each[1]].is_vanilla}
+    assert efficient
+    assert measured - efficient == {(each[0], vanilla_of(*each)) for each in efficient}
+
+
+@pytest.mark.parametrize("name", ["cpu", "paper"])
+def test_the_large_sweeps_measure_every_variant(name: str) -> None:
     everything = {(modality, name) for modality, names in VARIANTS.items() for name in names}
-    assert measured == everything
+    assert measured_by(ROOT / "configs/profile" / f"{name}.yaml") == everything
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=names(DECISIONS))
