@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 
@@ -221,7 +222,7 @@ def test_batches_that_were_not_measured_are_called_extrapolated():
 def masked_rows(ratio: float, packing_ratio: float):
     """Return an `sdpa` and an `unpadded` of the same costs, whose masks add different amounts."""
 
-    def ratios(value: float) -> dict[str, float]:
+    def ratios(value: float) -> dict[str, Any]:
         return {"masked_step_ratio": value, "throughput_masked_step_ratio": value}
 
     return [
