@@ -115,7 +115,7 @@ def test_a_child_computes_with_the_threads_and_cores_it_is_given(
     assert run_in_child(server, f"{__name__}:use_threads", 1, 100).value == (1, 1)
 
 
-def fail_as_torch_compile_does(_: object) -> None:
+def fail_as_torch_compile_does() -> None:
     raise RuntimeError(
         "trouble while tracing\n  Explanation: sizes 64 and 128 differ\n  Hint: none"
     )
