@@ -1,6 +1,7 @@
 """What a mask of padding adds: which steps have one, and for which points it can be asked."""
 
 from dataclasses import replace
+from multiprocessing.context import ForkServerContext
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from lightning_modules.models.bert import BertModule
 from lightning_modules.models.hubert import HubertModule
 from lightning_modules.variants import VARIANTS
+from profiling.children.server import run_in_child
 from profiling.measuring import masking
 from profiling.measuring.masking import masked_step_ratio
 from profiling.planning.points import Point
@@ -75,3 +77,16 @@ def test_every_text_variant_takes_a_mask(variant: str) -> None:
 )
 def test_where_there_is_no_such_mask_nothing_is_said(point: Point) -> None:
     assert masked_step_ratio(point, 1) is None
+
+
+def test_a_row_has_the_ratio_at_both_batch_sizes_where_it_is_asked_for(
+    server: ForkServerContext,
+) -> None:
+    point = point_of("text", "bert", "unpadded", 20)
+    conditions = replace(point.conditions, max_batch_size=2)
+    asked = replace(point, conditions=conditions, metrics=("latency", "masked_steps", "throughput"))
+    outcome = run_in_child(server, "profiling.measuring.tasks:measure_speed", asked, 120)
+    assert outcome.kind == "ok", outcome.message
+    found = outcome.value or {}
+    assert found["masked_step_ratio"] > 0
+    assert found["throughput_masked_step_ratio"] > 0
