@@ -60,13 +60,13 @@ def plan_part(
     candidate: Candidate, distribution: LengthDistribution, wanted: Wanted, amount: Amount
 ) -> Epoch:
     """Draw the steps that are run, and foresee their cost."""
-    policy, model = candidate.plan.policy, candidate.measured.model
-    assert model
+    policy, measured = candidate.plan.policy, candidate.measured
+    assert measured.model
     batches, _ = batches_of(distribution, policy, wanted.batch_size, wanted.max_length)
     step_ms = candidate.mean_cost * candidate.plan.count / sum(candidate.plan.times)
     most = min(amount.most_steps, max(FEWEST_STEPS, int(1000 * amount.seconds / step_ms)))
     steps = draw_steps(batches, most, amount.seed)
-    cost = cost_of_plan(model, plan_of(policy, steps))
+    cost = cost_of_plan(measured.model, plan_of(policy, steps), measured.masked)
     predicted = float(np.exp(np.log(cost.per_sample).mean()))
     return Epoch(
         candidate, wanted, steps, predicted, cost.extrapolated_share, cost.beside_batches_share

@@ -36,7 +36,8 @@ class NystromformerModule(TextModule):
         for attention in self._self_attentions():
             attention.seq_len = padded
         mask = None
-        if padded > tokens or attention_mask is not None:
+        # The library leaves a mask out that masks nothing, but not while it is traced.
+        if padded > tokens or attention_mask is not None or torch.compiler.is_compiling():
             if attention_mask is None:
                 attention_mask = torch.ones_like(input_ids)
             is_padding = functional.pad(attention_mask, (0, padded - tokens)) == 0

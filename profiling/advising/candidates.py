@@ -73,7 +73,7 @@ def _candidate(
     peak = peak_of_plan(one.memory, plan, one.loaded) if one.memory else None
     assert one.model
     by_memory = wanted.objective == "memory" and peak is not None
-    cost = peak if by_memory and peak else cost_of_plan(one.model, plan)
+    cost = peak if by_memory and peak else cost_of_plan(one.model, plan, one.masked)
     mib = float(peak.per_sample.mean()) if peak else None
     problems = []
     longest = min(distribution.values[-1], wanted.max_length or distribution.values[-1])

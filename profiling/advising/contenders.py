@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightning_modules.variants import VARIANTS
-from profiling.advising.cost_model import (
-    CostModel,
-    Observation,
-    Tokens,
-    TooFewLengthsError,
-    fit_cost_model,
-)
+from profiling.advising.cost_model import CostModel
+from profiling.advising.fitting import Observation, TooFewLengthsError, fit_cost_model
+from profiling.advising.observations import Times, longest_taken, peaks_of, times_of
+from profiling.advising.tokens import Tokens
 from profiling.analysis.groups import Contender, Group, Points, axis_of, group_rows
-from profiling.analysis.readings import Efforts, finite, read_column
-from profiling.rows.columns import Row, judged_columns
+from profiling.analysis.readings import Efforts, finite
+from profiling.rows.columns import Row
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,7 @@ class Measured:
         contender: Which one.
         points: Its visits by length.
         model: Of the objective's cost; None where there are too few lengths.
+        masked: The same for steps with a mask of padding; None where the run did not measure them.
         memory: Of the peak at batch size 1, in MiB; None where it was not measured.
         loaded: MiB of the loaded model.
         takes: Longest length that it took, where a longer one ran out of memory.
@@ -55,6 +53,7 @@ class Measured:
     contender: Contender
     points: Points
     model: CostModel | None = None
+    masked: CostModel | None = None
     memory: CostModel | None = None
     loaded: float = 0.0
     takes: int | None = None
@@ -100,23 +99,29 @@ def _measured(
 ) -> Measured:
     tokens = _tokens_of(contender, modality)
     timed = objective != "memory"
-    times, disturbed = _times(points, efforts) if timed else ([], False)
-    peaks = _peaks(points, efforts)
+    times = times_of(points, efforts) if timed else Times()
+    peaks = peaks_of(points, efforts)
     loaded = [value for rows in points.values() for row in rows
               if (value := finite(row.get("loaded_memory_mib"))) is not None]  # fmt: skip
     known = Measured(
         contender,
         points,
         loaded=float(np.median(loaded)) if loaded else 0.0,
-        takes=_takes(points, efforts, "latency" if timed else "memory"),
-        disturbed=disturbed,
+        takes=longest_taken(points, efforts, "latency" if timed else "memory"),
+        disturbed=times.disturbed,
     )
     memory = _fit_or_none(peaks, tokens)
     try:
-        model = fit_cost_model(times if timed else peaks, tokens)
+        model = fit_cost_model(times.plain if timed else peaks, tokens)
     except TooFewLengthsError as problem:
         return replace(known, memory=memory, reason=str(problem))
-    return replace(known, model=model, memory=memory)
+    return replace(known, model=model, masked=_masked(times, model), memory=memory)
+
+
+def _masked(times: Times, model: CostModel) -> CostModel | None:
+    """Fit the steps with a mask; None unless every visit of the model has some."""
+    masked = _fit_or_none(times.masked, model.tokens)
+    return masked if masked is not None and masked.visits == model.visits else None
 
 
 def _tokens_of(contender: Contender, modality: str) -> Tokens:
@@ -126,55 +131,6 @@ def _tokens_of(contender: Contender, modality: str) -> Tokens:
     return Tokens(
         padding, variant.minimum_length if variant else 1, axis_of(modality) == "input_size"
     )
-
-
-def _times(points: Points, efforts: Efforts) -> tuple[list[Observation], bool]:
-    """Return milliseconds of steps at batch size 1 and at that of the throughput."""
-    found, disturbed = [], False
-    columns = judged_columns()
-    for length, rows in points.items():
-        for metric in ("latency", "throughput"):
-            visits = efforts.newest(rows, columns[metric])
-            reading = read_column(visits, columns[metric])
-            disturbed |= reading.disturbed
-            for row in visits:
-                if int(row["visit"]) not in reading.values:
-                    continue
-                batch_size, cost = _step_of(row, metric, reading.values[int(row["visit"])])
-                if batch_size and cost > 0:
-                    found.append(Observation(int(row["visit"]), length, batch_size, cost))
-    return found, disturbed
-
-
-def _step_of(row: Row, metric: str, value: float) -> tuple[int, float]:
-    """Return batch size and milliseconds of a step; no batch size where the row has none."""
-    if metric == "latency":
-        return 1, value
-    batch_size = row.get("throughput_batch_size") or 0
-    samples = row.get("throughput_latency_ms_samples")
-    return batch_size, float(np.median(samples)) if samples else 1000.0 * batch_size / value
-
-
-def _peaks(points: Points, efforts: Efforts) -> list[Observation]:
-    column = judged_columns()["memory"]
-    return [
-        Observation(visit, length, 1, max(value, 1.0))
-        for length, rows in points.items()
-        for visit, value in read_column(efforts.newest(rows, column), column).values.items()
-    ]
-
-
-def _takes(points: Points, efforts: Efforts, metric: str) -> int | None:
-    """Return the longest length below the first that ran out of memory; None if none did."""
-    column = judged_columns()[metric]
-    statuses = {
-        length: read_column(efforts.newest(rows, column), column).status
-        for length, rows in sorted(points.items())
-    }
-    out = [length for length, status in statuses.items() if status == "oom"]
-    if not out:
-        return None
-    return max((length for length in statuses if length < out[0]), default=0)
 
 
 def _fit_or_none(observations: Sequence[Observation], tokens: Tokens) -> CostModel | None:

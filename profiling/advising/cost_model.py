@@ -1,64 +1,14 @@
-"""What a step costs over length and batch size: a sum of powers with no negative part.
-
-Source of the fit: Lawson and Hanson, non-negative least squares, as `scipy.optimize.nnls` has it.
-"""
+"""What a step costs over length and batch size: a sum of powers with no negative part."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
-from datamodules.geometry import SIDE_MULTIPLE
+from profiling.advising.tokens import Tokens
 from profiling.analysis.intervals import Array
 
-MIN_LENGTHS = 3  # as many as the powers of the length have parts
-PATCH = 16  # pixels of a side
 STEEPEST = 2.0  # attention grows with the square of the tokens and nothing faster
-
-
-class TooFewLengthsError(ValueError):
-    """A fit through these lengths would be a guess; the text says how many there are."""
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One measured cost: milliseconds of a step, or MiB.
-
-    Args:
-        visit: In which visit.
-        length: On the modality's axis.
-        batch_size: Samples of the step.
-        cost: More than zero.
-    """
-
-    visit: int
-    length: int
-    batch_size: int
-    cost: float
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """From lengths on the modality's axis to the tokens that a variant computes on.
-
-    Args:
-        padding: It pads tokens to a multiple of this; None where it does not.
-        shortest: Shorter inputs are padded to this length.
-        in_pixels: Whether lengths are sides of images, so that tokens grow with their square;
-            sides are rounded up as the models do it.
-    """
-
-    padding: int | None = None
-    shortest: int = 1
-    in_pixels: bool = False
-
-    def of(self, lengths: Sequence[float] | Array) -> Array:
-        """Return the tokens of each length."""
-        taken = np.maximum(np.asarray(lengths, dtype=np.float64), self.shortest)
-        sides = np.ceil(taken / SIDE_MULTIPLE) * SIDE_MULTIPLE
-        tokens = (sides / PATCH) ** 2 if self.in_pixels else taken
-        return np.ceil(tokens / self.padding) * self.padding if self.padding else tokens
 
 
 @dataclass(frozen=True)
@@ -141,76 +91,7 @@ class CostModel:
         return np.asarray(np.log(up / down) / (2 * step))
 
 
-def fit_cost_model(observations: Sequence[Observation], tokens: Tokens) -> CostModel:
-    """Fit every visit for itself, and all of them together.
-
-    Args:
-        observations: Of one contender and one unit.
-        tokens: How its lengths become tokens.
-
-    Raises:
-        TooFewLengthsError: No visit has at least three lengths that differ after padding.
-    """
-    visits = sorted({each.visit for each in observations})
-    split = {visit: [each for each in observations if each.visit == visit] for visit in visits}
-    whole = {visit: part for visit, part in split.items() if _num_lengths(part, tokens) >= 3}
-    if not whole:
-        most = max((_num_lengths(part, tokens) for part in split.values()), default=0)
-        raise TooFewLengthsError(f"a cost model needs {MIN_LENGTHS} lengths in a visit, got {most}")
-    used = [each for part in whole.values() for each in part]
-    lengths = sorted({each.length for each in used})
-    return CostModel(
-        visits=tuple(whole),
-        coefficients=np.stack([_fit(part, tokens) for part in whole.values()]),
-        pooled=_fit(used, tokens),
-        tokens=tokens,
-        shortest=lengths[0],
-        longest=lengths[-1],
-        batch_ranges=tuple((length, *_batch_range(used, length)) for length in lengths),
-        holdout_error=_holdout_error(used, lengths, tokens),
-    )
-
-
-def _batch_range(observations: Sequence[Observation], length: int) -> tuple[int, int]:
-    sizes = [each.batch_size for each in observations if each.length == length]
-    return min(sizes), max(sizes)
-
-
 def terms_of(tokens: Array, batch_sizes: Array) -> Array:
     """Return the parts of the cost, (steps, 4)."""
     ones = np.ones_like(tokens)
     return np.stack([ones, batch_sizes * ones, batch_sizes * tokens, batch_sizes * tokens**2], 1)
-
-
-def _fit(observations: Sequence[Observation], tokens: Tokens) -> Array:
-    """Return the coefficients with the least sum of squared relative errors."""
-    batch_sizes = np.array([each.batch_size for each in observations], dtype=np.float64)
-    costs = np.array([each.cost for each in observations])
-    terms = terms_of(tokens.of([each.length for each in observations]), batch_sizes)
-    relative = terms / costs[:, None]
-    if len(set(batch_sizes)) == 1:
-        relative[:, 0] = 0.0  # one batch size cannot tell the first two parts: all is per sample
-    scale = np.maximum(np.abs(relative).max(axis=0), np.finfo(float).tiny)
-    solution, _ = nnls(relative / scale, np.ones(len(costs)))
-    return np.asarray(solution / scale)
-
-
-def _holdout_error(
-    observations: Sequence[Observation], lengths: Sequence[int], tokens: Tokens
-) -> float:
-    """Return the median error of foreseeing a length from the others."""
-    inner = lengths[1:-1] or lengths
-    errors = []
-    for length in inner:
-        others = [each for each in observations if each.length != length]
-        out = [each for each in observations if each.length == length]
-        found = _fit(others, tokens)
-        batch_sizes = np.array([each.batch_size for each in out], dtype=np.float64)
-        foreseen = terms_of(tokens.of([length] * len(out)), batch_sizes) @ found
-        ratios = foreseen / np.array([each.cost for each in out])
-        errors.append(float(np.abs(np.mean(ratios) - 1.0)))
-    return float(np.median(errors))
-
-
-def _num_lengths(observations: Sequence[Observation], tokens: Tokens) -> int:
-    return len(set(tokens.of([each.length for each in observations])))

@@ -31,6 +31,7 @@ class Plan:
         steps: What each sample of a step is computed at: for each kind of step as many numbers as
             the batch has samples. Padded ones are all as long as the longest.
         times: (kinds,), how many steps of the kind there are.
+        masked: (kinds,), whether the batch has a mask, because it arrives with padding.
         count: Samples of the plan, no more than `MOST_SAMPLES`.
         padding_share: Share of the positions that hold nothing, between 0 and 1.
         num_cut: Samples of the data set that are longer than `max_length`.
@@ -40,6 +41,7 @@ class Plan:
     policy: str
     steps: tuple[tuple[float, ...], ...]
     times: tuple[int, ...]
+    masked: tuple[bool, ...]
     count: int
     padding_share: float
     num_cut: int
@@ -97,11 +99,12 @@ def plan_of(
     policy: str, batches: Sequence[PaddedBatch], num_cut: int = 0, edges: Sequence[int] = ()
 ) -> Plan:
     """Return given batches as a plan, which takes those that cost the same together."""
-    kinds = Counter(_computed_at(policy, batch) for batch in batches)
+    kinds = Counter((_computed_at(policy, batch), _is_masked(batch)) for batch in batches)
     return Plan(
         policy,
-        tuple(kinds),
+        tuple(lengths for lengths, _ in kinds),
         tuple(kinds.values()),
+        tuple(masked for _, masked in kinds),
         sum(len(batch.lengths) for batch in batches),
         padding_share(batches),
         num_cut,
@@ -115,15 +118,30 @@ def _computed_at(policy: str, batch: PaddedBatch) -> tuple[float, ...]:
     return (batch.padded_length,) * len(batch.lengths)
 
 
-def cost_of_plan(model: CostModel, plan: Plan) -> DataCost:
+def _is_masked(batch: PaddedBatch) -> bool:
+    """Tell whether a batch arrives with padding; packed samples do, unless all are as long."""
+    return min(batch.lengths) < max(*batch.lengths, batch.padded_length)
+
+
+def cost_of_plan(model: CostModel, plan: Plan, masked: CostModel | None = None) -> DataCost:
     """Return what a sample costs on average over the steps of a plan.
 
     A sample costs its part of a step in which all were as long: packed samples meet others in
     nothing that grows faster than the tokens, because attention goes sample by sample.
+
+    Args:
+        model: Of steps without padding.
+        plan: The steps.
+        masked: Of steps with a mask, of the same visits; None counts them as if they had none.
     """
     lengths, sizes, kinds = _samples_of(plan)
     times = np.asarray(plan.times, dtype=np.float64)[kinds] / sizes
-    costs = model.predict(lengths, sizes) * times
+    steps = model.predict(lengths, sizes)
+    if masked is not None:
+        # What a variant pads to the shortest length that it takes has a mask, too.
+        has_mask = np.asarray(plan.masked)[kinds] | (np.asarray(lengths) < model.tokens.shortest)
+        steps = np.where(has_mask, masked.predict(lengths, sizes), steps)
+    costs = steps * times
     shares = (costs / costs.sum(axis=1, keepdims=True)).mean(axis=0)
     outside = model.is_extrapolated(lengths)
     errors = model.extrapolation_error(lengths)

@@ -17,7 +17,7 @@ def notes_of(
     """Return one sentence per caution, the most important first."""
     notes = _of_lengths(chosen, distribution)
     if chosen:
-        notes += _of_batches(chosen, wanted) + _of_quality(chosen)
+        notes += _of_masks(chosen, wanted) + _of_batches(chosen, wanted) + _of_quality(chosen)
     notes += [
         f"{each.contender.label} is left out: {each.reason}" for each in measured if each.reason
     ]
@@ -45,6 +45,17 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
             f"{chosen.plan.num_cut:,} of {distribution.count:,} samples are cut to `max_length`"
         )
     return notes
+
+
+def _of_masks(chosen: Candidate, wanted: Wanted) -> list[str]:
+    known = chosen.measured
+    without = known.masked is None and known.model is not None and not known.model.tokens.in_pixels
+    if wanted.objective == "memory" or not without or not any(chosen.plan.masked):
+        return []
+    return [
+        "what a mask of padding adds to a step was not measured, so padded batches cost more than "
+        "this: sweep with `masked_steps` true"
+    ]
 
 
 def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:

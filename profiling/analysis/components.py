@@ -54,6 +54,13 @@ def attention_share(visits: Sequence[Row]) -> float | None:
     return read_components(visits).get(CORE, {}).get("share")
 
 
+def attention_shares(visits: Sequence[Row]) -> list[float]:
+    """Return the share of the step that attention takes in each visit that knows it."""
+    told = [found for row in visits if isinstance(found := row.get("components"), Mapping)]
+    shares = [finite(found.get(CORE, {}).get("share")) for found in told]
+    return [share for share in shares if share is not None]
+
+
 def _medians(parts: Sequence[Any]) -> dict[str, float]:
     fields = dict.fromkeys(name for part in parts for name in part)
     values = {

@@ -52,6 +52,19 @@ def block_log_ratios(efficient: Sequence[float], vanilla: Sequence[float]) -> li
     return [float(value) for value in np.log(ours) - np.log(theirs)]
 
 
+def share_interval(shares: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % t interval around the middle of shares; None for fewer than two.
+
+    Args:
+        shares: Of separate visits, between 0 and 1, as its ends are.
+    """
+    count = len(shares)
+    if count < 2:
+        return None
+    half = float(stdtrit(count - 1, TAIL) * np.std(shares, ddof=1) / np.sqrt(count))
+    return max(0.0, median(shares) - half), min(1.0, median(shares) + half)
+
+
 def interval_ends(deviations: Array) -> Array:
     """Return the 95 % interval of each length around zero, (lengths, 2); NaN where unknown."""
     return quantiles(deviations, (1 - TAIL, TAIL)).T

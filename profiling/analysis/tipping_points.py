@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from profiling.analysis.ceilings import ceilings_of
+from profiling.analysis.ceilings import UNKNOWN, ceilings_of
 from profiling.analysis.comparisons import (
     OTHER_EFFORTS,
     Comparison,
@@ -35,7 +35,8 @@ ANSWERS = (
     *("verdict", "tipping_point", "ci_low", "ci_high", "length_before", "longest_measured"),
     *("proven_from", "at_most", "reason"),
     *("interval_from", "vanilla_at_longest", "efficient_at_longest", "saving_at_longest"),
-    *("ceiling_at_longest", "lengths"),
+    *("ceiling_at_longest", "ceiling_at_longest_ci_low", "ceiling_at_longest_ci_high"),
+    "lengths",
 )
 
 
@@ -150,9 +151,9 @@ def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any],
         "comparison": comparison.kind,
         "longest_measured": duels[-1].length if duels else None,
         "interval_from": judged.interval_from if judged else None,
-        "ceiling_at_longest": ceilings[duels[-1].length] if duels else None,
+        **(ceilings[duels[-1].length] if duels else UNKNOWN).fields("_at_longest"),
         "lengths": _with_missing(
-            [item | {"ceiling": ceilings[item["length"]]} for item in outcomes], missing
+            [item | ceilings[item["length"]].fields() for item in outcomes], missing
         ),
         **as_fields(answered),
         **_at_longest(duels, metric),
@@ -163,7 +164,7 @@ def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any],
 def _with_missing(
     outcomes: list[dict[str, Any]], missing: Mapping[int, str]
 ) -> list[dict[str, Any]]:
-    unknown = dict.fromkeys(("ratio", "ci_low", "ci_high", "ceiling"))
+    unknown = dict.fromkeys(("ratio", "ci_low", "ci_high")) | UNKNOWN.fields()
     items = [
         {"length": length, "outcome": MISSING, **unknown, "reason": reason}
         for length, reason in missing.items()

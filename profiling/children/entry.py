@@ -43,6 +43,8 @@ for _path in (
 gc.collect()
 gc.freeze()
 
+EXPLAINS = "Explanation:"
+
 
 def guarded(
     function: str, arguments: Sequence[Any], send: Callable[[dict[str, Any]], None]
@@ -84,7 +86,10 @@ def _be_quiet() -> None:
 
 
 def _first_line(problem: BaseException) -> str:
-    return f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
+    lines = f"{type(problem).__name__}: {problem}".splitlines()
+    # torch.compile names the kind of its trouble first, and says below what it was.
+    told = [line.strip().removeprefix(EXPLAINS) for line in lines if EXPLAINS in line][:1]
+    return ":".join([lines[0], *told])[: 500 if told else 300]
 
 
 def _explain(problem: BaseException) -> str:

@@ -1,8 +1,9 @@
 """How long one run goes on: a batch again and again, until enough steps of it were measured."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from statistics import fmean
 
 from torch.utils.data import IterableDataset
@@ -101,11 +102,11 @@ class Pace:
 
 
 class Repeated(IterableDataset[Batch]):
-    """One batch, for as long as a pace goes on."""
+    """One batch, or some in turn, for as long as a pace goes on."""
 
-    def __init__(self, batch: Batch, pace: Pace) -> None:
+    def __init__(self, batches: Sequence[Batch], pace: Pace) -> None:
         """Ask `pace` before each repetition."""
-        self._batch = batch
+        self._batches = batches
         self._pace = pace
 
     def __len__(self) -> int:
@@ -113,6 +114,8 @@ class Repeated(IterableDataset[Batch]):
         return MORE_THAN_NEEDED
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield the batch again and again."""
-        while self._pace.goes_on():
-            yield self._batch
+        """Yield the batches again and again."""
+        for batch in cycle(self._batches):
+            if not self._pace.goes_on():
+                return
+            yield batch

@@ -13,6 +13,7 @@ from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.batch_search import search_batch
 from profiling.measuring.compiling import CompileWatch
 from profiling.measuring.first_step import FirstStep
+from profiling.measuring.masking import masked_step_ratio
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.rehearsal import rehearse
 from profiling.measuring.surroundings import Surroundings
@@ -31,8 +32,9 @@ Part = dict[str, Any]
 
 
 def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[Part]:
-    """Yield a row's facts, its latency at batch size 1 and, if asked for, its throughput.
+    """Yield a row's facts, its latency at batch size 1 and what else is asked for.
 
+    That is its throughput, and what a mask of padding adds.
     `hand_over` lets the processes have their turn that this one is compared with.
     """
     set_threads(point.conditions.threads)
@@ -56,10 +58,22 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
             "page_faults_per_step": row["page_faults_per_step"],
         }
     )
+    del module, check, batch
+    batch_size = 0
     if "throughput" in point.metrics:
-        del module, check, batch
-        yield search_batch(point, point.effort, 1e3 / latency["latency_ms"], surroundings)
-        yield surroundings.fields()
+        found = search_batch(point, point.effort, 1e3 / latency["latency_ms"], surroundings)
+        batch_size = found["throughput_batch_size"]
+        yield found | surroundings.fields()
+    if "masked_steps" in point.metrics:
+        yield _masked_steps(point, batch_size)
+
+
+def _masked_steps(point: Point, batch_size: int) -> Part:
+    """Return what a mask adds at batch size 1 and, if there is one, at the throughput's."""
+    found: Part = {"masked_step_ratio": masked_step_ratio(point, 1)}
+    if batch_size:
+        found["throughput_masked_step_ratio"] = masked_step_ratio(point, batch_size)
+    return found
 
 
 def measure_memory(point: Point) -> Iterator[Part]:

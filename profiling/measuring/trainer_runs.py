@@ -31,7 +31,7 @@ from profiling.planning.requests import Effort
 def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as they are
     module: VariantModule,
     point: Point,
-    batch: Batch,
+    batch: Batch | Sequence[Batch],
     effort: Effort,
     checks: Sequence[lightning.Callback] = (),
     memory: PeakMemory | None = None,
@@ -39,7 +39,7 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
     broken: list[BrokenStep] | None = None,
     opening: Opening | None = None,
 ) -> list[Sample]:
-    """Run predictions or training steps on one batch; return the measured ones.
+    """Run predictions or training steps on one batch, or on some in turn; return the measured ones.
 
     `checks` are further callbacks, called before the one that measures; `before_step` is called
     before each measured step, with its number, counted from 0. Where there is a list for them,
@@ -50,7 +50,8 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
     warm_up = (opening.effort if opening else effort).num_warmup_steps
     profiler = ProfilingCallback(1, warm_up, memory=memory, breakdown=breakdown)
     pace = Pace(profiler, effort, before_step, opening)
-    loader = DataLoader(Repeated(batch, pace), batch_size=None)
+    batches = [batch] if isinstance(batch, dict) else batch
+    loader = DataLoader(Repeated(batches, pace), batch_size=None)
     trainer = Trainer(
         accelerator="gpu" if point.conditions.device == "cuda" else "cpu",
         devices=1,

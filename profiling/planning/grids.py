@@ -127,11 +127,17 @@ class PointMaker:
             effort=Effort(
                 settings.num_warmup_steps, settings.min_samples, settings.seconds_per_measurement
             ),
-            metrics=tuple(sorted([*settings.metrics, *["components"] * settings.breakdown])),
+            metrics=_metrics_of(settings),
             compiled=compiled,
             skip_reason=self._skip_reason(phase, length, variant.name, implementation, compiled),
             batches=self.facts.batches,
         )
+
+
+def _metrics_of(settings: SweepSettings) -> tuple[str, ...]:
+    """Return all that the rows of a sweep hold, whatever the order in which it was asked for."""
+    beside = ["components"] * settings.breakdown + ["masked_steps"] * settings.masked_steps
+    return tuple(sorted([*settings.metrics, *beside]))
 
 
 def make_points(

@@ -87,6 +87,8 @@ class SweepSettings:
         metrics: What to measure: latency, throughput, memory.
         breakdown: Whether the step of each point is broken down into components too, in a run of
             its own.
+        masked_steps: Whether steps with a mask of padding are measured too, and what they take over
+            steps without one: `advise` then knows what padded batches cost beyond their length.
         size: base (as published), wide (its widths, fewer layers), small or tiny.
         precision: Lightning's name of the number format.
         device: cpu or cuda.
@@ -121,6 +123,7 @@ class SweepSettings:
     phases: list[Phase] = field(default_factory=lambda: ["inference", "training"])
     metrics: list[Metric] = field(default_factory=lambda: ["latency", "throughput", "memory"])
     breakdown: bool = False
+    masked_steps: bool = False
     size: Literal["base", "wide", "small", "tiny"] = "tiny"
     precision: Precision = "32-true"
     device: Literal["cpu", "cuda"] = "cpu"

@@ -116,6 +116,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("throughput_batch_size", "result", int, heading="at batch"),
     Column("throughput_latency_ms_samples", "result", list, "ms", items=float),
     Column("throughput_attention_kernel", "result", str),
+    Column("masked_step_ratio", "result", float, heading="masked step over plain"),
+    Column("throughput_masked_step_ratio", "result", float),
     Column("largest_batch_size", "result", int, heading="largest batch"),
     Column("largest_batch_limited_by", "result", str),
     Column("peak_memory_mib", "result", float, "MiB", judged="memory", cost="memory", drawn=True,

@@ -102,6 +102,8 @@ def _guess_of_a_visit(settings: SweepSettings) -> float:
     metrics = settings.metrics
     seconds = settings.seconds_per_measurement
     speed = (1.0 + SEARCH_SHARE * ("throughput" in metrics)) * seconds
+    if settings.masked_steps:
+        speed += (1 + ("throughput" in metrics)) * seconds
     children = ("memory" in metrics) + (metrics != ["memory"])
     if settings.breakdown:
         children += 1

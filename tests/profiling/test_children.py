@@ -113,3 +113,16 @@ def test_a_child_computes_with_the_threads_and_cores_it_is_given(
     server: ForkServerContext,
 ) -> None:
     assert run_in_child(server, f"{__name__}:use_threads", 1, 100).value == (1, 1)
+
+
+def fail_as_torch_compile_does() -> None:
+    raise RuntimeError(
+        "trouble while tracing\n  Explanation: sizes 64 and 128 differ\n  Hint: none"
+    )
+
+
+def test_an_error_of_many_lines_says_what_it_was_about(server: ForkServerContext) -> None:
+    function = f"{__name__}:{fail_as_torch_compile_does.__name__}"
+    outcome = run_in_child(server, function, None, 60)
+    assert outcome.kind == "error"
+    assert "RuntimeError: trouble while tracing: sizes 64 and 128 differ (at" in outcome.message

@@ -39,7 +39,7 @@ def build_ladder_chart(rows: Iterable[Row], styles: Styles) -> dict[str, Any] | 
     """Return `data`, `layout` and `table`; None where no variant met several vanilla kernels.
 
     Args:
-        rows: Rungs of one modality, phase and setting.
+        rows: Rungs of one modality, phase, setting and metric.
         styles: Of the whole report.
     """
     ladders = ladders_of(rows)

@@ -15,7 +15,7 @@ from profiling.report.charts.traces import ChartInput, comparison_choice
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import Breakdown, breakdowns_of
 from profiling.report.palette import Style, efficient_family
-from profiling.rows.columns import PHASES, Row
+from profiling.rows.columns import PHASES, Row, judged_columns
 
 CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "like for like"}
 
@@ -44,7 +44,7 @@ class ModalityPart:
     choices: Mapping[str, str]
     phases: Sequence[str]
     charts: Sequence[tuple[str, str, int]]  # metric, phase, index into the charts
-    ladders: Sequence[tuple[str, int]]  # phase, index into the charts
+    ladders: Sequence[tuple[str, str, int]]  # metric, phase, index into the charts
     breakdowns: Sequence[Breakdown]
     distributions: Sequence[LengthDistribution]
     shares: Sequence[Share]
@@ -108,18 +108,16 @@ def _part(
 
 def _ladders(
     material: Material, of: Curve, phases: Sequence[str], charts: list[dict[str, Any]]
-) -> list[tuple[str, int]]:
-    """Return phase and place of every ladder, appending its chart."""
+) -> list[tuple[str, str, int]]:
+    """Return metric, phase and place of every ladder, appending its chart."""
     places = []
-    for phase in phases:
-        rungs = [
-            row
-            for row in material.ladder
-            if (row["modality"], row["phase"]) == (of.modality, phase) and of.setting.covers(row)
-        ]
-        if chart := build_ladder_chart(rungs, material.styles):
-            places.append((phase, len(charts)))
-            charts.append(chart)
+    mine = [r for r in material.ladder if r["modality"] == of.modality and of.setting.covers(r)]
+    for metric in judged_columns():
+        for phase in phases:
+            rungs = [row for row in mine if (row["metric"], row["phase"]) == (metric, phase)]
+            if chart := build_ladder_chart(rungs, material.styles):
+                places.append((metric, phase, len(charts)))
+                charts.append(chart)
     return places
 
 

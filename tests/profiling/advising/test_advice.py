@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from profiling.errors import SettingsError
 from tests.samples.advising import lengths_around, linear_law, rows_of, vanilla_law
 
 THROUGHPUT = Wanted("throughput", batch_size=8)
+DATA = lengths_around(300)
 CROSSING = [
     *rows_of("bert", "sdpa", vanilla_law),
     *rows_of("local_bert", "local_blocked", linear_law, attention_window=32),
@@ -215,3 +217,50 @@ def test_batches_that_were_not_measured_are_called_extrapolated():
     assert "- extrapolated over batch: " in beside
     assert "; extrapolated over batch" in beside
     assert min(most) > 0.9  # no batch of a hundred samples is as small as those measured, but few
+
+
+def masked_rows(ratio: float, packing_ratio: float):
+    """Return an `sdpa` and an `unpadded` of the same costs, whose masks add different amounts."""
+
+    def ratios(value: float) -> dict[str, Any]:
+        return {"masked_step_ratio": value, "throughput_masked_step_ratio": value}
+
+    return [
+        *rows_of("bert", "sdpa", vanilla_law, **ratios(ratio)),
+        *rows_of("bert", "unpadded", vanilla_law, **ratios(packing_ratio)),
+    ]
+
+
+def test_packing_is_advised_only_where_it_costs_less_than_the_padding_that_it_saves():
+    cheap = advise_run(masked_rows(1.1, 1.1), lengths_around(300), THROUGHPUT)
+    dear = advise_run(masked_rows(1.1, 2.0), lengths_around(300), THROUGHPUT)
+
+    assert cheap["recommended"]["implementation"] == "unpadded"
+    assert dear["recommended"]["implementation"] == "sdpa"
+
+
+def test_padded_batches_cost_as_much_more_as_their_masks_add():
+    plain, masked = (
+        advise_run(masked_rows(ratio, 9.0), lengths_around(300), THROUGHPUT) for ratio in (1.0, 1.2)
+    )
+
+    assert masked["cost_per_sample"] == pytest.approx(1.2 * plain["cost_per_sample"], rel=0.01)
+
+
+def test_a_run_without_masked_steps_says_what_it_does_not_know():
+    def warned(rows, wanted):
+        return any("`masked_steps`" in note for note in advise_run(rows, DATA, wanted)["notes"])
+
+    assert warned(CROSSING, THROUGHPUT)
+    assert not warned(masked_rows(1.1, 1.1), THROUGHPUT)
+    assert not warned(CROSSING, Wanted())  # one sample at a time, each at its own length
+
+
+def test_a_visit_without_a_ratio_leaves_all_masks_uncounted():
+    unknown = {"masked_step_ratio": None, "throughput_masked_step_ratio": None}
+    rows = masked_rows(1.5, 9.0)
+    some = [row | unknown if row["visit"] == 1 else row for row in rows]
+    none = [row | unknown for row in rows]
+
+    costs = [advise_run(each, DATA, THROUGHPUT)["cost_per_sample"] for each in (some, none)]
+    assert costs[0] == costs[1]

@@ -1,8 +1,9 @@
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.cost_model import Observation, Tokens, fit_cost_model
 from profiling.advising.data_cost import MOST_SAMPLES, cost_of_plan, peak_of_plan, plan_epoch
+from profiling.advising.fitting import Observation, fit_cost_model
+from profiling.advising.tokens import Tokens
 
 DATA = LengthDistribution("made up", "text", "tokens", (100, 200, 400), (5, 3, 2), "nowhere")
 
@@ -60,6 +61,48 @@ def test_packed_samples_take_what_each_takes_above_the_weights():
     found = peak_of_plan(model, plan_epoch(data, "packed", 2), 10.0)
 
     assert found.per_sample == pytest.approx([10 + 0.01 * (100**2 + 300**2)], rel=1e-3)
+
+
+MASKED = fit_cost_model(
+    [Observation(0, n, b, step(n, b) + 2.0) for n in (50, 100, 200, 400, 800) for b in (1, 4)],
+    Tokens(shortest=50),
+)
+
+
+def test_only_steps_that_hold_padding_pay_for_its_mask():
+    mixed = LengthDistribution("made up", "text", "tokens", (100, 200), (3, 1), "nowhere")
+
+    # One batch of both lengths, padded; then one step each, of which three lack tokens.
+    dynamic = cost_of_plan(MODEL, plan_epoch(mixed, "dynamic", 4), MASKED)
+    maximum = cost_of_plan(MODEL, plan_epoch(mixed, "pad_to_maximum", 1), MASKED)
+    alone = cost_of_plan(MODEL, plan_epoch(mixed, "dynamic", 1), MASKED)
+    buckets = cost_of_plan(MODEL, plan_epoch(DATA, "buckets", 4), MASKED)
+
+    assert dynamic.per_sample == pytest.approx([(step(200, 4) + 2.0) / 4])
+    assert maximum.per_sample == pytest.approx([step(200, 1) + 2.0 * 3 / 4])
+    assert alone.per_sample == pytest.approx(
+        cost_of_plan(MODEL, plan_epoch(mixed, "dynamic", 1)).per_sample
+    )
+    assert buckets.per_sample == pytest.approx(
+        cost_of_plan(MODEL, plan_epoch(DATA, "buckets", 4)).per_sample
+    )
+
+
+def test_packed_samples_of_several_lengths_pay_for_the_packing():
+    plan = plan_epoch(DATA, "packed", 10)
+
+    without = cost_of_plan(MODEL, plan).per_sample
+    assert cost_of_plan(MODEL, plan, MASKED).per_sample == pytest.approx(without + 2.0 / 10)
+
+
+def test_what_is_padded_to_the_shortest_length_of_a_variant_has_a_mask():
+    model = fit_cost_model(
+        [Observation(0, n, 1, step(n, 1)) for n in (150, 200, 400, 800)], Tokens(shortest=150)
+    )
+    plan = plan_epoch(DATA, "dynamic", 1)
+
+    more = cost_of_plan(model, plan, MASKED).per_sample - cost_of_plan(model, plan).per_sample
+    assert more == pytest.approx([5 / 10 * (step(100, 1) + 2.0 - step(150, 1))], rel=1e-3)
 
 
 def test_samples_beyond_the_maximum_are_cut_and_counted():

@@ -45,6 +45,20 @@ def test_the_ceiling_is_the_share_of_the_vanilla_attention_at_each_length() -> N
     assert found["ceiling_at_longest"] == pytest.approx(0.65)
 
 
+def test_the_ceiling_is_as_sure_as_its_visits_agree() -> None:
+    found = answer(rows())
+    # Shares of 0.6 and 0.7: the t interval of two, 12.7 times the standard error of 0.05.
+    assert found["ceiling_at_longest_ci_low"] == pytest.approx(0.65 - 0.635, abs=0.001)
+    assert found["ceiling_at_longest_ci_high"] == 1.0
+    assert found["lengths"][0]["ceiling_ci_low"] == 0.0
+
+
+def test_one_visit_says_nothing_of_how_sure_the_ceiling_is() -> None:
+    found = answer([one for one in rows() if one["visit"] == 0])
+    assert found["ceiling_at_longest"] == pytest.approx(0.6)
+    assert found["ceiling_at_longest_ci_low"] is None
+
+
 def test_other_metrics_have_no_ceiling() -> None:
     assert answer(rows(), "memory")["ceiling_at_longest"] is None
 

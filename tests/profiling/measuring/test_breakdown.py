@@ -70,6 +70,40 @@ def test_without_a_broken_step_the_reason_is_said() -> None:
     assert judged([10.0], [], COSTS, PEAK)["components_error"] == "no step could be broken down"
 
 
+def measured_by_a_clock_of(factors: list[float]) -> list[dict[str, Any]]:
+    """Break a point down while the clock of each attempt stretches the broken steps."""
+    bert = {"name": "bert", "implementations": ["sdpa"]}
+    point = replace(points_of("text", [20], [bert])[0], effort=Effort(1, 1, 0.0))
+
+    def attempt(*_: Any) -> tuple[list[float], list[BrokenStep]]:
+        factor = factors.pop(0)
+        return [10.0] * 3, steps({key: factor * ms for key, ms in TIMES.items()})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(breakdown, "_broken_down", attempt)
+        patch.setattr(breakdown, "_peak_flops_per_s", lambda _: 1e12)
+        patch.setattr(breakdown, "prepare_process", lambda _: None)
+        patch.setattr(breakdown, "set_threads", lambda _: None)
+        patch.setattr(breakdown, "Surroundings", lambda _: None)
+        return list(breakdown.measure_breakdown(point))
+
+
+def test_a_moment_in_which_nothing_adds_up_is_measured_again() -> None:
+    factors = [1.28, 1.0, 1.0]
+    *_, found = measured_by_a_clock_of(factors)
+    assert found["components_closure"] == pytest.approx(1.0)
+    assert found["components_error"] is None
+    assert factors == [1.0]  # the third attempt was not needed
+
+
+def test_what_never_adds_up_is_given_up_with_the_reason() -> None:
+    factors = [1.28] * 4
+    *_, found = measured_by_a_clock_of(factors)
+    assert found["components"] is None
+    assert "128%" in found["components_error"]
+    assert len(factors) == 4 - breakdown.ATTEMPTS
+
+
 def measured_whatever_closes(point: Point) -> Iterator[dict[str, Any]]:
     """Break a point down; whether its times add up is a matter of an idle machine."""
     breakdown.CLOSURE = (0.0, 100.0)

@@ -81,13 +81,17 @@ def test_the_chart_gives_its_numbers() -> None:
     assert rows[1] == ["one", "latency", "sdpa", "never_in_range", None, None, None]
 
 
-def test_the_page_begins_with_the_answers_and_draws_the_ladder_of_every_phase() -> None:
+def test_the_page_begins_with_the_answers_and_draws_the_ladder_of_every_metric_and_phase() -> None:
     page = page_of()
     assert 0 < page.index("Vision, inference</h3>") < page.index('<table class="answer">')
     assert "against eager attention, as in the study, " in page
     assert TITLE in page
     drawn = [chart for chart in charts_of(page) if chart["table"]["columns"][2] == "vanilla kernel"]
-    assert len(drawn) == 2
+    assert [{line[1] for line in chart["table"]["rows"]} for chart in drawn] == [
+        *([{"latency"}] * 2),
+        *([{"throughput"}] * 2),
+        *([{"memory"}] * 2),
+    ]
 
 
 def test_without_a_second_kernel_the_page_has_no_ladder() -> None:

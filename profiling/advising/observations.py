@@ -1,0 +1,93 @@
+"""What the rows of one contender say of the cost of its steps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from profiling.advising.fitting import Observation
+from profiling.analysis.groups import Points
+from profiling.analysis.readings import Efforts, finite, read_column
+from profiling.rows.columns import Row, judged_columns
+
+# What a mask of padding adds, by the metric with whose batch size it was measured.
+MASKED_RATIOS = {
+    "latency": "masked_step_ratio",
+    "throughput": "throughput_masked_step_ratio",
+}
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds of steps.
+
+    Args:
+        plain: Without padding, at batch size 1 and at that of the throughput.
+        masked: The same with a mask of padding; empty where the run did not measure any.
+        disturbed: Whether visits had to be kept that other processes disturbed.
+    """
+
+    plain: tuple[Observation, ...] = ()
+    masked: tuple[Observation, ...] = ()
+    disturbed: bool = False
+
+
+def times_of(points: Points, efforts: Efforts) -> Times:
+    """Return what the steps of a contender took, with and without a mask."""
+    plain, masked, disturbed = [], [], False
+    columns = judged_columns()
+    for length, rows in points.items():
+        for metric, ratio_column in MASKED_RATIOS.items():
+            visits = efforts.newest(rows, columns[metric])
+            reading = read_column(visits, columns[metric])
+            disturbed |= reading.disturbed
+            for row, seen in _steps_of(visits, metric, reading.values, length):
+                plain.append(seen)
+                ratio = finite(row.get(ratio_column))
+                if ratio is not None:
+                    masked.append(replace(seen, cost=seen.cost * ratio))
+    return Times(tuple(plain), tuple(masked), disturbed)
+
+
+def _steps_of(
+    visits: Sequence[Row], metric: str, values: Mapping[int, float], length: int
+) -> Iterator[tuple[Row, Observation]]:
+    for row in visits:
+        visit = int(row["visit"])
+        if visit not in values:
+            continue
+        batch_size, cost = _step_of(row, metric, values[visit])
+        if batch_size and cost > 0:
+            yield row, Observation(visit, length, batch_size, cost)
+
+
+def _step_of(row: Row, metric: str, value: float) -> tuple[int, float]:
+    """Return batch size and milliseconds of a step; no batch size where the row has none."""
+    if metric == "latency":
+        return 1, value
+    batch_size = row.get("throughput_batch_size") or 0
+    samples = row.get("throughput_latency_ms_samples")
+    return batch_size, float(np.median(samples)) if samples else 1000.0 * batch_size / value
+
+
+def peaks_of(points: Points, efforts: Efforts) -> list[Observation]:
+    """Return peaks of memory at batch size 1, in MiB."""
+    column = judged_columns()["memory"]
+    return [
+        Observation(visit, length, 1, max(value, 1.0))
+        for length, rows in points.items()
+        for visit, value in read_column(efforts.newest(rows, column), column).values.items()
+    ]
+
+
+def longest_taken(points: Points, efforts: Efforts, metric: str) -> int | None:
+    """Return the longest length below the first that ran out of memory; None if none did."""
+    column = judged_columns()[metric]
+    statuses = {
+        length: read_column(efforts.newest(rows, column), column).status
+        for length, rows in sorted(points.items())
+    }
+    out = [length for length, status in statuses.items() if status == "oom"]
+    if not out:
+        return None
+    return max((length for length in statuses if length < out[0]), default=0)

@@ -1,0 +1,34 @@
+"""From lengths on a modality's axis to the tokens that a variant computes on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from datamodules.geometry import SIDE_MULTIPLE
+from profiling.analysis.intervals import Array
+
+PATCH = 16  # pixels of a side
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """From lengths on the modality's axis to the tokens that a variant computes on.
+
+    Args:
+        padding: It pads tokens to a multiple of this; None where it does not.
+        shortest: Shorter inputs are padded to this length.
+        in_pixels: Whether lengths are sides of images, so that tokens grow with their square;
+            sides are rounded up as the models do it.
+    """
+
+    padding: int | None = None
+    shortest: int = 1
+    in_pixels: bool = False
+
+    def of(self, lengths: Sequence[float] | Array) -> Array:
+        """Return the tokens of each length."""
+        taken = np.maximum(np.asarray(lengths, dtype=np.float64), self.shortest)
+        sides = np.ceil(taken / SIDE_MULTIPLE) * SIDE_MULTIPLE
+        tokens = (sides / PATCH) ** 2 if self.in_pixels else taken
+        return np.ceil(tokens / self.padding) * self.padding if self.padding else tokens
