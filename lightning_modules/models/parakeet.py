@@ -14,7 +14,7 @@ from transformers import initialization as init
 from lightning_modules.checkpoints.pretrained import load_pretrained
 from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.models.base import dropout_fields
-from lightning_modules.models.components import Part
+from lightning_modules.models.components import MIXERS, Part
 from lightning_modules.models.log_mel import LogMel, make_filters, make_window
 from lightning_modules.models.speech import SpeechModule
 
@@ -88,6 +88,18 @@ class WaveformParakeet(ParakeetEncoder):
             init.copy_(module.filters, make_filters(module.num_mel_bins))
         elif hasattr(module, "masked_spec_embed"):
             init.uniform_(module.masked_spec_embed)
+
+
+def draw_weights(model: WaveformParakeet) -> WaveformParakeet:
+    """Draw its products and convolutions anew, in place, as torch does and NeMo leaves them.
+
+    transformers draws all with a deviation of 0.02, through which six small convolutions in a row
+    let so little of a waveform that nothing is learned.
+    """
+    for module in model.modules():
+        if isinstance(module, MIXERS):
+            module.reset_parameters()
+    return model
 
 
 class ParakeetModule(SpeechModule):
@@ -171,7 +183,7 @@ class ParakeetModule(SpeechModule):
             )
         else:
             sizes = PARAKEET_SIZES[self.settings.size]
-            model = WaveformParakeet(ParakeetEncoderConfig(**sizes, **fields))
+            model = draw_weights(WaveformParakeet(ParakeetEncoderConfig(**sizes, **fields)))
         model.set_attn_implementation(self.implementation)
         return model
 
