@@ -28,6 +28,9 @@ class LogMel(nn.Module):
         num_mel_bins: Bands.
     """
 
+    window: Tensor
+    filters: Tensor
+
     def __init__(self, num_mel_bins: int) -> None:
         super().__init__()
         self.num_mel_bins = num_mel_bins

@@ -13,6 +13,7 @@ from transformers import initialization as init
 
 from lightning_modules.checkpoints.pretrained import load_pretrained
 from lightning_modules.lhubert.modeling import MASK_VECTORS
+from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import MIXERS, Part
 from lightning_modules.models.log_mel import LogMel, make_filters, make_window
@@ -39,6 +40,15 @@ PARAKEET_SIZES: dict[str, dict[str, Any]] = {
 POSITIONS_PER_FRAME = 2
 # ... and a token of the encoder, 80 ms, is four frames.
 FRAMES_PER_TOKEN = 4
+
+
+class BiasedCore(AttentionCore):
+    """Attention whose every query also meets the position of every distance, of either sign."""
+
+    @property
+    def dense_flops(self) -> float:
+        """Of its three products, forward."""
+        return super().dense_flops + 2.0 * self.tokens * (2 * self.tokens - 1) * self.width
 
 
 class WaveformParakeet(ParakeetEncoder):
@@ -156,6 +166,10 @@ class ParakeetModule(SpeechModule):
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits of `batch_size` recordings of `length` frames."""
         return (batch_size, self.sequence_length(length), self.num_classes)
+
+    def attention_cores(self, length: int) -> list[AttentionCore]:
+        """Tell of every layer what attends to what."""
+        return [BiasedCore(**vars(core)) for core in super().attention_cores(length)]
 
     def may_compute_all_pairs(self, length: int, training: bool) -> bool:
         """Tell that every layer does: what it saves is tokens."""

@@ -13,7 +13,8 @@ from profiling.advising.cost_model import (
     TooFewLengthsError,
     fit_cost_model,
 )
-from profiling.analysis.groups import Contender, Group, Points, axis_of, group_rows
+from profiling.analysis.axes import axis_of
+from profiling.analysis.groups import Contender, Group, Points, group_rows
 from profiling.analysis.readings import Efforts, finite, read_column
 from profiling.rows.columns import Row, judged_columns
 

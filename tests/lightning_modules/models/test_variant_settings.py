@@ -112,7 +112,7 @@ def test_attention_dropout_reaches_the_local_kernels_in_training_alone(
     [
         ("text", "bert", {}, 109_514_298),
         ("speech", "hubert", {"num_classes": 100}, 94_371_712 + 76_900),
-        ("speech", "parakeet", {"num_classes": 100}, 0),
+        ("speech", "parakeet", {"num_classes": 100}, 108_762_192 + 51_300),
         ("vision", "vit", {"num_classes": 1000}, 86_567_656),
         ("vision", "swin", {"num_classes": 1000}, 87_768_224),
     ],
@@ -127,7 +127,11 @@ def test_base_is_the_published_configuration(modality, variant, facts, parameter
     ("arguments", "settings", "message"),
     [
         (("txt", "bert"), {}, "unknown `modality` 'txt'; choose one of: speech, text, vision"),
-        (("speech", "bert"), {}, "unknown `variant` 'bert' for speech; .* hubert, lhubert, parakeet"),
+        (
+            ("speech", "bert"),
+            {},
+            "unknown `variant` 'bert' for speech; .* hubert, lhubert, parakeet",
+        ),
         (("text", "bert"), {"implementation": "flash"}, "choose one of: eager, sdpa"),
         (("text", "bert"), {"size": "huge"}, "unknown `size` 'huge'; .* base, small, tiny, wide"),
         (("text", "bert"), {"dropout": "some"}, "unknown `dropout` 'some'; .* none, published"),
