@@ -35,6 +35,10 @@ def test_every_config_is_of_a_kind_that_is_tested_here() -> None:
     assert set(CONFIGS) == {*SWEEPS, *DECISIONS, *LENGTHS, *TRAINING}
 
 
+# Rows for which not every sweep has the time: the one of published widths measures them.
+LATER = {("speech", "parakeet")}
+
+
 @pytest.mark.parametrize("path", SWEEPS, ids=names(SWEEPS))
 def test_a_sweep_config_names_points_of_every_modality_and_variant(path: Path) -> None:
     parsed = build_parser().parse_args(["sweep", "--config", str(path)])
@@ -43,7 +47,7 @@ def test_a_sweep_config_names_points_of_every_modality_and_variant(path: Path) -
     points = make_points(settings, CONDITIONS, data)
     measured = {(p.modality, p.variant) for p in points if not p.skip_reason}
     everything = {(modality, name) for modality, names in VARIANTS.items() for name in names}
-    assert measured == everything
+    assert everything - (LATER if path.stem != "cpu" else set()) <= measured <= everything
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=names(DECISIONS))
