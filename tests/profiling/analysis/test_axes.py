@@ -5,11 +5,14 @@ import math
 import pytest
 
 from datamodules.geometry import samples_for_frames
+from datamodules.lengths import LengthDistribution
 from profiling.analysis.axes import axis_of, on_axis_of_sweep, row_length, shown, unit_of
 from profiling.analysis.tipping_points import find_tipping_points, table_columns
 from profiling.planning.points import Point
 from profiling.report.answers.sections import build_sections
+from profiling.report.answers.shares import share_sentences
 from profiling.report.lengths import number_text
+from profiling.report.material import Material
 from tests.samples.costs import point_of
 
 FRAMES = (50, 100, 200, 400, 800)
@@ -81,6 +84,23 @@ def test_charts_and_data_get_the_answer_in_the_lengths_of_the_sweep():
     assert back["tipping_point"] == pytest.approx((answer["tipping_point"] - 80) / 320)
     (other,) = _answers("lhubert")
     assert on_axis_of_sweep(other) == other
+
+
+def test_charts_show_all_variants_of_speech_at_the_same_lengths():
+    answers = find_tipping_points(ROWS)
+    material = Material.of(ROWS, answers, [], {}).beside(answers)
+    for rows in (material.tipping_points, material.ladder):
+        assert {row["axis"] for row in rows} == {"sequence_length"}
+        assert all([item["length"] for item in row["lengths"]] == [*FRAMES] for row in rows)
+    assert all([point.length for point in c.points] == [*FRAMES] for c in material.curves)
+
+
+def test_shares_of_data_are_those_of_the_same_audio():
+    answers = [row for row in find_tipping_points(ROWS) if row["efficient"] == "parakeet"]
+    data = LengthDistribution.from_lengths([100, 150, 300, 900], "meetings", "speech", "nowhere")
+    (told,) = share_sentences(answers, [data])
+    assert "50 % are at least 4" in told
+    assert "seconds long, from where parakeet wins" in told
 
 
 def test_readers_see_seconds_in_a_section_of_its_own():
