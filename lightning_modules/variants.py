@@ -33,6 +33,9 @@ class Variant:
     """Whether others are compared with it."""
     vanilla: str | None = None
     """The variant that it is compared with; None takes the first vanilla one of its modality."""
+    axis: str | None = None
+    """Column on which it is compared; None takes its modality's. For those whose tokens are not
+    the vanilla one's, so that as many of them are not the same input."""
     attention_only: bool = True
     """Whether it differs from its vanilla in nothing but its attention core."""
     takes_window: bool = False
@@ -44,7 +47,7 @@ class Variant:
     length_reason: str = ""
     """Why shorter ones are not taken, in one clause."""
     pads_to: int | Literal["attention_window"] | None = None
-    """What it pads its tokens to a multiple of: its cost is then a staircase."""
+    """What it pads to a multiple of, on its modality's axis: its cost is then a staircase."""
 
 
 VARIANTS: dict[str, dict[str, Variant]] = {
@@ -111,6 +114,17 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             only_named=("local_compiled",),
             takes_window=True,
             default_window=DEFAULT_SPEECH_WINDOW,
+        ),
+        "parakeet": Variant(
+            path="lightning_modules.models.parakeet:ParakeetModule",
+            axis="input_size",
+            attention_only=False,
+            implementations=("eager", "sdpa"),
+            like_for_like="eager",
+            default="sdpa",
+            minimum_length=5,
+            length_reason="its batch norm cannot train on a single token of 80 ms",
+            pads_to=4,
         ),
     },
     "vision": {

@@ -28,7 +28,8 @@ COMPONENTS = (
 )
 # The functions by which models of transformers make the masks of their attention.
 MASK_FUNCTIONS = ("create_bidirectional_mask", "create_causal_mask")
-MIXERS = (nn.Linear, nn.modules.conv._ConvNd)
+CONVOLUTION = nn.modules.conv._ConvNd
+MIXERS = (nn.Linear, CONVOLUTION)
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _before_or_after(module: nn.Module) -> str:
     """Tell what a part of the backbone does that is in none of its layers."""
     if _is_norm(module):
         return "norm_residual"
-    convolutions = [child for child in module.modules() if isinstance(child, nn.Conv1d)]
+    convolutions = [child for child in module.modules() if isinstance(child, CONVOLUTION)]
     return "feature_encoder" if len(convolutions) > 1 else "embedding"
 
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.axes import on_axis_of_sweep
 from profiling.analysis.groups import family_of
 from profiling.analysis.tipping_points import find_tipping_points
 from profiling.rows.columns import Row
 
 
-def _crossings(rows: Sequence[Row], objective: str) -> list[dict[str, Any]]:
+def _crossings(rows: Sequence[Row], objective: str) -> list[Row]:
     return [
-        row
+        on_axis_of_sweep(row)
         for row in find_tipping_points(rows)
         if row["metric"] == objective and row["comparison"] == "best_vs_best"
     ]

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from datamodules.modality import MODALITIES
+from profiling.analysis.axes import row_length
 from profiling.rows.columns import PHASES, Row, columns_of, shared_conditions, value_of
 
 # These parts of an identity have fields of their own below; of others a column is enough.
@@ -124,7 +125,7 @@ class Group:
 
 
 Points = dict[int, list[Row]]
-"""The visits of one contender by their length on the modality's axis."""
+"""The visits of one contender by their length, as a sweep of the modality counts it."""
 
 
 def group_rows(rows: Iterable[Row]) -> dict[Group, dict[Contender, Points]]:
@@ -143,30 +144,11 @@ def group_rows(rows: Iterable[Row]) -> dict[Group, dict[Contender, Points]]:
     return groups
 
 
-def row_length(row: Row) -> int | None:
-    """Return a row's length on its modality's axis, None where it has none."""
-    length = row.get(axis_of(str(row.get("modality"))))
-    usable = isinstance(length, int) and not isinstance(length, bool) and length > 0
-    return length if usable else None
-
-
 def family_of(variant: str, attention_window: int | None, checkpoint: str | None = None) -> str:
     """Return the name of a variant, with its window and its weights when it has them."""
     window = f" w{attention_window}" if attention_window else ""
     weights = f" ({PurePath(checkpoint).name})" if checkpoint else ""
     return f"{variant}{window}{weights}"
-
-
-def axis_of(modality: str) -> str:
-    """Return the column on which the variants of a modality are compared."""
-    known = MODALITIES.get(modality)
-    return known.axis if known else "sequence_length"
-
-
-def axis_unit(modality: str) -> str:
-    """Return the unit of that axis in the words of a chart."""
-    known = MODALITIES.get(modality)
-    return known.axis_unit if known else ""
 
 
 def rank(word: str) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from profiling.analysis.groups import Contender, rank, row_length
+from profiling.analysis.axes import row_length
+from profiling.analysis.groups import Contender, rank
 from profiling.analysis.intervals import Array
 from profiling.analysis.readings import Efforts
 from profiling.analysis.sides import read_side

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from profiling.analysis.axes import axis_of, on_own_axis
 from profiling.analysis.ceilings import UNKNOWN, ceilings_of
 from profiling.analysis.comparisons import (
     OTHER_EFFORTS,
@@ -18,7 +19,6 @@ from profiling.analysis.comparisons import (
     registered_opponents,
 )
 from profiling.analysis.duels import Duel, find_duels, find_missing
-from profiling.analysis.groups import axis_of
 from profiling.analysis.ladder import find_rungs
 from profiling.analysis.many import BY_CHANCE, beyond_chance
 from profiling.analysis.sides import Side
@@ -134,9 +134,10 @@ def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any],
     else:
         return None
     ceilings = ceilings_of(comparison, duels, metric)
+    models = comparison.vanilla.variant, comparison.efficient.variant
     row = {
         **comparison.conditions,
-        "axis": axis_of(comparison.conditions["modality"]),
+        "axis": axis_of(comparison.conditions["modality"], *models),
         "attention_window": comparison.efficient.attention_window,
         "vanilla_attention_window": comparison.vanilla.attention_window,
         "checkpoint": comparison.efficient.checkpoint,
@@ -158,7 +159,7 @@ def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any],
         **as_fields(answered),
         **_at_longest(duels, metric),
     }
-    return {name: row[name] for name in table_columns()}, chance
+    return on_own_axis({name: row[name] for name in table_columns()}), chance
 
 
 def _with_missing(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from profiling.analysis.axes import axis_of
 from profiling.analysis.comparisons import Comparison
 from profiling.analysis.cost_curves import CostCurves
 from profiling.analysis.duels import DISTURBED, ONE_VISIT, Duel, Judged, judge
-from profiling.analysis.groups import axis_of
 from profiling.analysis.intervals import TAIL, Array, quantiles
 from profiling.analysis.readings import MIN_VISITS
 

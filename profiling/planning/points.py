@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from datamodules.modality import MODALITIES
+from lightning_modules.variants import find_variant
 from profiling.planning.requests import Effort
 from profiling.rows.columns import key_of
 from profiling.rows.machine import library_versions
@@ -77,6 +78,8 @@ class Point:
     def columns(self) -> dict[str, Any]:
         """What its rows say of it before anything is measured, by the names of the columns."""
         modality = MODALITIES[self.modality]
+        # Of its tokens then only the model can say how many there are.
+        has_own_axis = find_variant(self.modality, self.variant).axis is not None
         own = {
             "modality": self.modality,
             "variant": self.variant,
@@ -85,7 +88,7 @@ class Point:
             "checkpoint": self.checkpoint,
             "compiled": self.compiled,
             "phase": self.phase,
-            "sequence_length": modality.sequence_length(self.length),
+            "sequence_length": None if has_own_axis else modality.sequence_length(self.length),
             "input_size": modality.input_size(self.length),
             "batch_source": self.batch_source,
             "batch_size": 1,

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from profiling.analysis.axes import axis_unit, row_length
 from profiling.analysis.drift import FEWEST_READINGS, Steadiness
-from profiling.analysis.groups import Contender, axis_unit, row_length
+from profiling.analysis.groups import Contender
 from profiling.rows.columns import Row
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import log
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.groups import axis_unit
+from profiling.analysis.axes import axis_unit
 from profiling.analysis.readings import finite
 from profiling.report.palette import vanilla_family
 from profiling.rows.columns import Row

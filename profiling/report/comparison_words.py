@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from profiling.analysis.groups import Setting, axis_unit
+from profiling.analysis.axes import axis_unit
+from profiling.analysis.groups import Setting
 from profiling.analysis.run_comparison import Alone, Answer, RunComparison
 from profiling.analysis.run_differences import RunDifference
 from profiling.report.answers.sections import NOT_MEASURED

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.axes import on_axis_of_sweep
 from profiling.analysis.components import ComponentCurve, component_curves
 from profiling.analysis.curves import Curve, build_curves
 from profiling.analysis.drift import Steadiness, judge_steadiness
@@ -21,7 +22,8 @@ class Material:
     Args:
         rows: The measurements, oldest first.
         curves: What they make.
-        tipping_points: The answers, by comparison and metric.
+        tipping_points: The answers, by comparison and metric, in the lengths of the sweep: in
+            these charts show all variants of a modality.
         sections: The same in words.
         styles: How everything is drawn.
         distributions: Lengths of real data.
@@ -29,7 +31,7 @@ class Material:
         steadiness: What the sentinel says of the machine.
         components: Where the time of a step goes, where something was broken down.
         frontier: What was searched of the largest batches and lengths.
-        ladder: The answers against each vanilla kernel.
+        ladder: The answers against each vanilla kernel, in these lengths too.
     """
 
     rows: Sequence[Row]
@@ -74,7 +76,7 @@ class Material:
         return cls(
             rows,
             curves,
-            tipping_points,
+            [on_axis_of_sweep(row) for row in tipping_points],
             sections,
             Styles.of(curves, tipping_points),
             distributions_of(manifest),
@@ -94,7 +96,8 @@ class Material:
             distributions: Lengths of real data that the run was not measured on.
         """
         drawn = [*self.distributions, *distributions]
-        return replace(self, ladder=ladder, distributions=drawn)
+        rungs = [on_axis_of_sweep(row) for row in ladder]
+        return replace(self, ladder=rungs, distributions=drawn)
 
 
 def distributions_of(manifest: Mapping[str, Any]) -> list[LengthDistribution]:

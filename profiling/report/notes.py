@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from profiling.analysis.groups import axis_unit
+from profiling.analysis.axes import unit_of
 from profiling.analysis.tipping_points import MISSING
 from profiling.analysis.verdicts import NOISE
+from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
 from profiling.rows.columns import Row
 
@@ -13,7 +14,10 @@ BOTH_OUT = "both run out of memory"
 
 def notes_of(row: Row) -> list[str]:
     """Return what is to be said of one tipping point row, in sentences without a full stop."""
-    notes = [f"at {length:,} {_unit(row)} {why}" for length, why in _beyond(row).items()]
+    notes = [
+        f"at {number_text(length, row)} {unit_of(row)} {why}"
+        for length, why in _beyond(row).items()
+    ]
     reason = row.get("reason")
     if row.get("verdict") == "undecided" and reason not in (None, NOISE):
         notes.insert(0, str(reason))
@@ -40,7 +44,3 @@ def _beyond(row: Row) -> dict[int, str]:
         and item["length"] > longest
         and item.get("reason") not in (BOTH_OUT, row.get("reason"))
     }
-
-
-def _unit(row: Row) -> str:
-    return axis_unit(str(row.get("modality")))

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+from lightning_modules.models.parakeet import PARAKEET_SIZES
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -49,6 +50,38 @@ def layers_flops(tokens: int) -> dict[str, float]:
         "attention_projection": LAYERS * 4 * 2 * tokens * WIDTH**2,
         "feed_forward": LAYERS * 2 * 2 * tokens * WIDTH * 4 * WIDTH,
     }
+
+
+def parakeet_flops(frames: int) -> tuple[dict[str, float], float, float]:
+    """Return what Parakeet with a linear head takes, forward, by component.
+
+    Its subsampling halves time and bands three times, and its bias is a product of every query with
+    the position of every distance, of which there are nearly two per key.
+
+    Returns:
+        All of it; what the mel bands take of the first, and the positions' projections of the
+        second.
+    """
+    size = PARAKEET_SIZES["tiny"]
+    layers, width = size["num_hidden_layers"], size["hidden_size"]
+    channels, positions, bands = size["subsampling_conv_channels"], 2 * frames, 80
+    front = mel = 2 * positions * (512 // 2 + 1) * bands
+    for number in range(3):
+        positions, bands = -(-positions // 2), -(-bands // 2)
+        front += 2 * positions * bands * channels * 9
+        front += 2 * positions * bands * channels**2 if number else 0
+    tokens, distances = positions, 2 * positions - 1
+    front += 2 * tokens * channels * bands * width
+    convolutions = 2 * tokens * width * (2 * width + 9 + width)
+    far = layers * 2 * distances * width**2
+    forward = {
+        "feature_encoder": front,
+        "attention_projection": layers * 8 * tokens * width**2 + far,
+        "attention_core": layers * 2 * tokens * (2 * tokens + distances) * width,
+        "feed_forward": layers * (2 * 16 * tokens * width**2 + convolutions),
+        "head": 2 * tokens * width * CLASSES,
+    }
+    return forward, mel, far
 
 
 def text_flops(tokens: int, padded: int, core: float) -> dict[str, float]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from profiling.analysis.groups import axis_unit
+from profiling.analysis.axes import unit_of
 from profiling.report.answers.verdicts import (
     describe_crossing,
     describe_only_below,
     listed,
-    number_text,
 )
+from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family
 from profiling.rows.columns import Row, judged_columns
 
@@ -58,18 +58,18 @@ def _sentence(rungs: Ladder) -> str:
 
 
 def _clause(row: Row, name: str) -> str:
-    unit = axis_unit(str(row["modality"]))
+    unit = unit_of(row)
     verdict = row["verdict"]
     if verdict == "undecided":
         return f"it cannot be told whether {name} wins"
     if verdict == "never_in_range":
-        return f"{name} is not seen to win up to {number_text(row['longest_measured'])} {unit}"
+        return f"{name} is not seen to win up to {number_text(row['longest_measured'], row)} {unit}"
     if verdict == "wins_only_below":
         return f"{name} wins {describe_only_below(row)} {unit}"
     if row.get("at_most"):
-        return f"{name} wins from {number_text(row['ci_high'])} {unit} on at the latest"
+        return f"{name} wins from {number_text(row['ci_high'], row)} {unit} on at the latest"
     if verdict == "always":
-        where = f"{number_text(row['tipping_point'])} {unit}"
+        where = f"{number_text(row['tipping_point'], row)} {unit}"
         return f"{name} wins from {where} on, the shortest measured"
     for_good = " for good" * (verdict == "several")
     return f"{name} wins{for_good} from {describe_crossing(row)} {unit} on"

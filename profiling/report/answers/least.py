@@ -7,6 +7,7 @@ from profiling.analysis.readings import finite
 from profiling.analysis.tipping_points import MISSING
 from profiling.analysis.verdicts import WITH_VALUE
 from profiling.report.answers.verdicts import listed
+from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family
 from profiling.rows.columns import Row
 
@@ -35,12 +36,13 @@ def describe_least(rows: Sequence[Row], unit: str) -> str:
         for name, end in able.items()
         if name != best and end["ci_low"] <= able[best]["ci_high"]
     ]
+    where = f"{number_text(longest, rows[0])} {unit}"
     if rivals:
         names = listed([best, *rivals])
-        return f"which of {names} costs least at {longest:,} {unit} cannot be told"
+        return f"which of {names} costs least at {where} cannot be told"
     least = "costs least," if len(rows) > 1 else "costs"
     saved = f"{_saving(able[best])} less than {vanilla_family(rows[0])}"
-    return f"at {longest:,} {unit} {best} {least} {saved}"
+    return f"at {where} {best} {least} {saved}"
 
 
 def _last(row: Row) -> Mapping[str, Any]:

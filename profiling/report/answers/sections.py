@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.groups import Setting, axis_unit, rank
+from profiling.analysis.axes import unit_of
+from profiling.analysis.groups import Setting, rank
 from profiling.analysis.many import decided_by_chance
 from profiling.report.answers.ladder import ladder_sentences
 from profiling.report.answers.sentences import answer_sentences
@@ -16,8 +17,8 @@ from profiling.report.palette import efficient_family, vanilla_names
 from profiling.rows.columns import Row, judged_columns
 
 NOT_MEASURED = "not measured"
-Place = tuple[str, str, Setting]
-"""Modality, phase and setting."""
+Place = tuple[str, str, Setting, str]
+"""Modality, phase, setting, and the unit that the answers count in."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """All answers of one modality and phase in one setting."""
+    """All answers of one modality and phase in one setting, on one axis."""
 
     modality: str
     phase: str
@@ -70,7 +71,7 @@ def build_sections(
     distributions: Sequence[LengthDistribution] = (),
     ladder: Iterable[Row] = (),
 ) -> list[Section]:
-    """Return the answers grouped by modality, phase and setting; lines that agree are merged.
+    """Return the answers grouped by modality, phase, setting and axis; lines that agree are merged.
 
     Args:
         tipping_points: The answers.
@@ -78,7 +79,7 @@ def build_sections(
         ladder: The answers against each vanilla kernel, which are no answers of their own.
     """
     groups, rungs = _by_place(tipping_points), _by_place(ladder)
-    settings = {setting for _, _, setting in groups}
+    settings = {setting for _, _, setting, _ in groups}
     sections = []
     for place in sorted(groups, key=lambda place: (rank(place[0]), rank(place[1]))):
         rows = groups[place]
@@ -98,7 +99,7 @@ def build_sections(
 def _by_place(rows: Iterable[Row]) -> dict[Place, list[Row]]:
     groups: dict[Place, list[Row]] = {}
     for row in rows:
-        place = (str(row["modality"]), str(row["phase"]), Setting.of(row))
+        place = (str(row["modality"]), str(row["phase"]), Setting.of(row), unit_of(row))
         groups.setdefault(place, []).append(row)
     return groups
 
@@ -109,10 +110,9 @@ def chance_sentence(sections: Sequence[Section]) -> str:
 
 
 def _section(place: Place, rows: list[Row], settings: set[Setting]) -> Section:
-    modality, phase, setting = place
+    modality, phase, setting, unit = place
     vanilla = " / ".join(sorted(vanilla_names(rows)))
     where = setting.describe(settings) if len(settings) > 1 else ""
-    unit = axis_unit(modality)
     compared = sum(row.get("longest_measured") is not None for row in rows)
     lines, notes = tuple(_merged_lines(rows)), tuple(gather_notes(rows))
     return Section(modality, phase, unit, vanilla, where, lines, compared, notes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from profiling.analysis.groups import axis_unit
+from profiling.analysis.axes import unit_of
 from profiling.analysis.tipping_points import MISSING
 from profiling.analysis.verdicts import WITH_VALUE
 from profiling.report.answers.least import describe_least
@@ -10,9 +10,9 @@ from profiling.report.answers.verdicts import (
     describe_crossing,
     describe_only_below,
     listed,
-    number_text,
     shown_value,
 )
+from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family
 from profiling.rows.columns import Row, judged_columns
 
@@ -47,7 +47,7 @@ def winners_of(rows: Iterable[Row]) -> list[Row]:
 
 
 def _paragraph(metric: str, rows: Sequence[Row]) -> str:
-    unit = axis_unit(str(rows[0]["modality"]))
+    unit = unit_of(rows[0])
     winners = winners_of(rows)
     first = _first(winners[0], rows, unit) if winners else _nothing(rows, unit)
     sentences = [
@@ -62,14 +62,15 @@ def _paragraph(metric: str, rows: Sequence[Row]) -> str:
 def _range(rows: Sequence[Row], unit: str) -> list[str]:
     """Return the lengths that were compared, in words; none where none was."""
     lengths = [length for row in rows for length, outcome in _tried(row) if outcome != MISSING]
-    ends = dict.fromkeys(f"{end:,}" for end in (min(lengths), max(lengths))) if lengths else ()
-    return [f"{' to '.join(ends)} {unit}"] if lengths else []
+    ends = [min(lengths), max(lengths)] if lengths else []
+    told = dict.fromkeys(number_text(end, rows[0]) for end in ends)
+    return [f"{' to '.join(told)} {unit}"] if told else []
 
 
 def _first(row: Row, rows: Sequence[Row], unit: str) -> str:
     """Say from where on the earliest winner wins, and what is known of shorter inputs."""
     name, vanilla = efficient_family(row), _vanilla(rows)
-    where = f"{number_text(shown_value(row))} {unit}"
+    where = f"{number_text(shown_value(row), row)} {unit}"
     if row["verdict"] == "always":
         return f"{name} beats {vanilla} from {where} on, the shortest that both were measured at"
     if row.get("at_most"):
@@ -87,9 +88,9 @@ def _first(row: Row, rows: Sequence[Row], unit: str) -> str:
 
 def _need(row: Row) -> str:
     if row["verdict"] == "always":
-        return f"no more than {number_text(shown_value(row))}, the shortest measured"
+        return f"no more than {number_text(shown_value(row), row)}, the shortest measured"
     if row.get("at_most"):
-        return f"at most {number_text(shown_value(row))}"
+        return f"at most {number_text(shown_value(row), row)}"
     for_good = " for good" if row["verdict"] == "several" else ""
     return f"{describe_crossing(row)}{for_good}"
 
@@ -98,9 +99,10 @@ def _nothing(rows: Sequence[Row], unit: str) -> str:
     if all(row["verdict"] == "undecided" for row in rows):
         return f"it cannot be told whether anything beats {_vanilla(rows)} for good"
     longest = max(int(row.get("longest_measured") or 0) for row in rows)
+    end = f"{number_text(longest, rows[0])} {unit}"
     if all(_all_lose([outcome for _, outcome in _tried(row)]) for row in rows):
-        return f"nothing beats {_vanilla(rows)} up to {longest:,} {unit}"
-    return f"nothing is shown to beat {_vanilla(rows)} for good up to {longest:,} {unit}"
+        return f"nothing beats {_vanilla(rows)} up to {end}"
+    return f"nothing is shown to beat {_vanilla(rows)} for good up to {end}"
 
 
 def _others(rows: Sequence[Row], unit: str) -> list[str]:
@@ -117,7 +119,7 @@ def _others(rows: Sequence[Row], unit: str) -> list[str]:
     if lost and len(lost) < len(rows):
         longest = min(int(row.get("longest_measured") or 0) for row in lost)
         names = listed([efficient_family(row) for row in lost])
-        sentences.append(f"no win of {names} is seen up to {longest:,} {unit}")
+        sentences.append(f"no win of {names} is seen up to {number_text(longest, rows[0])} {unit}")
     undecided = by_verdict["undecided"]
     if undecided and len(undecided) < len(rows):
         names = listed([efficient_family(row) for row in undecided])

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.groups import axis_unit
+from profiling.analysis.axes import on_axis_of_sweep, unit_of
 from profiling.report.answers.sentences import BEST, winners_of
-from profiling.report.answers.verdicts import number_text, shown_value
+from profiling.report.answers.verdicts import shown_value
+from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
 from profiling.rows.columns import Row, judged_columns
 
@@ -29,13 +30,13 @@ def share_sentences(
 
 
 def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> str:
-    unit = axis_unit(data.modality)
+    unit = unit_of(winners[0])
     first, *others = winners
     parts = [
-        f"{_share(data, first)} are at least {number_text(shown_value(first))} {unit} long, "
+        f"{_share(data, first)} are at least {number_text(shown_value(first), first)} {unit} long, "
         f"from where {efficient_family(first)} wins",
         *(
-            f"{_share(data, row)} at least {number_text(shown_value(row))} "
+            f"{_share(data, row)} at least {number_text(shown_value(row), row)} "
             f"({efficient_family(row)})"
             for row in others
         ),
@@ -46,6 +47,7 @@ def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> 
 
 def _share(data: LengthDistribution, row: Row) -> str:
     """Return the share, with that at both ends of the tipping point's interval."""
+    row = on_axis_of_sweep(row)
     share = _percent(data.share_beyond(shown_value(row)))
     if row.get("at_most"):
         return f"at least {share}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from profiling.analysis.readings import finite
 from profiling.analysis.tipping_points import MISSING
+from profiling.report.lengths import number_text
 from profiling.report.notes import notes_of
 from profiling.report.palette import vanilla_family
 from profiling.rows.columns import Row
@@ -23,12 +24,12 @@ def describe_verdict(row: Row) -> Cell:
     """Return the verdict of one tipping point row in a few characters."""
     verdict = str(row.get("verdict"))
     words = {
-        "crosses": f"at most {number_text(row.get('ci_high'))}"
+        "crosses": f"at most {number_text(row.get('ci_high'), row)}"
         if row.get("at_most")
         else describe_crossing(row),
         "several": f"{describe_crossing(row)} last of several",
-        "always": f"always (from {number_text(row.get('tipping_point'))})",
-        "never_in_range": f"never up to {number_text(row.get('longest_measured'))}",
+        "always": f"always (from {number_text(row.get('tipping_point'), row)})",
+        "never_in_range": f"never up to {number_text(row.get('longest_measured'), row)}",
         "wins_only_below": describe_only_below(row),
     }
     mark = "*" if notes_of(row) else ""
@@ -36,7 +37,7 @@ def describe_verdict(row: Row) -> Cell:
     return Cell(
         words.get(verdict, verdict.replace("_", " ")) + mark,
         verdict,
-        "" if proven is None else number_text(proven),
+        "" if proven is None else number_text(proven, row),
     )
 
 
@@ -63,10 +64,10 @@ def describe_comparison(row: Row) -> str:
 def describe_crossing(row: Row) -> str:
     """Return a tipping point with its interval, where that is known."""
     low, high = row.get("ci_low"), row.get("ci_high")
-    value = number_text(row.get("tipping_point"))
+    value = number_text(row.get("tipping_point"), row)
     if row.get("interval_from") is None or finite(low) is None or finite(high) is None:
         return value
-    return f"{value} [{number_text(low)}-{number_text(high)}]"
+    return f"{value} [{number_text(low, row)}-{number_text(high, row)}]"
 
 
 def describe_only_below(row: Row) -> str:
@@ -75,13 +76,7 @@ def describe_only_below(row: Row) -> str:
     wins = [item["length"] for item in lengths if item.get("outcome") == "win"]
     compared = [item["length"] for item in lengths if item.get("outcome") != MISSING]
     later = [length for length in compared if wins and length > max(wins)]
-    return f"only below {number_text(min(later))}" if later else "only below"
-
-
-def number_text(value: object) -> str:
-    """Return a length as readers see it."""
-    number = finite(value)
-    return "?" if number is None else f"{number:,.0f}"
+    return f"only below {number_text(min(later), row)}" if later else "only below"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,8 +6,8 @@ from html import escape
 from math import log10
 from typing import Any
 
+from profiling.analysis.axes import axis_unit
 from profiling.analysis.curves import spaced_lengths
-from profiling.analysis.groups import axis_unit
 from profiling.analysis.readings import finite
 from profiling.analysis.tipping_points import MISSING
 from profiling.analysis.verdicts import WITH_VALUE

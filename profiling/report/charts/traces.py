@@ -8,8 +8,9 @@ from math import log
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.axes import axis_unit
 from profiling.analysis.curves import Curve, Spread
-from profiling.analysis.groups import Contender, axis_unit
+from profiling.analysis.groups import Contender
 from profiling.analysis.readings import finite
 from profiling.report.answers.verdicts import describe_comparison, describe_verdict, shown_value
 from profiling.report.palette import Styles, efficient_family

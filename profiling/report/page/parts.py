@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.axes import axis_unit
 from profiling.analysis.curves import Curve, drawn_metrics
-from profiling.analysis.groups import Contender, Group, Setting, axis_unit
+from profiling.analysis.groups import Contender, Group, Setting
 from profiling.analysis.readings import finite
 from profiling.report.answers.verdicts import describe_comparison
 from profiling.report.charts.ladder import build_ladder_chart

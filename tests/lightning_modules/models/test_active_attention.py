@@ -23,6 +23,7 @@ FIRST_ATTENTION = {
     "_InverseInFloat32",
     "_BlockSparseInOneDtype",
     "HubertAttention",
+    "ParakeetEncoderAttention",
     "ViTAttention",
     "ViTSelfAttention",
     "SwinAttention",
@@ -63,6 +64,8 @@ def test_first_layer_computes_on_the_effective_length(modality, variant, above_m
         ("text", "bigbird", 705, 705, 768),
         ("text", "bigbird", 30, 30, 768),
         ("speech", "hubert", 49, 49, 49),
+        ("speech", "parakeet", 48, 12, 12),
+        ("speech", "parakeet", 49, 13, 13),
         ("vision", "vit", 224, 197, 197),
         ("vision", "vit", 225, 257, 257),
         ("vision", "swin", 224, 3136, 3136),
@@ -84,7 +87,9 @@ def test_the_registry_says_what_a_variant_pads_its_tokens_to(modality, variant):
     step = module.attention_window if known.pads_to == "attention_window" else known.pads_to
     for length in range(known.minimum_length, known.minimum_length + 150, 7):
         padded = -(-length // (step or 1)) * (step or 1)
-        assert module.effective_length(length) == padded
+        assert module.effective_length(length) == module.effective_length(padded)
+        assert module.effective_length(padded + 1) > module.effective_length(padded)
+        assert known.axis or module.effective_length(padded) == padded
 
 
 class _SquareSpy(TorchDispatchMode):
@@ -168,6 +173,12 @@ def _swin_that_lost_a_shift():
     return module, 256
 
 
+def _parakeet_that_subsamples_less():
+    module = build("speech", "parakeet")
+    module.model.config.subsampling_factor = 4
+    return module, 30
+
+
 def _bert_switched_behind_our_back():
     module = build("text", "bert", implementation="eager")
     module.model.set_attn_implementation("sdpa")
@@ -191,6 +202,7 @@ def _local_bert_with_another_window():
         (_longformer_that_built_the_square_mask, "its mask took 112 times"),
         (_swin_after_a_small_image, "after a smaller image"),
         (_swin_that_lost_a_shift, "after a smaller image"),
+        (_parakeet_that_subsamples_less, "subsamples by 4 instead of 8"),
         (_bert_switched_behind_our_back, r"would call \['sdpa'\]"),
         (_local_bert_with_another_window, "expected `attention_window` 16"),
     ],

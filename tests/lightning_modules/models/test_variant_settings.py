@@ -74,6 +74,7 @@ DROPOUTS = {
     "local_bert": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
     "hubert": {"hidden_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
     "lhubert": {"activation_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
+    "parakeet": {"dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
     "vit": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "swin": {"hidden_dropout_prob": 0.0, "drop_path_rate": 0.1},
 }
@@ -111,6 +112,7 @@ def test_attention_dropout_reaches_the_local_kernels_in_training_alone(
     [
         ("text", "bert", {}, 109_514_298),
         ("speech", "hubert", {"num_classes": 100}, 94_371_712 + 76_900),
+        ("speech", "parakeet", {"num_classes": 100}, 108_762_192 + 51_300),
         ("vision", "vit", {"num_classes": 1000}, 86_567_656),
         ("vision", "swin", {"num_classes": 1000}, 87_768_224),
     ],
@@ -125,7 +127,11 @@ def test_base_is_the_published_configuration(modality, variant, facts, parameter
     ("arguments", "settings", "message"),
     [
         (("txt", "bert"), {}, "unknown `modality` 'txt'; choose one of: speech, text, vision"),
-        (("speech", "bert"), {}, "unknown `variant` 'bert' for speech; .* hubert, lhubert"),
+        (
+            ("speech", "bert"),
+            {},
+            "unknown `variant` 'bert' for speech; .* hubert, lhubert, parakeet",
+        ),
         (("text", "bert"), {"implementation": "flash"}, "choose one of: eager, sdpa"),
         (("text", "bert"), {"size": "huge"}, "unknown `size` 'huge'; .* base, small, tiny, wide"),
         (("text", "bert"), {"dropout": "some"}, "unknown `dropout` 'some'; .* none, published"),
@@ -164,8 +170,10 @@ def test_registry_is_read_without_torch():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_both_speech_variants_have_the_same_front_end():
+def test_speech_variants_that_differ_in_attention_alone_have_the_same_front_end():
     front_ends = {
-        type(build("speech", name).model.feature_extractor) for name in VARIANTS["speech"]
+        type(build("speech", name).model.feature_extractor)
+        for name, variant in VARIANTS["speech"].items()
+        if variant.attention_only
     }
     assert len(front_ends) == 1

@@ -14,6 +14,7 @@ from tests.samples.costs import (
     HEADS,
     LENGTHS,
     WIDTH,
+    parakeet_flops,
     point_of,
     speech_flops,
     text_flops,
@@ -110,6 +111,23 @@ def test_lhubert(implementation: str, phase: str) -> None:
     pairs = executed_pairs(implementation, FRAMES, 5, "cpu", phase == "training")
     forward = speech_flops(FRAMES, SAMPLES, 4 * pairs * WIDTH)
     check(costs, forward, phase)
+
+
+@PHASES
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_parakeet_adds_a_product_for_its_bias(implementation: str, phase: str) -> None:
+    costs = count_costs(point_of("speech", "parakeet", implementation, phase))
+    forward, mel, positions = parakeet_flops(FRAMES)
+    found = {name: part.forward.flops for name, part in costs.components.items()}
+    assert {name: flops for name, flops in found.items() if flops} == pytest.approx(forward)
+    # Neither the sound nor the positions want a gradient; the filters do not train.
+    twice = {name: 2 * flops for name, flops in forward.items()}
+    twice["feature_encoder"] -= 2 * mel
+    twice["attention_projection"] -= positions
+    for name, part in costs.components.items():
+        expected = twice.get(name, 0.0) if phase == "training" else 0.0
+        assert part.backward.flops == pytest.approx(expected)
+    assert costs.flops == costs.flops_exact == pytest.approx(costs.flops_dense)
 
 
 @TRAINING
