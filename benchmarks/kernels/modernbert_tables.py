@@ -43,4 +43,4 @@ def _place(row: dict[str, Any]) -> tuple[str, str, int]:
 
 
 def _largest_difference(rows: Rows) -> float:
-    return max(row["difference"] for row in rows if "difference" in row)
+    return max(float(row["difference"]) for row in rows if "difference" in row)

@@ -164,10 +164,14 @@ def padding_mask(
 
 
 def _padding_mask_of_band(
-    *, attention_mask: Tensor | None = None, mask_function: Any = None, **_: Any
+    *, attention_mask: Tensor | None = None, mask_function: Any = None, **more: Any
 ) -> Tensor | None:
     """Hand the (batch, tokens) bool padding mask on; the band is the kernel's own business."""
-    half_window_of(mask_function)  # which refuses what is no band
+    # Only masks that look both ways come with this choice, and only those that a model has added
+    # something to need `use_vmap`. Others are read, which torch.compile cannot follow.
+    is_plain = "allow_is_bidirectional_skip" in more and more.get("use_vmap") is False
+    if not is_plain:
+        half_window_of(mask_function)  # which refuses what is no band
     return attention_mask
 
 

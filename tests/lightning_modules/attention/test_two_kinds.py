@@ -253,3 +253,9 @@ def test_a_window_that_reaches_further_to_one_side_is_refused() -> None:
 def test_the_librarys_window_is_half_as_wide_as_its_name_says() -> None:
     config = ModernBertConfig(local_attention=WINDOW)
     assert config.sliding_window == WINDOW // 2
+
+
+def test_masks_of_both_kinds_are_followed_by_torchs_compiler() -> None:
+    model = localize(build_encoder("modernbert"), None)
+    with torch.no_grad():
+        assert torch._dynamo.explain(model)(_ids(90)).graph_break_count == 0
