@@ -96,10 +96,10 @@ def matmul_rate(dtype: torch.dtype, device: str) -> float:
     return 2 * 1024**3 / statistics.median(times[3:])
 
 
-def time_alternating(runs: dict[Any, Run], device: str) -> dict[Any, float]:
+def time_alternating(runs: dict[Any, Run], device: str, rounds: int = ROUNDS) -> dict[Any, float]:
     """Return the median seconds of each, taken in rounds of alternating order."""
     times: dict[Any, list[float]] = {key: [] for key in runs}
-    for number in range(ROUNDS):
+    for number in range(rounds):
         for key in list(runs) if number % 2 == 0 else reversed(list(runs)):
             once = timed(runs[key], device)
             for _ in range(max(2, int(SECONDS_PER_ROUND / once))):

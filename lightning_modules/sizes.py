@@ -6,11 +6,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EncoderSize:
-    """Depth and width of a text or speech encoder; heads are 64 wide, the FFN 4 times the width."""
+    """Depth and width of a text or speech encoder; heads are 64 wide."""
 
     num_layers: int
     hidden_size: int
     num_heads: int
+    widening: float = 4
+    """Width of the feed-forward part over that of the model."""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -19,7 +21,7 @@ class EncoderSize:
             "num_hidden_layers": self.num_layers,
             "hidden_size": self.hidden_size,
             "num_attention_heads": self.num_heads,
-            "intermediate_size": 4 * self.hidden_size,
+            "intermediate_size": int(self.widening * self.hidden_size),
         }
 
 
@@ -28,6 +30,15 @@ ENCODER_SIZES = {
     "small": EncoderSize(4, 512, 8),
     "wide": EncoderSize(2, 768, 12),
     "tiny": EncoderSize(2, 128, 2),
+}
+
+# Gated, so that its feed-forward part has three products instead of two. Every third layer sees all
+# tokens, the first of three: fewer than three layers would have too many that do.
+MODERNBERT_SIZES = {
+    "base": EncoderSize(22, 768, 12, 1.5),
+    "small": EncoderSize(6, 512, 8, 1.5),
+    "wide": EncoderSize(3, 768, 12, 1.5),
+    "tiny": EncoderSize(3, 128, 2, 1.5),
 }
 
 

@@ -96,6 +96,23 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             takes_window=True,
             default_window=128,
         ),
+        "modernbert_full": Variant(
+            path="lightning_modules.models.modernbert_full:ModernBertFullModule",
+            implementations=("eager", "sdpa"),
+            like_for_like="eager",
+            default="sdpa",
+            is_vanilla=True,
+        ),
+        "modernbert": Variant(
+            path="lightning_modules.models.modernbert:ModernBertModule",
+            implementations=("eager", "sdpa", *LOCAL),
+            like_for_like="eager",
+            default="local_blocked",
+            only_named=("local_compiled",),
+            vanilla="modernbert_full",
+            takes_window=True,
+            default_window=128,
+        ),
     },
     "speech": {
         "hubert": Variant(

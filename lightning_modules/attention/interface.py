@@ -4,7 +4,6 @@ Importing this module registers every implementation with `AttentionInterface` a
 `AttentionMaskInterface`: with the first alone transformers would drop padding masks silently.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from transformers.masking_utils import bidirectional_mask_function
 
 from lightning_modules.attention import IMPLEMENTATIONS, check_implementation, local_attention
 from lightning_modules.attention.adapters import guard_adapters
+from lightning_modules.attention.blocked import attend_to_all
 from lightning_modules.attention.encoders import refuse_halves, refuse_unordered
 from lightning_modules.attention.kernel_calls import arguments_of_kernel, asks_for_kernel
 from lightning_modules.attention.local_configs import (
@@ -26,17 +26,18 @@ from lightning_modules.attention.local_configs import (
     window_of,
     write_local,
 )
+from lightning_modules.attention.mask_patterns import half_window_of
+from lightning_modules.attention.own_windows import Windows, choose_windows
 from lightning_modules.errors import ModelError
-from lightning_modules.window import windows_of_layers
 
 # What some models hand to their kernel beside queries, keys and values, and no window honours.
 UNSUPPORTED = ("position_bias", "s_aux", "softcap", "relative_position_bias")
 
 
 def localize(
-    model: Any, attention_window: int | Sequence[int], implementation: str = "local_blocked"
+    model: Any, attention_window: Windows | None, implementation: str = "local_blocked"
 ) -> Any:
-    """Give every self-attention of an encoder a local window, in place, and return the model.
+    """Give the self-attentions of an encoder local windows, in place, and return the model.
 
     The configuration says so, and a model that is built or loaded from it is local again wherever
     this module is imported.
@@ -44,7 +45,10 @@ def localize(
     Args:
         model: Any encoder whose attention goes through transformers' attention interface. One
             that also wants a mask of its own (a shifted window, say) is refused when it runs.
-        attention_window: Total width in tokens; one for all layers, or one per layer.
+        attention_window: Total width in tokens; one for all layers, or one per layer. None takes
+            the windows of a model that has some, such as ModernBERT: its sliding layers compute
+            what they always did, and the others full attention through torch's fused kernel. In a
+            list for such a model, None is a layer that sees all tokens.
         implementation: One of `IMPLEMENTATIONS`.
 
     Raises:
@@ -62,8 +66,9 @@ def localize(
     refuse_halves(model)
     for module in modules:
         _refuse_extras(model, module)
-    windows = windows_of_layers(attention_window, len(modules))
-    write_local(model.config, attention_window, implementation)
+    windows = choose_windows(model, modules, attention_window)
+    written = windows if attention_window is None else attention_window
+    write_local(model.config, written, implementation)
     for place, (module, window) in enumerate(zip(modules, windows, strict=True)):
         module.attention_place, module.attention_window = place, window
     model.set_attn_implementation(implementation)
@@ -96,10 +101,6 @@ def _refuse_extras(model: nn.Module, module: Any) -> None:
             f"`localize` needs an encoder that adds nothing to its scores, got "
             f"{type(model).__name__}, whose attention adds {extras[0]}"
         )
-    if getattr(module, "num_key_value_groups", 1) > 1:
-        raise ModelError(
-            f"`localize` needs as many heads of keys as of queries, got {type(model).__name__}"
-        )
 
 
 def _forward(  # noqa: PLR0913 - the signature that transformers calls
@@ -116,7 +117,7 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
 ) -> tuple[Tensor, None]:
     """Answer transformers' attention call with `local_attention`."""
     window = window_of(module)
-    if window is None:
+    if not hasattr(module, "attention_window"):
         raise ModelError(
             f"`{implementation}` needs `localize(model, attention_window)` first, "
             f"got a {type(module).__name__} without a window"
@@ -137,23 +138,45 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
     default_scaling = query.shape[-1] ** -0.5
     if scaling is not None and scaling != default_scaling:
         query = query * (scaling / default_scaling)
-    output = local_attention(
-        query, key, value, window, attention_mask, dropout, implementation=implementation
-    )
+    key, value = (_for_every_query_head(heads, query.shape[1]) for heads in (key, value))
+    if window is None:
+        output = attend_to_all(query, key, value, attention_mask, dropout)
+    else:
+        output = local_attention(
+            query, key, value, window, attention_mask, dropout, implementation=implementation
+        )
     return output.transpose(1, 2).contiguous(), None
+
+
+def _for_every_query_head(heads: Tensor, num_query_heads: int) -> Tensor:
+    """Repeat heads of keys or values that several heads of queries share, one after the other."""
+    num_groups = num_query_heads // heads.shape[1]
+    return heads if num_groups == 1 else heads.repeat_interleave(num_groups, 1)
 
 
 def padding_mask(
     *, attention_mask: Tensor | None = None, mask_function: Any = None, **_: Any
 ) -> Tensor | None:
-    """Hand the (batch, tokens) bool padding mask on; the band is the kernel's own business."""
+    """Hand the (batch, tokens) bool padding mask on to full attention."""
     if mask_function is not bidirectional_mask_function:
-        raise ModelError("local attention is bidirectional, got a model that asks for another mask")
+        raise ModelError("this attention is full, got a model that asks for another mask")
+    return attention_mask
+
+
+def _padding_mask_of_band(
+    *, attention_mask: Tensor | None = None, mask_function: Any = None, **more: Any
+) -> Tensor | None:
+    """Hand the (batch, tokens) bool padding mask on; the band is the kernel's own business."""
+    # Only masks that look both ways come with this choice, and only those that a model has added
+    # something to need `use_vmap`. Others are read, which torch.compile cannot follow.
+    is_plain = "allow_is_bidirectional_skip" in more and more.get("use_vmap") is False
+    if not is_plain:
+        half_window_of(mask_function)  # which refuses what is no band
     return attention_mask
 
 
 for _name in IMPLEMENTATIONS:
     AttentionInterface.register(_name, partial(_forward, implementation=_name))
-    AttentionMaskInterface.register(_name, padding_mask)
+    AttentionMaskInterface.register(_name, _padding_mask_of_band)
 follow_configurations(PreTrainedModel, PreTrainedConfig, localize)
 guard_adapters(PreTrainedModel)

@@ -34,13 +34,14 @@ def write_local(config: Any, attention_window: Any, implementation: str) -> None
 
 
 def window_of(module: Any) -> int | None:
-    """Return the window of an attention module; None where it has none.
+    """Return the window of an attention module; None where it has none, or sees all tokens.
 
     Raises:
         ModelError: Its configuration says another one than it was given.
     """
     window: int | None = getattr(module, "attention_window", None)
-    if window is None or not says_local(getattr(module, "config", None)):
+    is_told = says_local(getattr(module, "config", None))
+    if not hasattr(module, "attention_place") or not is_told:
         return window
     configured = module.config.attention_window
     told = configured if isinstance(configured, int) else configured[module.attention_place]

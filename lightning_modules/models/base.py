@@ -1,5 +1,6 @@
 """What every variant shares: settings, steps, optimiser, and the claim that its attention ran."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -190,6 +191,15 @@ class VariantModule(lightning.LightningModule):
             return any(half >= tokens - 1 for half in halves)
         return any(is_one_piece(tokens, half, device, training) for half in halves)
 
+    def most_all_pairs(self, length: int, training: bool) -> float:
+        """Give how many layers may rightly compute scores for all pairs of their tokens.
+
+        Args:
+            length: A value of the modality's axis.
+            training: Whether there will be gradients.
+        """
+        return math.inf if self.may_compute_all_pairs(length, training) else 0
+
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits for a batch at `length` on the modality's axis."""
         raise NotImplementedError
@@ -213,12 +223,17 @@ class VariantModule(lightning.LightningModule):
 
     def _why_inactive(self, length: int) -> str | None:
         """Say why the claimed attention would not run or did not; None when all is well."""
-        found = find_implementations(self.model)
-        if found != {self.implementation}:
-            return f"its attention modules would call {sorted(found)}"
+        if (reason := self._why_another_kernel()) is not None:
+            return reason
         if self.attention_window and set(find_windows(self.model)) != {self.attention_window}:
             return f"expected `attention_window` {self.attention_window} in every layer"
         return None
+
+    def _why_another_kernel(self) -> str | None:
+        found = find_implementations(self.model)
+        if found == {self.implementation}:
+            return None
+        return f"its attention modules would call {sorted(found)}"
 
     def _logged_loss(self, name: str, batch: dict[str, Tensor]) -> Tensor:
         logits = self(**batch)

@@ -27,7 +27,11 @@ COMPONENTS = (
     "other",
 )
 # The functions by which models of transformers make the masks of their attention.
-MASK_FUNCTIONS = ("create_bidirectional_mask", "create_causal_mask")
+MASK_FUNCTIONS = (
+    "create_bidirectional_mask",
+    "create_bidirectional_sliding_window_mask",
+    "create_causal_mask",
+)
 CONVOLUTION = nn.modules.conv._ConvNd
 MIXERS = (nn.Linear, CONVOLUTION)
 

@@ -6,7 +6,6 @@ from torch import Tensor
 
 from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained
 from lightning_modules.models.base import VariantModule, dropout_fields, mean_cross_entropy
-from lightning_modules.sizes import ENCODER_SIZES
 
 PAD_TOKEN_ID = 0
 # The same function as `gelu_new`, with which two of these models are published. The library
@@ -21,7 +20,8 @@ class TextModule(VariantModule):
     model_class: ClassVar[Any]
     config_class: ClassVar[Any]
     published_max_length: ClassVar[int] = 512
-    position_table: ClassVar[str] = "bert.embeddings.position_embeddings.weight"
+    position_table: ClassVar[str | None] = "bert.embeddings.position_embeddings.weight"
+    dropouts: ClassVar[tuple[str, ...]] = ("hidden_dropout_prob", "attention_probs_dropout_prob")
     unused_weights: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, num_classes: int = 30522, **settings: Any) -> None:
@@ -79,9 +79,7 @@ class TextModule(VariantModule):
         return logits
 
     def _build_model(self) -> Any:
-        fields = dropout_fields(
-            self.settings.dropout, "hidden_dropout_prob", "attention_probs_dropout_prob"
-        )
+        fields = dropout_fields(self.settings.dropout, *self.dropouts)
         fields |= self._config_fields()
         if self.settings.checkpoint is not None:
             return self._load(fields)
@@ -89,7 +87,8 @@ class TextModule(VariantModule):
             vocab_size=self.num_classes,
             pad_token_id=PAD_TOKEN_ID,
             max_position_embeddings=self._position_field(self.max_length, PAD_TOKEN_ID),
-            **ENCODER_SIZES[self.settings.size].fields,
+            **self.sizes()[self.settings.size],
+            **self._random_fields(),
             **fields,
         )
         return self.model_class(config)
@@ -104,6 +103,9 @@ class TextModule(VariantModule):
             unused = self._position_field(64, pad_token_id) - 64
             self.max_length = model.config.max_position_embeddings - unused
         rows = self._position_field(self.max_length, pad_token_id)
+        if self.position_table is None:
+            model.config.max_position_embeddings = max(rows, model.config.max_position_embeddings)
+            return model
         first = self._first_position(pad_token_id)
         return grow_positions(model, rows, self.position_table, first)
 
@@ -113,6 +115,10 @@ class TextModule(VariantModule):
 
     def _config_fields(self) -> dict[str, Any]:
         """Fields of the configuration that this variant fixes."""
+        return {}
+
+    def _random_fields(self) -> dict[str, Any]:
+        """Fields of the configuration that a checkpoint has of its own."""
         return {}
 
     def _position_field(self, max_length: int, pad_token_id: int) -> int:

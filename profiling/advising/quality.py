@@ -27,6 +27,11 @@ QUALITY: dict[str, Quality] = {
         "surpassed the state of the art on COCO and ADE20K when it came out", "arXiv 2103.14030"
     ),
     "local_bert": UNKNOWN,
+    "modernbert": Quality(
+        "pretrained with these windows, it had state-of-the-art results in classification and "
+        "retrieval when it came out",
+        "arXiv 2412.13663",
+    ),
     "lhubert": Quality(
         "proposed as local attention for speech; word error rates of this repository's own runs "
         "stand in its benchmarks",

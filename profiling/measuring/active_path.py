@@ -104,10 +104,12 @@ def refuse_all_pairs(
         training: Whether gradients were on.
         seen: What was noted during the forward pass.
     """
-    if seen.all_pairs_by is None or module.may_compute_all_pairs(length, training):
+    most = module.most_all_pairs(length, training)
+    if seen.num_all_pairs <= most:
         return
+    allowed = f", {seen.num_all_pairs} times instead of {most}" if most else ""
     raise RuntimeError(
         f"`{module.variant}` with `implementation` {module.implementation!r} does not run as "
         f"measured: {seen.all_pairs_by} computes all pairs of {module.effective_length(length)} "
-        "tokens"
+        f"tokens{allowed}"
     )

@@ -29,6 +29,7 @@ class AttentionWatch(TorchDispatchMode):
         """
         super().__init__()
         self.all_pairs_by: str | None = None
+        self.num_all_pairs = 0
         self._tokens = tokens
         self._seen: set[str] = set()
 
@@ -46,6 +47,7 @@ class AttentionWatch(TorchDispatchMode):
             self._seen.add("math")
         if self._tokens is not None and _takes_all(name, args, self._tokens):
             self.all_pairs_by = name.strip("_")
+            self.num_all_pairs += 1
         return func(*args, **(kwargs or {}))
 
     def names(self) -> str | None:

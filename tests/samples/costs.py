@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from lightning_modules.models.parakeet import PARAKEET_SIZES
-from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
+from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, MODERNBERT_SIZES
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.points import CONDITIONS
@@ -94,6 +94,26 @@ def text_flops(tokens: int, padded: int, core: float) -> dict[str, float]:
     """
     head = 2 * tokens * WIDTH * (WIDTH + CLASSES)
     return layers_flops(padded) | {"attention_core": LAYERS * core, "head": head}
+
+
+def modernbert_flops(tokens: int, full: float, sliding: float, num_full: int) -> dict[str, float]:
+    """Return what ModernBERT takes, forward, by component; its feed-forward part is gated.
+
+    Args:
+        tokens: That it computes on.
+        full: What the attention of a layer takes that sees all tokens.
+        sliding: What that of another layer takes.
+        num_full: Layers that see all tokens.
+    """
+    size = MODERNBERT_SIZES["tiny"]
+    layers, width = size.num_layers, size.hidden_size
+    inner = 3 * width // 2
+    return {
+        "attention_projection": layers * 4 * 2 * tokens * width**2,
+        "attention_core": num_full * full + (layers - num_full) * sliding,
+        "feed_forward": layers * 3 * 2 * tokens * width * inner,
+        "head": 2 * tokens * width * (width + CLASSES),
+    }
 
 
 def speech_flops(frames: int, samples: int, core: float) -> dict[str, float]:

@@ -19,6 +19,7 @@ from tests.samples.models import (
 
 FIRST_ATTENTION = {
     "BertSelfAttention",
+    "ModernBertAttention",
     "LongformerSelfAttention",
     "_InverseInFloat32",
     "_BlockSparseInOneDtype",
@@ -58,6 +59,7 @@ def test_first_layer_computes_on_the_effective_length(modality, variant, above_m
     ("modality", "variant", "length", "tokens", "effective"),
     [
         ("text", "bert", 33, 33, 33),
+        ("text", "modernbert", 33, 33, 33),
         ("text", "longformer", 33, 33, 48),
         ("text", "nystromformer", 65, 65, 128),
         ("text", "nystromformer", 30, 30, 128),
@@ -193,6 +195,30 @@ def _local_bert_with_another_window():
     return module, 30
 
 
+def _modernbert_with_another_window():
+    module = build("text", "modernbert")
+    module.model.model.layers[1].attn.attention_window = 32
+    return module, 30
+
+
+def _modernbert_with_a_window_in_a_full_layer():
+    module = build("text", "modernbert")
+    module.model.model.layers[0].attn.attention_window = 16
+    return module, 30
+
+
+def _modernbert_whose_mask_is_wider():
+    module = build("text", "modernbert", implementation="sdpa")
+    module.model.model.layers[1].attn.sliding_window += 1
+    return module, 30
+
+
+def _modernbert_switched_behind_our_back():
+    module = build("text", "modernbert")
+    module.model.set_attn_implementation("local_masked")
+    return module, 30
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -205,6 +231,10 @@ def _local_bert_with_another_window():
         (_parakeet_that_subsamples_less, "subsamples by 4 instead of 8"),
         (_bert_switched_behind_our_back, r"would call \['sdpa'\]"),
         (_local_bert_with_another_window, "expected `attention_window` 16"),
+        (_modernbert_with_another_window, "16 in every sliding layer"),
+        (_modernbert_with_a_window_in_a_full_layer, "16 in every sliding layer"),
+        (_modernbert_whose_mask_is_wider, "16 in every sliding layer"),
+        (_modernbert_switched_behind_our_back, r"would call \['local_masked'\]"),
     ],
 )
 def test_check_active_sees_a_model_that_left_its_efficient_path(spoil, message):

@@ -19,6 +19,22 @@ from tests.samples.models import (
     predict,
 )
 
+MODERNBERT_DROPOUTS = {"attention_dropout": 0.0, "embedding_dropout": 0.0, "mlp_dropout": 0.0}
+DROPOUTS = {
+    "bert": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
+    "longformer": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
+    "nystromformer": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
+    "bigbird": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
+    "local_bert": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
+    "modernbert_full": MODERNBERT_DROPOUTS,
+    "modernbert": MODERNBERT_DROPOUTS,
+    "hubert": {"hidden_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
+    "lhubert": {"activation_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
+    "parakeet": {"dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
+    "vit": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+    "swin": {"hidden_dropout_prob": 0.0, "drop_path_rate": 0.1},
+}
+
 
 @pytest.mark.parametrize(("modality", "variant"), VARIANT_CASES)
 def test_training_without_dropout_is_deterministic(modality, variant):
@@ -29,7 +45,9 @@ def test_training_without_dropout_is_deterministic(modality, variant):
         assert torch.equal(module(**batch), module(**batch))
 
 
-@pytest.mark.parametrize(("modality", "variant"), [c for c in VARIANT_CASES if c[1] != "vit"])
+@pytest.mark.parametrize(
+    ("modality", "variant"), [c for c in VARIANT_CASES if any(DROPOUTS[c[1]].values())]
+)
 def test_published_dropout_is_random_in_training(modality, variant):
     module = build(modality, variant, dropout="published").train()
     batch = batch_of(modality, find_variant(modality, variant).minimum_length + 15, batch_size=4)
@@ -66,20 +84,6 @@ def test_swin_costs_what_vit_costs_at_every_size_as_published(size):
     assert 0.8 < costs["swin"] / costs["vit"] < 1.0
 
 
-DROPOUTS = {
-    "bert": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
-    "longformer": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
-    "nystromformer": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
-    "bigbird": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
-    "local_bert": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
-    "hubert": {"hidden_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
-    "lhubert": {"activation_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
-    "parakeet": {"dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
-    "vit": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
-    "swin": {"hidden_dropout_prob": 0.0, "drop_path_rate": 0.1},
-}
-
-
 @pytest.mark.parametrize(("modality", "variant"), VARIANT_CASES)
 def test_dropout_is_as_published_or_none(modality, variant):
     expected = DROPOUTS[variant]
@@ -111,6 +115,8 @@ def test_attention_dropout_reaches_the_local_kernels_in_training_alone(
     ("modality", "variant", "facts", "parameters"),
     [
         ("text", "bert", {}, 109_514_298),
+        ("text", "modernbert", {"num_classes": 50368}, 149_655_232),
+        ("text", "modernbert_full", {"num_classes": 50368}, 149_655_232),
         ("speech", "hubert", {"num_classes": 100}, 94_371_712 + 76_900),
         ("speech", "parakeet", {"num_classes": 100}, 108_762_192 + 51_300),
         ("vision", "vit", {"num_classes": 1000}, 86_567_656),
@@ -177,3 +183,19 @@ def test_speech_variants_that_differ_in_attention_alone_have_the_same_front_end(
         if variant.attention_only
     }
     assert len(front_ends) == 1
+
+
+def test_modernbert_is_published_with_windows_in_two_of_three_layers():
+    kinds = build("text", "modernbert", size="tiny").model.config.layer_types
+    assert kinds == ["full_attention", "sliding_attention", "sliding_attention"]
+    with torch.device("meta"):
+        module = build_module("text", "modernbert", size="base")
+    windows = find_windows(module)
+    assert (windows.count(128), windows.count(None)) == (14, 8)
+
+
+@pytest.mark.parametrize("source", ["modernbert", "modernbert_full"])
+def test_modernberts_twin_makes_every_layer_of_a_checkpoint_full(source, tmp_path):
+    build("text", source, implementation="sdpa").model.save_pretrained(tmp_path)
+    config = build("text", "modernbert_full", checkpoint=str(tmp_path)).model.config
+    assert config.layer_types == ["full_attention"] * 3

@@ -8,6 +8,7 @@ from transformers import (
     BertForMaskedLM,
     BigBirdForMaskedLM,
     LongformerForMaskedLM,
+    ModernBertForMaskedLM,
     NystromformerForMaskedLM,
 )
 
@@ -183,12 +184,15 @@ def test_clipping_works_in_mixed_precision(tmp_path):
         ("longformer", LongformerForMaskedLM),
         ("nystromformer", NystromformerForMaskedLM),
         ("bigbird", BigBirdForMaskedLM),
+        ("modernbert", ModernBertForMaskedLM),
+        ("modernbert_full", ModernBertForMaskedLM),
     ],
 )
 @pytest.mark.parametrize("is_padded", [False, True])
 def test_a_text_variant_is_the_librarys_model(variant, library, is_padded):
     length = 768 if variant == "bigbird" else 128  # a multiple of what each of them pads to
-    module = build("text", variant).eval()
+    shipped = {"implementation": "sdpa"} if variant == "modernbert" else {}
+    module = build("text", variant, **shipped).eval()
     config = copy.deepcopy(module.model.config)
     config._attn_implementation = "eager"
     if variant == "nystromformer":

@@ -57,6 +57,22 @@ def test_the_parameters_of_a_text_layer_are_those_of_the_formula(variant: str) -
     assert counted["norm_residual"] == layers * 4 * width
 
 
+@pytest.mark.parametrize("variant", ["modernbert", "modernbert_full"])
+def test_the_parameters_of_a_gated_layer_without_biases_are_those_of_its_formula(
+    variant: str,
+) -> None:
+    module = build("text", variant)
+    layers, width = module.model.config.num_hidden_layers, module.model.config.hidden_size
+    owners = parameters_by_component(module.parts(), module)
+    counted: Counter[str] = Counter()
+    for parameter in module.parameters():
+        counted[owners[id(parameter)]] += parameter.numel()
+    assert counted["attention_projection"] == layers * 4 * width * width
+    assert counted["feed_forward"] == layers * 3 * width * (3 * width // 2)
+    # Two in each layer but the first, which has one, and one behind the last.
+    assert counted["norm_residual"] == 2 * layers * width
+
+
 @pytest.mark.parametrize(("modality", "variant", "implementation"), CASES)
 def test_a_forward_pass_is_watched_without_changing_it(
     modality: str, variant: str, implementation: str

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+from lightning_modules.attention import in_place_of
+from lightning_modules.attention.masked import masked_attention
 from lightning_modules.variants import find_variant
 from profiling.measuring.active_path import refuse_all_pairs
 from profiling.measuring.attention_watch import AttentionWatch
@@ -64,3 +66,34 @@ def test_no_variant_is_accused_at_any_length(
             # And it is not excused where it has nothing to be excused for.
             is_dense = seen.all_pairs_by is not None
             assert module.may_compute_all_pairs(length, training) == is_dense
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_full_layers_are_no_excuse_for_sliding_ones(training: bool) -> None:
+    module = build("text", "modernbert", max_length=400)
+    batch = batch_of("text", 400, batch_size=1)
+    gradients = torch.set_grad_enabled(training)
+    with gradients, AttentionWatch(400) as seen:
+        module(**batch)
+    assert seen.num_all_pairs == module.most_all_pairs(400, training) == 1
+    with in_place_of("local_blocked", masked_attention), gradients, AttentionWatch(400) as seen:
+        module(**batch)
+    with pytest.raises(RuntimeError, match="all pairs of 400 tokens, 3 times instead of 1"):
+        refuse_all_pairs(module, 400, training, seen)
+
+
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_modernbert_as_shipped_has_no_mask_where_it_says_that_it_runs_as_full(
+    implementation: str,
+) -> None:
+    module = build("text", "modernbert", implementation=implementation)
+    masks: list[bool] = []
+    sliding = module.model.model.layers[1].attn
+    sliding.register_forward_pre_hook(
+        lambda _, given, named: masks.append(named["attention_mask"] is not None), with_kwargs=True
+    )
+    lengths = range(4, 14)  # on both sides of half a window
+    for length in lengths:
+        module(**batch_of("text", length, batch_size=1))
+    assert masks == [not module.runs_as_full_attention(length) for length in lengths]
+    assert len(set(masks)) == 2

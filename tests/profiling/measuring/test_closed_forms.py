@@ -6,7 +6,7 @@ import pytest
 
 from datamodules.geometry import samples_for_frames
 from lightning_modules.attention.executed import band_pairs, executed_pairs
-from lightning_modules.variants import LOCAL
+from lightning_modules.variants import LOCAL, find_variant
 from profiling.counting.point_costs import PointCosts
 from profiling.measuring.costs import count_costs
 from tests.samples.costs import (
@@ -14,6 +14,7 @@ from tests.samples.costs import (
     HEADS,
     LENGTHS,
     WIDTH,
+    modernbert_flops,
     parakeet_flops,
     point_of,
     speech_flops,
@@ -57,6 +58,30 @@ def test_local_bert(implementation: str, phase: str) -> None:
     passes = 3 if phase == "training" else 1
     exact = text_flops(TOKENS, TOKENS, 4 * band_pairs(TOKENS, 10) * WIDTH)
     dense = text_flops(TOKENS, TOKENS, 4 * TOKENS**2 * WIDTH)
+    assert costs.flops_exact == pytest.approx(passes * sum(exact.values()))
+    assert costs.flops_dense == pytest.approx(passes * sum(dense.values()))
+
+
+@PHASES
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_modernbert_full(implementation: str, phase: str) -> None:
+    costs = count_costs(point_of("text", "modernbert_full", implementation, phase))
+    check(costs, modernbert_flops(TOKENS, 4 * TOKENS**2 * WIDTH, 0.0, 3), phase)
+    assert costs.flops == costs.flops_exact == costs.flops_dense
+
+
+@PHASES
+@pytest.mark.parametrize("implementation", find_variant("text", "modernbert").implementations)
+def test_modernbert(implementation: str, phase: str) -> None:
+    """As shipped its windows are masks over all pairs, and save nothing."""
+    costs = count_costs(point_of("text", "modernbert", implementation, phase, attention_window=20))
+    pairs = TOKENS**2
+    if implementation in LOCAL:
+        pairs = executed_pairs(implementation, TOKENS, 10, "cpu", phase == "training")
+    full, passes = 4 * TOKENS**2 * WIDTH, 3 if phase == "training" else 1
+    check(costs, modernbert_flops(TOKENS, full, 4 * pairs * WIDTH, 1), phase)
+    exact = modernbert_flops(TOKENS, full, 4 * band_pairs(TOKENS, 10) * WIDTH, 1)
+    dense = modernbert_flops(TOKENS, full, full, 1)
     assert costs.flops_exact == pytest.approx(passes * sum(exact.values()))
     assert costs.flops_dense == pytest.approx(passes * sum(dense.values()))
 

@@ -59,7 +59,9 @@ def fused_over_all(q: Tensor, k: Tensor, v: Tensor, *_: Any) -> Tensor:
 
 
 @PHASES
-@pytest.mark.parametrize(("modality", "variant"), [("text", "local_bert"), ("speech", "lhubert")])
+@pytest.mark.parametrize(
+    ("modality", "variant"), [("text", "local_bert"), ("text", "modernbert"), ("speech", "lhubert")]
+)
 @pytest.mark.parametrize("dense", [fused_over_all, masked_attention])
 def test_a_window_that_is_claimed_but_not_kept_is_an_error(
     monkeypatch: pytest.MonkeyPatch, modality: str, variant: str, phase: str, dense: Any
