@@ -45,6 +45,10 @@ class Variant:
     """Why shorter ones are not taken, in one clause."""
     pads_to: int | Literal["attention_window"] | None = None
     """What it pads its tokens to a multiple of: its cost is then a staircase."""
+    takes_mask: bool = True
+    """Whether it can be told what is padding; otherwise outputs depend on how much there is."""
+    caution: str = ""
+    """What a reader of its numbers must know: a sentence without its subject and full stop."""
 
 
 VARIANTS: dict[str, dict[str, Variant]] = {
@@ -92,6 +96,19 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             only_named=("local_compiled",),
             takes_window=True,
             default_window=128,
+        ),
+        "fnet": Variant(
+            path="lightning_modules.models.fnet:FNetModule",
+            attention_only=False,
+            implementations=("library",),
+            like_for_like="library",
+            default="library",
+            takes_mask=False,
+            caution=(
+                "has no mask, so that padding changes its outputs, and its Fourier transform takes "
+                "longer at lengths with large prime factors, so that between the measured lengths "
+                "its cost is no smooth curve"
+            ),
         ),
     },
     "speech": {

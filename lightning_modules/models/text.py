@@ -6,7 +6,6 @@ from torch import Tensor
 
 from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained
 from lightning_modules.models.base import VariantModule, dropout_fields, mean_cross_entropy
-from lightning_modules.sizes import ENCODER_SIZES
 
 PAD_TOKEN_ID = 0
 # The same function as `gelu_new`, with which two of these models are published. The library
@@ -23,6 +22,7 @@ class TextModule(VariantModule):
     published_max_length: ClassVar[int] = 512
     position_table: ClassVar[str] = "bert.embeddings.position_embeddings.weight"
     unused_weights: ClassVar[tuple[str, ...]] = ()
+    dropouts: ClassVar[tuple[str, ...]] = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
     def __init__(self, num_classes: int = 30522, **settings: Any) -> None:
         """Build the model.
@@ -79,9 +79,7 @@ class TextModule(VariantModule):
         return logits
 
     def _build_model(self) -> Any:
-        fields = dropout_fields(
-            self.settings.dropout, "hidden_dropout_prob", "attention_probs_dropout_prob"
-        )
+        fields = dropout_fields(self.settings.dropout, *self.dropouts)
         fields |= self._config_fields()
         if self.settings.checkpoint is not None:
             return self._load(fields)
@@ -89,7 +87,7 @@ class TextModule(VariantModule):
             vocab_size=self.num_classes,
             pad_token_id=PAD_TOKEN_ID,
             max_position_embeddings=self._position_field(self.max_length, PAD_TOKEN_ID),
-            **ENCODER_SIZES[self.settings.size].fields,
+            **self.sizes()[self.settings.size],
             **fields,
         )
         return self.model_class(config)

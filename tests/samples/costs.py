@@ -63,6 +63,18 @@ def text_flops(tokens: int, padded: int, core: float) -> dict[str, float]:
     return layers_flops(padded) | {"attention_core": LAYERS * core, "head": head}
 
 
+def fnet_flops(tokens: int) -> dict[str, float]:
+    """Return what FNet takes, forward, by component: a transform, and one projection in front.
+
+    The transform is that of complex numbers, along tokens and width, by FFTW's convention.
+    """
+    numbers = tokens * WIDTH
+    transform = 5 * numbers * (math.log2(tokens) + math.log2(WIDTH))
+    flops = text_flops(tokens, tokens, transform) | {"embedding": 2 * tokens * WIDTH**2}
+    del flops["attention_projection"]
+    return flops
+
+
 def speech_flops(frames: int, samples: int, core: float) -> dict[str, float]:
     """Return what HuBERT with a linear head takes, forward, by component.
 

@@ -1,5 +1,7 @@
 """The efficient attention of a variant runs, from its shortest length on."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -7,6 +9,7 @@ from transformers import (
     NystromformerConfig,
     NystromformerForMaskedLM,
 )
+from transformers.models.fnet.modeling_fnet import two_dim_matmul
 
 from lightning_modules.variants import find_variant
 from tests.samples.models import (
@@ -22,6 +25,7 @@ FIRST_ATTENTION = {
     "LongformerSelfAttention",
     "_InverseInFloat32",
     "_BlockSparseInOneDtype",
+    "_MixInFloat32",
     "HubertAttention",
     "ViTAttention",
     "ViTSelfAttention",
@@ -62,6 +66,7 @@ def test_first_layer_computes_on_the_effective_length(modality, variant, above_m
         ("text", "nystromformer", 30, 30, 128),
         ("text", "bigbird", 705, 705, 768),
         ("text", "bigbird", 30, 30, 768),
+        ("text", "fnet", 1021, 1021, 1021),
         ("speech", "hubert", 49, 49, 49),
         ("vision", "vit", 224, 197, 197),
         ("vision", "vit", 225, 257, 257),
@@ -154,6 +159,13 @@ def _longformer_that_built_the_square_mask():
     return module, 100
 
 
+def _fnet_as_for_tpus():
+    module = build("text", "fnet")
+    for transform in module._transforms():
+        transform.fourier_transform = partial(two_dim_matmul, matrix_dim_one=None)
+    return module, 100
+
+
 def _swin_after_a_small_image():
     module = build("vision", "swin")
     with pytest.raises(RuntimeError, match="must match the size of tensor"):
@@ -189,6 +201,7 @@ def _local_bert_with_another_window():
         (_nystromformer_after_a_short_input, "full attention"),
         (_bigbird_after_a_short_input, "original_full"),
         (_longformer_that_built_the_square_mask, "its mask took 112 times"),
+        (_fnet_as_for_tpus, r"its layers mix by \['two_dim_matmul'\], not by fftn"),
         (_swin_after_a_small_image, "after a smaller image"),
         (_swin_that_lost_a_shift, "after a smaller image"),
         (_bert_switched_behind_our_back, r"would call \['sdpa'\]"),

@@ -72,6 +72,7 @@ DROPOUTS = {
     "nystromformer": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
     "bigbird": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
     "local_bert": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
+    "fnet": {"hidden_dropout_prob": 0.1},
     "hubert": {"hidden_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
     "lhubert": {"activation_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
     "vit": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
@@ -110,6 +111,7 @@ def test_attention_dropout_reaches_the_local_kernels_in_training_alone(
     ("modality", "variant", "facts", "parameters"),
     [
         ("text", "bert", {}, 109_514_298),
+        ("text", "fnet", {"num_classes": 32000}, 82_894_592),
         ("speech", "hubert", {"num_classes": 100}, 94_371_712 + 76_900),
         ("vision", "vit", {"num_classes": 1000}, 86_567_656),
         ("vision", "swin", {"num_classes": 1000}, 87_768_224),

@@ -215,3 +215,16 @@ def test_batches_that_were_not_measured_are_called_extrapolated():
     assert "- extrapolated over batch: " in beside
     assert "; extrapolated over batch" in beside
     assert min(most) > 0.9  # no batch of a hundred samples is as small as those measured, but few
+
+
+def test_what_the_registry_cautions_of_a_variant_is_noted_where_it_is_recommended():
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("fnet", "library", lambda n: 0.5 * vanilla_law(n)),
+    ]
+
+    found = advise_run(rows, lengths_around(1300), Wanted())
+
+    assert found["recommended"]["variant"] == "fnet"
+    assert found["ceiling"] is None
+    assert any(note.startswith("fnet has no mask, so that padding") for note in found["notes"])

@@ -14,6 +14,7 @@ from tests.samples.costs import (
     HEADS,
     LENGTHS,
     WIDTH,
+    fnet_flops,
     point_of,
     speech_flops,
     text_flops,
@@ -26,8 +27,17 @@ PHASES = pytest.mark.parametrize("phase", ["inference", "training"])
 TRAINING = pytest.mark.parametrize("phase", ["training"])
 
 
-def check(costs: PointCosts, forward: Mapping[str, float], phase: str, saved: float = 0.0) -> None:
-    """Check each component; on the way back all take twice as much, less what is saved."""
+def check(
+    costs: PointCosts,
+    forward: Mapping[str, float],
+    phase: str,
+    saved: float = 0.0,
+    same_again: tuple[str, ...] = (),
+) -> None:
+    """Check each component; on the way back all take twice as much, less what is saved.
+
+    Those that are the `same_again` take as much.
+    """
     found = {name: part.forward.flops for name, part in costs.components.items()}
     assert {name: flops for name, flops in found.items() if flops} == pytest.approx(forward)
     backward = sum(part.backward.flops for part in costs.components.values())
@@ -35,7 +45,8 @@ def check(costs: PointCosts, forward: Mapping[str, float], phase: str, saved: fl
     assert backward == pytest.approx(twice if phase == "training" else 0.0)
     for name, part in costs.components.items():
         if name not in ("feature_encoder", "embedding"):
-            passes = 2 if phase == "training" else 0
+            twice_or_once = 1 if name in same_again else 2
+            passes = twice_or_once if phase == "training" else 0
             assert part.backward.flops == pytest.approx(passes * part.forward.flops)
 
 
@@ -93,6 +104,17 @@ def test_bigbird_computes_in_blocks(phase: str) -> None:
     others = (padded // block - 4) * block * 8 * block
     core = 4 * (ends + next_to_ends + others) * WIDTH
     check(costs, text_flops(padded, padded, core), phase)
+
+
+@PHASES
+def test_fnet_transforms_tokens_and_width(phase: str) -> None:
+    costs = count_costs(point_of("text", "fnet", "library", phase))
+    forward = fnet_flops(TOKENS)
+    transform = forward["attention_core"]
+    # The way back is one transform, where a product would be two.
+    check(costs, forward, phase, saved=transform, same_again=("attention_core",))
+    assert costs.flops == costs.flops_exact == costs.flops_dense
+    assert "attention_projection" not in costs.components
 
 
 @TRAINING

@@ -25,6 +25,7 @@ REAL = [
     ("text", "bert", "eager", "training"),
     ("text", "longformer", "mask_fixed", "inference"),
     ("text", "local_bert", "local_blocked", "training"),
+    ("text", "fnet", "library", "training"),
     ("speech", "lhubert", "local_masked", "training"),
     ("vision", "swin", "sdpa", "inference"),
 ]
