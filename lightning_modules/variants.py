@@ -149,6 +149,15 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             minimum_length=32,
             length_reason="image sides are multiples of 32 pixels",
         ),
+        "swinv2": Variant(
+            path="lightning_modules.models.swinv2:SwinV2Module",
+            attention_only=False,
+            implementations=("library",),
+            like_for_like="library",
+            default="library",
+            minimum_length=32,
+            length_reason="image sides are multiples of 32 pixels",
+        ),
     },
 }
 

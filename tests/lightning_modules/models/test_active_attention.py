@@ -31,6 +31,7 @@ FIRST_ATTENTION = {
     "ViTSelfAttention",
     "SwinAttention",
     "SwinSelfAttention",
+    "Swinv2SelfAttention",
 }
 
 
@@ -73,6 +74,9 @@ def test_first_layer_computes_on_the_effective_length(modality, variant, above_m
         ("vision", "swin", 224, 3136, 3136),
         ("vision", "swin", 32, 64, 3136),
         ("vision", "swin", 256, 4096, 4900),
+        ("vision", "swinv2", 224, 3136, 4096),
+        ("vision", "swinv2", 256, 4096, 4096),
+        ("vision", "swinv2", 288, 5184, 5184),
     ],
 )
 def test_lengths_follow_the_padding_of_the_model(modality, variant, length, tokens, effective):
@@ -180,6 +184,12 @@ def _swin_that_lost_a_shift():
     return module, 256
 
 
+def _swinv2_built_for_a_larger_image():
+    module = build("vision", "swinv2", max_length=512)
+    assert module.check_active(512) is None
+    return module, 256
+
+
 def _bert_switched_behind_our_back():
     module = build("text", "bert", implementation="eager")
     module.model.set_attn_implementation("sdpa")
@@ -202,8 +212,9 @@ def _local_bert_with_another_window():
         (_bigbird_after_a_short_input, "original_full"),
         (_longformer_that_built_the_square_mask, "its mask took 112 times"),
         (_fnet_as_for_tpus, r"its layers mix by \['two_dim_matmul'\], not by fftn"),
-        (_swin_after_a_small_image, "after a smaller image"),
-        (_swin_that_lost_a_shift, "after a smaller image"),
+        (_swin_after_a_small_image, "after an image of another size"),
+        (_swin_that_lost_a_shift, "after an image of another size"),
+        (_swinv2_built_for_a_larger_image, r"stage 3 has window and shift \(8, 4\) instead of"),
         (_bert_switched_behind_our_back, r"would call \['sdpa'\]"),
         (_local_bert_with_another_window, "expected `attention_window` 16"),
     ],
@@ -220,7 +231,7 @@ def test_a_smaller_image_leaves_nothing_behind_in_swin():
     with torch.no_grad():
         alone = module(large)
         module(torch.rand(3, 3, 224, 224))  # its last feature map is one window
-        with pytest.raises(RuntimeError, match="after a smaller image"):
+        with pytest.raises(RuntimeError, match="after an image of another size"):
             module.check_active(448)
         torch.testing.assert_close(module(large), alone)
     module.check_active(448)

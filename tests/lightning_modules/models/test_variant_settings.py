@@ -52,18 +52,20 @@ def test_vit_takes_sides_it_was_not_built_for(side):
     assert predict(module, batch_of("vision", side)).isfinite().all()
 
 
+@pytest.mark.parametrize(("efficient", "side"), [("swin", 224), ("swinv2", 256)])
 @pytest.mark.parametrize("size", ["base", "wide", "small", "tiny"])
-def test_swin_costs_what_vit_costs_at_every_size_as_published(size):
+def test_swin_costs_what_vit_costs_at_every_size_as_published(size, efficient, side):
     costs = {}
-    for variant in ("vit", "swin"):
+    for variant in ("vit", efficient):
         with torch.device("meta"):
-            module = build_module("vision", variant, size=size, implementation="eager")
-            images = torch.zeros(1, 3, 224, 224)
+            kernel = find_variant("vision", variant).like_for_like
+            module = build_module("vision", variant, size=size, implementation=kernel)
+            images = torch.zeros(1, 3, side, side)
         with FlopCounterMode(display=False) as counter:
             module(images)
         costs[variant] = counter.get_total_flops()
     # 0.88 at the published size; the smallest published pair has 0.98.
-    assert 0.8 < costs["swin"] / costs["vit"] < 1.0
+    assert 0.8 < costs[efficient] / costs["vit"] < 1.0
 
 
 DROPOUTS = {
@@ -77,6 +79,7 @@ DROPOUTS = {
     "lhubert": {"activation_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
     "vit": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "swin": {"hidden_dropout_prob": 0.0, "drop_path_rate": 0.1},
+    "swinv2": {"hidden_dropout_prob": 0.0, "drop_path_rate": 0.1},
 }
 
 
@@ -115,6 +118,7 @@ def test_attention_dropout_reaches_the_local_kernels_in_training_alone(
         ("speech", "hubert", {"num_classes": 100}, 94_371_712 + 76_900),
         ("vision", "vit", {"num_classes": 1000}, 86_567_656),
         ("vision", "swin", {"num_classes": 1000}, 87_768_224),
+        ("vision", "swinv2", {"num_classes": 1000}, 87_918_816),
     ],
 )
 def test_base_is_the_published_configuration(modality, variant, facts, parameters):

@@ -12,11 +12,13 @@ from profiling.measuring.costs import count_costs
 from tests.samples.costs import (
     CLASSES,
     HEADS,
+    HIDDEN_OF_BIAS,
     LENGTHS,
     WIDTH,
     fnet_flops,
     point_of,
     speech_flops,
+    swin_flops,
     text_flops,
 )
 
@@ -152,30 +154,27 @@ def test_vit(implementation: str, phase: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("implementation", "phase"), [("eager", "inference"), ("sdpa", "training")]
+    ("variant", "implementation", "phase"),
+    [
+        ("swin", "eager", "inference"),
+        ("swin", "sdpa", "training"),
+        ("swinv2", "library", "inference"),
+        ("swinv2", "library", "training"),
+    ],
 )
 def test_swin_attends_inside_windows_and_pads_its_maps_to_them(
-    implementation: str, phase: str
+    variant: str, implementation: str, phase: str
 ) -> None:
-    costs = count_costs(point_of("vision", "swin", implementation, phase, length=288))
-    window, merging = 7, 0.0
-    parts = {"attention_projection": 0.0, "attention_core": 0.0, "feed_forward": 0.0}
-    dense = 0.0
-    for stage in range(4):
-        side, width = 72 // 2**stage, 32 * 2**stage
-        padded = (-(-side // window) * window) ** 2
-        parts["attention_projection"] += 2 * 8 * padded * width**2
-        parts["attention_core"] += 2 * 4 * padded * window**2 * width
-        parts["feed_forward"] += 2 * 16 * side**2 * width**2
-        dense += 2 * 4 * side**4 * width
-        if stage < 3:
-            merging += 2 * (side // 2) ** 2 * 4 * width * 2 * width
-    first = 2 * 72**2 * 32 * 3 * 4**2
-    total = sum(parts.values()) + merging + first + 2 * 256 * CLASSES
-    found = {name: costs.components[name].forward.flops for name in parts}
-    assert found == pytest.approx(parts)
+    costs = count_costs(point_of("vision", variant, implementation, phase, length=288))
+    flops = swin_flops(72, 7) if variant == "swin" else swin_flops(72, 8, HIDDEN_OF_BIAS)
+    total = sum(flops.parts.values()) + flops.merging + flops.first + 2 * 256 * CLASSES
+    found = {name: costs.components[name].forward.flops for name in flops.parts}
+    assert found == pytest.approx(flops.parts)
     passes = 3 if phase == "training" else 1
-    saved = first if phase == "training" else 0.0
+    saved = flops.without_gradient if phase == "training" else 0.0
     assert costs.flops == pytest.approx(passes * total - saved)
-    core = parts["attention_core"]
-    assert costs.flops_dense == pytest.approx(costs.flops + passes * (dense - core))
+    core = flops.parts["attention_core"]
+    backward = 2 * core - flops.of_tables if phase == "training" else 0.0
+    assert costs.components["attention_core"].backward.flops == pytest.approx(backward)
+    in_pairs = costs.flops - costs.components["attention_core"].flops
+    assert costs.flops_dense == pytest.approx(in_pairs + passes * flops.dense)

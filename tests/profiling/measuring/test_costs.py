@@ -28,6 +28,7 @@ REAL = [
     ("text", "fnet", "library", "training"),
     ("speech", "lhubert", "local_masked", "training"),
     ("vision", "swin", "sdpa", "inference"),
+    ("vision", "swinv2", "library", "training"),
 ]
 
 
