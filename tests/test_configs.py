@@ -20,6 +20,8 @@ SWEEPS = [
     for path in CONFIGS
     if path not in DECISIONS and "modalities" in yaml.safe_load(path.read_text())
 ]
+# It has three minutes for all; these are in every other sweep.
+NOT_IN_QUICKSTART = {("text", "fnet"), ("vision", "swinv2")}
 LENGTHS = sorted((ROOT / "configs" / "profile").glob("lengths_*.yaml"))
 
 
@@ -43,7 +45,8 @@ def test_a_sweep_config_names_points_of_every_modality_and_variant(path: Path) -
     points = make_points(settings, CONDITIONS, data)
     measured = {(p.modality, p.variant) for p in points if not p.skip_reason}
     everything = {(modality, name) for modality, names in VARIANTS.items() for name in names}
-    assert measured == everything
+    left_out = NOT_IN_QUICKSTART if path.stem == "quickstart" else set()
+    assert measured == everything - left_out
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=names(DECISIONS))

@@ -1,6 +1,6 @@
 """Swin version 2: cosine attention inside shifted windows, with a learned bias of positions."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers import Swinv2Config, Swinv2ForImageClassification
@@ -25,7 +25,7 @@ class SwinV2Module(SwinModule):
     model_class = Swinv2ForImageClassification
     config_class = Swinv2Config
     layer_class = Swinv2Layer
-    library = modeling_swinv2
+    library: ClassVar[Any] = modeling_swinv2
     windowing = ("maybe_pad", "get_attn_mask")
     published_window = 8
 

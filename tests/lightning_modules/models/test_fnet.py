@@ -51,7 +51,7 @@ def test_a_checkpoint_made_for_tpus_mixes_by_fftn(tmp_path):
     expected = predict(saved, batch)
     saved.model.config.use_tpu_fourier_optimizations = True
     saved.model.save_pretrained(tmp_path)
-    loaded = build_module("text", "fnet", checkpoint=str(tmp_path))
+    loaded: Any = build_module("text", "fnet", checkpoint=str(tmp_path))
     loaded.check_active(100)
     assert loaded.size == "tiny"
     torch.testing.assert_close(predict(loaded, batch), expected)
