@@ -17,8 +17,8 @@ DATA = {
     "speech": (SyntheticSpeech, {"sequence_length": 60, "num_classes": 4}, math.log(4)),
     "vision": (SyntheticVision, {"input_size": 64, "num_classes": 2}, math.log(2)),
 }
-# Samples of a step; three pad these short inputs to many times their length, and get fewer.
-BATCH_SIZE = {"bigbird": 4, "swin": 4, "swinv2": 4}
+# Samples of a step; two pad these short inputs to many times their length, and get fewer.
+BATCH_SIZE = {"bigbird": 4, "swin": 4}
 # It learns until it has learned: the steps that this takes differ from one CPU to the next.
 BATCHES_OF_AN_EPOCH, MOST_EPOCHS = 20, 20
 # A tenth as many are for validation: enough that none passes by chance.
