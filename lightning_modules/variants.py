@@ -48,6 +48,10 @@ class Variant:
     """Why shorter ones are not taken, in one clause."""
     pads_to: int | Literal["attention_window"] | None = None
     """What it pads to a multiple of, on its modality's axis: its cost is then a staircase."""
+    takes_mask: bool = True
+    """Whether it can be told what is padding; otherwise outputs depend on how much there is."""
+    caution: str = ""
+    """What a reader of its numbers must know: a sentence without its subject and full stop."""
 
 
 VARIANTS: dict[str, dict[str, Variant]] = {
@@ -113,6 +117,19 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             takes_window=True,
             default_window=128,
         ),
+        "fnet": Variant(
+            path="lightning_modules.models.fnet:FNetModule",
+            attention_only=False,
+            implementations=("library",),
+            like_for_like="library",
+            default="library",
+            takes_mask=False,
+            caution=(
+                "has no mask, so that padding changes its outputs, and its Fourier transform takes "
+                "longer at lengths with large prime factors, so that between the measured lengths "
+                "its cost is no smooth curve"
+            ),
+        ),
     },
     "speech": {
         "hubert": Variant(
@@ -160,6 +177,15 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
+            minimum_length=32,
+            length_reason="image sides are multiples of 32 pixels",
+        ),
+        "swinv2": Variant(
+            path="lightning_modules.models.swinv2:SwinV2Module",
+            attention_only=False,
+            implementations=("library",),
+            like_for_like="library",
+            default="library",
             minimum_length=32,
             length_reason="image sides are multiples of 32 pixels",
         ),

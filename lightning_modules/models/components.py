@@ -34,6 +34,9 @@ MASK_FUNCTIONS = (
 )
 CONVOLUTION = nn.modules.conv._ConvNd
 MIXERS = (nn.Linear, CONVOLUTION)
+# What transformers calls the modules by which tokens meet, FNet's too.
+FOURIER = "FourierTransform"
+MEETING = ("Attention", FOURIER)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def _parts_of_backbone(backbone: nn.Module) -> list[Part]:
     layers: list[tuple[nn.Module, nn.Module]] = []
     for attention in attentions:
         block = attention
-        while "Attention" in type(parents.get(id(block))).__name__:
+        while any(name in type(parents.get(id(block))).__name__ for name in MEETING):
             block = parents[id(block)]
         parts += _parts_of_block(block, attention)
         layers.append((parents.get(id(block), backbone), block))
@@ -172,7 +175,17 @@ def _mask_functions(backbone: nn.Module) -> Iterator[Part]:
 
 
 def _attends(module: nn.Module) -> bool:
-    return asks_for_kernel(type(module).forward) or projects_queries_and_keys(module)
+    asks = asks_for_kernel(type(module).forward)
+    return asks or projects_queries_and_keys(module) or _is_transform(module)
+
+
+def _is_transform(module: nn.Module) -> bool:
+    """Tell whether a module mixes tokens by a Fourier transform; the one around it adds and norms.
+
+    Its core takes the place of an attention's, and it has no projections.
+    """
+    is_fourier = any(FOURIER in base.__name__ for base in type(module).__mro__)
+    return is_fourier and not any(module.children())
 
 
 def _is_norm(module: nn.Module) -> bool:

@@ -1,7 +1,7 @@
 """Swin: attention inside shifted windows of a feature map."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 from transformers import SwinConfig, SwinForImageClassification
@@ -22,14 +22,18 @@ SWIN_SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"embed_dim": 32, "depths": [2, 2, 2, 2], "num_heads": [1, 2, 4, 8]},
 }
 
-# What a layer does of its own for the sake of its windows.
-WINDOWING = ("maybe_pad", "cyclic_shift", "get_attn_mask")
-
 
 class SwinModule(VisionModule):
     """Swin; smaller images are padded until its last feature map holds one whole window."""
 
     variant = "swin"
+    model_class: ClassVar[Any] = SwinForImageClassification
+    config_class: ClassVar[Any] = SwinConfig
+    layer_class: ClassVar[Any] = SwinLayer
+    library: ClassVar[Any] = modeling_swin
+    # What a layer does of its own for the sake of its windows.
+    windowing: ClassVar[tuple[str, ...]] = ("maybe_pad", "cyclic_shift", "get_attn_mask")
+    published_window: ClassVar[int] = 7
 
     def forward(self, pixel_values: Tensor, **more: Any) -> Tensor:
         """Compute the logits, whatever images came before.
@@ -44,8 +48,10 @@ class SwinModule(VisionModule):
         Returns:
             (batch, num_classes)
         """
-        for _, layer, window_and_shift in self._layers():
-            layer.window_size, layer.shift_size = window_and_shift
+        side = self._map_side(pixel_values.shape[-2])
+        for stage, index, layer in self._layers():
+            layer.window_size = self._window(stage)
+            layer.shift_size = self._shift(stage, index, side)
         return super().forward(pixel_values, **more)
 
     def sizes(self) -> dict[str, dict[str, Any]]:
@@ -59,13 +65,11 @@ class SwinModule(VisionModule):
 
     def effective_length(self, length: int) -> int:
         """Count the patches of the first layer, which pads its feature map to whole windows."""
-        side = self._padded_side(length) // self.model.config.patch_size
-        return int(round_up(side, self.model.config.window_size) ** 2)
+        return int(round_up(self._map_side(length), self._window(0)) ** 2)
 
     def attention_cores(self, length: int) -> list[AttentionCore]:
         """Tell of every layer what attends to what: its feature map halves from stage to stage."""
-        config = self.model.config
-        side = self._padded_side(length) // config.patch_size
+        config, side = self.model.config, self._map_side(length)
         return [
             AttentionCore((side // 2**stage) ** 2, config.embed_dim * 2**stage, None)
             for stage, depth in enumerate(config.depths)
@@ -74,17 +78,23 @@ class SwinModule(VisionModule):
 
     def parts(self) -> list[Part]:
         """Tell what its parts do; cutting a map into shifted windows belongs to the attention."""
-        layers = [module for module in self.modules() if isinstance(module, SwinLayer)]
-        own = [(layer, name) for layer in layers for name in WINDOWING]
-        shared = [(modeling_swin, name) for name in ("window_partition", "window_reverse")]
+        own = [(layer, name) for *_, layer in self._layers() for name in self.windowing]
+        shared = [(self.library, name) for name in ("window_partition", "window_reverse")]
         return [*super().parts(), *(Part("attention_core", *place) for place in own + shared)]
 
     def _padded_side(self, side: int) -> int:
-        # On a feature map smaller than a window the library fails, and never recovers (its bias
-        # table has the size of the window). So many tokens of 32 pixels are the smallest it takes.
-        built = hasattr(self, "model")  # the side is asked for while building, too
-        window = self.model.config.window_size if built else SwinConfig().window_size
-        return max(round_up(side, SIDE_MULTIPLE), SIDE_MULTIPLE * window)
+        # On a feature map smaller than a window Swin fails, and never recovers (its bias table has
+        # the size of the window). So many tokens of 32 pixels are the smallest it takes.
+        least = SIDE_MULTIPLE * self.published_window
+        if hasattr(self, "model"):  # the side is asked for while building, too
+            config = self.model.config
+            sides = [self._window(stage) * 2**stage for stage in range(len(config.depths))]
+            least = round_up(config.patch_size * max(sides), SIDE_MULTIPLE)
+        return max(round_up(side, SIDE_MULTIPLE), least)
+
+    def _map_side(self, side: int) -> int:
+        """Convert pixels to patches per side of the first feature map, not yet padded."""
+        return int(self._padded_side(side) // self.model.config.patch_size)
 
     def _build_model(self) -> Any:
         fields = dropout_fields(
@@ -95,31 +105,55 @@ class SwinModule(VisionModule):
         )
         fields |= {"num_labels": self.num_classes}
         if self.settings.checkpoint is not None:
-            return self._load(SwinForImageClassification, fields)
-        config = SwinConfig(
+            return self._load(self.model_class, fields | self._checkpoint_fields())
+        config = self.config_class(
             image_size=self.image_size,
-            **SWIN_SIZES[self.settings.size],
+            window_size=self.published_window,
+            **self.sizes()[self.settings.size],
             **fields,
         )
-        return SwinForImageClassification(config)
+        return self.model_class(config)
+
+    def _checkpoint_fields(self) -> dict[str, Any]:
+        """Fields of a checkpoint's configuration that the size of the image decides."""
+        return {}
 
     def _why_inactive(self, length: int) -> str | None:
-        side = self._padded_side(length) // self.model.config.patch_size
-        for stage, layer, built in self._layers():
-            window, _ = built
-            # A layer whose map is one window drops its shift; that is Swin, not a fault.
-            expected = {built, (window, 0)} if side // 2**stage <= window else {built}
-            if (layer.window_size, layer.shift_size) not in expected:
-                return (
-                    f"after a smaller image, stage {stage} has window and shift "
-                    f"{(layer.window_size, layer.shift_size)} instead of {built}"
-                )
-        return super()._why_inactive(length)
+        return self._why_other_windows(length) or super()._why_inactive(length)
 
-    def _layers(self) -> Iterator[tuple[int, SwinLayer, tuple[int, int]]]:
-        """Yield the stage of every layer, the layer, and the window and shift it was built with."""
-        window = self.model.config.window_size
-        for stage, blocks in enumerate(self.model.swin.encoder.layers):
-            layers = [module for module in blocks.modules() if isinstance(module, SwinLayer)]
+    def _why_other_windows(self, length: int) -> str | None:
+        """Say which layer has a window or a shift that an image of this side must not have."""
+        side = self._map_side(length)
+        for stage, index, layer in self._layers():
+            window = self._window(stage)
+            shifts = {self._shift(stage, index, side)}
+            # A layer whose map is one window drops its shift; that is Swin, not a fault.
+            shifts |= {0} if side // 2**stage <= window else set()
+            if layer.window_size != window or layer.shift_size not in shifts:
+                return (
+                    f"after an image of another size, stage {stage} has window and shift "
+                    f"{(layer.window_size, layer.shift_size)} instead of {(window, max(shifts))}"
+                )
+        return None
+
+    def _window(self, stage: int) -> int:
+        """Return the patches per side of a window."""
+        window: int = self.model.config.window_size
+        return window
+
+    def _shift(self, stage: int, index: int, side: int) -> int:
+        """Return by how many patches a layer shifts its windows: every second one does.
+
+        Args:
+            stage: Of the layer.
+            index: Of the layer in its stage.
+            side: Of the first feature map, in patches.
+        """
+        return self._window(stage) // 2 if index % 2 else 0
+
+    def _layers(self) -> Iterator[tuple[int, int, Any]]:
+        """Yield the stage of every layer, its place in it, and the layer."""
+        for stage, blocks in enumerate(self.model.base_model.encoder.layers):
+            layers = [each for each in blocks.modules() if isinstance(each, self.layer_class)]
             for index, layer in enumerate(layers):
-                yield stage, layer, (window, window // 2 if index % 2 else 0)
+                yield stage, index, layer

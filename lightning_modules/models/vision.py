@@ -28,7 +28,7 @@ class VisionModule(VariantModule):
         self.num_classes = num_classes
         self.image_size = self._padded_side(self.settings.max_length or PUBLISHED_SIDE)
         self.model = self._build_model()
-        self.model.set_attn_implementation(self.implementation)
+        self._prepare_model()
 
     def forward(self, pixel_values: Tensor, **_: Any) -> Tensor:
         """Compute the logits.
@@ -67,6 +67,10 @@ class VisionModule(VariantModule):
 
     def _build_model(self) -> Any:
         raise NotImplementedError
+
+    def _prepare_model(self) -> None:
+        """Choose the attention kernel of the model just built."""
+        self.model.set_attn_implementation(self.implementation)
 
     def _load(self, model_class: Any, fields: dict[str, Any]) -> Any:
         assert self.settings.checkpoint is not None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from datamodules.lengths import LengthDistribution
+from lightning_modules.variants import VARIANTS
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Measured, Wanted
 from profiling.advising.quality import quality_of
@@ -18,6 +19,7 @@ def notes_of(
     notes = _of_lengths(chosen, distribution)
     if chosen:
         notes += _of_masks(chosen, wanted) + _of_batches(chosen, wanted) + _of_quality(chosen)
+        notes += _of_variant(chosen, distribution.modality)
     notes += [
         f"{each.contender.label} is left out: {each.reason}" for each in measured if each.reason
     ]
@@ -83,3 +85,9 @@ def _of_quality(chosen: Candidate) -> list[str]:
     if known.source == "none":
         return []
     return [f"quality: {known.statement} ({known.source})"]
+
+
+def _of_variant(chosen: Candidate, modality: str) -> list[str]:
+    name = chosen.measured.contender.variant
+    variant = VARIANTS[modality].get(name)
+    return [f"{name} {variant.caution}"] if variant and variant.caution else []

@@ -26,6 +26,14 @@ QUALITY: dict[str, Quality] = {
     "swin": Quality(
         "surpassed the state of the art on COCO and ADE20K when it came out", "arXiv 2103.14030"
     ),
+    "swinv2": Quality(
+        "its largest model set records on ImageNet-V2, COCO and ADE20K when it came out",
+        "arXiv 2111.09883",
+    ),
+    "fnet": Quality(
+        "92 to 97 % of BERT's accuracy on GLUE; it has no mask, so padding changes its outputs",
+        "arXiv 2105.03824",
+    ),
     "local_bert": UNKNOWN,
     "modernbert": Quality(
         "pretrained with these windows, it had state-of-the-art results in classification and "

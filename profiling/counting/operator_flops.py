@@ -1,12 +1,12 @@
 """Floating point operations of torch's operators: a multiplication and an addition are two.
 
-Products of matrices and convolutions alone; all else is bounded by memory. Torch's own counter
-lacks fused attention on a CPU, and counts the gradient of a grouped convolution's weight as often
-as there are groups.
+Products of matrices, convolutions and Fourier transforms alone; all else is bounded by memory.
+Torch's own counter lacks fused attention on a CPU and Fourier transforms, and counts the gradient
+of a grouped convolution's weight as often as there are groups.
 """
 
 from collections.abc import Callable, Sequence
-from math import prod
+from math import log2, prod
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -84,6 +84,25 @@ def _one_convolution(steps: Tensor, weight: Tensor) -> float:
     return 2.0 * steps.numel() * prod(weight.shape[1:])
 
 
+def _complex_transform(args: Sequence[Any], output: Any) -> float:
+    """Count 5 N log2 N for N complex numbers, whatever the algorithm that the factors of N allow.
+
+    The convention of FFTW's benchmarks (Frigo and Johnson 2005), exact for none and near for powers
+    of two. A transform over several dimensions is one over each, and logarithms add up.
+    """
+    return 5.0 * _transformed(output, args[1])
+
+
+def _real_transform(args: Sequence[Any], output: Any) -> float:
+    """Count half of a complex one: that of as many numbers as the real side has."""
+    real = output if args[0].is_complex() else args[0]
+    return 2.5 * _transformed(real, args[1])
+
+
+def _transformed(numbers: Tensor, dims: Sequence[int]) -> float:
+    return numbers.numel() * log2(prod(int(numbers.shape[dim]) for dim in dims))
+
+
 def _of_matrices(first: int) -> Callable[[Sequence[Any], Any], float]:
     return lambda args, output: _product(args[first], args[first + 1])
 
@@ -100,4 +119,7 @@ _FLOPS: dict[str, Callable[[Sequence[Any], Any], float]] = {
     "linear": _linear,
     "convolution": _convolution,
     "convolution_backward": _convolution_backward,
+    "_fft_c2c": _complex_transform,
+    "_fft_r2c": _real_transform,
+    "_fft_c2r": _real_transform,
 }

@@ -129,10 +129,11 @@ def _costs_of(module: VariantModule, point: Point, count: StepCount) -> PointCos
     rest = sum(costs.flops for costs in components.values()) - core
     passes = 3 if point.phase == "training" else 1  # two products of the way back for each
     cores = module.attention_cores(point.length)
-    exact = [found.exact_flops for found in cores]
+    exact = [found.exact_flops for found in cores] or [None]
     return PointCosts(
         components,
         flops_exact=rest + (core if None in exact else passes * sum(filter(None, exact))),
-        flops_dense=rest + passes * sum(found.dense_flops for found in cores),
+        # Where nothing attends (FNet), what meets tokens in its place is all there is.
+        flops_dense=rest + (passes * sum(found.dense_flops for found in cores) if cores else core),
         recomputed_flops=count.recomputed_flops,
     )

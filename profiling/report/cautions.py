@@ -1,7 +1,8 @@
-"""What a reader must know of the machine before the answers: who disturbed it, how it drifted."""
+"""What a reader must know before the answers: models, disturbed visits, a machine that drifted."""
 
 from collections.abc import Iterable, Sequence
 
+from lightning_modules.variants import VARIANTS
 from profiling.analysis.axes import axis_unit, row_length
 from profiling.analysis.drift import FEWEST_READINGS, Steadiness
 from profiling.analysis.groups import Contender
@@ -15,7 +16,19 @@ def cautions_of(rows: Iterable[Row], steadiness: Steadiness) -> list[str]:
         rows: The measurements that count.
         steadiness: What the sentinel says of the same run.
     """
-    return [*_disturbed(rows), *_drifted(steadiness)]
+    rows = list(rows)
+    return [*_disturbed(rows), *_drifted(steadiness), *_of_variants(rows)]
+
+
+def _of_variants(rows: Iterable[Row]) -> list[str]:
+    """Return what the registry says that numbers alone do not."""
+    measured = {(row.get("modality"), row.get("variant")) for row in rows}
+    return [
+        f"The variant {name} {variant.caution}."
+        for modality, variants in VARIANTS.items()
+        for name, variant in variants.items()
+        if variant.caution and (modality, name) in measured
+    ]
 
 
 def _disturbed(rows: Iterable[Row]) -> list[str]:

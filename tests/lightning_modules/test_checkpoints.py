@@ -110,7 +110,8 @@ def test_a_checkpoint_of_no_named_size_is_custom(tmp_path):
 
 @pytest.mark.parametrize("pad_token_id", [0, 1])
 @pytest.mark.parametrize(
-    ("variant", "first"), [("bert", 0), ("longformer", None), ("nystromformer", 2), ("bigbird", 0)]
+    ("variant", "first"),
+    [("bert", 0), ("longformer", None), ("nystromformer", 2), ("bigbird", 0), ("fnet", 0)],
 )
 def test_new_positions_repeat_the_learned_ones_from_the_first_token_on(
     variant, first, pad_token_id, tmp_path

@@ -102,7 +102,7 @@ def test_lengths_are_what_the_models_see(whole: Path) -> None:
             continue
         if row["variant"] == "vit":
             assert row["sequence_length"] == (row["input_size"] // 16) ** 2 + 1
-        elif row["variant"] == "swin":
+        elif row["variant"] in ("swin", "swinv2"):
             assert row["sequence_length"] == (row["input_size"] // 4) ** 2
         elif row["modality"] == "speech":
             assert row["input_size"] == 400 + 320 * (row["sequence_length"] - 1)

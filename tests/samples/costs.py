@@ -1,7 +1,7 @@
 """Points to count, and what their models compute by the formulas of their papers."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lightning_modules.models.parakeet import PARAKEET_SIZES
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, MODERNBERT_SIZES
@@ -12,6 +12,7 @@ from tests.samples.points import CONDITIONS
 CLASSES = 97
 LENGTHS = {"text": 150, "speech": 70, "vision": 96}
 SIZE = ENCODER_SIZES["tiny"]
+HIDDEN_OF_BIAS = 512  # of the network that gives Swin version 2 its bias of positions
 WIDTH, LAYERS, HEADS = SIZE.hidden_size, SIZE.num_layers, SIZE.num_heads
 
 
@@ -116,6 +117,18 @@ def modernbert_flops(tokens: int, full: float, sliding: float, num_full: int) ->
     }
 
 
+def fnet_flops(tokens: int) -> dict[str, float]:
+    """Return what FNet takes, forward, by component: a transform, and one projection in front.
+
+    The transform is that of complex numbers, along tokens and width, by FFTW's convention.
+    """
+    numbers = tokens * WIDTH
+    transform = 5 * numbers * (math.log2(tokens) + math.log2(WIDTH))
+    flops = text_flops(tokens, tokens, transform) | {"embedding": 2 * tokens * WIDTH**2}
+    del flops["attention_projection"]
+    return flops
+
+
 def speech_flops(frames: int, samples: int, core: float) -> dict[str, float]:
     """Return what HuBERT with a linear head takes, forward, by component.
 
@@ -139,3 +152,52 @@ def speech_flops(frames: int, samples: int, core: float) -> dict[str, float]:
         "attention_core": LAYERS * core,
         "head": 2 * frames * WIDTH * CLASSES,
     }
+
+
+@dataclass(frozen=True)
+class SwinFlops:
+    """What a Swin of size tiny takes, forward.
+
+    Args:
+        parts: Of its layers, by component.
+        merging: Of halving its maps.
+        first: Of its patches, whose pixels need no gradient.
+        of_tables: Of the layers whose input, a table of positions, needs none either.
+        dense: Of the core if all pairs of a map met.
+    """
+
+    parts: dict[str, float]
+    merging: float
+    first: float
+    of_tables: float
+    dense: float
+
+    @property
+    def without_gradient(self) -> float:
+        """What the way back leaves out."""
+        return self.first + self.of_tables
+
+
+def swin_flops(side: int, window: int, hidden_of_bias: int = 0) -> SwinFlops:
+    """Return what it takes at `side` patches of the first map, two layers in each of four stages.
+
+    Args:
+        side: Of the first feature map, in patches.
+        window: Patches per side.
+        hidden_of_bias: Width of the network from two distances to a bias for every head; 0 = none.
+    """
+    parts = {"attention_projection": 0.0, "attention_core": 0.0, "feed_forward": 0.0}
+    dense = merging = of_tables = 0.0
+    distances = (2 * window - 1) ** 2
+    for stage in range(4):
+        here, width, heads = side // 2**stage, 32 * 2**stage, 2**stage
+        padded = (-(-here // window) * window) ** 2
+        parts["attention_projection"] += 2 * 8 * padded * width**2
+        parts["attention_core"] += 2 * 4 * padded * window**2 * width
+        parts["attention_core"] += 2 * 2 * distances * hidden_of_bias * (2 + heads)
+        parts["feed_forward"] += 2 * 16 * here**2 * width**2
+        of_tables += 2 * 2 * distances * hidden_of_bias * 2
+        dense += 2 * 4 * here**4 * width
+        if stage < 3:
+            merging += 2 * (here // 2) ** 2 * 4 * width * 2 * width
+    return SwinFlops(parts, merging, 2 * side**2 * 32 * 3 * 4**2, of_tables, dense)

@@ -1,5 +1,7 @@
 """The efficient attention of a variant runs, from its shortest length on."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -7,6 +9,7 @@ from transformers import (
     NystromformerConfig,
     NystromformerForMaskedLM,
 )
+from transformers.models.fnet.modeling_fnet import two_dim_matmul
 
 from lightning_modules.variants import find_variant
 from tests.samples.models import (
@@ -23,12 +26,14 @@ FIRST_ATTENTION = {
     "LongformerSelfAttention",
     "_InverseInFloat32",
     "_BlockSparseInOneDtype",
+    "_MixInFloat32",
     "HubertAttention",
     "ParakeetEncoderAttention",
     "ViTAttention",
     "ViTSelfAttention",
     "SwinAttention",
     "SwinSelfAttention",
+    "Swinv2SelfAttention",
 }
 
 
@@ -65,6 +70,7 @@ def test_first_layer_computes_on_the_effective_length(modality, variant, above_m
         ("text", "nystromformer", 30, 30, 128),
         ("text", "bigbird", 705, 705, 768),
         ("text", "bigbird", 30, 30, 768),
+        ("text", "fnet", 1021, 1021, 1021),
         ("speech", "hubert", 49, 49, 49),
         ("speech", "parakeet", 48, 12, 12),
         ("speech", "parakeet", 49, 13, 13),
@@ -73,6 +79,9 @@ def test_first_layer_computes_on_the_effective_length(modality, variant, above_m
         ("vision", "swin", 224, 3136, 3136),
         ("vision", "swin", 32, 64, 3136),
         ("vision", "swin", 256, 4096, 4900),
+        ("vision", "swinv2", 224, 3136, 4096),
+        ("vision", "swinv2", 256, 4096, 4096),
+        ("vision", "swinv2", 288, 5184, 5184),
     ],
 )
 def test_lengths_follow_the_padding_of_the_model(modality, variant, length, tokens, effective):
@@ -161,6 +170,13 @@ def _longformer_that_built_the_square_mask():
     return module, 100
 
 
+def _fnet_as_for_tpus():
+    module = build("text", "fnet")
+    for transform in module._transforms():
+        transform.fourier_transform = partial(two_dim_matmul, matrix_dim_one=None)
+    return module, 100
+
+
 def _swin_after_a_small_image():
     module = build("vision", "swin")
     with pytest.raises(RuntimeError, match="must match the size of tensor"):
@@ -179,6 +195,12 @@ def _parakeet_that_subsamples_less():
     module = build("speech", "parakeet")
     module.model.config.subsampling_factor = 4
     return module, 30
+
+
+def _swinv2_built_for_a_larger_image():
+    module = build("vision", "swinv2", max_length=512)
+    assert module.check_active(512) is None
+    return module, 256
 
 
 def _bert_switched_behind_our_back():
@@ -226,8 +248,10 @@ def _modernbert_switched_behind_our_back():
         (_nystromformer_after_a_short_input, "full attention"),
         (_bigbird_after_a_short_input, "original_full"),
         (_longformer_that_built_the_square_mask, "its mask took 112 times"),
-        (_swin_after_a_small_image, "after a smaller image"),
-        (_swin_that_lost_a_shift, "after a smaller image"),
+        (_fnet_as_for_tpus, r"its layers mix by \['two_dim_matmul'\], not by fftn"),
+        (_swin_after_a_small_image, "after an image of another size"),
+        (_swin_that_lost_a_shift, "after an image of another size"),
+        (_swinv2_built_for_a_larger_image, r"stage 3 has window and shift \(8, 4\) instead of"),
         (_parakeet_that_subsamples_less, "subsamples by 4 instead of 8"),
         (_bert_switched_behind_our_back, r"would call \['sdpa'\]"),
         (_local_bert_with_another_window, "expected `attention_window` 16"),
@@ -249,7 +273,7 @@ def test_a_smaller_image_leaves_nothing_behind_in_swin():
     with torch.no_grad():
         alone = module(large)
         module(torch.rand(3, 3, 224, 224))  # its last feature map is one window
-        with pytest.raises(RuntimeError, match="after a smaller image"):
+        with pytest.raises(RuntimeError, match="after an image of another size"):
             module.check_active(448)
         torch.testing.assert_close(module(large), alone)
     module.check_active(448)

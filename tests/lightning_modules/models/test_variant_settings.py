@@ -26,6 +26,7 @@ DROPOUTS = {
     "nystromformer": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
     "bigbird": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
     "local_bert": {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1},
+    "fnet": {"hidden_dropout_prob": 0.1},
     "modernbert_full": MODERNBERT_DROPOUTS,
     "modernbert": MODERNBERT_DROPOUTS,
     "hubert": {"hidden_dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
@@ -33,6 +34,7 @@ DROPOUTS = {
     "parakeet": {"dropout": 0.1, "attention_dropout": 0.1, "layerdrop": 0.1},
     "vit": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
     "swin": {"hidden_dropout_prob": 0.0, "drop_path_rate": 0.1},
+    "swinv2": {"hidden_dropout_prob": 0.0, "drop_path_rate": 0.1},
 }
 
 
@@ -70,18 +72,20 @@ def test_vit_takes_sides_it_was_not_built_for(side):
     assert predict(module, batch_of("vision", side)).isfinite().all()
 
 
+@pytest.mark.parametrize(("efficient", "side"), [("swin", 224), ("swinv2", 256)])
 @pytest.mark.parametrize("size", ["base", "wide", "small", "tiny"])
-def test_swin_costs_what_vit_costs_at_every_size_as_published(size):
+def test_swin_costs_what_vit_costs_at_every_size_as_published(size, efficient, side):
     costs = {}
-    for variant in ("vit", "swin"):
+    for variant in ("vit", efficient):
         with torch.device("meta"):
-            module = build_module("vision", variant, size=size, implementation="eager")
-            images = torch.zeros(1, 3, 224, 224)
+            kernel = find_variant("vision", variant).like_for_like
+            module = build_module("vision", variant, size=size, implementation=kernel)
+            images = torch.zeros(1, 3, side, side)
         with FlopCounterMode(display=False) as counter:
             module(images)
         costs[variant] = counter.get_total_flops()
     # 0.88 at the published size; the smallest published pair has 0.98.
-    assert 0.8 < costs["swin"] / costs["vit"] < 1.0
+    assert 0.8 < costs[efficient] / costs["vit"] < 1.0
 
 
 @pytest.mark.parametrize(("modality", "variant"), VARIANT_CASES)
@@ -117,10 +121,12 @@ def test_attention_dropout_reaches_the_local_kernels_in_training_alone(
         ("text", "bert", {}, 109_514_298),
         ("text", "modernbert", {"num_classes": 50368}, 149_655_232),
         ("text", "modernbert_full", {"num_classes": 50368}, 149_655_232),
+        ("text", "fnet", {"num_classes": 32000}, 82_894_592),
         ("speech", "hubert", {"num_classes": 100}, 94_371_712 + 76_900),
         ("speech", "parakeet", {"num_classes": 100}, 108_762_192 + 51_300),
         ("vision", "vit", {"num_classes": 1000}, 86_567_656),
         ("vision", "swin", {"num_classes": 1000}, 87_768_224),
+        ("vision", "swinv2", {"num_classes": 1000}, 87_918_816),
     ],
 )
 def test_base_is_the_published_configuration(modality, variant, facts, parameters):

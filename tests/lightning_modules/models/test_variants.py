@@ -7,6 +7,7 @@ import torch
 from transformers import (
     BertForMaskedLM,
     BigBirdForMaskedLM,
+    FNetForMaskedLM,
     LongformerForMaskedLM,
     ModernBertForMaskedLM,
     NystromformerForMaskedLM,
@@ -18,6 +19,7 @@ from tests.samples import fitting
 from tests.samples.fitting import fit
 from tests.samples.models import (
     CASES,
+    TEXT,
     VARIANT_CASES,
     batch_of,
     build,
@@ -88,7 +90,8 @@ def test_implementations_of_one_variant_agree(modality, variant):
 
 
 @pytest.mark.parametrize(
-    ("variant", "implementation"), [case[1:] for case in CASES if case[0] == "text"]
+    ("variant", "implementation"),
+    [case[1:] for case in CASES if case[0] == "text" and find_variant(*case[:2]).takes_mask],
 )
 def test_padding_does_not_change_real_tokens(variant, implementation):
     minimum = find_variant("text", variant).minimum_length
@@ -108,6 +111,23 @@ def test_padding_does_not_change_real_tokens(variant, implementation):
         other = ids.masked_fill(mask == 0, 9 if variant != "longformer" else 0)
         again = predict(module, {"input_ids": other, "attention_mask": mask})
         torch.testing.assert_close(again[:, :length], padded[:, :length])
+
+
+@pytest.mark.parametrize(
+    "variant", [name for name in TEXT if not find_variant("text", name).takes_mask]
+)
+def test_padding_changes_real_tokens_where_the_registry_says_that_no_mask_is_taken(variant):
+    module = build("text", variant)
+    batch = batch_of("text", 50, batch_size=1)
+    alone = predict(module, batch)
+    ids = torch.nn.functional.pad(batch["input_ids"], (0, 7))
+    mask = (torch.arange(57) < 50).long()[None]
+    masked, unmasked = (
+        predict(module, {"input_ids": ids, "attention_mask": given}) for given in (mask, None)
+    )
+    assert (masked[:, :50] - alone).abs().max() > 1e-2
+    assert torch.equal(masked, unmasked)
+    assert "has no mask" in find_variant("text", variant).caution
 
 
 @pytest.mark.parametrize(
@@ -186,6 +206,7 @@ def test_clipping_works_in_mixed_precision(tmp_path):
         ("bigbird", BigBirdForMaskedLM),
         ("modernbert", ModernBertForMaskedLM),
         ("modernbert_full", ModernBertForMaskedLM),
+        ("fnet", FNetForMaskedLM),
     ],
 )
 @pytest.mark.parametrize("is_padded", [False, True])

@@ -264,3 +264,16 @@ def test_a_visit_without_a_ratio_leaves_all_masks_uncounted():
 
     costs = [advise_run(each, DATA, THROUGHPUT)["cost_per_sample"] for each in (some, none)]
     assert costs[0] == costs[1]
+
+
+def test_what_the_registry_cautions_of_a_variant_is_noted_where_it_is_recommended():
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("fnet", "library", lambda n: 0.5 * vanilla_law(n)),
+    ]
+
+    found = advise_run(rows, lengths_around(1300), Wanted())
+
+    assert found["recommended"]["variant"] == "fnet"
+    assert found["ceiling"] is None
+    assert any(note.startswith("fnet has no mask, so that padding") for note in found["notes"])

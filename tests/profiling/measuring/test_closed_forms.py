@@ -12,12 +12,15 @@ from profiling.measuring.costs import count_costs
 from tests.samples.costs import (
     CLASSES,
     HEADS,
+    HIDDEN_OF_BIAS,
     LENGTHS,
     WIDTH,
+    fnet_flops,
     modernbert_flops,
     parakeet_flops,
     point_of,
     speech_flops,
+    swin_flops,
     text_flops,
 )
 
@@ -28,8 +31,17 @@ PHASES = pytest.mark.parametrize("phase", ["inference", "training"])
 TRAINING = pytest.mark.parametrize("phase", ["training"])
 
 
-def check(costs: PointCosts, forward: Mapping[str, float], phase: str, saved: float = 0.0) -> None:
-    """Check each component; on the way back all take twice as much, less what is saved."""
+def check(
+    costs: PointCosts,
+    forward: Mapping[str, float],
+    phase: str,
+    saved: float = 0.0,
+    same_again: tuple[str, ...] = (),
+) -> None:
+    """Check each component; on the way back all take twice as much, less what is saved.
+
+    Those that are the `same_again` take as much.
+    """
     found = {name: part.forward.flops for name, part in costs.components.items()}
     assert {name: flops for name, flops in found.items() if flops} == pytest.approx(forward)
     backward = sum(part.backward.flops for part in costs.components.values())
@@ -37,7 +49,8 @@ def check(costs: PointCosts, forward: Mapping[str, float], phase: str, saved: fl
     assert backward == pytest.approx(twice if phase == "training" else 0.0)
     for name, part in costs.components.items():
         if name not in ("feature_encoder", "embedding"):
-            passes = 2 if phase == "training" else 0
+            twice_or_once = 1 if name in same_again else 2
+            passes = twice_or_once if phase == "training" else 0
             assert part.backward.flops == pytest.approx(passes * part.forward.flops)
 
 
@@ -121,6 +134,17 @@ def test_bigbird_computes_in_blocks(phase: str) -> None:
     check(costs, text_flops(padded, padded, core), phase)
 
 
+@PHASES
+def test_fnet_transforms_tokens_and_width(phase: str) -> None:
+    costs = count_costs(point_of("text", "fnet", "library", phase))
+    forward = fnet_flops(TOKENS)
+    transform = forward["attention_core"]
+    # The way back is one transform, where a product would be two.
+    check(costs, forward, phase, saved=transform, same_again=("attention_core",))
+    assert costs.flops == costs.flops_exact == costs.flops_dense
+    assert "attention_projection" not in costs.components
+
+
 @TRAINING
 @pytest.mark.parametrize("implementation", ["eager", "sdpa"])
 def test_hubert_computes_a_gradient_of_its_waveform_too(implementation: str, phase: str) -> None:
@@ -173,30 +197,27 @@ def test_vit(implementation: str, phase: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("implementation", "phase"), [("eager", "inference"), ("sdpa", "training")]
+    ("variant", "implementation", "phase"),
+    [
+        ("swin", "eager", "inference"),
+        ("swin", "sdpa", "training"),
+        ("swinv2", "library", "inference"),
+        ("swinv2", "library", "training"),
+    ],
 )
 def test_swin_attends_inside_windows_and_pads_its_maps_to_them(
-    implementation: str, phase: str
+    variant: str, implementation: str, phase: str
 ) -> None:
-    costs = count_costs(point_of("vision", "swin", implementation, phase, length=288))
-    window, merging = 7, 0.0
-    parts = {"attention_projection": 0.0, "attention_core": 0.0, "feed_forward": 0.0}
-    dense = 0.0
-    for stage in range(4):
-        side, width = 72 // 2**stage, 32 * 2**stage
-        padded = (-(-side // window) * window) ** 2
-        parts["attention_projection"] += 2 * 8 * padded * width**2
-        parts["attention_core"] += 2 * 4 * padded * window**2 * width
-        parts["feed_forward"] += 2 * 16 * side**2 * width**2
-        dense += 2 * 4 * side**4 * width
-        if stage < 3:
-            merging += 2 * (side // 2) ** 2 * 4 * width * 2 * width
-    first = 2 * 72**2 * 32 * 3 * 4**2
-    total = sum(parts.values()) + merging + first + 2 * 256 * CLASSES
-    found = {name: costs.components[name].forward.flops for name in parts}
-    assert found == pytest.approx(parts)
+    costs = count_costs(point_of("vision", variant, implementation, phase, length=288))
+    flops = swin_flops(72, 7) if variant == "swin" else swin_flops(72, 8, HIDDEN_OF_BIAS)
+    total = sum(flops.parts.values()) + flops.merging + flops.first + 2 * 256 * CLASSES
+    found = {name: costs.components[name].forward.flops for name in flops.parts}
+    assert found == pytest.approx(flops.parts)
     passes = 3 if phase == "training" else 1
-    saved = first if phase == "training" else 0.0
+    saved = flops.without_gradient if phase == "training" else 0.0
     assert costs.flops == pytest.approx(passes * total - saved)
-    core = parts["attention_core"]
-    assert costs.flops_dense == pytest.approx(costs.flops + passes * (dense - core))
+    core = flops.parts["attention_core"]
+    backward = 2 * core - flops.of_tables if phase == "training" else 0.0
+    assert costs.components["attention_core"].backward.flops == pytest.approx(backward)
+    in_pairs = costs.flops - costs.components["attention_core"].flops
+    assert costs.flops_dense == pytest.approx(in_pairs + passes * flops.dense)

@@ -26,8 +26,10 @@ REAL = [
     ("text", "longformer", "mask_fixed", "inference"),
     ("text", "local_bert", "local_blocked", "training"),
     ("text", "modernbert", "local_blocked", "training"),
+    ("text", "fnet", "library", "training"),
     ("speech", "lhubert", "local_masked", "training"),
     ("vision", "swin", "sdpa", "inference"),
+    ("vision", "swinv2", "library", "training"),
 ]
 
 

@@ -103,9 +103,9 @@ PRECISIONS = ["32-true", "bf16-true", "bf16-mixed", "16-true"]
 @pytest.mark.parametrize(
     ("modality", "length", "variants"),
     [
-        ("text", 140, ["bert", "longformer", "nystromformer", "local_bert"]),
+        ("text", 140, ["bert", "longformer", "nystromformer", "local_bert", "fnet"]),
         ("speech", 31, ["hubert", "lhubert"]),
-        ("vision", 64, ["vit", "swin"]),
+        ("vision", 64, ["vit", "swin", "swinv2"]),
     ],
 )
 def test_every_variant_is_measured_in_every_precision(

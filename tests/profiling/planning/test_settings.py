@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from lightning_modules.variants import VARIANTS
 from profiling.errors import USER_ERRORS
 from profiling.planning.settings import ModalitySettings, SweepSettings, read_variant
 
@@ -71,7 +72,7 @@ def test_a_wrong_entry_of_variants_is_named(entry: Any, words: str) -> None:
 
 def test_no_variants_means_all_of_the_modality() -> None:
     settings = _settings(modalities={"vision": ModalitySettings(input_sizes=[64])})
-    assert [variant.name for variant in settings.variants_of("vision")] == ["vit", "swin"]
+    assert [variant.name for variant in settings.variants_of("vision")] == [*VARIANTS["vision"]]
 
 
 def test_a_pair_may_name_compiled_kernels() -> None:

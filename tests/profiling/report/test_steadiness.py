@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from lightning_modules.variants import VARIANTS
 from profiling.analysis.drift import judge_steadiness
 from profiling.report.cautions import cautions_of, describe_steadiness
 from profiling.report.charts.steadiness import build_steadiness_chart
+from profiling.rows.columns import Row
 from profiling.rows.reading import SENTINEL
 from tests.samples.run import charts_of, report_of, sample_rows, sample_tipping_points
 from tests.samples.runs import write_run
@@ -101,6 +103,15 @@ def test_nothing_is_said_of_a_calm_machine() -> None:
     rows = rows_of_vision()
     steadiness = judge_steadiness(readings_of([4.0] * 5), sample_tipping_points(rows))
     assert cautions_of(rows, steadiness) == []
+
+
+def test_what_the_registry_cautions_of_is_said_of_a_variant_that_was_measured() -> None:
+    rows: list[Row] = [{"modality": "text", "variant": name} for name in VARIANTS["text"]]
+    said = cautions_of(rows, judge_steadiness([], []))
+    cautions = [variant.caution for variant in VARIANTS["text"].values() if variant.caution]
+    assert len(said) == len(cautions) >= 1
+    assert all(caution in sentence for caution, sentence in zip(cautions, said, strict=True))
+    assert any(sentence.startswith("The variant fnet has no mask") for sentence in said)
 
 
 def test_disturbed_visits_are_counted_without_those_that_were_skipped() -> None:
