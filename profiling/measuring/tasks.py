@@ -26,6 +26,7 @@ from profiling.measuring.trainer_runs import (
 from profiling.measuring.turn import HandOver
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
+from profiling.rows.machine import driver_version
 
 Part = dict[str, Any]
 
@@ -94,7 +95,7 @@ def measure_memory(point: Point) -> Iterator[Part]:
 
 
 def describe_cuda() -> dict[str, Any]:
-    """Return name and memory of the CUDA device.
+    """Return name and memory of the CUDA device, and the versions of what drives it.
 
     Raises:
         ModelError: There is none.
@@ -102,4 +103,10 @@ def describe_cuda() -> dict[str, Any]:
     if not torch.cuda.is_available():
         raise ModelError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
     properties = torch.cuda.get_device_properties(0)
-    return {"name": properties.name, "memory_gib": properties.total_memory / 2**30}
+    return {
+        "name": properties.name,
+        "memory_gib": properties.total_memory / 2**30,
+        "cuda_version": torch.version.cuda,
+        "cudnn_version": str(torch.backends.cudnn.version() or "none"),
+        "driver_version": driver_version(),
+    }

@@ -13,7 +13,10 @@ from profiling.rows.pairs import kernel_name
 
 @dataclass(frozen=True)
 class Conditions:
-    """What all points of a sweep share, and what every one of its rows records."""
+    """What all points of a sweep share, and what every one of its rows records.
+
+    The last ones say something of a CUDA device, and are null on a CPU.
+    """
 
     size: str
     precision: str
@@ -25,6 +28,12 @@ class Conditions:
     memory_budget_gib: float
     max_batch_size: int
     seed: int
+    tf32: bool | None = None
+    cudnn_benchmark: bool | None = None
+    sdpa_backend: str | None = None
+    cuda_version: str | None = None
+    cudnn_version: str | None = None
+    driver_version: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from profiling.rows.pairs import implementation_of, parse_pair
 
 Phase = Literal["inference", "training"]
 Allocator = Literal["kept", "system"]
+SdpaBackend = Literal["any", "cudnn", "flash", "efficient", "math"]
 Metric = Literal["latency", "throughput", "memory"]
 Precision = Literal["32-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed"]
 
@@ -28,6 +29,8 @@ POSITIVE = (
     "time_budget_s",
     "visits",
 )
+# What a CPU has no choice of.
+OF_CUDA = {"tf32": False, "cudnn_benchmark": False, "sdpa_backend": "any"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,10 @@ class SweepSettings:
         size: base (as published), wide (its widths, fewer layers), small or tiny.
         precision: Lightning's name of the number format.
         device: cpu or cuda.
+        tf32: On cuda, whether float32 may be rounded to TF32, in products and convolutions alike.
+        cudnn_benchmark: On cuda, whether cuDNN tries its kernels for each new shape.
+        sdpa_backend: On cuda, the kernel that torch's fused attention takes where it can: any
+            (torch's own order), cudnn, flash (efficient where there is a mask), efficient or math.
         dropout: none, or the published rates.
         memory_budget_gib: Memory a measurement may take, in GiB; null takes 80 % of the
             machine's (cuda: of the device's).
@@ -124,6 +131,9 @@ class SweepSettings:
     size: Literal["base", "wide", "small", "tiny"] = "tiny"
     precision: Precision = "32-true"
     device: Literal["cpu", "cuda"] = "cpu"
+    tf32: bool = False
+    cudnn_benchmark: bool = False
+    sdpa_backend: SdpaBackend = "any"
     dropout: Literal["none", "published"] = "none"
     memory_budget_gib: float | None = None
     threads: int | None = None
@@ -146,8 +156,8 @@ class SweepSettings:
         if not self.modalities:
             raise SettingsError("`modalities` must name at least one modality, got none")
         _check_numbers(self)
-        if self.device == "cpu" and self.precision == "16-mixed":
-            raise SettingsError("`precision` 16-mixed needs `device` cuda; on a cpu use bf16-mixed")
+        if self.device == "cpu":
+            _check_on_cpu(self)
         for name in ("phases", "metrics"):
             if not getattr(self, name):
                 raise SettingsError(f"`{name}` must name at least one, got none")
@@ -206,6 +216,19 @@ def _check_window(name: str, window: Any, takes_window: bool) -> None:
     if not takes_window:
         raise SettingsError(f"`attention_window` is not a setting of {name}, got {window!r}")
     validate_attention_window(window)
+
+
+def _check_on_cpu(settings: SweepSettings) -> None:
+    """Refuse what says something of a GPU alone."""
+    if settings.precision == "16-mixed":
+        raise SettingsError("`precision` 16-mixed needs `device` cuda; on a cpu use bf16-mixed")
+    for name, default in OF_CUDA.items():
+        value = getattr(settings, name)
+        if value != default:
+            raise SettingsError(
+                f"`{name}` must be {str(default).lower()} unless `device` is cuda, "
+                f"got {str(value).lower()}"
+            )
 
 
 def _check_numbers(settings: SweepSettings) -> None:
