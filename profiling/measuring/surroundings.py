@@ -11,6 +11,7 @@ from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.broken_steps import BrokenStep
 from profiling.instruments.frequency import mean_mhz
+from profiling.instruments.memory import PeakMemory
 from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
@@ -21,6 +22,9 @@ from profiling.measuring.trainer_runs import run_steps
 from profiling.measuring.turn import HandOver, Turn
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
+
+# Of a GPU that had nothing to do: its clock rises over some tenths of a second.
+WARM_UP_S = {"cuda": 0.5}
 
 
 def find_allocator() -> str:
@@ -50,8 +54,9 @@ class Surroundings:
         self._neighbours = Neighbours()
         self._turn = Turn(hand_over, point.conditions.device)
         self._mhz: list[float] = []
+        self._warm_up_s = WARM_UP_S.get(point.conditions.device, 0.0)
 
-    def time_steps(
+    def time_steps(  # noqa: PLR0913 - as `run_steps`
         self,
         module: VariantModule,
         point: Point,
@@ -60,12 +65,14 @@ class Surroundings:
         checks: Sequence[lightning.Callback] = (),
         broken: list[BrokenStep] | None = None,
         opening: Opening | None = None,
+        memory: PeakMemory | None = None,
     ) -> list[Sample]:
         """Run predictions or training steps on one batch; return the measured ones.
 
         Before the first of these and then after every turn others have theirs. Where there is a
         list for them, every second step is broken down into components instead. An `opening` is
-        made before them, and may decide that there will be none.
+        made before them, and may decide that there will be none. The samples have the peaks of
+        `memory`.
 
         Raises:
             RuntimeError: The clock missed much of the work, or the steps leaked memory.
@@ -78,8 +85,18 @@ class Surroundings:
             stretch.rested(rested_s) if number else stretch.begin()
 
         samples = run_steps(
-            module, point, batch, effort, [*checks, stretch], None, before_step, broken, opening
+            module,
+            point,
+            batch,
+            effort,
+            [*checks, stretch],
+            memory,
+            before_step,
+            broken,
+            opening,
+            self._warm_up_s,
         )
+        self._warm_up_s = 0.0  # whatever follows in this process finds the device awake
         # At once: a core that has nothing to do slows down.
         mhz = mean_mhz(os.sched_getaffinity(0))
         self._neighbours.end()

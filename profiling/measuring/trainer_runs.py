@@ -41,18 +41,20 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
     before_step: Callable[[int], None] = lambda number: None,
     broken: list[BrokenStep] | None = None,
     opening: Opening | None = None,
+    warm_up_s: float = 0.0,
 ) -> list[Sample]:
     """Run predictions or training steps on one batch; return the measured ones.
 
     `checks` are further callbacks, called before the one that measures; `before_step` is called
     before each measured step, with its number, counted from 0. Where there is a list for them,
     every second step is broken down into components instead. An `opening` comes before the
-    measured steps, is not among them, and may decide that there will be none.
+    measured steps, is not among them, and may decide that there will be none. The warm-up takes
+    `warm_up_s` at least.
     """
     breakdown = broken is not None
     warm_up = (opening.effort if opening else effort).num_warmup_steps
     profiler = ProfilingCallback(1, warm_up, memory=memory, breakdown=breakdown)
-    pace = Pace(profiler, effort, before_step, opening)
+    pace = Pace(profiler, effort, before_step, opening, warm_up_s)
     loader = DataLoader(Repeated(batch, pace), batch_size=None)
     trainer = Trainer(
         accelerator="gpu" if point.conditions.device == "cuda" else "cpu",

@@ -130,6 +130,7 @@ COLUMNS: tuple[Column, ...] = (
            heading="above weights MiB"),
     Column("loaded_memory_mib", "result", float, "MiB", heading="loaded MiB"),
     Column("first_step_peak_mib", "result", float, "MiB", heading="first step MiB"),
+    Column("workspace_mib", "result", float, "MiB"),
     Column("parameters", "result", int),
     Column("attention_kernel", "result", str),
     Column("cores", "result", list, items=int),
