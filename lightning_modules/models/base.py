@@ -188,7 +188,9 @@ class VariantModule(lightning.LightningModule):
         halves = {window // 2 for window in find_windows(self.model) if window is not None}
         if self.implementation == "local_compiled":
             return any(half >= tokens - 1 for half in halves)
-        return any(is_one_piece(tokens, half, device, training) for half in halves)
+        # Of a single sample: more of them are cut into more pieces, never into fewer.
+        heads = int(self.model.config.num_attention_heads)
+        return any(is_one_piece(tokens, half, device, training, heads) for half in halves)
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits for a batch at `length` on the modality's axis."""
