@@ -1,8 +1,8 @@
 """How many pairs of query and key each kernel computes; arithmetic alone."""
 
+from lightning_modules.attention.block_masks import BLOCK, BLOCK_ELSEWHERE
 from lightning_modules.attention.blocked import planned_pieces
 from lightning_modules.attention.compiled.building import RESULTS, float_lanes
-from lightning_modules.attention.flex import BLOCK, BLOCK_ELSEWHERE
 
 # Queries and keys that flash attention takes at a time where heads are 64 wide. Source: Dao-AILab's
 # flash-attention 2, `run_mha_fwd_hdim64` in csrc/flash_attn/src/flash_fwd_launch_template.h.

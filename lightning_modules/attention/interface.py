@@ -26,6 +26,7 @@ from lightning_modules.attention.local_configs import (
     window_of,
     write_local,
 )
+from lightning_modules.attention.once_per_mask import with_counted_changes
 from lightning_modules.errors import ModelError
 from lightning_modules.window import windows_of_layers
 
@@ -149,7 +150,7 @@ def padding_mask(
     """Hand the (batch, tokens) bool padding mask on; the band is the kernel's own business."""
     if mask_function is not bidirectional_mask_function:
         raise ModelError("local attention is bidirectional, got a model that asks for another mask")
-    return attention_mask
+    return None if attention_mask is None else with_counted_changes(attention_mask)
 
 
 for _name in IMPLEMENTATIONS:
