@@ -10,6 +10,7 @@ import lightning
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.broken_steps import BrokenStep
+from profiling.instruments.device_watch import DeviceWatch
 from profiling.instruments.frequency import mean_mhz
 from profiling.instruments.memory import PeakMemory
 from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
@@ -52,6 +53,7 @@ class Surroundings:
             raise RuntimeError("freed memory does not stay with this process: `allocator` kept")
         self._headroom = Headroom() if keeps else None
         self._neighbours = Neighbours()
+        self._watch = DeviceWatch(point.conditions.device)
         self._turn = Turn(hand_over, point.conditions.device)
         self._mhz: list[float] = []
         self._warm_up_s = WARM_UP_S.get(point.conditions.device, 0.0)
@@ -100,6 +102,7 @@ class Surroundings:
         # At once: a core that has nothing to do slows down.
         mhz = mean_mhz(os.sched_getaffinity(0))
         self._neighbours.end()
+        self._watch.end()
         if mhz is not None:
             self._mhz.append(mhz)
         if broken is None:
@@ -112,6 +115,10 @@ class Surroundings:
         disturbed = share is not None and share > DISTURBED_FROM
         mhz = fmean(self._mhz) if self._mhz else None
         return {"others_cpu_share": share, "disturbed": disturbed, "cpu_mhz": mhz}
+
+    def device_fields(self, num_steps: int) -> dict[str, Any]:
+        """Return what a row says of the device, during all `num_steps` that were timed."""
+        return self._watch.fields(num_steps)
 
     def before_step(self, number: int, seconds_per_measurement: float) -> float:
         """Get ready for the first step that is timed; let others have their turn when it is theirs.
@@ -128,6 +135,9 @@ class Surroundings:
         if not number and self._headroom is not None:
             self._headroom.make()
         self._neighbours.end()
+        if number:
+            self._watch.end()
         rested_s = self._turn.rest()
         self._neighbours.begin()
+        self._watch.begin()
         return rested_s

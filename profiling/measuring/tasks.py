@@ -12,6 +12,7 @@ from profiling.instruments.steps import rows_of
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.batch_search import search_batch
 from profiling.measuring.compiling import CompileWatch
+from profiling.measuring.device_busy import measure_device_busy
 from profiling.measuring.memory_of_steps import MemoryOfSteps, memory_beside_speed
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.rehearsal import rehearse
@@ -62,8 +63,11 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
             "page_faults_per_step": row["page_faults_per_step"],
         }
     )
+    yield surroundings.device_fields(len(samples))
     if memory:
         yield memory.fields(samples)
+    if point.conditions.device == "cuda":
+        yield measure_device_busy(module, point, batch, latency["latency_ms"])
     if "throughput" in point.metrics:
         del module, check, checks, memory, batch
         yield search_batch(point, point.effort, 1e3 / latency["latency_ms"], surroundings)
