@@ -66,9 +66,7 @@ def test_on_a_cpu_freed_memory_stays_unless_it_is_to_go_back(
     assert len(calls) == kept
 
 
-@pytest.mark.parametrize(
-    ("given", "chosen"), [([], "flash"), (["--sdpa_backend=cudnn"], "cudnn")]
-)
+@pytest.mark.parametrize(("given", "chosen"), [([], "flash"), (["--sdpa_backend=cudnn"], "cudnn")])
 def test_elsewhere_attention_takes_the_kernel_that_new_shapes_cost_nothing(
     given: list[str], chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

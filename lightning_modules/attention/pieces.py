@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 
-
 @dataclass(frozen=True)
 class DeviceCosts:
     """What suits a kind of device.

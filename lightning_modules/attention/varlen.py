@@ -77,9 +77,7 @@ def _flash(query: Tensor, key: Tensor, value: Tensor, half_window: int) -> Tenso
     return output
 
 
-def _flash_of_rows(
-    packing: Packing, ends: Tensor, rows: list[Tensor], half_window: int
-) -> Tensor:
+def _flash_of_rows(packing: Packing, ends: Tensor, rows: list[Tensor], half_window: int) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     q, k, v = (packing.pack(x) for x in rows)

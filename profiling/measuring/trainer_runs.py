@@ -24,6 +24,7 @@ from profiling.instruments.memory import PeakMemory
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
 from profiling.measuring.compiling import compile_module
+from profiling.measuring.graphing import graph_module
 from profiling.measuring.pace import Opening, Pace, Repeated
 from profiling.measuring.placement import StayingStrategy
 from profiling.measuring.process_limits import limit_memory, set_threads
@@ -132,6 +133,8 @@ def build_point(point: Point, device: str | None = None) -> VariantModule:
     module.to(place)  # also the few tensors that transformers makes on the CPU wherever it builds
     if point.compiled:
         compile_module(module, point.conditions.threads)
+    if point.graphed:
+        graph_module(module)
     return module
 
 

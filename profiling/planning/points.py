@@ -79,6 +79,7 @@ class Point:
     effort: Effort
     metrics: tuple[str, ...]
     compiled: bool = False
+    graphed: bool = False
     skip_reason: str | None = None
     batches: str | None = field(default=None, compare=False)
 
@@ -93,6 +94,7 @@ class Point:
             "attention_window": self.attention_window,
             "checkpoint": self.checkpoint,
             "compiled": self.compiled,
+            "graphed": self.graphed,
             "phase": self.phase,
             "sequence_length": modality.sequence_length(self.length),
             "input_size": modality.input_size(self.length),
@@ -113,7 +115,7 @@ class Point:
     @property
     def kernel(self) -> str:
         """What tells it from others of the same model: "sdpa", or "sdpa compiled"."""
-        return kernel_name(self.implementation, self.compiled)
+        return kernel_name(self.implementation, self.compiled, self.graphed)
 
     def describe(self) -> str:
         """Return the point in a few words, for progress and messages."""

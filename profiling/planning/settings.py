@@ -44,6 +44,9 @@ class VariantSettings:
         implementations: Attention kernels; null takes the sweep's.
         compiled: Whether the model goes through torch.compile: `[false, true]` measures it both as
             it comes and compiled. Each compilation takes up to a minute on a CPU.
+        graphed: Whether the calls of the model are recorded once and replayed, on cuda alone, so
+            that no step waits for the host: `[false, true]` measures both. What is compiled is not
+            graphed as well. A comparison needs it on both sides.
     """
 
     name: str
@@ -51,6 +54,7 @@ class VariantSettings:
     checkpoint: str | None = None
     implementations: list[str] | None = None
     compiled: list[bool] = field(default_factory=lambda: [False])
+    graphed: list[bool] = field(default_factory=lambda: [False])
 
 
 @dataclass
@@ -58,7 +62,8 @@ class ModalitySettings:
     """What to measure in one modality.
 
     Args:
-        variants: Names, or maps with name, attention_window, checkpoint, implementations, compiled.
+        variants: Names, or maps with name, attention_window, checkpoint, implementations, compiled,
+            graphed.
         lengths: Sequence lengths in tokens (text) or frames (speech).
         input_sizes: Pixels per side (vision).
         refine: Whether `lengths` or `input_sizes` holds the two ends alone: the sweep then chooses
@@ -120,7 +125,7 @@ class SweepSettings:
             size 1; with `refine` at the two ends.
         frontier_seconds: Seconds after which one of these searches ends with what it has.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed"; a compiled one is
-            "bert:sdpa compiled".
+            "bert:sdpa compiled", one that is replayed "bert:sdpa graphed".
     """
 
     modalities: dict[str, ModalitySettings]
@@ -156,13 +161,13 @@ class SweepSettings:
         if not self.modalities:
             raise SettingsError("`modalities` must name at least one modality, got none")
         _check_numbers(self)
-        if self.device == "cpu":
-            _check_on_cpu(self)
         for name in ("phases", "metrics"):
             if not getattr(self, name):
                 raise SettingsError(f"`{name}` must name at least one, got none")
         for modality, settings in self.modalities.items():
             _check_modality(modality, settings)
+        if self.device == "cpu":
+            _check_on_cpu(self)
         _check_implementations(self)
         for pair in self.pairs:
             _check_pair(pair)
@@ -199,15 +204,16 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
                 f"`implementations` of {variant.name} has no {implementation!r}; "
                 f"choose one of: {', '.join(sorted(facts.implementations))}"
             )
-    _check_compiled(variant)
+    _check_choices(variant, "compiled")
+    _check_choices(variant, "graphed")
     return variant
 
 
-def _check_compiled(variant: VariantSettings) -> None:
-    chosen = variant.compiled
+def _check_choices(variant: VariantSettings, name: str) -> None:
+    chosen = getattr(variant, name)
     if not (isinstance(chosen, list) and chosen and all(isinstance(one, bool) for one in chosen)):
         raise SettingsError(
-            f"`compiled` of {variant.name} must be a list; "
+            f"`{name}` of {variant.name} must be a list; "
             f"choose one of: [false], [true], [false, true]; got {chosen!r}"
         )
 
@@ -229,6 +235,13 @@ def _check_on_cpu(settings: SweepSettings) -> None:
                 f"`{name}` must be {str(default).lower()} unless `device` is cuda, "
                 f"got {str(value).lower()}"
             )
+    for modality in settings.modalities:
+        for variant in settings.variants_of(modality):
+            if any(variant.graphed):
+                raise SettingsError(
+                    f"`graphed` of {variant.name} must be [false] unless `device` is cuda, "
+                    f"got {str(variant.graphed).lower()}"
+                )
 
 
 def _check_numbers(settings: SweepSettings) -> None:

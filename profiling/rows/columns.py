@@ -78,6 +78,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("attention_window", "identity", int, heading="window"),
     Column("checkpoint", "identity", str, heading="checkpoint"),
     Column("compiled", "identity", bool, before=False, words="compiled", heading="compiled"),
+    Column("graphed", "identity", bool, before=False, words="graphed", heading="graphed"),
     Column("phase", "condition", str, required=True, choices=PHASES, heading="phase"),
     Column("sequence_length", "condition", int, "tokens", on_axis=True),
     Column("input_size", "condition", int, on_axis=True),

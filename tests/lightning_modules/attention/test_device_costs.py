@@ -65,7 +65,9 @@ def test_cut_as_on_a_gpu_attention_is_what_it_is(
     monkeypatch.setattr(blocked, "costs_of", lambda device: suits)
     plan = planned_pieces
     monkeypatch.setattr(
-        blocked, "planned_pieces", lambda n, h, device, training, _: plan(n, h, device, training, heads)
+        blocked,
+        "planned_pieces",
+        lambda n, h, device, training, _: plan(n, h, device, training, heads),
     )
     inputs = draw_inputs((samples, 3, tokens, 16), torch.float64)
     lengths = torch.tensor([tokens, tokens // 3])[:samples, None]

@@ -46,7 +46,9 @@ def test_on_a_gpu_a_recording_is_taken_whole_where_it_fits(
 
 
 @pytest.mark.usefixtures("_a_gpu")
-@pytest.mark.parametrize(("name", "value"), [("is_available", False), ("is_current_stream_capturing", True)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("is_available", False), ("is_current_stream_capturing", True)]
+)
 def test_a_device_that_cannot_be_asked_has_nothing_free(
     name: str, value: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,9 @@ def test_other_masks_are_left_to_the_library(variant, fields):
     output = model._mask_hidden_states(states.clone(), mask_time_indices=masked)
     if fields.get("apply_spec_augment", True):
         assert bool((output == 0).any())
-        assert torch.equal(output[0, 2][output[0, 2] != 0], model.masked_spec_embed[output[0, 2] != 0])
+        assert torch.equal(
+            output[0, 2][output[0, 2] != 0], model.masked_spec_embed[output[0, 2] != 0]
+        )
     else:
         assert torch.equal(output, states)
 

@@ -105,4 +105,7 @@ def test_a_row_gets_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(device_busy, "run_steps", seen)
     fields = measure_device_busy(*[None] * 3, latency_ms=0.804)  # type: ignore[arg-type]
-    assert fields == {"device_busy_ms": pytest.approx(0.402), "host_bound_share": pytest.approx(0.5)}
+    assert fields == {
+        "device_busy_ms": pytest.approx(0.402),
+        "host_bound_share": pytest.approx(0.5),
+    }
