@@ -59,18 +59,18 @@ def varlen_local_attention(
     del dropout_p  # all but zero has been refused
     rows = [x.transpose(1, 2) for x in (query, key, value)]
     if key_padding_mask is None:
-        return _flash(*rows, half_window).transpose(1, 2)
+        return _flash(rows, half_window).transpose(1, 2)
     packing, ends = _packed(key_padding_mask)
     if not len(packing.places):
         return query * 0.0  # in the graph, so that gradients are zero and not missing
     return packing.unpack(_flash_of_rows(packing, ends, rows, half_window)).transpose(1, 2)
 
 
-def _flash(query: Tensor, key: Tensor, value: Tensor, half_window: int) -> Tensor:
+def _flash(rows: list[Tensor], half_window: int) -> Tensor:
     """Call flash attention once for samples of one length, (batch, tokens, heads, head_dim)."""
-    tokens = query.shape[1]
+    tokens = rows[0].shape[1]
     # It asks that numbers of a head lie next to each other, and nothing else of the layout.
-    q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (query, key, value))
+    q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in rows)
     window: dict[str, Any] = {"window_size_left": half_window, "window_size_right": half_window}
     kernel = torch.ops.aten._flash_attention_forward
     output: Tensor = kernel(q, k, v, None, None, tokens, tokens, 0.0, False, False, **window)[0]

@@ -21,7 +21,8 @@ class DeviceWatch:
 
     def __init__(self, device: str) -> None:
         """Look for the library and the device."""
-        self._nvml, self._handle = _open() if device == "cuda" else (None, None)
+        found: tuple[Any, Any] = _open() if device == "cuda" else (None, None)
+        self._nvml, self._handle = found
         self._began: tuple[float, float] | None = None
         self._joules = self._seconds = 0.0
         self._mhz: list[float] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning
 import torch
-from torch.autograd import DeviceType
+from torch._C._autograd import DeviceType
 
 from lightning_modules.models.base import VariantModule
 from profiling.measuring.active_path import Batch

@@ -79,7 +79,7 @@ def record_inference(by_place: nn.Module, tensors: tuple[Tensor, ...]) -> Callab
     torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        output = by_place(*places)
+        output: Tensor = by_place(*places)
 
     def replay(*given: Tensor) -> Tensor:
         for place, values in zip(places, given, strict=True):

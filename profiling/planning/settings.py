@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from datamodules.modality import MODALITIES
 from lightning_modules.sizes import SIZES
-from lightning_modules.variants import VARIANTS, find_variant
+from lightning_modules.variants import VARIANTS, find_variant, vanilla_of
 from lightning_modules.window import validate_attention_window
 from profiling.errors import SettingsError
 from profiling.rows.pairs import implementation_of, parse_pair
@@ -166,6 +166,7 @@ class SweepSettings:
                 raise SettingsError(f"`{name}` must name at least one, got none")
         for modality, settings in self.modalities.items():
             _check_modality(modality, settings)
+            _check_graphed(modality, self.variants_of(modality))
         if self.device == "cpu":
             _check_on_cpu(self)
         _check_implementations(self)
@@ -242,6 +243,19 @@ def _check_on_cpu(settings: SweepSettings) -> None:
                     f"`graphed` of {variant.name} must be [false] unless `device` is cuda, "
                     f"got {str(variant.graphed).lower()}"
                 )
+
+
+def _check_graphed(modality: str, variants: list[VariantSettings]) -> None:
+    """Refuse graphs on one side of a comparison: the other one would wait for the host alone."""
+    graphed = {variant.name: any(variant.graphed) for variant in variants}
+    for name, is_graphed in graphed.items():
+        other = vanilla_of(modality, name)
+        if other in graphed and graphed[other] != is_graphed:
+            one, without = (name, other) if is_graphed else (other, name)
+            raise SettingsError(
+                f"`graphed` must have true on both sides of a comparison, got it of {one} and not "
+                f"of {without}"
+            )
 
 
 def _check_numbers(settings: SweepSettings) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from profiling.instruments import device_watch
 from profiling.instruments.device_watch import DeviceWatch
 
 NOTHING = {
@@ -70,7 +69,7 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
 
 def work(watch: DeviceWatch, nvml: Nvml, joules: float, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([10.0, 12.0])
-    monkeypatch.setattr(device_watch.time, "perf_counter", lambda: next(times))
+    monkeypatch.setattr("profiling.instruments.device_watch.time.perf_counter", lambda: next(times))
     watch.begin()
     nvml.millijoules += int(joules * 1e3)
     watch.end()

@@ -1,17 +1,18 @@
 """What a measuring process says to a GPU, and what a row says of it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from profiling.measuring import tasks, trainer_runs
+from profiling.measuring import trainer_runs
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows import machine
 from profiling.rows.columns import COLUMNS
 from profiling.sweeping.preparation import Preparation
 from tests.samples.points import CONDITIONS, points_of
 
-ON_CUDA = {
+ON_CUDA: dict[str, Any] = {
     "tf32": True,
     "cudnn_benchmark": False,
     "sdpa_backend": "efficient",
@@ -55,7 +56,8 @@ def test_what_a_gpu_alone_has_is_null_on_a_cpu_and_leaves_keys_as_they_were() ->
 def test_rows_that_differ_in_one_of_them_have_other_keys(name: str) -> None:
     (point, *_) = points_of("text", [64], ["bert"])
     on_gpu = replace(point, conditions=replace(CONDITIONS, device="cuda", **ON_CUDA))
-    other = replace(on_gpu.conditions, **{name: "other"})
+    changed: dict[str, Any] = {name: "other"}
+    other = replace(on_gpu.conditions, **changed)
     assert replace(on_gpu, conditions=other).key != on_gpu.key
 
 
@@ -76,6 +78,6 @@ def test_the_driver_is_the_one_that_the_kernel_has_loaded(
 ) -> None:
     path = tmp_path / "version"
     monkeypatch.setattr(machine, "DRIVER", path)
-    assert tasks.driver_version() is None
+    assert machine.driver_version() is None
     path.write_text(LOADED)
-    assert tasks.driver_version() == "580.65.06"
+    assert machine.driver_version() == "580.65.06"

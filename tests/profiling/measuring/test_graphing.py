@@ -50,6 +50,14 @@ def test_on_a_cpu_graphs_are_refused_in_one_sentence() -> None:
         SweepSettings(chosen)
 
 
+@pytest.mark.parametrize("graphed", ["lhubert", "hubert"])
+def test_graphs_on_one_side_of_a_comparison_are_refused_in_one_sentence(graphed: str) -> None:
+    names = ["hubert", "lhubert"]
+    variants = [{"name": name, "graphed": [False, name == graphed]} for name in names]
+    with pytest.raises(SettingsError, match=f"`graphed` must .* both sides .* of {graphed} and not"):
+        SweepSettings({"speech": ModalitySettings(variants, [50])}, device="cuda")
+
+
 def test_a_graphed_point_has_no_components() -> None:
     (found,) = measure_breakdown(graphed_on_cpu("inference"))
     assert "graphed" in found["components_error"]
