@@ -54,7 +54,9 @@ def test_on_a_cpu_graphs_are_refused_in_one_sentence() -> None:
 def test_graphs_on_one_side_of_a_comparison_are_refused_in_one_sentence(graphed: str) -> None:
     names = ["hubert", "lhubert"]
     variants = [{"name": name, "graphed": [False, name == graphed]} for name in names]
-    with pytest.raises(SettingsError, match=f"`graphed` must .* both sides .* of {graphed} and not"):
+    with pytest.raises(
+        SettingsError, match=f"`graphed` must .* both sides .* of {graphed} and not"
+    ):
         SweepSettings({"speech": ModalitySettings(variants, [50])}, device="cuda")
 
 
