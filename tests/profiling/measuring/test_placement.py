@@ -1,11 +1,13 @@
 """Models and batches are made where they are measured, and stay there."""
 
 from dataclasses import replace
+from multiprocessing.context import ForkServerContext
 
 import pytest
 import torch
 
 from lightning_modules.variants import VARIANTS, find_variant
+from profiling.children.server import run_in_child
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -34,6 +36,10 @@ def test_a_batch_is_made_on_its_device(modality: str) -> None:
     batch = batch_of(point_on("meta", modality, variant), 3)
     assert batch
     assert {values.device.type for values in batch.values()} == {"meta"}
+
+
+def test_children_start_no_further_processes_to_compile(server: ForkServerContext) -> None:
+    assert run_in_child(server, "os:getenv", "TORCHINDUCTOR_COMPILE_THREADS", 100).value == "1"
 
 
 @pytest.mark.parametrize("phase", ["inference", "training"])
