@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from datamodules.libraries import needed
 from lightning_modules import allocator
 from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
+from lightning_modules.kernel_choice import choose_sdpa
 from lightning_modules.models.base import VariantModule
 from lightning_modules.training.accumulation import AccumulationWarning
 from lightning_modules.training.folder_use import FolderUse
@@ -117,6 +118,14 @@ class TrainCLI(LightningCLI):
             help="On a CPU: kept (the process keeps the memory that it frees; steps take up to a "
             "third less time, and its memory stays at the highest that it ever was) or system.",
         )
+        parser.add_argument(
+            "--sdpa_backend",
+            type=Literal["any", "flash", "efficient", "cudnn", "math"],
+            default="flash",
+            help="On a GPU, the kernel of fused attention: flash (efficient where there is a mask; "
+            "batches of ever new shapes cost nothing), cudnn (half a second for each new shape), "
+            "efficient, math, or any (torch's own order, on the newest GPUs cudnn first).",
+        )
         for name in TOLD_BY_DATA:
             parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
@@ -160,10 +169,12 @@ class TrainCLI(LightningCLI):
         """
         if isinstance(self.model, VariantModule):
             self._compare(self.model)
-        chosen = self.config_init[self.config.subcommand]["allocator"]
-        if chosen == "kept" and isinstance(self.trainer.accelerator, CPUAccelerator):
+        chosen = self.config_init[self.config.subcommand]
+        if not isinstance(self.trainer.accelerator, CPUAccelerator):
+            choose_sdpa(chosen["sdpa_backend"])
+        elif chosen["allocator"] == "kept":
             allocator.keep_freed_memory()
-        ckpt_path = self.config_init[self.config.subcommand].get("ckpt_path")
+        ckpt_path = chosen.get("ckpt_path")
         if self.config.subcommand in EVALUATIONS and ckpt_path is None:
             self._check_trained()
         if ckpt_path is not None and Path(ckpt_path).is_file():

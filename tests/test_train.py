@@ -66,6 +66,19 @@ def test_on_a_cpu_freed_memory_stays_unless_it_is_to_go_back(
     assert len(calls) == kept
 
 
+@pytest.mark.parametrize(("given", "chosen"), [([], "flash"), (["--sdpa_backend=cudnn"], "cudnn")])
+def test_elsewhere_attention_takes_the_kernel_that_new_shapes_cost_nothing(
+    given: list[str], chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr("train.choose_sdpa", calls.append)
+    monkeypatch.setattr("train.CPUAccelerator", type("NoCpu", (), {}))
+    write_everything(tmp_path)
+    config = ROOT / "configs/train/vision.yaml"
+    assert fit(config, *offline(config, tmp_path), *given) == 0
+    assert calls == [chosen]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -15,21 +15,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.attention.pieces import (
-    PIECE_COST,
-    PIECE_COST_IN_TRAINING,
-    Piece,
-    plan_pieces,
-)
+from lightning_modules.attention.pieces import Piece, costs_of, plan_pieces
 from lightning_modules.attention.stretches import Cut, stretches
 
-# Queries of a block: as many as torch's fused attention takes at a time. Larger blocks compute more
-# scores outside the band; smaller ones are dominated by what a block costs to begin.
-BLOCK = {"cpu": 32}
-BLOCK_ELSEWHERE = 128
-# Bands of pieces that have been needed; only so many, and none that is large.
+# Bands of pieces that have been needed; only so many, and none that is large. To make one anew in
+# every layer is cheap on a CPU, and several calls on a GPU.
 _BANDS: dict[tuple[Any, ...], Tensor] = {}
-MOST_BANDS, LARGEST_BAND = 64, 2**18
+MOST_BANDS = 64
+LARGEST_BAND = {"cpu": 2**18}
+LARGEST_BAND_ELSEWHERE = 2**22
 
 
 def blocked_attention(
@@ -57,7 +51,7 @@ def blocked_attention(
     if half_window >= tokens - 1:
         return attend_to_all(query, key, value, key_padding_mask, dropout_p)
     is_training = torch.is_grad_enabled() and query.requires_grad
-    pieces = planned_pieces(tokens, half_window, query.device.type, is_training)
+    pieces = planned_pieces(tokens, half_window, query.device.type, is_training, batch * heads)
     if len(pieces) == 1:
         mask = _mask(pieces[0], half_window, query, key_padding_mask)
         output = functional.scaled_dot_product_attention(query, key, value, mask, dropout_p)
@@ -75,7 +69,9 @@ def blocked_attention(
     return _without_padding(joined, key_padding_mask)
 
 
-def is_one_piece(tokens: int, half_window: int, device: str, is_training: bool) -> bool:
+def is_one_piece(
+    tokens: int, half_window: int, device: str, is_training: bool, heads: int = 1
+) -> bool:
     """Tell whether all pairs of tokens are computed at once: the window covers so many of them.
 
     Args:
@@ -83,18 +79,23 @@ def is_one_piece(tokens: int, half_window: int, device: str, is_training: bool) 
         half_window: Tokens that a query sees on each side of it.
         device: Type of the device, such as "cpu".
         is_training: Whether there will be gradients.
+        heads: B * H, of all samples together.
     """
-    return len(planned_pieces(tokens, half_window, device, is_training)) == 1
+    return len(planned_pieces(tokens, half_window, device, is_training, heads)) == 1
 
 
 def planned_pieces(
-    tokens: int, half_window: int, device: str, is_training: bool
+    tokens: int, half_window: int, device: str, is_training: bool, heads: int
 ) -> tuple[Piece, ...]:
-    """Plan the pieces as they suit a device and a phase; one where the window covers all."""
+    """Plan the pieces as they suit a device and a phase; one where the window covers all.
+
+    The arguments are those of `is_one_piece`.
+    """
     if half_window >= tokens - 1:
         return (Piece(0, tokens, 0, tokens),)
-    cost = PIECE_COST_IN_TRAINING if is_training else PIECE_COST
-    return plan_pieces(tokens, half_window, BLOCK.get(device, BLOCK_ELSEWHERE), cost)
+    suits = costs_of(device)
+    cost = suits.of_piece(is_training, heads)
+    return plan_pieces(tokens, half_window, suits.block, cost, suits.most_queries)
 
 
 def attend_to_all(
@@ -157,7 +158,8 @@ def _band(piece: Piece, half_window: int, query: Tensor) -> Tensor:
             is_far = (keys < queries - half_window) | (keys > queries + half_window)
             band = torch.zeros(is_far.shape, dtype=query.dtype, device=query.device)
             band.masked_fill_(is_far, -torch.inf)
-        if type(band) is Tensor and band.numel() <= LARGEST_BAND:  # no fake one of a tracer
+        largest = LARGEST_BAND.get(query.device.type, LARGEST_BAND_ELSEWHERE)
+        if type(band) is Tensor and band.numel() <= largest:  # no fake one of a tracer
             if len(_BANDS) >= MOST_BANDS:
                 _BANDS.clear()
             _BANDS[place] = band

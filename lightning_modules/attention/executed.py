@@ -1,8 +1,8 @@
 """How many pairs of query and key each kernel computes; arithmetic alone."""
 
+from lightning_modules.attention.block_masks import BLOCK, BLOCK_ELSEWHERE
 from lightning_modules.attention.blocked import planned_pieces
 from lightning_modules.attention.compiled.building import RESULTS, float_lanes
-from lightning_modules.attention.flex import BLOCK, BLOCK_ELSEWHERE
 
 # Queries and keys that flash attention takes at a time where heads are 64 wide. Source: Dao-AILab's
 # flash-attention 2, `run_mha_fwd_hdim64` in csrc/flash_attn/src/flash_fwd_launch_template.h.
@@ -40,7 +40,12 @@ def strip_pairs(tokens: int, half_window: int, strip: int) -> int:
 
 
 def executed_pairs(
-    implementation: str, tokens: int, half_window: int, device: str, is_training: bool
+    implementation: str,
+    tokens: int,
+    half_window: int,
+    device: str,
+    is_training: bool,
+    heads: int = 1,
 ) -> int:
     """Count the pairs of one head that a kernel computes, those outside the band included.
 
@@ -50,6 +55,7 @@ def executed_pairs(
         half_window: h, tokens that a query sees on each side of it.
         device: Type of the device, such as "cpu".
         is_training: Whether there will be gradients.
+        heads: Of all samples together: how many run side by side.
     """
     if implementation == "local_masked":
         return tokens**2
@@ -61,5 +67,5 @@ def executed_pairs(
         return tile_pairs(tokens, half_window, BLOCK.get(device, BLOCK_ELSEWHERE))
     if implementation == "local_varlen":
         return tile_pairs(tokens, half_window, FLASH_TILE)
-    pieces = planned_pieces(tokens, half_window, device, is_training)
+    pieces = planned_pieces(tokens, half_window, device, is_training, heads)
     return sum(piece.num_scores for piece in pieces)

@@ -5,11 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import BlockMask, flex_attention
+from torch.nn.attention.flex_attention import flex_attention
 
-# Tokens on each side of a block of the mask. Elsewhere than on a CPU FlexAttention's own default.
-BLOCK = {"cpu": 32}
-BLOCK_ELSEWHERE = 128
+from lightning_modules.attention.block_masks import block_mask
+
 VECTOR_BITS = {"AVX2": 256, "AVX512": 512}
 
 
@@ -21,7 +20,7 @@ def flex_local_attention(
     key_padding_mask: Tensor | None,
     dropout_p: float,
 ) -> Tensor:
-    """Compute `local_attention` with a block mask that is cached per length.
+    """Compute `local_attention` with a block mask that is cached.
 
     Args:
         query: (batch, heads, tokens, head_dim).
@@ -35,9 +34,7 @@ def flex_local_attention(
         (batch, heads, tokens, head_dim), zero in the rows of padded queries.
     """
     del dropout_p  # all but zero has been refused
-    mask = _block_mask(query.shape[2], half_window, query.device)
-    if key_padding_mask is not None:
-        mask = _with_padding(mask, half_window, key_padding_mask)
+    mask = block_mask(query.shape[2], half_window, key_padding_mask, query.device)
     compiled = _compiled(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability())
     # Torch gives a function up after some recompilations and runs it uncompiled, which builds the
     # whole tokens x tokens matrix: every length is worth a compilation here.
@@ -64,50 +61,3 @@ def _compiled(num_threads: int, instruction_set: str) -> Any:
     bits = VECTOR_BITS.get(instruction_set)  # null lets torch find out
     options: dict[str, Any] = {"cpp.threads": num_threads, "cpp.simdlen": bits}
     return torch.compile(flex_attention, dynamic=False, fullgraph=True, options=options)
-
-
-@lru_cache(maxsize=256)
-def _block_mask(tokens: int, half_window: int, device: torch.device) -> BlockMask:
-    """List the blocks that the band touches; never more than (tokens / block)^2 numbers."""
-    block = BLOCK.get(device.type, BLOCK_ELSEWHERE)
-    with torch.inference_mode(False):  # or it could not be used in training later
-        return _band_of_blocks(tokens, half_window, block, device)
-
-
-def _band_of_blocks(tokens: int, half_window: int, block: int, device: torch.device) -> BlockMask:
-    num_blocks = -(-tokens // block)
-    begins = torch.arange(num_blocks, device=device) * block
-    first = (begins - half_window).clamp(min=0) // block
-    last = (begins + block - 1 + half_window).clamp(max=tokens - 1) // block
-    counts = (last - first + 1).to(torch.int32)
-    # Of each row only the first `counts` entries are read; all must name a block.
-    columns = torch.arange(num_blocks, device=device)
-    indices = (first[:, None] + columns).clamp(max=num_blocks - 1).to(torch.int32)
-
-    def in_band(batch: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        return (q - k).abs() <= half_window
-
-    mask: BlockMask = BlockMask.from_kv_blocks(
-        counts[None, None],
-        indices[None, None],
-        BLOCK_SIZE=block,
-        mask_mod=in_band,
-        seq_lengths=(tokens, tokens),
-    )
-    return mask
-
-
-def _with_padding(mask: BlockMask, half_window: int, key_padding_mask: Tensor) -> BlockMask:
-    """Return the same blocks without keys of padding; padding sees itself, or would be 0/0."""
-
-    def in_band_and_real(batch: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        return ((q - k).abs() <= half_window) & (key_padding_mask[batch, k] | (q == k))
-
-    padded: BlockMask = BlockMask.from_kv_blocks(
-        mask.kv_num_blocks,
-        mask.kv_indices,
-        BLOCK_SIZE=mask.BLOCK_SIZE,
-        mask_mod=in_band_and_real,
-        seq_lengths=mask.seq_lengths,
-    )
-    return padded

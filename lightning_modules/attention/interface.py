@@ -27,6 +27,7 @@ from lightning_modules.attention.local_configs import (
     write_local,
 )
 from lightning_modules.attention.mask_patterns import half_window_of
+from lightning_modules.attention.once_per_mask import with_counted_changes
 from lightning_modules.attention.own_windows import Windows, choose_windows
 from lightning_modules.errors import ModelError
 
@@ -172,7 +173,7 @@ def _padding_mask_of_band(
     is_plain = "allow_is_bidirectional_skip" in more and more.get("use_vmap") is False
     if not is_plain:
         half_window_of(mask_function)  # which refuses what is no band
-    return attention_mask
+    return None if attention_mask is None else with_counted_changes(attention_mask)
 
 
 for _name in IMPLEMENTATIONS:

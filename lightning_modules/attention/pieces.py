@@ -7,10 +7,43 @@ blocks, Q queries of a block, K keys that a block sees, at most Q + 2 h.
 from dataclasses import dataclass
 from functools import lru_cache
 
-# What a further piece costs, in scores: the call, its mask, and joining the outputs.
-PIECE_COST = 4000
-PIECE_COST_IN_TRAINING = 10_000  # and the gradients of its keys are added to the others'
-MOST_QUERIES = 1024  # of a piece that is a single block
+
+@dataclass(frozen=True)
+class DeviceCosts:
+    """What suits a kind of device.
+
+    Args:
+        block: Q of the pieces that have several blocks: as many as torch's fused attention takes at
+            a time. Larger blocks compute more scores outside the band; smaller ones are dominated
+            by what a block costs to begin.
+        piece: What a further piece costs, in scores: the call, its mask, and joining the outputs.
+        piece_in_training: The same where gradients of its keys are added to the others'.
+        divided: Whether those scores are of all heads of the batch, which run side by side, and
+            not of each.
+        most_queries: Of a piece that is a single block.
+    """
+
+    block: int
+    piece: int
+    piece_in_training: int
+    divided: bool
+    most_queries: int
+
+    def of_piece(self, is_training: bool, heads: int) -> int:
+        """Return what a piece costs, in scores of one of so many heads of all samples."""
+        cost = self.piece_in_training if is_training else self.piece
+        return max(1, cost // heads) if self.divided else cost
+
+
+ON_CPU = DeviceCosts(32, 4000, 10_000, divided=False, most_queries=1024)
+# A GPU waits for the host, some 50 microseconds for a piece and in training three times as much: in
+# that time it would compute so many scores of width 64 (an estimate for an H100 in bfloat16).
+ELSEWHERE = DeviceCosts(128, 60_000_000, 180_000_000, divided=True, most_queries=2048)
+
+
+def costs_of(device: str) -> DeviceCosts:
+    """Return what suits a type of device, such as "cpu"."""
+    return ON_CPU if device == "cpu" else ELSEWHERE
 
 
 @dataclass(frozen=True)
@@ -39,7 +72,11 @@ class Piece:
 
 @lru_cache(maxsize=1024)
 def plan_pieces(
-    tokens: int, half_window: int, block: int, piece_cost: int = PIECE_COST
+    tokens: int,
+    half_window: int,
+    block: int,
+    piece_cost: int = ON_CPU.piece,
+    most_queries: int = ON_CPU.most_queries,
 ) -> tuple[Piece, ...]:
     """Cut the tokens so that few scores are computed, or not at all where that is quicker.
 
@@ -48,6 +85,7 @@ def plan_pieces(
         half_window: h, tokens that a query sees on each side of it.
         block: Q of the pieces that have several blocks.
         piece_cost: What a further piece costs, in scores.
+        most_queries: Of a piece that is a single block.
 
     Returns:
         The pieces in order; every query is in exactly one, and its keys are all there.
@@ -73,22 +111,24 @@ def plan_pieces(
                 Piece(middle, rest, middle - half_window, rest + half_window),
             )
         )
-    choices = [_in_slabs(pieces, tokens, half_window) for pieces in choices]
+    choices = [_in_slabs(pieces, tokens, half_window, most_queries) for pieces in choices]
     # Not `min` with a key: torch.compile cannot follow that, and would cut its graph here.
     costs = [sum(piece.num_scores + piece_cost for piece in pieces) for pieces in choices]
     return choices[costs.index(min(costs))]
 
 
-def _in_slabs(pieces: tuple[Piece, ...], tokens: int, half_window: int) -> tuple[Piece, ...]:
+def _in_slabs(
+    pieces: tuple[Piece, ...], tokens: int, half_window: int, most_queries: int
+) -> tuple[Piece, ...]:
     """Cut single pieces with many queries: their masks would grow with the square of the window."""
     cut: list[Piece] = []
     for piece in pieces:
-        if piece.num_blocks > 1 or piece.num_queries <= MOST_QUERIES:
+        if piece.num_blocks > 1 or piece.num_queries <= most_queries:
             cut.append(piece)
             continue
-        for first in range(0, piece.num_queries, MOST_QUERIES):
+        for first in range(0, piece.num_queries, most_queries):
             first_query = piece.first_query + first
-            num_queries = min(MOST_QUERIES, piece.num_queries - first)
+            num_queries = min(most_queries, piece.num_queries - first)
             first_key = max(0, first_query - half_window)
             last_key = min(tokens, first_query + num_queries + half_window)
             cut.append(Piece(first_query, num_queries, first_key, last_key - first_key))

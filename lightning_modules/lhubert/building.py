@@ -28,6 +28,7 @@ from lightning_modules.lhubert import (
     LHubertModel,
 )
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
+from lightning_modules.lhubert.masking import mask_in_place
 from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, NUM_CONV_LAYERS
 from lightning_modules.variants import find_variant, validate_settings
@@ -92,6 +93,7 @@ def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any
     backbone = model.base_model
     # Of both variants, so that what is compared is their attention.
     swap_class(backbone.feature_extractor, ChunkedFeatureEncoder)
+    mask_in_place(backbone)
     if settings.implementation == UNPADDED:
         unpad(model)
     return model.train()

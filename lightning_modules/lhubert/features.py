@@ -17,10 +17,9 @@ from transformers.models.hubert.modeling_hubert import (
 )
 
 from lightning_modules.errors import ModelError
+from lightning_modules.lhubert.chunk_sizes import frames_at_once
 
 SAMPLE_RATE_HZ = 16_000
-# 20 seconds: the widest layer of one chunk takes 130 MiB in float32.
-CHUNK_FRAMES = 1000
 # On a CPU a convolution is compiled for the length of its input, 20 ms for each gradient of the
 # later layers: in training on recordings of all lengths that was two thirds of a small model's
 # step. So their inputs are filled up to one of so many lengths between a power of two and its
@@ -66,14 +65,25 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
                 not finite.
         """
         _validate_length(input_values, self.frame_samples)
-        longest = self.frame_samples + (CHUNK_FRAMES - 1) * self.hop_samples
-        if torch.is_grad_enabled() or input_values.shape[-1] <= longest:
+        num_frames = self._frames_of(input_values)
+        chunk_frames = num_frames if torch.is_grad_enabled() else self._chunk_frames(input_values)
+        if num_frames <= chunk_frames:
             waveform = input_values[:, None]
             if self._requires_grad and self.training and waveform.is_leaf:
                 waveform.requires_grad = True  # as the library does, for gradient checkpointing
             return self._later_layers(self.conv_layers[0](waveform))
         validate_waveform(input_values, self.frame_samples)
-        return self.in_chunks(input_values, CHUNK_FRAMES)
+        return self.in_chunks(input_values, chunk_frames)
+
+    def _frames_of(self, input_values: Tensor) -> int:
+        return (input_values.shape[-1] - self.frame_samples) // self.hop_samples + 1
+
+    def _chunk_frames(self, input_values: Tensor) -> int:
+        first = self._convolutions()[0]
+        positions = self.hop_samples // first.stride[0]  # of its output, for one frame
+        width = first.out_channels * first.weight.element_size()
+        frame_bytes = len(input_values) * positions * width
+        return frames_at_once(self._frames_of(input_values), frame_bytes, input_values.device)
 
     def in_chunks(self, input_values: Tensor, chunk_frames: int) -> Tensor:
         """Compute the same as `forward`, `chunk_frames` at a time.
@@ -85,7 +95,7 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
         Returns:
             (batch, channels, frames)
         """
-        num_frames = (input_values.shape[-1] - self.frame_samples) // self.hop_samples + 1
+        num_frames = self._frames_of(input_values)
         first = self._first_layer(input_values, chunk_frames)
         features: Tensor | None = None
         for begin in range(0, num_frames, chunk_frames):

@@ -24,6 +24,7 @@ from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.configuration import DEFAULT_IMPLEMENTATION, LHubertConfig
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
+from lightning_modules.lhubert.masking import MaskedInPlace
 from lightning_modules.window import DEFAULT_SPEECH_WINDOW
 
 # What masked frames become; a checkpoint that is not for pre-training may lack it.
@@ -106,7 +107,7 @@ def local_config(
     return LHubertConfig(**(given | {"attention_window": attention_window} | fields))
 
 
-class LHubertModel(LocalHubert, HubertModel):
+class LHubertModel(LocalHubert, MaskedInPlace, HubertModel):
     """HuBERT's encoder with a window in every layer; long recordings need no gradients to fit.
 
     Without gradients the convolutional front end runs in chunks, with the same result.

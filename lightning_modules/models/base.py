@@ -189,7 +189,9 @@ class VariantModule(lightning.LightningModule):
         halves = {window // 2 for window in find_windows(self.model) if window is not None}
         if self.implementation == "local_compiled":
             return any(half >= tokens - 1 for half in halves)
-        return any(is_one_piece(tokens, half, device, training) for half in halves)
+        # Of a single sample: more of them are cut into more pieces, never into fewer.
+        heads = int(self.model.config.num_attention_heads)
+        return any(is_one_piece(tokens, half, device, training, heads) for half in halves)
 
     def most_all_pairs(self, length: int, training: bool) -> float:
         """Give how many layers may rightly compute scores for all pairs of their tokens.

@@ -7,9 +7,14 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from profiling.children.child import PRELOAD, Child
 from profiling.children.outcome import Outcome
+
+# Torch reads it when it is imported: otherwise every child that compiles for a GPU starts further
+# processes, which live on beside the steps that it times.
+ALONE = {"TORCHINDUCTOR_COMPILE_THREADS": "1"}
 
 
 def start_server() -> ForkServerContext:
@@ -17,17 +22,10 @@ def start_server() -> ForkServerContext:
     root = str(Path(__file__).resolve().parents[2])
     # The server is a new interpreter: it finds our packages and the parent's through this alone.
     inherited = [root, *(path for path in sys.path if path)]
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(inherited)
-    try:
+    with patch.dict(os.environ, ALONE, PYTHONPATH=os.pathsep.join(inherited)):
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([PRELOAD])
         forkserver.ensure_running()
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
     return context
 
 

@@ -35,8 +35,10 @@ def counted_windows(implementation: str, add: Add) -> Iterator[None]:
         dropout_p: float,
     ) -> Tensor:
         is_training = torch.is_grad_enabled() and query.requires_grad
-        tokens, device = query.shape[2], query.device.type
-        pairs = executed_pairs(implementation, tokens, half_window, device, is_training)
+        batch, heads, tokens, _ = query.shape
+        pairs = executed_pairs(
+            implementation, tokens, half_window, query.device.type, is_training, batch * heads
+        )
         output: Tensor = _FusedWindow.apply(query, key, value, pairs, add)
         return output
 

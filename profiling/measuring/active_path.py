@@ -9,6 +9,7 @@ from lightning import LightningModule, Trainer
 from lightning_modules.models.base import VariantModule
 from profiling.measuring.attention_watch import AttentionWatch
 from profiling.measuring.compiling import kernels_of_compiled
+from profiling.measuring.graphing import eager_forward
 from profiling.planning.points import Point
 
 Batch = dict[str, torch.Tensor]
@@ -56,6 +57,7 @@ class ActivePathCheck(lightning.Callback):
         leave = torch.inference_mode(False)
         context = trainer.precision_plugin.forward_context()
         run = module.forward if self.point.compiled else module
+        run = eager_forward(module) if self.point.graphed else run
         with leave, torch.set_grad_enabled(training), context, watch:
             shape = tuple(run(**self._batch_for(trainer)).shape)
         module.train(was_training)

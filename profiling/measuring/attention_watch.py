@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 # Products of batches of matrices; the matrices are the last arguments. Linear layers take others.
 PRODUCTS = ("baddbmm", "bmm")
 # Fused kernels that do not bear the name of torch's function.
-WITH_WINDOWS = ("_varlen_attn", "local_attention")
+WITH_WINDOWS = ("_flash_attention_forward", "_varlen_attn", "local_attention")
 
 
 class AttentionWatch(TorchDispatchMode):

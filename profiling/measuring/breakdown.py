@@ -35,13 +35,15 @@ def measure_breakdown(point: Point) -> Iterator[dict[str, Any]]:
     """Yield `components` of a point, where they close; else `components_error` says why not.
 
     Where they do not they are measured again, by a fresh model, before they are given up. Those of
-    a compiled point are unknown: its operators are fused across components.
+    a compiled point are unknown: its operators are fused across components. Of a graphed one the
+    parts are not called any more.
 
     Steps that are broken down take turns with steps that are left alone, in one process: their
     ratio is the closure.
     """
-    if point.compiled:
-        yield {"components": None, "components_error": "a compiled model has no components left"}
+    if point.compiled or point.graphed:
+        treated = "compiled" if point.compiled else "graphed"
+        yield {"components": None, "components_error": f"a {treated} model has no components left"}
         return
     set_threads(point.conditions.threads)
     surroundings = Surroundings(point)

@@ -1,6 +1,5 @@
 """What one step of a point computes and holds, by component, counted without computing it."""
 
-from contextlib import nullcontext
 from unittest.mock import patch
 
 import torch
@@ -41,9 +40,8 @@ def count_costs(point: Point) -> PointCosts:
     device = point.conditions.device
     with torch.random.fork_rng(devices=[]):
         # A checkpoint's configuration is known only when it is loaded, weights and all.
-        with nullcontext() if point.checkpoint else torch.device("meta"):
-            module = build_point(point)
-        batch = batch_of(point, 1)
+        module = build_point(point, "cpu" if point.checkpoint else "meta")
+        batch = batch_of(point, 1, "cpu")
     with FakeTensorMode(allow_non_fake_inputs=True) as fake:
         plugin = precision_plugin(point.conditions.precision, device)
         plugin.convert_module(module)
@@ -69,7 +67,7 @@ def run_counted(module: VariantModule, batch: Batch, point: Point, count: StepCo
     training = point.phase == "training"
     module.train(training)
     count.padded = "attention_mask" in batch
-    _leave_out(module, batch, point, count)
+    _leave_out(module, batch, count)
     parts = module.parts()
     owners = parameters_by_component(parts, module)
     plugin = precision_plugin(point.conditions.precision, point.conditions.device)
@@ -98,15 +96,10 @@ def run_counted(module: VariantModule, batch: Batch, point: Point, count: StepCo
             count.live.note_always(OPTIMISER, STATES_OF_ADAMW * parameter.nbytes)
 
 
-def _leave_out(module: VariantModule, batch: Batch, point: Point, count: StepCount) -> None:
-    """Know the weights; the batch is above them where it must first be copied to the device."""
-    for tensor in (*module.parameters(), *module.buffers()):
+def _leave_out(module: VariantModule, batch: Batch, count: StepCount) -> None:
+    """Know what is there before the step: weights and batch."""
+    for tensor in (*module.parameters(), *module.buffers(), *batch.values()):
         count.live.leave_out(tensor)
-    for tensor in batch.values():
-        if point.conditions.device == "cpu":
-            count.live.leave_out(tensor)
-        else:
-            count.live.note(tensor, "other")
 
 
 def _costs_of(module: VariantModule, point: Point, count: StepCount) -> PointCosts:

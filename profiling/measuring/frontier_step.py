@@ -8,7 +8,13 @@ from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.first_step import FirstStep
 from profiling.measuring.process_limits import limit_memory
 from profiling.measuring.rehearsal import rehearse
-from profiling.measuring.trainer_runs import batch_of, build_point, facts_of, run_steps
+from profiling.measuring.trainer_runs import (
+    batch_of,
+    build_point,
+    choose_kernels,
+    facts_of,
+    run_steps,
+)
 from profiling.planning.frontier import WholeSteps
 from profiling.planning.requests import Effort
 
@@ -35,6 +41,7 @@ def make_whole_steps(task: WholeSteps) -> Iterator[dict[str, Any]]:
     device = point.conditions.device
     if device == "cpu":
         return_freed_pages()  # before: what stayed mapped of a rehearsal would come on top
+    choose_kernels(point.conditions)
     rehearse(point)
     limit_memory(point.conditions.memory_budget_gib, device)
     memory = PeakMemory(device) if supports_peak(device) else None

@@ -39,6 +39,8 @@ class Pace:
         effort: What is enough.
         before_step: Called before each measured step, with its number, counted from 0.
         opening: Comes first.
+        warm_up_s: Seconds of further steps that are not measured, after the first one: the clock
+            of a GPU takes so long to rise.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Pace:
         effort: Effort,
         before_step: Callable[[int], None],
         opening: Opening | None = None,
+        warm_up_s: float = 0.0,
     ) -> None:
         self._profiler = profiler
         self._effort = effort
@@ -56,6 +59,8 @@ class Pace:
         self._first = effort.num_warmup_steps
         self._num_left_out = 0
         self._asked_s = time.perf_counter()
+        self._warm_up_s = warm_up_s
+        self._first_made_s: float | None = None
 
     @property
     def samples(self) -> list[Sample]:
@@ -65,6 +70,8 @@ class Pace:
     def goes_on(self) -> bool:
         """Tell whether one more step is wanted, and get ready for it."""
         self._made += 1
+        if self._made == 1:
+            self._first_made_s = time.perf_counter()
         wanted = self._opens() or (self._opening is None and self._measures())
         self._asked_s = time.perf_counter()
         return wanted
@@ -87,11 +94,21 @@ class Pace:
         number = self._made - self._first
         if self._is_enough(self._effort, number):
             return False
+        if number == 0 and not self._is_warm():
+            self._first += 1
+            self._profiler.num_warmup_steps += 1
+            return True
         if number == 0:
             self._num_left_out = len(self._profiler.samples)
         if number >= 0:
             self._before_step(number)
         return True
+
+    def _is_warm(self) -> bool:
+        if self._warm_up_s == 0:
+            return True
+        began = self._first_made_s
+        return began is not None and time.perf_counter() - began >= self._warm_up_s
 
     def _is_enough(self, effort: Effort, num_steps: int) -> bool:
         if num_steps < effort.min_samples:

@@ -38,6 +38,7 @@ def rehearse(point: Point) -> None:
         length=length,
         max_length=length,
         conditions=replace(point.conditions, size="tiny"),
+        graphed=False,
         checkpoint=None,
         batches=None,
     )

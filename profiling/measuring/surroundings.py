@@ -10,7 +10,9 @@ import lightning
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.broken_steps import BrokenStep
+from profiling.instruments.device_watch import DeviceWatch
 from profiling.instruments.frequency import mean_mhz
+from profiling.instruments.memory import PeakMemory
 from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
@@ -21,6 +23,9 @@ from profiling.measuring.trainer_runs import run_steps
 from profiling.measuring.turn import HandOver, Turn
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
+
+# Of a GPU that had nothing to do: its clock rises over some tenths of a second.
+WARM_UP_S = {"cuda": 0.5}
 
 
 def find_allocator() -> str:
@@ -48,10 +53,12 @@ class Surroundings:
             raise RuntimeError("freed memory does not stay with this process: `allocator` kept")
         self._headroom = Headroom() if keeps else None
         self._neighbours = Neighbours()
+        self._watch = DeviceWatch(point.conditions.device)
         self._turn = Turn(hand_over, point.conditions.device)
         self._mhz: list[float] = []
+        self._warm_up_s = WARM_UP_S.get(point.conditions.device, 0.0)
 
-    def time_steps(
+    def time_steps(  # noqa: PLR0913 - as `run_steps`
         self,
         module: VariantModule,
         point: Point,
@@ -60,12 +67,14 @@ class Surroundings:
         checks: Sequence[lightning.Callback] = (),
         broken: list[BrokenStep] | None = None,
         opening: Opening | None = None,
+        memory: PeakMemory | None = None,
     ) -> list[Sample]:
         """Run predictions or training steps on one batch; return the measured ones.
 
         Before the first of these and then after every turn others have theirs. Where there is a
         list for them, every second step is broken down into components instead. An `opening` is
-        made before them, and may decide that there will be none.
+        made before them, and may decide that there will be none. The samples have the peaks of
+        `memory`.
 
         Raises:
             RuntimeError: The clock missed much of the work, or the steps leaked memory.
@@ -78,11 +87,22 @@ class Surroundings:
             stretch.rested(rested_s) if number else stretch.begin()
 
         samples = run_steps(
-            module, point, batch, effort, [*checks, stretch], None, before_step, broken, opening
+            module,
+            point,
+            batch,
+            effort,
+            [*checks, stretch],
+            memory,
+            before_step,
+            broken,
+            opening,
+            self._warm_up_s,
         )
+        self._warm_up_s = 0.0  # whatever follows in this process finds the device awake
         # At once: a core that has nothing to do slows down.
         mhz = mean_mhz(os.sched_getaffinity(0))
         self._neighbours.end()
+        self._watch.end()
         if mhz is not None:
             self._mhz.append(mhz)
         if broken is None:
@@ -95,6 +115,10 @@ class Surroundings:
         disturbed = share is not None and share > DISTURBED_FROM
         mhz = fmean(self._mhz) if self._mhz else None
         return {"others_cpu_share": share, "disturbed": disturbed, "cpu_mhz": mhz}
+
+    def device_fields(self, num_steps: int) -> dict[str, Any]:
+        """Return what a row says of the device, during all `num_steps` that were timed."""
+        return self._watch.fields(num_steps)
 
     def before_step(self, number: int, seconds_per_measurement: float) -> float:
         """Get ready for the first step that is timed; let others have their turn when it is theirs.
@@ -111,6 +135,9 @@ class Surroundings:
         if not number and self._headroom is not None:
             self._headroom.make()
         self._neighbours.end()
+        if number:
+            self._watch.end()
         rested_s = self._turn.rest()
         self._neighbours.begin()
+        self._watch.begin()
         return rested_s

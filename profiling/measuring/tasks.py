@@ -7,13 +7,14 @@ from typing import Any
 import torch
 
 from lightning_modules.errors import ModelError
-from profiling.instruments.memory import PeakMemory, check_peak, return_freed_pages, supports_peak
+from profiling.instruments.memory import check_peak, return_freed_pages, supports_peak
 from profiling.instruments.steps import rows_of
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.batch_search import search_batch
 from profiling.measuring.compiling import CompileWatch
-from profiling.measuring.first_step import FirstStep
+from profiling.measuring.device_busy import measure_device_busy
 from profiling.measuring.masking import masked_step_ratio
+from profiling.measuring.memory_of_steps import MemoryOfSteps, memory_beside_speed
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.rehearsal import rehearse
 from profiling.measuring.surroundings import Surroundings
@@ -27,6 +28,7 @@ from profiling.measuring.trainer_runs import (
 from profiling.measuring.turn import HandOver
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
+from profiling.rows.machine import driver_version
 
 Part = dict[str, Any]
 
@@ -34,18 +36,24 @@ Part = dict[str, Any]
 def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[Part]:
     """Yield a row's facts, its latency at batch size 1 and what else is asked for.
 
-    That is its throughput, and what a mask of padding adds.
+    That is its throughput, and what a mask of padding adds; on CUDA its memory too: the allocator
+    tells it exactly, whatever else the process does.
+
     `hand_over` lets the processes have their turn that this one is compared with.
     """
     set_threads(point.conditions.threads)
     surroundings = Surroundings(point, hand_over)
     prepare_process(point)
+    batch = batch_of(point, 1)
+    memory = MemoryOfSteps(point) if memory_beside_speed(point) else None
     module = build_point(point)
     yield facts_of(module, point) | {"cores": sorted(os.sched_getaffinity(0))}
-    batch = batch_of(point, 1)
     check = ActivePathCheck(point, batch)
     watches = [CompileWatch()] if point.compiled else []
-    samples = surroundings.time_steps(module, point, batch, point.effort, [check, *watches])
+    checks = [*memory.before(check), *watches] if memory else [check, *watches]
+    samples = surroundings.time_steps(
+        module, point, batch, point.effort, checks, memory=memory.peak if memory else None
+    )
     (row,) = rows_of(samples)
     for watch in watches:
         yield watch.fields([sample.latency_ms for sample in samples])
@@ -58,7 +66,12 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
             "page_faults_per_step": row["page_faults_per_step"],
         }
     )
-    del module, check, batch
+    yield surroundings.device_fields(len(samples))
+    if memory:
+        yield memory.fields(samples)
+    if point.conditions.device == "cuda":
+        yield measure_device_busy(module, point, batch, latency["latency_ms"])
+    del module, check, checks, memory, batch
     batch_size = 0
     if "throughput" in point.metrics:
         found = search_batch(point, point.effort, 1e3 / latency["latency_ms"], surroundings)
@@ -90,25 +103,18 @@ def measure_memory(point: Point) -> Iterator[Part]:
     if device == "cpu":
         check_peak()
         return_freed_pages()
-    memory = PeakMemory(device)
+    memory = MemoryOfSteps(point)
     rehearse(point)
-    memory.about_to_load()
+    memory.peak.about_to_load()
     module = build_point(point)
     yield facts_of(module, point)
-    first = FirstStep(memory)
-    checks = [memory.when_loaded(), ActivePathCheck(point, batch), first]
-    samples = run_steps(module, point, batch, Effort(1, 1, 0.0), checks, memory)
-    peak = max(sample.peak_memory_mib or 0.0 for sample in samples)
-    yield {
-        "loaded_memory_mib": memory.weights_mib,
-        "first_step_peak_mib": first.peak_mib,
-        "peak_memory_mib": peak,
-        "memory_above_weights_mib": peak - memory.weights_mib,
-    }
+    checks = memory.before(ActivePathCheck(point, batch))
+    samples = run_steps(module, point, batch, Effort(1, 1, 0.0), checks, memory.peak)
+    yield memory.fields(samples)
 
 
 def describe_cuda() -> dict[str, Any]:
-    """Return name and memory of the CUDA device.
+    """Return name and memory of the CUDA device, and the versions of what drives it.
 
     Raises:
         ModelError: There is none.
@@ -116,4 +122,10 @@ def describe_cuda() -> dict[str, Any]:
     if not torch.cuda.is_available():
         raise ModelError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
     properties = torch.cuda.get_device_properties(0)
-    return {"name": properties.name, "memory_gib": properties.total_memory / 2**30}
+    return {
+        "name": properties.name,
+        "memory_gib": properties.total_memory / 2**30,
+        "cuda_version": torch.version.cuda,
+        "cudnn_version": str(torch.backends.cudnn.version() or "none"),
+        "driver_version": driver_version(),
+    }

@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from transformers import AutoConfig
 
 from datamodules.base import ModalityData
 from datamodules.modality import MODALITIES
+from lightning_modules.kernel_choice import choose_arithmetic, choose_sdpa
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
 from profiling.instruments.broken_steps import BrokenStep
@@ -22,9 +24,11 @@ from profiling.instruments.memory import PeakMemory
 from profiling.instruments.steps import Sample
 from profiling.measuring.active_path import Batch
 from profiling.measuring.compiling import compile_module
+from profiling.measuring.graphing import graph_module
 from profiling.measuring.pace import Opening, Pace, Repeated
+from profiling.measuring.placement import StayingStrategy
 from profiling.measuring.process_limits import limit_memory, set_threads
-from profiling.planning.points import Point
+from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
 
 
@@ -38,22 +42,25 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
     before_step: Callable[[int], None] = lambda number: None,
     broken: list[BrokenStep] | None = None,
     opening: Opening | None = None,
+    warm_up_s: float = 0.0,
 ) -> list[Sample]:
     """Run predictions or training steps on one batch, or on some in turn; return the measured ones.
 
     `checks` are further callbacks, called before the one that measures; `before_step` is called
     before each measured step, with its number, counted from 0. Where there is a list for them,
     every second step is broken down into components instead. An `opening` comes before the
-    measured steps, is not among them, and may decide that there will be none.
+    measured steps, is not among them, and may decide that there will be none. The warm-up takes
+    `warm_up_s` at least.
     """
     breakdown = broken is not None
     warm_up = (opening.effort if opening else effort).num_warmup_steps
     profiler = ProfilingCallback(1, warm_up, memory=memory, breakdown=breakdown)
-    pace = Pace(profiler, effort, before_step, opening)
+    pace = Pace(profiler, effort, before_step, opening, warm_up_s)
     batches = [batch] if isinstance(batch, dict) else batch
     loader = DataLoader(Repeated(batches, pace), batch_size=None)
     trainer = Trainer(
         accelerator="gpu" if point.conditions.device == "cuda" else "cpu",
+        strategy=StayingStrategy(point.conditions.device),
         devices=1,
         precision=point.conditions.precision,  # type: ignore[arg-type]
         max_epochs=1,
@@ -74,10 +81,19 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
 
 
 def prepare_process(point: Point) -> None:
-    """Give this process the point's threads, memory and seed."""
+    """Give this process the point's threads, memory, seed and, on a GPU, choice of kernels."""
     set_threads(point.conditions.threads)
     limit_memory(point.conditions.memory_budget_gib, point.conditions.device)
     torch.manual_seed(point.conditions.seed)
+    choose_kernels(point.conditions)
+
+
+def choose_kernels(conditions: Conditions) -> None:
+    """Say what torch would choose by itself on a GPU; nothing of it concerns a CPU."""
+    if conditions.sdpa_backend is None:
+        return
+    choose_arithmetic(bool(conditions.tf32), bool(conditions.cudnn_benchmark))
+    choose_sdpa(conditions.sdpa_backend)
 
 
 def facts_of(module: VariantModule, point: Point) -> dict[str, Any]:
@@ -90,27 +106,54 @@ def facts_of(module: VariantModule, point: Point) -> dict[str, Any]:
     }
 
 
-def build_point(point: Point) -> VariantModule:
-    """Build the point's model, fresh; it is compiled in its first step, where that is asked for."""
-    module = build_module(
-        point.modality,
-        point.variant,
-        size=point.conditions.size,
-        implementation=point.implementation,
-        attention_window=point.attention_window,
-        max_length=point.max_length,
-        dropout=point.conditions.dropout,
-        checkpoint=point.checkpoint,
-        num_classes=point.num_classes,
-    )
+def build_point(point: Point, device: str | None = None) -> VariantModule:
+    """Build the point's model, fresh; it is compiled in its first step, where that is asked for.
+
+    Random weights are drawn where they stay: on a CPU the largest models take seconds.
+
+    Args:
+        point: What is measured.
+        device: Where the model is built; None takes the point's own.
+    """
+    place = torch.device(device or point.conditions.device)
+    # A checkpoint's weights come from a file: transformers loads them on the CPU, or asks for a
+    # further library.
+    with nullcontext() if point.checkpoint else place:
+        module = build_module(
+            point.modality,
+            point.variant,
+            size=point.conditions.size,
+            implementation=point.implementation,
+            attention_window=point.attention_window,
+            max_length=point.max_length,
+            dropout=point.conditions.dropout,
+            checkpoint=point.checkpoint,
+            num_classes=point.num_classes,
+        )
     assert isinstance(module, VariantModule)
+    module.to(place)  # also the few tensors that transformers makes on the CPU wherever it builds
     if point.compiled:
         compile_module(module, point.conditions.threads)
+    if point.graphed:
+        graph_module(module)
     return module
 
 
-def batch_of(point: Point, batch_size: int) -> Batch:
-    """Return a batch at the point's length: stored real samples, or synthetic ones."""
+def batch_of(point: Point, batch_size: int, device: str | None = None) -> Batch:
+    """Return a batch at the point's length: stored real samples, or synthetic ones.
+
+    It is on the device already: copied in every step, its way there would be a part of the pace.
+
+    Args:
+        point: What is measured.
+        batch_size: Samples.
+        device: Where the batch is; None takes the point's own.
+    """
+    place = torch.device(device or point.conditions.device)
+    return {name: values.to(place) for name, values in _batch_on_cpu(point, batch_size).items()}
+
+
+def _batch_on_cpu(point: Point, batch_size: int) -> Batch:
     if point.batches is None:
         return _synthetic(point).batch_at(point.length, batch_size, seed=point.conditions.seed)
     path = Path(point.batches) / f"{point.modality}-{point.length}.pt"

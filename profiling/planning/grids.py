@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from datamodules.modality import MODALITIES, Modality
 from lightning_modules.kernel_limits import KernelUse, limit_of, limit_of_compiling
@@ -64,7 +65,7 @@ class PointMaker:
         # A variant may be named twice, its default window given once and once left out.
         return list({point.key: point for point in made}.values())
 
-    def _kernels(self) -> Iterator[tuple[VariantSettings, str, bool]]:
+    def _kernels(self) -> Iterator[tuple[VariantSettings, str, tuple[bool, bool]]]:
         """Yield what to measure; where no implementations are named, those without a limit here.
 
         One that runs in one phase only must be named: on a CPU, that is one which compiles C++ for
@@ -77,7 +78,7 @@ class PointMaker:
                 runs = self._limit_of(implementation, "training") is None
                 usual = runs and implementation not in registered.only_named
                 if implementation in wanted if wanted else usual:
-                    yield from ((variant, implementation, each) for each in variant.compiled)
+                    yield from ((variant, implementation, each) for each in _treatments(variant))
 
     def _limit_of(self, implementation: str, phase: str) -> str | None:
         is_training = phase == "training"
@@ -108,8 +109,9 @@ class PointMaker:
         length: int,
         variant: VariantSettings,
         implementation: str,
-        compiled: bool,
+        treatment: tuple[bool, bool],
     ) -> Point:
+        compiled, graphed = treatment
         settings, registered = self.settings, find_variant(self.modality, variant.name)
         return Point(
             modality=self.modality,
@@ -129,6 +131,7 @@ class PointMaker:
             ),
             metrics=_metrics_of(settings),
             compiled=compiled,
+            graphed=graphed,
             skip_reason=self._skip_reason(phase, length, variant.name, implementation, compiled),
             batches=self.facts.batches,
         )
@@ -138,6 +141,12 @@ def _metrics_of(settings: SweepSettings) -> tuple[str, ...]:
     """Return all that the rows of a sweep hold, whatever the order in which it was asked for."""
     beside = ["components"] * settings.breakdown + ["masked_steps"] * settings.masked_steps
     return tuple(sorted([*settings.metrics, *beside]))
+
+
+def _treatments(variant: VariantSettings) -> list[tuple[bool, bool]]:
+    """Return what is done to the kernels of a variant: (compiled, graphed), never both."""
+    chosen = product(variant.compiled, variant.graphed)
+    return [(compiled, graphed) for compiled, graphed in chosen if not (compiled and graphed)]
 
 
 def make_points(

@@ -14,7 +14,10 @@ from profiling.rows.pairs import kernel_name
 
 @dataclass(frozen=True)
 class Conditions:
-    """What all points of a sweep share, and what every one of its rows records."""
+    """What all points of a sweep share, and what every one of its rows records.
+
+    The last ones say something of a CUDA device, and are null on a CPU.
+    """
 
     size: str
     precision: str
@@ -26,6 +29,12 @@ class Conditions:
     memory_budget_gib: float
     max_batch_size: int
     seed: int
+    tf32: bool | None = None
+    cudnn_benchmark: bool | None = None
+    sdpa_backend: str | None = None
+    cuda_version: str | None = None
+    cudnn_version: str | None = None
+    driver_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class Point:
     effort: Effort
     metrics: tuple[str, ...]
     compiled: bool = False
+    graphed: bool = False
     skip_reason: str | None = None
     batches: str | None = field(default=None, compare=False)
 
@@ -87,6 +97,7 @@ class Point:
             "attention_window": self.attention_window,
             "checkpoint": self.checkpoint,
             "compiled": self.compiled,
+            "graphed": self.graphed,
             "phase": self.phase,
             "sequence_length": None if has_own_axis else modality.sequence_length(self.length),
             "input_size": modality.input_size(self.length),
@@ -107,7 +118,7 @@ class Point:
     @property
     def kernel(self) -> str:
         """What tells it from others of the same model: "sdpa", or "sdpa compiled"."""
-        return kernel_name(self.implementation, self.compiled)
+        return kernel_name(self.implementation, self.compiled, self.graphed)
 
     def describe(self) -> str:
         """Return the point in a few words, for progress and messages."""

@@ -5,13 +5,14 @@ from typing import Any, Literal
 
 from datamodules.modality import MODALITIES
 from lightning_modules.sizes import SIZES
-from lightning_modules.variants import VARIANTS, find_variant
+from lightning_modules.variants import VARIANTS, find_variant, vanilla_of
 from lightning_modules.window import validate_attention_window
 from profiling.errors import SettingsError
 from profiling.rows.pairs import implementation_of, parse_pair
 
 Phase = Literal["inference", "training"]
 Allocator = Literal["kept", "system"]
+SdpaBackend = Literal["any", "cudnn", "flash", "efficient", "math"]
 Metric = Literal["latency", "throughput", "memory"]
 Precision = Literal["32-true", "bf16-true", "bf16-mixed", "16-true", "16-mixed"]
 
@@ -28,6 +29,8 @@ POSITIVE = (
     "time_budget_s",
     "visits",
 )
+# What a CPU has no choice of.
+OF_CUDA = {"tf32": False, "cudnn_benchmark": False, "sdpa_backend": "any"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class VariantSettings:
         implementations: Attention kernels; null takes the sweep's.
         compiled: Whether the model goes through torch.compile: `[false, true]` measures it both as
             it comes and compiled. Each compilation takes up to a minute on a CPU.
+        graphed: Whether the calls of the model are recorded once and replayed, on cuda alone, so
+            that no step waits for the host: `[false, true]` measures both. What is compiled is not
+            graphed as well. A comparison needs it on both sides.
     """
 
     name: str
@@ -48,6 +54,7 @@ class VariantSettings:
     checkpoint: str | None = None
     implementations: list[str] | None = None
     compiled: list[bool] = field(default_factory=lambda: [False])
+    graphed: list[bool] = field(default_factory=lambda: [False])
 
 
 @dataclass
@@ -55,7 +62,8 @@ class ModalitySettings:
     """What to measure in one modality.
 
     Args:
-        variants: Names, or maps with name, attention_window, checkpoint, implementations, compiled.
+        variants: Names, or maps with name, attention_window, checkpoint, implementations, compiled,
+            graphed.
         lengths: Sequence lengths in tokens (text) or frames (speech).
         input_sizes: Pixels per side (vision).
         refine: Whether `lengths` or `input_sizes` holds the two ends alone: the sweep then chooses
@@ -92,6 +100,10 @@ class SweepSettings:
         size: base (as published), wide (its widths, fewer layers), small or tiny.
         precision: Lightning's name of the number format.
         device: cpu or cuda.
+        tf32: On cuda, whether float32 may be rounded to TF32, in products and convolutions alike.
+        cudnn_benchmark: On cuda, whether cuDNN tries its kernels for each new shape.
+        sdpa_backend: On cuda, the kernel that torch's fused attention takes where it can: any
+            (torch's own order), cudnn, flash (efficient where there is a mask), efficient or math.
         dropout: none, or the published rates.
         memory_budget_gib: Memory a measurement may take, in GiB; null takes 80 % of the
             machine's (cuda: of the device's).
@@ -115,7 +127,7 @@ class SweepSettings:
             size 1; with `refine` at the two ends.
         frontier_seconds: Seconds after which one of these searches ends with what it has.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed"; a compiled one is
-            "bert:sdpa compiled".
+            "bert:sdpa compiled", one that is replayed "bert:sdpa graphed".
     """
 
     modalities: dict[str, ModalitySettings]
@@ -127,6 +139,9 @@ class SweepSettings:
     size: Literal["base", "wide", "small", "tiny"] = "tiny"
     precision: Precision = "32-true"
     device: Literal["cpu", "cuda"] = "cpu"
+    tf32: bool = False
+    cudnn_benchmark: bool = False
+    sdpa_backend: SdpaBackend = "any"
     dropout: Literal["none", "published"] = "none"
     memory_budget_gib: float | None = None
     threads: int | None = None
@@ -149,13 +164,14 @@ class SweepSettings:
         if not self.modalities:
             raise SettingsError("`modalities` must name at least one modality, got none")
         _check_numbers(self)
-        if self.device == "cpu" and self.precision == "16-mixed":
-            raise SettingsError("`precision` 16-mixed needs `device` cuda; on a cpu use bf16-mixed")
         for name in ("phases", "metrics"):
             if not getattr(self, name):
                 raise SettingsError(f"`{name}` must name at least one, got none")
         for modality, settings in self.modalities.items():
             _check_modality(modality, settings)
+            _check_graphed(modality, self.variants_of(modality))
+        if self.device == "cpu":
+            _check_on_cpu(self)
         _check_implementations(self)
         for pair in self.pairs:
             _check_pair(pair)
@@ -192,15 +208,16 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
                 f"`implementations` of {variant.name} has no {implementation!r}; "
                 f"choose one of: {', '.join(sorted(facts.implementations))}"
             )
-    _check_compiled(variant)
+    _check_choices(variant, "compiled")
+    _check_choices(variant, "graphed")
     return variant
 
 
-def _check_compiled(variant: VariantSettings) -> None:
-    chosen = variant.compiled
+def _check_choices(variant: VariantSettings, name: str) -> None:
+    chosen = getattr(variant, name)
     if not (isinstance(chosen, list) and chosen and all(isinstance(one, bool) for one in chosen)):
         raise SettingsError(
-            f"`compiled` of {variant.name} must be a list; "
+            f"`{name}` of {variant.name} must be a list; "
             f"choose one of: [false], [true], [false, true]; got {chosen!r}"
         )
 
@@ -209,6 +226,39 @@ def _check_window(name: str, window: Any, takes_window: bool) -> None:
     if not takes_window:
         raise SettingsError(f"`attention_window` is not a setting of {name}, got {window!r}")
     validate_attention_window(window)
+
+
+def _check_on_cpu(settings: SweepSettings) -> None:
+    """Refuse what says something of a GPU alone."""
+    if settings.precision == "16-mixed":
+        raise SettingsError("`precision` 16-mixed needs `device` cuda; on a cpu use bf16-mixed")
+    for name, default in OF_CUDA.items():
+        value = getattr(settings, name)
+        if value != default:
+            raise SettingsError(
+                f"`{name}` must be {str(default).lower()} unless `device` is cuda, "
+                f"got {str(value).lower()}"
+            )
+    for modality in settings.modalities:
+        for variant in settings.variants_of(modality):
+            if any(variant.graphed):
+                raise SettingsError(
+                    f"`graphed` of {variant.name} must be [false] unless `device` is cuda, "
+                    f"got {str(variant.graphed).lower()}"
+                )
+
+
+def _check_graphed(modality: str, variants: list[VariantSettings]) -> None:
+    """Refuse graphs on one side of a comparison: the other one would wait for the host alone."""
+    graphed = {variant.name: any(variant.graphed) for variant in variants}
+    for name, is_graphed in graphed.items():
+        other = vanilla_of(modality, name)
+        if other in graphed and graphed[other] != is_graphed:
+            one, without = (name, other) if is_graphed else (other, name)
+            raise SettingsError(
+                f"`graphed` must have true on both sides of a comparison, got it of {one} and not "
+                f"of {without}"
+            )
 
 
 def _check_numbers(settings: SweepSettings) -> None:

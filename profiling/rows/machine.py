@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 import subprocess
 from datetime import UTC, datetime
 from functools import cache
@@ -10,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+DRIVER = Path("/proc/driver/nvidia/version")
 ROOT = Path(__file__).resolve().parents[2]
 # Those whose version can change a number; they are part of every row's key.
 LIBRARIES = ("lightning", "torch", "torchaudio", "torchvision", "transformers")
@@ -96,6 +98,16 @@ def _version(library: str) -> str | None:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
         return None
+
+
+def driver_version() -> str | None:
+    """Return the version of NVIDIA's driver as the kernel has loaded it; None without one."""
+    try:
+        loaded = DRIVER.read_text()
+    except OSError:
+        return None
+    found = re.search(r"Kernel Module.*?(\d+(?:\.\d+)+)", loaded)
+    return found[1] if found else None
 
 
 def describe_machine() -> dict[str, Any]:

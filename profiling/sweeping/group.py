@@ -100,8 +100,12 @@ def _measure_alone(
 
 
 def _measures_memory(visit: Visit, beside_speed: bool) -> bool:
-    """Tell whether memory is asked for, and not known well enough: it hardly varies."""
-    often_enough = beside_speed and visit.number >= MEMORY_VISITS
+    """Tell whether memory is asked for, and not known well enough: it hardly varies.
+
+    On CUDA the process that measures speed has told it.
+    """
+    told = visit.point.conditions.device == "cuda" or visit.number >= MEMORY_VISITS
+    often_enough = beside_speed and told
     return "memory" in visit.point.metrics and not often_enough
 
 

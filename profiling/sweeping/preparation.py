@@ -10,7 +10,7 @@ from profiling.planning.grids import PointMaker, make_points, shard_of, syntheti
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.ranges import Range
 from profiling.planning.requests import DataTask
-from profiling.planning.settings import SweepSettings
+from profiling.planning.settings import OF_CUDA, SweepSettings
 from profiling.rows.columns import Row
 from profiling.rows.machine import available_threads, cpu_name, default_budget_gib, memory_gib
 from profiling.sweeping.plan import Plan
@@ -18,6 +18,7 @@ from profiling.sweeping.progress import warn_of_skipped
 
 # Of the memory beyond the budget of a measurement, those that wait for their turn may hold so much.
 ROOM_SHARE = 0.75
+CUDA_VERSIONS = ("cuda_version", "cudnn_version", "driver_version")
 NOT_KEPT = (
     "freed memory does not stay with a process under this C library: `allocator` is system, and "
     "latencies depend on fresh pages"
@@ -86,7 +87,15 @@ class Preparation:
             memory_budget_gib=budget,
             max_batch_size=settings.max_batch_size,
             seed=settings.seed,
+            **self._choices_of_cuda(device),
         )
+
+    def _choices_of_cuda(self, device: dict[str, Any]) -> dict[str, Any]:
+        """Return what only a CUDA device has: what is chosen of its kernels, and its libraries."""
+        if self.settings.device != "cuda":
+            return {}
+        chosen = {name: getattr(self.settings, name) for name in OF_CUDA}
+        return chosen | {name: device[name] for name in CUDA_VERSIONS}
 
     def _threads(self) -> int:
         threads = self.settings.threads or available_threads()

@@ -47,9 +47,9 @@ def choose_sentinel(points: Sequence[Point]) -> Point | None:
     return replace(min(mine, key=_rank), metrics=("latency",), effort=EFFORT)
 
 
-def _rank(point: Point) -> tuple[bool, bool, bool, int]:
+def _rank(point: Point) -> tuple[bool, bool, bool, bool, int]:
     vanilla = find_variant(point.modality, point.variant).is_vanilla
-    return point.compiled, point.phase != "inference", not vanilla, point.length
+    return point.compiled, point.graphed, point.phase != "inference", not vanilla, point.length
 
 
 class Sentinel:

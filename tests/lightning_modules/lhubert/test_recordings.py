@@ -10,7 +10,8 @@ from transformers.models.hubert.modeling_hubert import HubertFeatureEncoder
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import HiddenStateFiles, LHubertModel, encode_recording
-from lightning_modules.lhubert.features import CHUNK_FRAMES, ChunkedFeatureEncoder
+from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES
+from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 from tests.samples.hubert import hubert, lhubert, waveform
 
 

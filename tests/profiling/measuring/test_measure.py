@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
@@ -9,6 +10,7 @@ import torch
 
 from lightning_modules.models.bert import BertModule
 from profiling.children.server import run_in_child
+from profiling.measuring import tasks
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.process_limits import is_out_of_memory
 from profiling.measuring.tasks import measure_memory
@@ -55,6 +57,52 @@ def test_exactly_as_many_steps_run_as_are_asked_for(phase: str, warm_up: int, sa
     assert len(measured) == samples
     assert len(calls) == warm_up + samples
     assert {(sample.phase, *sample.shape) for sample in measured} == {(phase, 2, 12, None)}
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_a_warm_up_by_time_goes_on_after_its_steps_and_is_in_no_sample(phase: str) -> None:
+    point = make_point("bert", "sdpa", phase, 12)
+    began: list[float] = []
+    numbers: list[int] = []
+
+    class Noting(BertModule):
+        def forward(
+            self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
+        ) -> torch.Tensor:
+            began.append(time.perf_counter())
+            return super().forward(input_ids, attention_mask)
+
+    measured = run_steps(
+        Noting(num_classes=130, max_length=12),
+        point,
+        batch_of(point, 1),
+        Effort(1, 3, 0),
+        before_step=numbers.append,
+        warm_up_s=0.3,
+    )
+    assert numbers == [0, 1, 2]
+    assert len(measured) == 3
+    assert began[-3] - began[0] >= 0.3  # the first step has made the device ready, not warm
+    assert len(began) > 4
+
+
+def test_where_memory_is_read_beside_speed_a_row_has_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = make_point("bert", "sdpa", "training", 12)
+    conditions = replace(point.conditions, allocator="system", max_batch_size=2)
+    point = replace(point, conditions=conditions, effort=Effort(1, 2, 0.0))
+    for name in ("prepare_process", "set_threads"):  # they would limit the process of the tests
+        monkeypatch.setattr(tasks, name, lambda _: None)
+    monkeypatch.setattr(tasks, "memory_beside_speed", lambda _: True)  # as it is on CUDA
+    row: dict[str, Any] = {}
+    for part in tasks.measure_speed(point):
+        row |= part
+    assert row["latency_ms"] > 0
+    assert row["throughput_samples_per_s"] > 0
+    # Adam's two moments and the gradients are there from the second step on.
+    assert row["peak_memory_mib"] > row["loaded_memory_mib"]
+    assert row["memory_above_weights_mib"] == row["peak_memory_mib"] - row["loaded_memory_mib"]
+    assert "first_step_peak_mib" in row
+    assert row["workspace_mib"] is None
 
 
 def test_short_steps_are_repeated_until_the_seconds_are_over() -> None:

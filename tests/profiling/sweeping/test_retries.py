@@ -67,6 +67,15 @@ def test_all_that_is_compared_is_measured_again_while_there_is_time(
     assert [row["seconds"] for row in rows] == [len(attempts) + 0.5] * len(POINTS)
 
 
+def test_on_cuda_memory_is_asked_of_no_process_of_its_own() -> None:
+    on_gpu = replace(POINTS[0], conditions=replace(POINTS[0].conditions, device="cuda"))
+    beside, alone = Visit(on_gpu, 0), Visit(replace(on_gpu, metrics=("memory",)), 0)
+    children = Counted([[False]])
+    measure_group([beside], children, 60, 1.0, None)
+    measure_group([alone], children, 60, 1.0, None)
+    assert [function for function, _ in children.asked] == [SPEED, MEMORY]
+
+
 def test_memory_is_measured_after_all_speed_and_in_the_first_two_visits_alone() -> None:
     for number, wanted in [(0, 1), (1, 1), (2, 0)]:
         children = Counted([CALM])

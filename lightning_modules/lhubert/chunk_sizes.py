@@ -1,0 +1,41 @@
+"""How many frames the convolutional front end takes at a time."""
+
+import torch
+
+# 20 seconds: the widest layer of one chunk takes 130 MiB in float32.
+CHUNK_FRAMES = 1000
+# A layer's input, its convolution, its norm and its activation may be alive together.
+LIVE_TENSORS = 4
+# Of the memory that is free the front end takes so much at most: the layers after it need some too.
+SHARE_OF_FREE = 0.5
+
+
+def frames_at_once(num_frames: int, frame_bytes: int, device: torch.device) -> int:
+    """Return the frames of one chunk.
+
+    On a CPU chunks of one size are as fast as the whole. On a GPU every chunk is some thirty calls
+    more, so that a recording is taken whole where it fits.
+
+    Args:
+        num_frames: Of the whole input.
+        frame_bytes: Of the widest layer, for one frame of all samples.
+        device: Where it is computed.
+    """
+    if device.type != "cuda" or num_frames <= CHUNK_FRAMES:
+        return CHUNK_FRAMES
+    fitting = int(SHARE_OF_FREE * free_bytes(device)) // (LIVE_TENSORS * frame_bytes)
+    return max(CHUNK_FRAMES, min(num_frames, fitting))
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return what this process can still take of a GPU's memory; 0 where it cannot be asked.
+
+    Neither a device that only seems to be there can be, nor one whose calls are being recorded.
+    """
+    if not torch.cuda.is_available() or torch.cuda.is_current_stream_capturing():
+        return 0
+    free, total = torch.cuda.mem_get_info(device)
+    allocated = torch.cuda.memory_allocated(device)
+    unused = torch.cuda.memory_reserved(device) - allocated
+    allowed = int(total * torch.cuda.get_per_process_memory_fraction(device)) - allocated
+    return max(0, min(free + unused, allowed))

@@ -1,0 +1,134 @@
+"""How much of a step a GPU computes: where it waits for the host, a faster kernel saves nothing."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import lightning
+import torch
+from torch._C._autograd import DeviceType
+
+from lightning_modules.models.base import VariantModule
+from profiling.measuring.active_path import Batch
+from profiling.measuring.compiling import SILENT
+from profiling.measuring.trainer_runs import run_steps
+from profiling.planning.points import Point
+from profiling.planning.requests import Effort
+
+STEP = 2  # which one is looked at, counted from 0: the first ones prepare libraries and optimiser
+
+
+def measure_device_busy(
+    module: VariantModule, point: Point, batch: Batch, latency_ms: float
+) -> dict[str, Any]:
+    """Return what a row says of the device in a step: how long it computes, and the host's share.
+
+    One step is made under torch's profiler, which slows the host down and not the kernels. So the
+    times of kernels are taken from there, and the step's from steps that were left alone.
+
+    Args:
+        module: Of the point, which has been measured.
+        point: What is measured.
+        batch: What its steps get.
+        latency_ms: Of a step that was left alone.
+    """
+    watch = BusyWatch()
+    run_steps(module, point, batch, Effort(STEP, 1, 0.0), [watch])
+    busy = busy_ms(intervals_of(watch.events))
+    return {"device_busy_ms": busy, "host_bound_share": host_bound_share(busy, latency_ms)}
+
+
+class BusyWatch(lightning.Callback):
+    """Runs torch's profiler during one step.
+
+    Attributes:
+        events: What the profiler saw.
+    """
+
+    def __init__(self) -> None:
+        """Begin before any step."""
+        os.environ.setdefault("KINETO_LOG_LEVEL", SILENT)
+        self.events: list[Any] = []
+        self._profile = torch.profiler.profile(
+            activities=[torch.profiler.ProfilerActivity.CUDA], acc_events=True
+        )
+
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Begin with the step that is looked at."""
+        self._begin(batch_idx)
+
+    def on_predict_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Begin with the step that is looked at."""
+        self._begin(batch_idx)
+
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """End with it."""
+        self._end(batch_idx)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Any,
+        pl_module: Any,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """End with it."""
+        self._end(batch_idx)
+
+    def _begin(self, batch_idx: int) -> None:
+        if batch_idx == STEP:
+            _synchronise()
+            self._profile.start()
+
+    def _end(self, batch_idx: int) -> None:
+        if batch_idx != STEP:
+            return
+        _synchronise()
+        self._profile.stop()
+        seen: Any = self._profile.profiler
+        self.events = list(seen.kineto_results.events())
+
+
+def intervals_of(events: Iterable[Any]) -> list[tuple[int, int]]:
+    """Return begin and end, in ns, of what ran on a GPU: kernels, copies, fills.
+
+    What a program marks as a stretch of its own (an optimiser's step) is shown on the GPU as well,
+    waiting included: that is left out.
+
+    Args:
+        events: Of the profiler, in the form of its own library.
+    """
+    return [
+        (event.start_ns(), event.start_ns() + event.duration_ns())
+        for event in events
+        if event.device_type() == DeviceType.CUDA and not event.is_user_annotation()
+    ]
+
+
+def busy_ms(intervals: Sequence[tuple[int, int]]) -> float | None:
+    """Return for how long anything ran, in ms, what ran side by side once; None of nothing."""
+    if not intervals:
+        return None
+    busy, reached = 0, min(begin for begin, _ in intervals)
+    for begin, end in sorted(intervals):
+        busy += max(0, end - max(begin, reached))
+        reached = max(reached, end)
+    return busy / 1e6
+
+
+def host_bound_share(busy: float | None, latency_ms: float) -> float | None:
+    """Return the share of a step in which the device has nothing to do, 0 to 1."""
+    return None if busy is None else min(1.0, max(0.0, 1 - busy / latency_ms))
+
+
+def _synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

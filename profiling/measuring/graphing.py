@@ -1,0 +1,100 @@
+"""CUDA graphs: the calls of a model are recorded once and replayed, so that no step waits for them.
+
+Recorded is the forward pass of backbone and head, in training its backward pass too; loss and
+optimiser stay calls. Input and output have fixed places, which one batch, again and again, allows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+WARM_UP = 3  # passes before recording: libraries choose their kernels and take their workspace
+Forward = Callable[..., Tensor]
+
+
+def graph_module(module: LightningModule) -> None:
+    """Let a module replay its forward pass from the second step on, in place.
+
+    Names of parameters stay. The first pass records; what waits for the host meanwhile (a length
+    that only the device knows) cannot be recorded, and torch raises.
+
+    Args:
+        module: Freshly built, on a CUDA device.
+    """
+    replay = _Replay(module)
+    module.forward = replay  # type: ignore[method-assign]
+
+
+def eager_forward(module: nn.Module) -> Forward:
+    """Return the forward pass of a module as its class has it, whatever was recorded of it."""
+    forward: Forward = type(module).forward.__get__(module)
+    return forward
+
+
+class _Replay:
+    """Answers for a module's forward pass: one recording for every mode and set of inputs."""
+
+    def __init__(self, module: LightningModule) -> None:
+        self._forward = eager_forward(module)
+        self._module = module
+        self._recorded: dict[Any, Callable[..., Tensor]] = {}
+
+    def __call__(self, **inputs: Tensor) -> Tensor:
+        names = tuple(sorted(inputs))
+        tensors = tuple(inputs[name] for name in names)
+        shapes = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
+        mode = (torch.is_grad_enabled(), self._module.training, names, shapes)
+        if mode not in self._recorded:
+            record = record_training if torch.is_grad_enabled() else record_inference
+            self._recorded[mode] = record(_ByPlace(self._module, self._forward, names), tensors)
+        return self._recorded[mode](*tensors)
+
+
+class _ByPlace(nn.Module):
+    """A module that takes its inputs in order, as recording wants it."""
+
+    def __init__(self, module: nn.Module, forward: Forward, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.module = module  # its parameters get gradients
+        self._compute = forward
+        self._names = names
+        self.train(module.training)
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """Compute with inputs in the order of their names."""
+        return self._compute(**dict(zip(self._names, tensors, strict=True)))
+
+
+def record_inference(by_place: nn.Module, tensors: tuple[Tensor, ...]) -> Callable[..., Tensor]:
+    """Record a forward pass without gradients; what is returned copies its inputs and replays."""
+    places = tuple(tensor.clone() for tensor in tensors)
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(WARM_UP):
+            by_place(*places)
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output: Tensor = by_place(*places)
+
+    def replay(*given: Tensor) -> Tensor:
+        for place, values in zip(places, given, strict=True):
+            place.copy_(values)
+        graph.replay()
+        return output
+
+    return replay
+
+
+def record_training(by_place: nn.Module, tensors: tuple[Tensor, ...]) -> Callable[..., Tensor]:
+    """Record a forward pass and the backward pass to its parameters."""
+    places = tuple(tensor.clone() for tensor in tensors)
+    recorded: Any = torch.cuda.make_graphed_callables(
+        by_place, places, num_warmup_iters=WARM_UP, allow_unused_input=True
+    )
+    compute: Callable[..., Tensor] = recorded
+    return compute

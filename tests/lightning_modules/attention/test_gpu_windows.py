@@ -1,0 +1,65 @@
+"""One flash call with a window, shared masks and cuts of a GPU, on one."""
+
+import pytest
+import torch
+
+from lightning_modules.attention import block_masks, varlen
+from lightning_modules.attention.interface import localize
+from lightning_modules.models.base import VariantModule
+from lightning_modules.variants import build_module
+from profiling.measuring.attention_watch import AttentionWatch
+from tests.samples.attention import attend, draw_inputs, in_float64, relative_error
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="it needs a CUDA device"),
+]
+HALVES = [torch.bfloat16, torch.float16]
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize(("tokens", "window"), [(1, 2), (192, 32), (320, 512), (1000, 100)])
+def test_one_flash_call_equals_the_oracle_with_its_gradients(dtype, samples, tokens, window):
+    inputs = draw_inputs((samples, 3, tokens, 64), dtype, "cuda")
+    exact = attend(in_float64(inputs), window, None, "local_masked")
+    found = attend(inputs, window, None, "local_varlen")
+    oracle = attend(inputs, window, None, "local_masked")
+    assert relative_error(found, exact) <= 4 * relative_error(oracle, exact) + 2e-6
+    with AttentionWatch() as seen:
+        attend(inputs, window, None, "local_varlen")
+    assert seen.names() == "flash_attention_forward"
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize(("tokens", "window"), [(615, 100), (2000, 512), (3000, 1024)])
+def test_pieces_of_a_gpu_equal_the_oracle_at_batch_1_too(samples, tokens, window):
+    inputs = draw_inputs((samples, 3, tokens, 64), torch.float32, "cuda")
+    exact = attend(in_float64(inputs), window, None, "local_masked")
+    found = attend(inputs, window, None, "local_blocked")
+    oracle = attend(inputs, window, None, "local_masked")
+    assert relative_error(found, exact) <= 4 * relative_error(oracle, exact) + 2e-6
+
+
+@pytest.mark.parametrize(
+    ("implementation", "module", "name"),
+    [("local_varlen", varlen, "_validate_pieces"), ("local_flex", block_masks, "_listed")],
+)
+@pytest.mark.parametrize("inference", [True, False])
+def test_layers_share_what_a_mask_costs(implementation, module, name, inference, monkeypatch):
+    calls = []
+    compute = getattr(module, name)
+
+    def counting(*given):
+        calls.append(1)
+        return compute(*given)
+
+    monkeypatch.setattr(module, name, counting)
+    bert = build_module("text", "bert", size="tiny", max_length=90).cuda().to(torch.bfloat16)
+    assert isinstance(bert, VariantModule)
+    localize(bert.model, 32, implementation)
+    mask = (torch.arange(90) < torch.tensor([90, 40])[:, None]).long().cuda()
+    ids = torch.ones(2, 90, dtype=torch.long, device="cuda")
+    with torch.inference_mode(inference), torch.no_grad():
+        bert.model(input_ids=ids, attention_mask=mask)
+    assert len(calls) == 1

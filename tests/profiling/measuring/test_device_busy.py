@@ -1,0 +1,111 @@
+"""The time in which a GPU computes, from what torch's profiler writes down of a step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+from torch._C._autograd import DeviceType
+
+from profiling.measuring import device_busy
+from profiling.measuring.device_busy import (
+    BusyWatch,
+    busy_ms,
+    host_bound_share,
+    intervals_of,
+    measure_device_busy,
+)
+from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
+from profiling.planning.requests import Effort
+from tests.samples.points import points_of
+
+
+@dataclass
+class Recorded:
+    """An event as the profiler's library has it."""
+
+    name: str
+    begin_us: float
+    took_us: float
+    device: DeviceType = DeviceType.CUDA
+    is_range: bool = False
+
+    def device_type(self) -> DeviceType:
+        return self.device
+
+    def start_ns(self) -> int:
+        return int(self.begin_us * 1e3)
+
+    def duration_ns(self) -> int:
+        return int(self.took_us * 1e3)
+
+    def is_user_annotation(self) -> bool:
+        return self.is_range
+
+
+# Of a training step: two streams, a copy beside a kernel, an optimiser's step that is marked.
+STEP = [
+    Recorded("aten::addmm", 0, 900, DeviceType.CPU),
+    Recorded("cudaLaunchKernel", 5, 4, DeviceType.CPU),
+    Recorded("sm90_xmma_gemm_bf16bf16_bf16f32", 100, 50),
+    Recorded("Memcpy HtoD (Pageable -> Device)", 120, 10),
+    Recorded("flash_fwd_kernel", 140, 60),
+    Recorded("Optimizer.step#AdamW.step", 90, 800, is_range=True),
+    Recorded("Memset (Device)", 400, 2),
+    Recorded("multi_tensor_apply_kernel", 500, 300),
+    Recorded("nvjet_tst_64x8", 500, 300),
+]
+
+
+def test_what_runs_side_by_side_counts_once_and_waiting_not_at_all() -> None:
+    assert busy_ms(intervals_of(STEP)) == pytest.approx((100 + 2 + 300) / 1e3)
+
+
+def test_the_order_of_events_is_no_matter() -> None:
+    assert busy_ms(intervals_of(STEP[::-1])) == busy_ms(intervals_of(STEP))
+
+
+def test_a_device_of_which_nothing_was_seen_is_unknown_and_not_idle() -> None:
+    nothing = busy_ms(intervals_of(STEP[:2]))
+    assert nothing is None
+    assert host_bound_share(nothing, 1.0) is None
+
+
+@pytest.mark.parametrize(("busy", "share"), [(0.25, 0.75), (1.0, 0.0), (1.2, 0.0)])
+def test_the_hosts_share_is_what_the_device_waits(busy: float, share: float) -> None:
+    assert host_bound_share(busy, 1.0) == share
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_one_step_of_the_phase_is_profiled(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, whose operators the profiler writes down alike."""
+    points = points_of("text", [12], [{"name": "bert", "implementations": ["sdpa"]}])
+    point = next(point for point in points if point.phase == phase)
+    point = replace(point, num_classes=130)
+    cpu = torch.profiler.ProfilerActivity.CPU
+    profile = torch.profiler.profile
+    monkeypatch.setattr(
+        torch.profiler, "profile", lambda **_: profile(activities=[cpu], acc_events=True)
+    )
+    watch = BusyWatch()
+    module = build_point(point)
+    run_steps(module, point, batch_of(point, 1), Effort(3, 2, 0.0), [watch])
+    names = [event.name() for event in watch.events]
+    layers = names.count("aten::scaled_dot_product_attention")
+    assert layers == module.model.config.num_hidden_layers  # of one step, not of five
+    assert any("AdamW" in name for name in names) == (phase == "training")
+
+
+def test_a_row_gets_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(*given: Any) -> Sequence[Any]:
+        (watch,) = given[-1]
+        watch.events = STEP
+        return []
+
+    monkeypatch.setattr(device_busy, "run_steps", seen)
+    fields = measure_device_busy(None, None, None, 0.804)  # type: ignore[arg-type]
+    assert fields == {
+        "device_busy_ms": pytest.approx(0.402),
+        "host_bound_share": pytest.approx(0.5),
+    }
