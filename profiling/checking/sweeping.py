@@ -1,6 +1,7 @@
 """The sweeps of a check: one run directory, the most important questions first, cut in time."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,11 @@ def describe(settings: SweepSettings) -> str:
 def _measure(settings: SweepSettings, out: Path, seconds: float, name: str) -> dict[str, Any]:
     watch, status, error = Stopwatch(), "ok", None
     before = _count(out)
+    # Later visits are made as far as they fit; what the first ones begin beyond that is cut.
+    bounded = replace(settings, time_budget_s=seconds)
     try:
         with time_box(seconds), RunDirectory(out) as run:
-            Sweep(settings, run).measure()
+            Sweep(bounded, run).measure()
     except TimeIsUp:
         status, error = "cut", "the time was over"
     except Exception as problem:  # the other sweeps go on
