@@ -30,7 +30,9 @@ def answers(replays: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         vanillas = [name for name in models if name.split()[0] == VANILLA]
         for name in [name for name in models if name.split()[0] != VANILLA]:
             for vanilla in vanillas:
-                yield _answer(f"{name} over {vanilla}, {kind}, {cost}", models[name], models[vanilla])
+                yield _answer(
+                    f"{name} over {vanilla}, {kind}, {cost}", models[name], models[vanilla]
+                )
 
 
 def _answer(name: str, ours: dict[int, float], theirs: dict[int, float]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from profiling.rows.files import write_atomically
 from profiling.rows.machine import describe_machine
 
 NAME = "gpu-check.tar.gz"
-# Copies of what is there anyway.
-LEFT_OUT = ("tensorboard",)
+# Copies of what is there anyway, and what only a running sweep needs.
+LEFT_OUT = ("tensorboard", "batches", ".locks")
 
 
 def write_manifest(folder: Path, commit: str | None, more: dict[str, Any]) -> None:
@@ -39,5 +39,5 @@ def pack(folder: Path) -> Path:
 
 
 def _without_copies(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    is_left_out = any(part in LEFT_OUT or part == "batches" for part in Path(member.name).parts)
+    is_left_out = any(part in LEFT_OUT for part in Path(member.name).parts)
     return None if is_left_out else member

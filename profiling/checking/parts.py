@@ -26,10 +26,10 @@ class Part:
 
 ON_DEVICE = "profiling.checking.on_device"
 PARTS = (
-    Part("card", 20, "card, versions, ceilings, fused kernels", f"{ON_DEVICE}.card:look"),
-    Part("tests", 60, "the tests that need a GPU, by file"),
+    Part("card", 30, "card, versions, ceilings, fused kernels", f"{ON_DEVICE}.card:look"),
+    Part("tests", 55, "the tests that need a GPU, by file"),
     Part("exactness", 25, "kernels and models against oracles", f"{ON_DEVICE}.exactness:prove"),
-    Part("kernels", 95, "attention kernels, wall and device time", f"{ON_DEVICE}.kernels:time"),
+    Part("kernels", 90, "attention kernels, wall and device time", f"{ON_DEVICE}.kernels:time"),
     Part("sweep", 210, "sweep, its report and figures"),
     Part("replay", 45, "HuBERT against L-HuBERT as CUDA graphs", f"{ON_DEVICE}.replay:race", 3),
     Part("recording", 15, "an hour of audio in one pass", f"{ON_DEVICE}.recording:encode"),

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 FILE = "checks.jsonl"
-# ok; failed: it ran and is wrong, or broke; oom; skipped: it cannot be here; cut: the time was over.
+# failed: it ran and is wrong, or broke; skipped: it cannot be here; cut: the time was over.
 STATUSES = ("ok", "failed", "oom", "skipped", "cut")
 
 
-def row(part: str, name: str, status: str, error: str | None = None, **found: Any) -> dict[str, Any]:
+def row(
+    part: str, name: str, status: str, error: str | None = None, **found: Any
+) -> dict[str, Any]:
     """Return a row; `found` is what only rows of its kind have."""
     assert status in STATUSES
     return {"part": part, "name": name, "status": status, "error": error} | found

@@ -7,7 +7,7 @@ SITECUSTOMIZE = """
 import importlib.machinery
 import importlib.metadata
 
-HIDDEN = {"datasets", "jsonargparse", "plotly", "soundfile"}
+HIDDEN = {"datasets", "hypothesis", "importlinter", "jsonargparse", "plotly", "soundfile"}
 Finder = importlib.machinery.PathFinder
 find_spec, find_distributions = Finder.find_spec, Finder.find_distributions
 

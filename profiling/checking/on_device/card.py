@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from profiling.checking.on_device.cases import Case, NotHere, run_cases
+from profiling.checking.on_device.cases import Case, NotHereError, run_cases
 from profiling.checking.on_device.timing import time_run
 from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import Scale
@@ -76,7 +76,7 @@ def _copy(scale: Scale) -> dict[str, Any]:
 def _product(scale: Scale, kind: str) -> dict[str, Any]:
     is_tf32 = kind == "tf32"
     if is_tf32 and scale.device == "cpu":
-        raise NotHere("TF32 is of CUDA devices")
+        raise NotHereError("TF32 is of CUDA devices")
     side = scale.product_side
     dtype = torch.float32 if is_tf32 else getattr(torch, kind)
     left, right = (torch.randn(side, side, device=scale.device).to(dtype) for _ in range(2))
@@ -99,12 +99,12 @@ def _chosen(scale: Scale, dtype: str, mask: str, grad: bool) -> dict[str, Any]:
 
     shape = (2, scale.heads, TOKENS, HEAD_DIM)
     kind = getattr(torch, dtype)
-    inputs = [
+    query, key, value = (
         torch.randn(shape, device=scale.device, dtype=kind, requires_grad=grad) for _ in range(3)
-    ]
+    )
     seen = _padding(shape, scale.device) if mask == "padding" else None
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        functional.scaled_dot_product_attention(*inputs, attn_mask=seen)
+        functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
     names = {event.key for event in profiled.key_averages()}
     fused = [name for name in sorted(names) if "attention" in name and _is_fused(name)]
     return {"kernel": fused[0] if fused else "math"}

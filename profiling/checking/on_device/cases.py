@@ -11,7 +11,7 @@ Case = tuple[str, Callable[[], dict[str, Any]]]
 """What it is called, and what finds the fields of its row; a field `wrong` says why it is wrong."""
 
 
-class NotHere(Exception):
+class NotHereError(Exception):
     """A case cannot be tried here; the text says why."""
 
 
@@ -30,7 +30,7 @@ def run_cases(
 def _run(find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         found = find()
-    except NotHere as reason:
+    except NotHereError as reason:
         return {"status": "skipped", "error": str(reason)}
     except USER_ERRORS as reason:  # a kernel says that it cannot run here
         return {"status": "skipped", "error": str(reason)}

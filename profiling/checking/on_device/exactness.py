@@ -45,13 +45,11 @@ def _cases(scale: Scale) -> Iterator[Case]:
             yield f"{kernel}: {where}", find
     for tokens in scale.proof_lengths[1:2] if scale.device == "cuda" else ():  # it compiles
         shape = (2, HEADS, tokens, HEAD_DIM)
-        find = partial(
-            _equals_oracle, "cuda", COMPILING, shape, scale.windows[0], 0.4, "bfloat16"
-        )
+        find = partial(_equals_oracle, "cuda", COMPILING, shape, scale.windows[0], 0.4, "bfloat16")
         yield f"{COMPILING}: {tokens} tokens, padded", find
 
 
-def _equals_oracle(  # noqa: PLR0913 - a case has that many sides
+def _equals_oracle(
     device: str, kernel: str, shape: tuple[int, ...], window: int, real: float, dtype: str
 ) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
@@ -67,12 +65,11 @@ def _equals_oracle(  # noqa: PLR0913 - a case has that many sides
     return fields if error <= limit else fields | {"wrong": f"{error:.2g} is above {limit:.2g}"}
 
 
-def _attend(
-    given: Sequence[Tensor], window: int, mask: Tensor | None, kernel: str
-) -> list[Tensor]:
+def _attend(given: Sequence[Tensor], window: int, mask: Tensor | None, kernel: str) -> list[Tensor]:
     """Return the output and the gradients of queries, keys and values for a fixed weighted sum."""
     leaves = [tensor.detach().clone().requires_grad_() for tensor in given[:3]]
-    output = local_attention(*leaves, window, mask, implementation=kernel)
+    query, key, value = leaves
+    output = local_attention(query, key, value, window, mask, implementation=kernel)
     gradients = torch.autograd.grad(output, leaves, given[3].to(output))
     return [output.detach(), *gradients]
 

@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lightning_modules.attention import local_attention
 from lightning_modules.attention.executed import band_pairs
-from profiling.checking.on_device.cases import Case, NotHere, run_cases
+from profiling.checking.on_device.cases import Case, NotHereError, run_cases
 from profiling.checking.on_device.timing import time_run
 from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import Scale
@@ -57,11 +57,11 @@ def _name(kernel: str, tokens: int, dtype: str, phase: str) -> str:
     return f"{kernel}, {tokens} tokens, {dtype}, {phase}"
 
 
-def _timed(  # noqa: PLR0913 - a case has that many sides
+def _timed(
     scale: Scale, tokens: int, dtype: str, phase: str, kernel: str, window: int | None
 ) -> dict[str, Any]:
     if window is None and dtype == "float32" and tokens > LONGEST_DENSE_FLOAT32:
-        raise NotHere(f"dense float32 is left out above {LONGEST_DENSE_FLOAT32} tokens")
+        raise NotHereError(f"dense float32 is left out above {LONGEST_DENSE_FLOAT32} tokens")
     shape, kind = (1, scale.heads, tokens, HEAD_DIM), getattr(torch, dtype)
     is_training = phase == "training"
     inputs = [
@@ -92,7 +92,7 @@ def _dense(device: str, backend: str) -> Attend:
             except RuntimeError as problem:
                 if "No available kernel" not in str(problem):
                     raise
-                raise NotHere(f"torch has no {backend} kernel for this") from None
+                raise NotHereError(f"torch has no {backend} kernel for this") from None
 
     return attend
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from profiling.checking.on_device.cases import Case, NotHere, run_cases
+from profiling.checking.on_device.cases import Case, NotHereError, run_cases
 from profiling.checking.on_device.models import build_speech, waveform
 from profiling.checking.on_device.timing import device_ms, wall_ms
 from profiling.checking.parts import DeviceTask
@@ -72,7 +72,7 @@ def _launched(scale: Scale, contender: Contender) -> dict[str, Any]:
 
 def _replayed(scale: Scale, contender: Contender) -> dict[str, Any]:
     if scale.device != "cuda":
-        raise NotHere("CUDA graphs are of CUDA devices")
+        raise NotHereError("CUDA graphs are of CUDA devices")
     _, run = _forward(scale, contender, 1)
     replay = _captured(run)
     samples = wall_ms(replay, scale.device, 4 * scale.seconds_per_case)
