@@ -49,7 +49,8 @@ def estimate_s(settings: SweepSettings, assumed: AssumedDevice) -> float:
     )
     data = {modality: synthetic_facts(settings, modality) for modality in settings.modalities}
     points = make_points(settings, conditions, data)
-    return settings.visits * sum(assumed.visit_s(point) for point in points)
+    numbers = range(settings.visits)
+    return sum(assumed.visit_s(point, number) for point in points for number in numbers)
 
 
 def _of_sweeps(scale: Scale, assumed: AssumedDevice | None) -> list[str]:

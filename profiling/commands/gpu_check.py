@@ -31,8 +31,7 @@ def run(arguments: Any) -> int:
         return 0
     _refuse(arguments)
     if scale.device == "cuda":
-        # Said at once, and not by every part.
-        Children().ask("profiling.measuring.tasks:describe_cuda", None)
+        _refuse_without_gpu()
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     with _logged(folder / LOG):
@@ -62,6 +61,17 @@ def _refuse(arguments: Any) -> None:
         raise SettingsError("`assume_device` needs `dry_run`: what is not here measures nothing")
     if arguments.out is None:
         raise SettingsError("`out` must be given: a folder for the archive and what is in it")
+
+
+def _refuse_without_gpu() -> None:
+    """Say it at once, and not in every part."""
+    try:
+        Children().ask("profiling.measuring.tasks:describe_cuda", None)
+    except SettingsError as problem:
+        raise SettingsError(
+            "gpu-check needs a CUDA device, and this machine has none: `--tiny` runs every part in "
+            "small on a CPU, `--dry-run` says what it would do"
+        ) from problem
 
 
 class _Both(io.TextIOBase):

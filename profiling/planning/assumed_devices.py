@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
 from profiling.errors import SettingsError
 from profiling.planning.points import Point
+from profiling.planning.schedule import MEMORY_VISITS
 
 # Of the published HuBERT, per frame: its convolutions and its positional convolution, which reach
 # about a quarter of what large products do.
@@ -56,8 +57,13 @@ class AssumedDevice:
         factor = TRAINING_FACTOR if point.phase == "training" else 1.0
         return max(factor * self._device_s(point), self._host_s(point))
 
-    def visit_s(self, point: Point) -> float:
-        """Return the seconds of a visit, which are 0 where it is skipped."""
+    def visit_s(self, point: Point, number: int = 0) -> float:
+        """Return the seconds of a visit, which are 0 where it is skipped.
+
+        Args:
+            point: What is visited.
+            number: Which visit; memory is not measured in all.
+        """
         if point.skip_reason:
             return 0.0
         effort, metrics = point.effort, point.metrics
@@ -70,7 +76,7 @@ class AssumedDevice:
         if "throughput" in metrics:
             trials = point.conditions.max_batch_size.bit_length()
             seconds += SEARCH_SHARE * timed_s + trials * BUILD_S[point.modality]
-        if "memory" in metrics:
+        if "memory" in metrics and (number < MEMORY_VISITS or metrics == ("memory",)):
             seconds += start_s + 2 * step_s
         return seconds
 

@@ -8,7 +8,9 @@ from torch.utils.data import DataLoader
 from profiling.commands.sweep import sweep
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.memory import MIB, PeakMemory, return_freed_pages
+from profiling.measuring.costs import count_costs
 from profiling.planning.settings import ModalitySettings, SweepSettings
+from tests.samples.costs import point_of
 from tests.samples.devices import DEVICES
 from tests.samples.sweeps import FAST, rows_in
 
@@ -108,3 +110,11 @@ def test_what_does_not_fit_is_a_row_and_the_next_measurement_is_whole(tmp_path, 
     assert sorted(found) == sorted([(40, "ok"), (12_000, "oom")] * 2)
     after = found.index((12_000, "oom")) + 1
     assert (40, "ok") in found[after:]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_a_gpu_counts_as_a_cpu_does(implementation: str) -> None:
+    point = point_of("text", "bert", implementation, "training")
+    on_gpu = point_of("text", "bert", implementation, "training", device="cuda")
+    assert count_costs(on_gpu).flops == pytest.approx(count_costs(point).flops)
