@@ -116,29 +116,23 @@ def test_tests_of_a_gpu_are_found_by_the_names_of_their_files():
     assert {*marked} <= {*find_tests()}
 
 
-def test_tests_of_a_gpu_are_collected_and_skipped_where_there_is_none(hidden):
-    if torch.cuda.is_available():
-        pytest.skip("there is one")
-    options = ["-q", "-n0", "-rs", "-m", "gpu", "-p", "no:cacheprovider"]
-    answer = run(hidden, "-m", "pytest", *options, *find_tests())
-    assert answer.returncode == 0, answer.stdout
-    assert "there is no CUDA device here" in answer.stdout
-    assert re.search(r"\n\d{2,} skipped, \d+ deselected", answer.stdout), answer.stdout
-
-
 def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, tmp_path):
     """From the command line of the standard library alone, into one archive."""
     out = tmp_path / "check"
-    answer = run(hidden, "profile.py", "gpu-check", "--tiny", "--out", str(out))
+    # It ends when all is done; other processes may take most of the cores.
+    options = ["--tiny", "--seconds", "1500", "--out", str(out)]
+    answer = run(hidden, "profile.py", "gpu-check", *options)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     rows = [json.loads(line) for line in (out / "checks.jsonl").open()]
     done = {row["part"] for row in rows if row["status"] == "ok"}
     assert done == {"answer", "card", "exactness", "kernels", "recording", "replay", "sweep"}
-    # A busy machine may cut; nothing may be wrong, and what is skipped says why.
-    assert not [row for row in rows if row["status"] in ("failed", "oom")]
-    assert all(row["error"] for row in rows if row["status"] != "ok")
+    assert {row["status"] for row in rows} == {"ok", "skipped"}, answer.stdout
+    assert all(row["error"] for row in rows if row["status"] == "skipped")
     (tests,) = [row for row in rows if row["part"] == "tests"]
-    assert tests["status"] in ("skipped", "cut")
+    if not torch.cuda.is_available():
+        assert (tests["status"], tests["passed"], tests["failures"]) == ("skipped", 0, 0)
+        assert tests["skips"] > 50
+        assert "there is no CUDA device here" in tests["error"]
     with tarfile.open(out / "gpu-check.tar.gz") as archive:
         names = set(archive.getnames())
     wanted = ["checks.jsonl", "log.txt", "manifest.json", "figures/kernels-float32-inference.png"]

@@ -9,16 +9,22 @@ from typing import Any
 import pytest
 
 from profiling.checking import check as checks
+from profiling.checking import sweeping
 from profiling.checking.answers import answers
 from profiling.checking.archive import pack
 from profiling.checking.check import Check
-from profiling.checking.on_device.cases import NotHereError, run_cases
+from profiling.checking.on_device.cases import Case, NotHereError, run_cases
 from profiling.checking.parts import PARTS, deadlines
 from profiling.checking.rows import CheckRows, row
 from profiling.checking.scale import tiny
 from profiling.checking.sweeping import run_sweeps
 from profiling.checking.time_box import TimeIsUp, time_box
 from profiling.children.outcome import Outcome
+from profiling.planning.schedule import Visit
+from profiling.planning.settings import SweepSettings
+from profiling.planning.visit_row import row_of
+from profiling.rows.run_directory import RunDirectory
+from tests.samples.points import points_of
 from tests.samples.sweeps import rows_in
 
 
@@ -68,26 +74,45 @@ def test_cases_end_in_one_of_the_known_ways_and_the_next_one_goes_on() -> None:
 
 
 def test_cases_for_which_no_time_is_left_are_named_as_cut() -> None:
-    cases = [("first", lambda: time.sleep(0.05) or {}), ("second", dict), ("third", dict)]
-    parts = [part for part in run_cases(cases, 0.02, "cpu")]
+    def slow() -> dict[str, Any]:
+        time.sleep(0.05)
+        return {}
+
+    cases: list[Case] = [("first", slow), ("second", dict), ("third", dict)]
+    parts = [*run_cases(cases, 0.02, "cpu")]
     ends = [fields["status"] for part in parts for fields in part.values()]
     assert ends == ["ok", "cut", "cut"]
 
 
-def test_sweeps_that_are_cut_keep_their_rows_and_are_reported(tmp_path: Path) -> None:
+class EndlessSweep:
+    """Measures one point and then for ever."""
+
+    def __init__(self, settings: SweepSettings, run: RunDirectory) -> None:
+        self.run = run
+
+    def measure(self) -> None:
+        if not self.run.rows:
+            (point,) = points_of("text", [48], [{"name": "bert", "implementations": ["eager"]}])[:1]
+            self.run.append(row_of(Visit(point, 0)) | {"latency_ms": 2.0})
+        time.sleep(60)
+
+
+def test_a_sweep_that_is_cut_keeps_its_rows_and_those_behind_it_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "Sweep", EndlessSweep)
     asked: list[int] = []
-    first, *others = tiny().sweeps
-    # The answer is asked once, whatever was measured until then.
-    rows = [
-        *run_sweeps(
-            (first, *others), tmp_path, 0.0, lambda out: asked.append(len(list(out.iterdir())))
-        )
-    ]
-    assert [one["status"] for one in rows] == ["cut"] * 3 + ["skipped"]
-    assert not asked
-    rows = [*run_sweeps((others[0],), tmp_path, 120.0, lambda out: asked.append(len(rows_in(out))))]
-    assert [one["status"] for one in rows] == ["ok", "ok"]
-    assert asked == [1]
+    found = run_sweeps(tiny().sweeps, tmp_path, 1.0, lambda out: asked.append(len(rows_in(out))))
+    first, *others, report = found
+    assert (first["status"], first["error"], first["rows"]) == ("cut", "the time was over", 1)
+    assert {(one["status"], one["error"]) for one in others} == {("cut", "no time was left")}
+    assert (report["status"], asked) == ("ok", [1])
+
+
+def test_without_measurements_there_is_no_report(tmp_path: Path) -> None:
+    *sweeps, report = run_sweeps(tiny().sweeps, tmp_path, 0.0, lambda out: None)
+    assert {one["status"] for one in sweeps} == {"cut"}
+    assert (report["status"], report["error"]) == ("skipped", "there are no measurements")
 
 
 class FailingChildren:

@@ -1,4 +1,6 @@
-"""What measures, on a device: memory of a known size, the clock, rows of a sweep, its limits."""
+"""What measures, on a GPU: memory of a known size, the clock, rows of a sweep, its limits."""
+
+from typing import Any
 
 import lightning
 import pytest
@@ -11,7 +13,6 @@ from profiling.instruments.memory import MIB, PeakMemory, return_freed_pages
 from profiling.measuring.costs import count_costs
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from tests.samples.costs import point_of
-from tests.samples.devices import DEVICES
 from tests.samples.sweeps import FAST, rows_in
 
 KNOWN_MIB = 64
@@ -72,40 +73,37 @@ def test_the_callbacks_clock_agrees_with_events_of_the_device():
         assert 0.99 * events <= clock <= 1.1 * events + 2.0  # hooks of the trainer and launches
 
 
-def settings_of(device, **more):
+def settings_of(**more):
     text = ModalitySettings(variants=["bert", "local_bert"], lengths=[48])
-    fixed = {"device": device, "modalities": {"text": text}, "metrics": ["latency", "memory"]}
-    return SweepSettings(**(FAST | fixed | {"phases": ["inference", "training"]} | more))
+    fixed: dict[str, Any] = {
+        "device": device,
+        "modalities": {"text": text},
+        "metrics": ["latency", "memory"],
+    }
+    settings: dict[str, Any] = FAST | fixed | {"phases": ["inference", "training"]} | more
+    return SweepSettings(**settings)
 
 
-@pytest.mark.parametrize(
-    ("device", "precision"),
-    [
-        ("cpu", "32-true"),
-        *(
-            pytest.param("cuda", precision, marks=pytest.mark.gpu)
-            for precision in ("32-true", "bf16-true", "16-mixed")
-        ),
-    ],
-)
-def test_a_sweep_measures_time_and_memory_on_its_device(tmp_path, device, precision):
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32-true", "bf16-true", "16-mixed"])
+def test_a_sweep_measures_time_and_memory_on_a_gpu(tmp_path, precision):
     kernels = ["sdpa", "local_blocked"]
-    sweep(settings_of(device, precision=precision, implementations=kernels), tmp_path)
+    sweep(settings_of(precision=precision, implementations=kernels), tmp_path)
     rows = rows_in(tmp_path)
     assert len(rows) == 4
     assert {(row["status"], row["error"]) for row in rows} == {("ok", None)}
-    assert {(row["device"], row["precision"]) for row in rows} == {(device, precision)}
+    assert {(row["device"], row["precision"]) for row in rows} == {("cuda", precision)}
     assert all(row["latency_ms"] > 0 for row in rows)
     assert all(row["peak_memory_mib"] > row["memory_above_weights_mib"] > 0 for row in rows)
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_what_does_not_fit_is_a_row_and_the_next_measurement_is_whole(tmp_path, device):
+@pytest.mark.gpu
+def test_what_does_not_fit_is_a_row_and_the_next_measurement_is_whole(tmp_path):
     lengths = [40, 12_000]  # whose scores take 1.1 GiB
     text = ModalitySettings(variants=["bert"], lengths=lengths)
     chosen = {"modalities": {"text": text}, "implementations": ["eager"], "visits": 2}
     limits = {"memory_budget_gib": 0.6, "phases": ["inference"], "metrics": ["latency"]}
-    sweep(settings_of(device, **chosen, **limits), tmp_path)
+    sweep(settings_of(**chosen, **limits), tmp_path)
     found = [(row["sequence_length"], row["status"]) for row in rows_in(tmp_path)]
     assert sorted(found) == sorted([(40, "ok"), (12_000, "oom")] * 2)
     after = found.index((12_000, "oom")) + 1
