@@ -174,7 +174,12 @@ def test_an_archive_leaves_out_copies_and_itself(tmp_path: Path) -> None:
 
 
 def replay(variant: str, visit: int, latency_ms: float) -> dict[str, Any]:
-    fields = {"variant": variant, "implementation": "sdpa", "kind": "replayed", "visit": visit}
+    fields: dict[str, Any] = {
+        "variant": variant,
+        "implementation": "sdpa",
+        "kind": "replayed",
+        "visit": visit,
+    }
     return row("replay", variant, "ok", latency_ms=latency_ms, **fields)
 
 

@@ -54,7 +54,8 @@ class Products(lightning.LightningModule):
 @pytest.mark.gpu
 def test_the_callbacks_clock_agrees_with_events_of_the_device():
     callback, module = ProfilingCallback(every_n_steps=1, num_warmup_steps=2), Products()
-    batches = DataLoader([torch.randn(2048, 2048) for _ in range(8)], batch_size=None)
+    inputs: Any = [torch.randn(2048, 2048) for _ in range(8)]
+    batches: DataLoader[Any] = DataLoader(inputs, batch_size=None)
     trainer = lightning.Trainer(
         accelerator="gpu",
         devices=1,
@@ -76,7 +77,7 @@ def test_the_callbacks_clock_agrees_with_events_of_the_device():
 def settings_of(**more):
     text = ModalitySettings(variants=["bert", "local_bert"], lengths=[48])
     fixed: dict[str, Any] = {
-        "device": device,
+        "device": "cuda",
         "modalities": {"text": text},
         "metrics": ["latency", "memory"],
     }
