@@ -54,6 +54,8 @@ def _measure(settings: SweepSettings, out: Path, seconds: float, name: str) -> d
     try:
         with time_box(seconds), RunDirectory(out) as run:
             Sweep(bounded, run).measure()
+            if any(one["status"] == "error" for one in run.rows):
+                Sweep(bounded, run).measure()  # once more what failed: it may have been chance
     except TimeIsUp:
         status, error = "cut", "the time was over"
     except Exception as problem:  # the other sweeps go on
