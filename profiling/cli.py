@@ -9,7 +9,9 @@ from profiling.commands.advise import ADVISE
 from profiling.commands.command import Command, plain
 from profiling.commands.compare import COMPARE
 from profiling.commands.data_settings import set_in_block, split_data_settings, with_full_paths
+from profiling.commands.gpu_check import GPU_CHECK
 from profiling.commands.lengths import LENGTHS
+from profiling.commands.plain_parser import parse_plainly
 from profiling.commands.report import REPORT
 from profiling.commands.sweep import SWEEP
 from profiling.errors import USER_ERRORS, SettingsError, refuse_undecodable
@@ -27,13 +29,19 @@ COMMANDS: dict[str, Command] = {
     "compare": COMPARE,
     "lengths": LENGTHS,
     "advise": ADVISE,
+    "gpu-check": GPU_CHECK,
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     try:
-        parsed = parse(sys.argv[1:] if arguments is None else arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        if given and given[0] in COMMANDS and COMMANDS[given[0]].parses_plainly:
+            refuse_undecodable(given)
+            command = COMMANDS[given[0]]
+            return command.run(parse_plainly(command, given[0], given[1:]))
+        parsed = parse(given)
         return COMMANDS[parsed.command].run(parsed[parsed.command])
     except USER_ERRORS as mistake:
         print(f"error: {mistake}", file=sys.stderr)

@@ -3,12 +3,12 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from multiprocessing.context import ForkServerContext
 from types import ModuleType
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from lightning_modules import allocator
 from profiling.children.server import start_server
@@ -31,8 +31,14 @@ for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(name, None)
 
 # An example takes as long as it takes: others may be computing on the same cores.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# An image with a GPU may lack the library, which no test of a GPU needs.
+with suppress(ModuleNotFoundError):
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +66,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs torchaudio where that does not go with the torch that is here."""
+    """Skip what needs a GPU where there is none, and torchaudio where that does not fit torch."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("there is no CUDA device here")
     if item.get_closest_marker("torchaudio"):
         try:
             import torchaudio  # noqa: F401

@@ -5,15 +5,18 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import wave
 from pathlib import Path
 
 import pytest
+import torch
 
+from profiling.checking.gpu_tests import find_tests
 from tests.samples.places import ROOT
 from tests.samples.scripts import BROKEN, SESSION, SITECUSTOMIZE, SWEEP
 
-HIDDEN = ("datasets", "jsonargparse", "plotly", "soundfile")
+HIDDEN = ("datasets", "hypothesis", "jsonargparse", "plotly", "soundfile")
 NO_COMMAND_LINE = (
     "a command line needs jsonargparse, which is not installed: "
     "install it with `pip install 'jsonargparse[signatures]'`"
@@ -99,12 +102,42 @@ def answers(hidden, tmp_path_factory):
 
 
 def modules_of_gpu_tests():
-    """Return the tests that an image with a GPU runs, but those of a report in a browser."""
-    return [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in ROOT.glob("tests/lightning_modules/**/test_*.py")
-        if "pytest.mark.gpu" in path.read_text()
+    """Return the tests that an image with a GPU runs."""
+    return [path.removesuffix(".py").replace("/", ".") for path in find_tests()]
+
+
+def test_tests_of_a_gpu_are_found_by_the_names_of_their_files():
+    marked = [
+        str(path.relative_to(ROOT))
+        for path in ROOT.glob("tests/**/test_*.py")
+        if "\n@pytest.mark.gpu\n" in path.read_text()
     ]
+    assert marked
+    assert {*marked} <= {*find_tests()}
+
+
+def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, tmp_path):
+    """From the command line of the standard library alone, into one archive."""
+    out = tmp_path / "check"
+    # It ends when all is done; other processes may take most of the cores.
+    options = ["--tiny", "--seconds", "1500", "--out", str(out)]
+    answer = run(hidden, "profile.py", "gpu-check", *options)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    rows = [json.loads(line) for line in (out / "checks.jsonl").open()]
+    done = {row["part"] for row in rows if row["status"] == "ok"}
+    assert done == {"answer", "card", "exactness", "kernels", "recording", "replay", "sweep"}
+    assert {row["status"] for row in rows} == {"ok", "skipped"}, answer.stdout
+    assert all(row["error"] for row in rows if row["status"] == "skipped")
+    (tests,) = [row for row in rows if row["part"] == "tests"]
+    if not torch.cuda.is_available():
+        assert (tests["status"], tests["passed"], tests["failures"]) == ("skipped", 0, 0)
+        assert tests["skips"] > 50
+        assert "there is no CUDA device here" in tests["error"]
+    with tarfile.open(out / "gpu-check.tar.gz") as archive:
+        names = set(archive.getnames())
+    wanted = ["checks.jsonl", "log.txt", "manifest.json", "figures/kernels-float32-inference.png"]
+    wanted += [f"sweep/{name}" for name in ("measurements.jsonl", "report.html", "figures")]
+    assert {f"gpu-check/{name}" for name in wanted} <= names
 
 
 def test_a_variant_is_trained_from_python(answers):

@@ -37,6 +37,7 @@ COMMANDS = [
 BRIEF_SWEEP = [
     "--size=tiny",
     "--device=cpu",
+    "--precision=32-true",  # half precision is no faster on most CPUs
     "--visits=1",
     "--min_samples=1",
     "--seconds_per_measurement=0.01",
@@ -94,6 +95,7 @@ def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
         commands("python", "profile.py", "report"),
         commands("python", "profile.py", "compare"),
         commands("python", "profile.py", "advise"),
+        commands("python", "profile.py", "gpu-check"),
         commands("python", "train.py"),
         commands("tensorboard"),
     ]
@@ -154,6 +156,12 @@ def test_a_report_is_rebuilt(words: list[str], run: Path) -> None:
     before = (run / "report.html").stat().st_mtime_ns
     profile([*words[:3], str(run)])
     assert (run / "report.html").stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize("words", commands("python", "profile.py", "gpu-check"), ids=" ".join)
+def test_a_check_of_a_gpu_says_what_it_would_do(words: list[str]) -> None:
+    """What it does is in `test_minimal_installation.py`."""
+    assert "archive" in profile(words, "--dry-run")
 
 
 @pytest.mark.parametrize("words", commands("tensorboard"), ids=" ".join)

@@ -15,6 +15,8 @@ class Command:
         add_arguments: Adds its settings to a parser of jsonargparse.
         run: Takes the parsed settings and returns the exit status.
         settings: Names that a misspelt setting is answered with.
+        parses_plainly: Whether the standard library parses it, so that it runs also where
+            jsonargparse is not installed.
     """
 
     help: str
@@ -22,6 +24,7 @@ class Command:
     add_arguments: Callable[[Any], None]
     run: Callable[[Any], int]
     settings: tuple[str, ...] = ()
+    parses_plainly: bool = False
 
 
 def plain(value: Any) -> Any:

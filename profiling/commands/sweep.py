@@ -8,6 +8,7 @@ from profiling.children.crew import Children
 from profiling.commands.command import Command, plain
 from profiling.commands.report import answer
 from profiling.errors import SettingsError
+from profiling.planning.assumed_devices import ASSUMED, AssumedDevice, find_assumed
 from profiling.planning.settings import ModalitySettings, SweepSettings, VariantSettings
 from profiling.rows.frontier import frontier_rows
 from profiling.rows.reading import ROWS, RowFile, newest_rows
@@ -46,15 +47,26 @@ def sweep(
         print(f"{name} has nothing to measure: there are fewer groups of points than shards.")
 
 
-def look_ahead(settings: SweepSettings, out: Path, shard: tuple[int, int] = (1, 1)) -> Outlook:
+def look_ahead(
+    settings: SweepSettings,
+    out: Path,
+    shard: tuple[int, int] = (1, 1),
+    assumed: AssumedDevice | None = None,
+) -> Outlook:
     """Return what the same sweep would measure from here, and how long; nothing is written.
+
+    Args:
+        settings: What to measure.
+        out: The run directory; what it holds need not be measured again.
+        shard: As for `sweep`.
+        assumed: A device that need not be here, to estimate the time for.
 
     Raises:
         SettingsError: A setting is wrong, or the measurements cannot be read.
     """
-    preparation = Preparation(settings, Children(), batches=None)
+    preparation = Preparation(settings, Children(), batches=None, assumed=assumed)
     plan = preparation.plan(shard)
-    outlook = Outlook.of(settings, plan, newest_rows(RowFile(out / ROWS).read_new()))
+    outlook = Outlook.of(settings, plan, newest_rows(RowFile(out / ROWS).read_new()), assumed)
     if not settings.frontier:
         return outlook
     searches = searches_of_part(preparation.every_point, plan.first_points())
@@ -65,8 +77,9 @@ def run(arguments: Any) -> int:
     """Measure, then report; or only say what there is to measure."""
     out = Path(arguments.out) if arguments.out else Path("runs") / _config_name(arguments)
     settings, shard = read_settings(arguments), _read_shard(arguments.shard)
+    assumed = read_assumed(arguments, settings)
     if arguments.dry_run:
-        print(look_ahead(settings, out, shard).describe())
+        print(look_ahead(settings, out, shard, assumed).describe())
     else:
         sweep(settings, out, arguments.fresh, shard)
     return 0
@@ -81,6 +94,10 @@ def add_arguments(parser: Any) -> None:
     switch("--fresh", help="forget earlier measurements")
     parser.add_argument("--shard", type=str, default="1/1", help="measure only part i/n, from 1")
     switch("--dry-run", "--dry_run", help="say what would be measured and how long it takes")
+    assumed = f"with dry_run: estimate for a GPU that is not here ({', '.join(ASSUMED)})"
+    parser.add_argument(
+        "--assume-device", "--assume_device", type=str | None, default=None, help=assumed
+    )
     parser.add_class_arguments(SweepSettings, None, as_group=False)
 
 
@@ -89,6 +106,24 @@ def read_settings(arguments: Any) -> SweepSettings:
     fields = {name: plain(arguments[name]) for name in SweepSettings.__dataclass_fields__}
     modalities = {name: ModalitySettings(**values) for name, values in fields["modalities"].items()}
     return SweepSettings(**(fields | {"modalities": modalities}))
+
+
+def read_assumed(arguments: Any, settings: SweepSettings) -> AssumedDevice | None:
+    """Return the device that a dry run is to assume.
+
+    Raises:
+        SettingsError: There is none of this name, or nothing that could assume it.
+    """
+    if arguments.assume_device is None:
+        return None
+    assumed = find_assumed(arguments.assume_device)
+    if not arguments.dry_run:
+        raise SettingsError("`assume_device` needs `dry_run`: what is not here measures nothing")
+    if settings.device != "cuda":
+        raise SettingsError(
+            f"`assume_device` {assumed.name} needs `device` cuda, got {settings.device}"
+        )
+    return assumed
 
 
 def _config_name(arguments: Any) -> str:
@@ -110,7 +145,7 @@ SWEEP = Command(
     add_arguments=add_arguments,
     run=run,
     settings=(
-        *("config", "dry_run", "fresh", "out", "shard"),
+        *("assume_device", "config", "dry_run", "fresh", "out", "shard"),
         *SweepSettings.__dataclass_fields__,
         *ModalitySettings.__dataclass_fields__,
         *VariantSettings.__dataclass_fields__,

@@ -31,10 +31,10 @@ def masked_step_ratio(point: Point, batch_size: int) -> float | None:
 
     Returns:
         Masked over plain, medians; None where it cannot be asked: images of a batch have one size,
-        real batches have their own masks, a compiled model would be compiled once more, and where
-        memory ran out.
+        real batches have their own masks, a compiled model would be compiled once more, a graphed one
+        replays what it recorded, and where memory ran out.
     """
-    if point.modality == "vision" or point.batches is not None or point.compiled:
+    if point.modality == "vision" or point.batches is not None or point.compiled or point.graphed:
         return None
     if point.length == 1:
         return None

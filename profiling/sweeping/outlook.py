@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
+from profiling.planning.assumed_devices import AssumedDevice
 from profiling.planning.frontier import Search
+from profiling.planning.points import Point
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.sweeping.frontier_pass import missing_searches
@@ -34,6 +37,7 @@ class Outlook:
         searches: How many searches of the frontier there are besides.
         searches_done: How many of those have been made before.
         search_seconds: The most seconds of one of them.
+        assumed: The device that a guess was made for, where it was told.
     """
 
     parts: dict[str, int]
@@ -45,13 +49,20 @@ class Outlook:
     searches: int = 0
     searches_done: int = 0
     search_seconds: float = 0.0
+    assumed: str = ""
 
     @classmethod
-    def of(cls, settings: SweepSettings, plan: Plan, rows: Sequence[Row]) -> "Outlook":
-        """Look ahead from the measurements that are already there."""
+    def of(
+        cls,
+        settings: SweepSettings,
+        plan: Plan,
+        rows: Sequence[Row],
+        assumed: AssumedDevice | None = None,
+    ) -> "Outlook":
+        """Look ahead from the measurements that are already there, or from an assumed device."""
         points = plan.first_points()
         known = plan.seconds_left(rows)
-        guess = plan.seconds_left(rows, guess_s=_guess_of_a_visit(settings))
+        guess = plan.seconds_left(rows, guess_s=_guess_of_a_visit(settings, points, assumed))
         compiling = COMPILE_S * sum(point.compiled and not point.skip_reason for point in points)
         return cls(
             dict(Counter(f"{point.modality} {point.phase}" for point in points)),
@@ -60,6 +71,7 @@ class Outlook:
             plan.num_done(rows),
             known if known is not None else (guess or 0.0) + compiling,
             known is not None,
+            assumed=assumed.name if assumed else "",
         )
 
     def with_frontier(
@@ -79,8 +91,13 @@ class Outlook:
         lines = [f"{name}: {count:,} points" for name, count in self.parts.items()]
         lines += [f"skipped, {count:,} points: {reason}" for reason, count in self.skipped.items()]
         minutes = max(1, round(self.seconds / 60))
-        time = f"about {minutes:,} min" if self.known else f"{minutes:,} min or more"
-        basis = "by what was measured before" if self.known else "that is what tiny models take"
+        time = f"{minutes:,} min or more"
+        basis = "that is what tiny models take"
+        if self.known:
+            time, basis = f"about {minutes:,} min", "by what was measured before"
+        elif self.assumed:
+            time = f"about {minutes:,} min"
+            basis = f"an estimate from the figures of an assumed {self.assumed}"
         points = f"{sum(self.parts.values()):,} points"
         plan = (
             f"{points} to begin with, then lengths and visits where answers are widest, "
@@ -98,7 +115,12 @@ class Outlook:
         return "\n".join(lines)
 
 
-def _guess_of_a_visit(settings: SweepSettings) -> float:
+def _guess_of_a_visit(
+    settings: SweepSettings, points: Sequence[Point], assumed: AssumedDevice | None
+) -> float:
+    measured = [point for point in points if not point.skip_reason]
+    if assumed is not None and measured:
+        return fmean(assumed.visit_s(point) for point in measured)
     metrics = settings.metrics
     seconds = settings.seconds_per_measurement
     speed = (1.0 + SEARCH_SHARE * ("throughput" in metrics)) * seconds

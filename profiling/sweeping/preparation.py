@@ -6,6 +6,7 @@ from typing import Any
 
 from profiling.children.crew import Children
 from profiling.errors import SettingsError
+from profiling.planning.assumed_devices import AssumedDevice
 from profiling.planning.grids import PointMaker, make_points, shard_of, synthetic_facts
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.ranges import Range
@@ -32,6 +33,7 @@ class Preparation:
         settings: Of the sweep.
         children: Where what needs torch is asked.
         batches: Folder to store real batches in; None stores none, for a plan alone.
+        assumed: A device to plan for that need not be here.
 
     Attributes:
         every_point: The points that the whole sweep begins with, once a part is planned.
@@ -39,8 +41,15 @@ class Preparation:
         room_gib: What those may hold of the device's memory that wait for their turn.
     """
 
-    def __init__(self, settings: SweepSettings, children: Children, batches: Path | None) -> None:
+    def __init__(
+        self,
+        settings: SweepSettings,
+        children: Children,
+        batches: Path | None,
+        assumed: AssumedDevice | None = None,
+    ) -> None:
         self.settings = settings
+        self.assumed = assumed
         self.children = children
         self.batches = batches
         self.every_point: list[Point] = []
@@ -116,6 +125,8 @@ class Preparation:
 
     def _device(self) -> dict[str, Any]:
         """Return name and memory of the device."""
+        if self.assumed is not None:
+            return {"name": self.assumed.name, "memory_gib": self.assumed.memory_gib}
         if self.settings.device == "cuda":
             described: dict[str, Any] = self.children.ask(
                 "profiling.measuring.tasks:describe_cuda", None

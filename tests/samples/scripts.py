@@ -7,7 +7,8 @@ SITECUSTOMIZE = """
 import importlib.machinery
 import importlib.metadata
 
-HIDDEN = {"datasets", "jsonargparse", "plotly", "soundfile"}
+HIDDEN = {"datasets", "hypothesis", "import-linter", "jsonargparse", "plotly", "soundfile"}
+HIDDEN |= {"importlinter"}  # its module
 Finder = importlib.machinery.PathFinder
 find_spec, find_distributions = Finder.find_spec, Finder.find_distributions
 
@@ -17,7 +18,8 @@ def find_spec_but_hidden(cls, name, path=None, target=None):
 
 
 def find_distributions_but_hidden(cls, context=importlib.metadata.DistributionFinder.Context()):
-    return () if context.name in HIDDEN else find_distributions(context)
+    # Whoever looks for plugins asks for all of them.
+    return (found for found in find_distributions(context) if found.name not in HIDDEN)
 
 
 Finder.find_spec = classmethod(find_spec_but_hidden)

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from profiling.cli import main
 
 FAST = {
@@ -22,6 +20,8 @@ FAST = {
 
 def write_config(path: Path, **settings: Any) -> Path:
     """Write a sweep that takes little time, with these settings."""
+    import yaml  # here: tests of a GPU need the rest of this file where it may be missing
+
     path.write_text(yaml.safe_dump(FAST | settings))
     return path
 

@@ -161,14 +161,6 @@ def test_mixed_precision_holds_copies_of_weights_beside_halved_activations() -> 
     assert mixed.components[part].memory_mib < full.components[part].memory_mib
 
 
-@pytest.mark.gpu
-@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
-def test_a_gpu_counts_as_a_cpu_does(implementation: str) -> None:
-    point = point_of("text", "bert", implementation, "training")
-    on_gpu = point_of("text", "bert", implementation, "training", device="cuda")
-    assert count_costs(on_gpu).flops == pytest.approx(count_costs(point).flops)
-
-
 @pytest.mark.parametrize("implementation", ["local_compiled", "local_flex"])
 def test_counting_draws_no_random_numbers(implementation: str) -> None:
     torch.manual_seed(3)

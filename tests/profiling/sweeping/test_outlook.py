@@ -1,10 +1,12 @@
 """What a sweep would do, said before it does anything."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.samples.places import ROOT
 from tests.samples.speech import write_sounds
 from tests.samples.sweeps import rows_in, sweep, write_config
 
@@ -38,6 +40,41 @@ def test_a_dry_run_foresees_that_compiling_takes_time(tmp_path: Path) -> None:
 
     assert "1 min or more" in foreseen([False])
     assert "2 min or more" in foreseen([True])
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "most_minutes"),
+    [("paper", [], 60), ("paper", ["--precision", "32-true"], 60), ("paper_quick", [], 10)],
+)
+def test_the_studys_sweeps_have_an_end_by_the_estimate_for_an_assumed_device(
+    tmp_path: Path, name: str, more: list[str], most_minutes: int
+) -> None:
+    config = ROOT / f"configs/profile/{name}.yaml"
+    dry = ["--dry-run", "--assume-device", "h100"]
+    status, said, complained = sweep(config, tmp_path / "run", *dry, *more)
+    assert (status, complained) == (0, "")
+    assert "an estimate from the figures of an assumed h100" in said
+    found = re.search(r"about (\d+) min from here", said)
+    assert found
+    assert 1 < int(found[1]) <= most_minutes
+    skips_flash = "skipped, 12 points: it runs in half precision" in said
+    assert skips_flash == ("32-true" in more)
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--assume-device", "h100", "--dry-run"], "`assume_device` h100 needs `device` cuda"),
+        (["--assume-device", "h100"], "`assume_device` needs `dry_run`"),
+        (["--assume-device", "abacus", "--dry-run"], "`assume_device` has no 'abacus'; choose one"),
+    ],
+)
+def test_a_device_can_be_assumed_only_for_an_estimate(
+    tmp_path: Path, more: list[str], sentence: str
+) -> None:
+    status, _, complained = sweep(one_pair(tmp_path), tmp_path / "run", *more)
+    assert status == 2
+    assert sentence in complained
 
 
 def test_a_dry_run_of_a_sweep_that_was_made_has_nothing_left(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Pictures of the kernels: device time over length."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def draw_kernels(rows: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
+    """Draw a PNG per number format and phase; return their paths.
+
+    Args:
+        rows: Of the part `kernels`, those that found something.
+        folder: Made if need be.
+    """
+    # Imported here: the rest of a check works without waiting for matplotlib.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for one in rows:
+        groups[one["dtype"], one["phase"]].append(one)
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for (dtype, phase), members in groups.items():
+        figure = Figure(figsize=(8, 5), dpi=100, layout="tight")
+        FigureCanvasAgg(figure)
+        _draw(figure.subplots(), members)
+        figure.suptitle(f"attention kernels, {dtype}, {phase}, batch 1")
+        path = folder / f"kernels-{dtype}-{phase}.png"
+        figure.savefig(path)
+        paths.append(path)
+    return paths
+
+
+def _draw(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
+    curves: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for one in rows:
+        window = f" w{one['attention_window']}" if one["attention_window"] else ""
+        milliseconds = one["device_ms"] or one["wall_ms"]
+        curves[one["kernel"] + window].append((one["sequence_length"], milliseconds))
+    for name, points in sorted(curves.items()):
+        axes.plot(*zip(*sorted(points), strict=True), marker="o", markersize=4, label=name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("tokens")
+    axes.set_ylabel("ms per call, of the device where it tells")
+    axes.grid(True, alpha=0.3)
+    axes.legend(fontsize=8)

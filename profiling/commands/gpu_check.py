@@ -1,0 +1,124 @@
+"""`profile.py gpu-check`: everything that one GPU can tell in eight minutes, into one archive."""
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from profiling.checking.check import Check
+from profiling.checking.outlook import describe_check
+from profiling.checking.parts import WHOLE_S
+from profiling.checking.scale import Scale, full, tiny
+from profiling.children.crew import Children
+from profiling.commands.command import Command
+from profiling.commands.report import answer
+from profiling.errors import SettingsError
+from profiling.planning.assumed_devices import ASSUMED, find_assumed
+
+DEVICES = ("cpu", "cuda")
+LOG = "log.txt"
+
+
+def run(arguments: Any) -> int:
+    """Check, or only say what there is to do; exit status 1 where a part failed."""
+    scale = _read_scale(arguments)
+    if arguments.dry_run:
+        name = arguments.assume_device
+        assumed = find_assumed(name) if name is not None else None
+        print(describe_check(scale, arguments.seconds, assumed))
+        return 0
+    _refuse(arguments)
+    if scale.device == "cuda":
+        _refuse_without_gpu()
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _logged(folder / LOG):
+        check = Check(scale, folder, arguments.seconds, arguments.commit, _report)
+        archive = check.run()
+    failures, cuts = check.rows.count("failed"), check.rows.count("cut")
+    print(f"{len(check.rows.rows)} rows, {failures} failed, {cuts} cut. Archive: {archive}")
+    return 1 if failures else 0
+
+
+def _report(run_directory: Path) -> None:
+    answer(run_directory, rebuild=True)
+
+
+def _read_scale(arguments: Any) -> Scale:
+    if arguments.seconds <= 0:
+        raise SettingsError(f"`seconds` must be above zero, got {arguments.seconds:g}")
+    if arguments.tiny:
+        return tiny(arguments.device or "cpu")
+    if arguments.device == "cpu":
+        raise SettingsError("`device` cpu needs `tiny`: what a GPU does takes a CPU hours")
+    return full()
+
+
+def _refuse(arguments: Any) -> None:
+    if arguments.assume_device is not None:
+        raise SettingsError("`assume_device` needs `dry_run`: what is not here measures nothing")
+    if arguments.out is None:
+        raise SettingsError("`out` must be given: a folder for the archive and what is in it")
+
+
+def _refuse_without_gpu() -> None:
+    """Say it at once, and not in every part."""
+    try:
+        Children().ask("profiling.measuring.tasks:describe_cuda", None)
+    except SettingsError as problem:
+        raise SettingsError(
+            "gpu-check needs a CUDA device, and this machine has none: `--tiny` runs every part in "
+            "small on a CPU, `--dry-run` says what it would do"
+        ) from problem
+
+
+class _Both(io.TextIOBase):
+    """Writes to a stream and to a file."""
+
+    def __init__(self, stream: TextIO, file: TextIO) -> None:
+        self._stream, self._file = stream, file
+
+    def write(self, text: str) -> int:
+        self._file.write(text)
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        self._file.flush()
+        self._stream.flush()
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Keep what is said, too."""
+    with (
+        path.open("w", encoding="utf-8") as file,
+        contextlib.redirect_stdout(_Both(sys.stdout, file)),
+        contextlib.redirect_stderr(_Both(sys.stderr, file)),
+    ):
+        yield
+
+
+def add_arguments(parser: Any) -> None:
+    """Add where everything goes, how long it may take, and how large it is."""
+    add = parser.add_argument
+    add("--out", type=str, default=None, help="folder for the archive and what is in it")
+    add("--seconds", type=float, default=WHOLE_S, help="for everything; what is over is cut")
+    add("--tiny", action="store_true", help="every part in small, on a CPU: to see that it works")
+    add("--device", choices=DEVICES, default=None, help="cuda; with tiny: cpu")
+    add("--dry-run", "--dry_run", action="store_true", help="say what would run, and how long")
+    names = ", ".join(sorted(ASSUMED))
+    assumed = f"with dry-run: estimate for a GPU that is not here ({names})"
+    add("--assume-device", "--assume_device", default=None, help=assumed)
+    add("--commit", type=str, default=None, help="of the code, where there is no .git to ask")
+
+
+GPU_CHECK = Command(
+    help="everything that one GPU can tell in 8 minutes",
+    description="Test, prove and measure on a GPU, in a given time, into one archive.",
+    add_arguments=add_arguments,
+    run=run,
+    settings=("assume-device", "commit", "device", "dry-run", "out", "seconds", "tiny"),
+    parses_plainly=True,
+)

@@ -1,0 +1,82 @@
+"""`profile.py gpu-check` as a command: what it says before it does anything."""
+
+from pathlib import Path
+
+import pytest
+
+from profiling.checking.scale import full, tiny
+from profiling.children.crew import Children
+from profiling.errors import SettingsError
+from tests.samples.sweeps import command
+
+
+def test_a_dry_run_names_every_part_its_end_and_an_estimate(tmp_path: Path) -> None:
+    out = tmp_path / "check"
+    status, said, complained = command(
+        "gpu-check", "--dry-run", "--assume-device", "h100", "--out", str(out)
+    )
+    assert (status, complained) == (0, "")
+    for part in ("card", "tests", "exactness", "kernels", "sweep", "replay", "recording"):
+        assert f"  {part}: " in said
+    assert "until  480 s  archive" in said
+    assert "an estimate from the figures of an assumed h100" in said
+    assert not out.exists()
+
+
+def test_the_whole_check_sweeps_what_is_to_decide_something_three_times() -> None:
+    first, second = full().sweeps[:2]
+    assert (first.visits, second.visits) == (3, 3)
+    assert [*first.modalities] == ["speech"]
+    assert {tuple(each.modalities)[0] for each in full().sweeps} == {"speech", "text", "vision"}
+    # Rows of text meet only where position tables are as long.
+    text = [each.modalities["text"] for each in full().sweeps if "text" in each.modalities]
+    assert len({max(chosen.lengths or ()) for chosen in text}) == 1
+    assert {each.visits for each in tiny().sweeps} == {1, 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--tiny"], "`out` must be given: a folder for the archive and what is in it"),
+        (["--seconds", "soon"], "`seconds` must be a number, got 'soon'"),
+        (["--seconds", "0"], "`seconds` must be above zero, got 0"),
+        (["--device", "tpu"], "`device` has no 'tpu'; choose one of: cpu, cuda"),
+        (["--device", "cpu"], "`device` cpu needs `tiny`: what a GPU does takes a CPU hours"),
+        (["--tinny"], "`tinny` is not a setting; choose one of: assume-device, commit, device, "),
+        (["--out"], "`out`: expected one argument, got none"),
+        (
+            ["--dry-run", "--assume-device", "abacus"],
+            "`assume_device` has no 'abacus'; choose one of: h100, h200",
+        ),
+        (
+            ["--assume-device", "h100", "--out", "x"],
+            "`assume_device` needs `dry_run`: what is not here measures nothing",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    status, _, complained = command("gpu-check", *arguments)
+    assert status == 2
+    assert complained.startswith(f"error: {sentence}")
+    assert complained.count("\n") == 1
+
+
+def test_a_machine_without_a_gpu_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(self: Children, function: str, task: object) -> None:
+        raise SettingsError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
+
+    monkeypatch.setattr(Children, "ask", ask)
+    out = tmp_path / "check"
+    status, _, complained = command("gpu-check", "--out", str(out))
+    assert status == 2
+    assert "gpu-check needs a CUDA device" in complained
+    assert "`--tiny`" in complained
+    assert not out.exists()
+
+
+def test_its_help_lists_its_settings() -> None:
+    status, said, _ = command("gpu-check", "--help")
+    assert status == 0
+    assert all(name in said for name in ("--tiny", "--seconds", "--assume-device", "--commit"))
