@@ -21,8 +21,8 @@ if not __package__:
 
 import numpy as np
 
-from profiling.analysis.axes import row_length
-from profiling.analysis.components import ComponentCurve, component_curves
+from profiling.analysis.points.axes import row_length
+from profiling.analysis.points.components import ComponentCurve, component_curves
 from profiling.rows.reading import ROWS, RowFile, newest_rows
 
 PASSES = ("forward", "backward")

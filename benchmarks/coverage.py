@@ -35,8 +35,8 @@ from benchmarks.simulated.truths import (
     normal,
     simulate,
 )
-from profiling.analysis.many import beyond_chance
-from profiling.analysis.verdicts import WITH_VALUE, decide
+from profiling.analysis.answers.verdicts import WITH_VALUE, decide
+from profiling.analysis.statistics.many import beyond_chance
 
 VISITS = (2, 3, 5, 8)
 ROWS_OF_A_TABLE = 28

@@ -32,9 +32,9 @@ from benchmarks.simulated.truths import (
     normal,
     simulate,
 )
-from profiling.analysis.duels import Duel
-from profiling.analysis.refining import Limits, find_wish
-from profiling.analysis.verdicts import Answer, decide
+from profiling.analysis.answers.duels import Duel
+from profiling.analysis.answers.refining import Limits, find_wish
+from profiling.analysis.answers.verdicts import Answer, decide
 from profiling.planning.ranges import middle_between
 from profiling.sweeping.refinement import START_VISITS
 

@@ -10,8 +10,8 @@ from profiling.cli import build_parser
 from profiling.commands.sweep import read_settings
 from profiling.planning.grids import make_points, synthetic_facts
 from tests.samples.places import ROOT
-from tests.samples.points import CONDITIONS
 from tests.samples.training import FITTED, TRAINING, offline, write_everything
+from tests.samples.variants.points import CONDITIONS
 
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 DECISIONS = [path for path in CONFIGS if path.stem.startswith("decision_")]

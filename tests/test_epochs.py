@@ -31,10 +31,10 @@ from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import find_candidates
 from profiling.advising.contenders import Wanted, measure, newest_group
 from profiling.errors import SettingsError
-from tests.samples.advising import keyed_rows_of, linear_law, vanilla_law
-from tests.samples.costs import point_of
-from tests.samples.points import CONDITIONS
-from tests.samples.runs import write_run
+from tests.samples.rows.advising import keyed_rows_of, linear_law, vanilla_law
+from tests.samples.rows.runs import write_run
+from tests.samples.variants.costs import point_of
+from tests.samples.variants.points import CONDITIONS
 
 DATA = LengthDistribution(
     "made up", "text", "tokens", (70, 90, 130, 300, 520), (9, 7, 5, 4, 2), "nowhere"

@@ -21,9 +21,9 @@ from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
 from lightning_modules.units import extractor
 from lightning_modules.units.extractor import UnitExtractor
-from tests.samples.hubert import hubert, lhubert
 from tests.samples.places import CONFIGS as ALL_CONFIGS
 from tests.samples.speech import write_sound, write_sounds
+from tests.samples.variants.hubert import hubert, lhubert
 
 CONFIGS = ALL_CONFIGS / "train"
 MFCC, HUBERT = CONFIGS / "labels_mfcc.yaml", CONFIGS / "labels_hubert.yaml"

@@ -18,13 +18,13 @@ from transformers import AutoModel, BertConfig, BertModel
 import train
 from lightning_modules.attention.interface import find_windows
 from profiling.cli import COMMANDS as VERBS
-from tests.samples.advising import keyed_rows_of, lengths_around, vanilla_law
 from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks, spans
-from tests.samples.hubert import hubert
 from tests.samples.places import CONFIGS, ROOT
-from tests.samples.runs import visits_of, write_run
+from tests.samples.rows.advising import keyed_rows_of, lengths_around, vanilla_law
+from tests.samples.rows.runs import visits_of, write_run
 from tests.samples.sweeps import command
 from tests.samples.training import offline, write_everything
+from tests.samples.variants.hubert import hubert
 
 EXECUTED = [path for path in DOCUMENTS if path != CONTRIBUTING]
 COMMANDS = [

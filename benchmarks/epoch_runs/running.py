@@ -14,7 +14,7 @@ from datamodules.lengths import LengthDistribution
 from profiling.advising.advice import advise_run, name_of
 from profiling.advising.candidates import find_candidates
 from profiling.advising.contenders import Wanted, measure, newest_group
-from profiling.analysis.groups import Contender, Points
+from profiling.analysis.points.groups import Contender, Points
 from profiling.children.crew import Children
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row

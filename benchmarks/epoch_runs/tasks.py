@@ -13,7 +13,7 @@ from benchmarks.epoch_runs.planning import Amount, Epoch
 from datamodules.batching.policies import PaddedBatch
 from datamodules.modality import MODALITIES
 from lightning_modules.variants import find_variant
-from profiling.analysis.groups import Contender, Points
+from profiling.analysis.points.groups import Contender, Points
 from profiling.errors import SettingsError
 from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from profiling.analysis.comparisons import Comparison, Model
-from profiling.analysis.duels import Duel, Judged
-from profiling.analysis.readings import Efforts
-from profiling.analysis.sides import Side, best_of
-from profiling.analysis.verdicts import Answer, decide
+from profiling.analysis.answers.comparisons import Comparison, Model
+from profiling.analysis.answers.duels import Duel, Judged
+from profiling.analysis.answers.verdicts import Answer, decide
+from profiling.analysis.points.readings import Efforts
+from profiling.analysis.points.sides import Side, best_of
 
 Array = NDArray[np.float64]
 SHORTEST, LONGEST, WINDOW = 256, 16384, 256

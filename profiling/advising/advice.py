@@ -21,7 +21,7 @@ from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.notes import notes_of
 from profiling.advising.quality import quality_of
 from profiling.advising.tipping import shares_beyond, would_change
-from profiling.analysis.components import attention_share
+from profiling.analysis.points.components import attention_share
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
 

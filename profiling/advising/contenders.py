@@ -10,9 +10,9 @@ from profiling.advising.cost_model import CostModel
 from profiling.advising.fitting import Observation, TooFewLengthsError, fit_cost_model
 from profiling.advising.observations import Times, longest_taken, peaks_of, times_of
 from profiling.advising.tokens import Tokens
-from profiling.analysis.axes import axis_of
-from profiling.analysis.groups import Contender, Group, Points, group_rows
-from profiling.analysis.readings import Efforts, finite
+from profiling.analysis.points.axes import axis_of
+from profiling.analysis.points.groups import Contender, Group, Points, group_rows
+from profiling.analysis.points.readings import Efforts, finite
 from profiling.rows.columns import Row
 
 

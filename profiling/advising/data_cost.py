@@ -14,8 +14,8 @@ from datamodules.batching.policies import (
 )
 from datamodules.lengths import LengthDistribution
 from profiling.advising.cost_model import CostModel
-from profiling.analysis.intervals import Array
-from profiling.analysis.sides import MEMORY_RESOLUTION_MIB
+from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
+from profiling.analysis.statistics.intervals import Array
 
 NUM_BUCKETS = 8
 # More samples change no share by a thousandth, and take seconds.

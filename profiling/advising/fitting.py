@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 
 from profiling.advising.cost_model import CostModel, terms_of
 from profiling.advising.tokens import Tokens
-from profiling.analysis.intervals import Array
+from profiling.analysis.statistics.intervals import Array
 
 MIN_LENGTHS = 3  # as many as the powers of the length have parts
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from profiling.advising.fitting import Observation
-from profiling.analysis.groups import Points
-from profiling.analysis.readings import Efforts, finite, read_column
+from profiling.analysis.points.groups import Points
+from profiling.analysis.points.readings import Efforts, finite, read_column
 from profiling.rows.columns import Row, judged_columns
 
 # What a mask of padding adds, by the metric with whose batch size it was measured.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from profiling.advising.candidates import Candidate
-from profiling.analysis.intervals import Array, draw_deviations, interval_ends
+from profiling.analysis.statistics.intervals import Array, draw_deviations, interval_ends
 
 
 @dataclass(frozen=True)

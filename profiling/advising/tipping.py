@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.axes import on_axis_of_sweep
-from profiling.analysis.groups import family_of
-from profiling.analysis.tipping_points import find_tipping_points
+from profiling.analysis.answers.tipping_points import find_tipping_points
+from profiling.analysis.points.axes import on_axis_of_sweep
+from profiling.analysis.points.groups import family_of
 from profiling.rows.columns import Row
 
 

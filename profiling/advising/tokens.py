@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datamodules.geometry import SIDE_MULTIPLE
-from profiling.analysis.intervals import Array
+from profiling.analysis.statistics.intervals import Array
 
 PATCH = 16  # pixels of a side
 

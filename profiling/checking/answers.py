@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from profiling.analysis.intervals import draw_deviations, interval_ends, paired_log_ratios
+from profiling.analysis.statistics.intervals import (
+    draw_deviations,
+    interval_ends,
+    paired_log_ratios,
+)
 from profiling.checking.rows import row
 
 VANILLA = "hubert"

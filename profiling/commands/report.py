@@ -42,12 +42,12 @@ def answer(
     # Imported here: `--help` and a mistake in the settings do not wait for what computes and draws.
     from rich.console import Console
 
-    from profiling.analysis.drift import judge_steadiness
-    from profiling.analysis.tipping_points import (
+    from profiling.analysis.answers.tipping_points import (
         find_ladder,
         find_tipping_points,
         save_tipping_points,
     )
+    from profiling.analysis.points.drift import judge_steadiness
     from profiling.report.answers.sections import build_sections
     from profiling.report.cautions import cautions_of
     from profiling.report.material import Material, distributions_of

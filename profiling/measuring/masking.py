@@ -31,8 +31,8 @@ def masked_step_ratio(point: Point, batch_size: int) -> float | None:
 
     Returns:
         Masked over plain, medians; None where it cannot be asked: images of a batch have one size,
-        real batches have their own masks, a compiled model would be compiled once more, a graphed one
-        replays what it recorded, and where memory ran out.
+        real batches have their own masks, a compiled model would be compiled once more, a graphed
+        one replays what it recorded, and where memory ran out.
     """
     if point.modality == "vision" or point.batches is not None or point.compiled or point.graphed:
         return None

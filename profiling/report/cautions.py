@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from lightning_modules.variants import VARIANTS
-from profiling.analysis.axes import axis_unit, row_length
-from profiling.analysis.drift import FEWEST_READINGS, Steadiness
-from profiling.analysis.groups import Contender
+from profiling.analysis.points.axes import axis_unit, row_length
+from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
+from profiling.analysis.points.groups import Contender
 from profiling.rows.columns import Row
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import log
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.axes import axis_unit
-from profiling.analysis.readings import finite
+from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.readings import finite
 from profiling.report.palette import vanilla_family
 from profiling.rows.columns import Row
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from profiling.analysis.axes import axis_unit
-from profiling.analysis.groups import Setting
-from profiling.analysis.run_comparison import Alone, Answer, RunComparison
-from profiling.analysis.run_differences import RunDifference
+from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.groups import Setting
+from profiling.analysis.run_comparison.comparing import Alone, Answer, RunComparison
+from profiling.analysis.run_comparison.differences import RunDifference
 from profiling.report.answers.sections import NOT_MEASURED
 from profiling.rows.columns import judged_columns
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from profiling.analysis.drift import Steadiness
+from profiling.analysis.points.drift import Steadiness
 from profiling.report.cautions import name_sentinel
 from profiling.report.charts.steadiness import AXIS, TITLE, Mark, colour_of, ends_of, marks_of
 from profiling.report.figures import LOOK, RESOLUTION

@@ -4,10 +4,10 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from profiling.analysis.axes import axis_unit
-from profiling.analysis.curves import Curve, drawn_metrics, spaced_lengths
-from profiling.analysis.groups import Setting, free_name, safe_name
-from profiling.analysis.verdicts import trusted_outcomes
+from profiling.analysis.answers.verdicts import trusted_outcomes
+from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.curves import Curve, drawn_metrics, spaced_lengths
+from profiling.analysis.points.groups import Setting, free_name, safe_name
 from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Row
 

@@ -1,7 +1,7 @@
 """Lengths of answers as readers see them: tokens, frames, pixels, or seconds of audio."""
 
-from profiling.analysis.axes import SECONDS, shown, unit_of
-from profiling.analysis.readings import finite
+from profiling.analysis.points.axes import SECONDS, shown, unit_of
+from profiling.analysis.points.readings import finite
 from profiling.rows.columns import Row
 
 # Shorter ones have a decimal place or two.

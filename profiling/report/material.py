@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.axes import on_axis_of_sweep
-from profiling.analysis.components import ComponentCurve, component_curves
-from profiling.analysis.curves import Curve, build_curves
-from profiling.analysis.drift import Steadiness, judge_steadiness
+from profiling.analysis.points.axes import on_axis_of_sweep
+from profiling.analysis.points.components import ComponentCurve, component_curves
+from profiling.analysis.points.curves import Curve, build_curves
+from profiling.analysis.points.drift import Steadiness, judge_steadiness
 from profiling.report.answers.sections import Section
 from profiling.report.cautions import cautions_of
 from profiling.report.palette import Styles

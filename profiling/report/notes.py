@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from profiling.analysis.axes import unit_of
-from profiling.analysis.tipping_points import MISSING
-from profiling.analysis.verdicts import NOISE
+from profiling.analysis.answers.tipping_points import MISSING
+from profiling.analysis.answers.verdicts import NOISE
+from profiling.analysis.points.axes import unit_of
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
 from profiling.rows.columns import Row

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from profiling.analysis.curves import Curve
-from profiling.analysis.groups import Contender, family_of
+from profiling.analysis.points.curves import Curve
+from profiling.analysis.points.groups import Contender, family_of
 from profiling.rows.columns import Row
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers; their pale yellow is left out.

@@ -16,8 +16,8 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from profiling.analysis.curves import Curve
-from profiling.analysis.groups import Contender, Setting, free_name, safe_name
+from profiling.analysis.points.curves import Curve
+from profiling.analysis.points.groups import Contender, Setting, free_name, safe_name
 from profiling.report.material import Material
 from profiling.report.table import sections_as_markdown
 from profiling.report.tensorboard_components import (

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from profiling.analysis.components import ComponentCurve
-from profiling.analysis.groups import Contender, Setting, safe_name
+from profiling.analysis.points.components import ComponentCurve
+from profiling.analysis.points.groups import Contender, Setting, safe_name
 from profiling.report.ceilings import ceilings_of_row
 from profiling.report.charts.component_looks import in_order
 from profiling.report.charts.traces import comparison_choice

@@ -8,8 +8,8 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as layout_metadata
 
-from profiling.analysis.components import CORE, ComponentCurve
-from profiling.analysis.curves import Curve
+from profiling.analysis.points.components import CORE, ComponentCurve
+from profiling.analysis.points.curves import Curve
 from profiling.report.tensorboard_components import CEILING, SHARE
 from profiling.rows.columns import drawn_columns
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import log
 
-from profiling.analysis.axes import row_length
+from profiling.analysis.points.axes import row_length
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
 from profiling.planning.schedule import Schedule, Visit, turn

@@ -15,7 +15,7 @@ from transformers import (
 
 from lightning_modules.errors import ModelError
 from lightning_modules.variants import VARIANTS, build_module, find_variant
-from tests.samples.models import TEXT, VARIANT_CASES, WINDOW, batch_of, build, predict
+from tests.samples.variants.models import TEXT, VARIANT_CASES, WINDOW, batch_of, build, predict
 
 
 @pytest.mark.parametrize("variant", TEXT)

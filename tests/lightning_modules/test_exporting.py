@@ -9,7 +9,7 @@ from lightning_modules.attention.interface import find_implementations, find_win
 from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
 from lightning_modules.variants import build_module
-from tests.samples.models import CASES, NUM_CLASSES, WINDOW, batch_of, build, predict
+from tests.samples.variants.models import CASES, NUM_CLASSES, WINDOW, batch_of, build, predict
 
 LENGTHS = {"text": 60, "speech": 60, "vision": 64}
 

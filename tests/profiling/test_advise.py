@@ -3,8 +3,14 @@ import json
 import pytest
 
 from profiling.cli import main
-from tests.samples.advising import keyed_rows_of, lengths_around, linear_law, rows_of, vanilla_law
-from tests.samples.runs import write_run
+from tests.samples.rows.advising import (
+    keyed_rows_of,
+    lengths_around,
+    linear_law,
+    rows_of,
+    vanilla_law,
+)
+from tests.samples.rows.runs import write_run
 
 SCHEMA = {
     "objective", "phase", "recommended", "saving", "ci_low", "ci_high", "ceiling", "share_beyond",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.samples.runs import noisy_rows, visits_of, write_run
+from tests.samples.rows.runs import noisy_rows, visits_of, write_run
 from tests.samples.sweeps import command
 
 

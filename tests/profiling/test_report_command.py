@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from profiling.cli import main
-from tests.samples.advising import keyed_rows_of, lengths_around, linear_law, vanilla_law
-from tests.samples.runs import write_run
+from tests.samples.rows.advising import keyed_rows_of, lengths_around, linear_law, vanilla_law
+from tests.samples.rows.runs import write_run
 
 
 @pytest.fixture

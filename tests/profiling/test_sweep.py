@@ -11,9 +11,9 @@ import pytest
 
 from lightning_modules.kernel_limits import KernelUse, limit_of
 from lightning_modules.variants import VARIANTS
-from tests.samples.models import implementations_here
 from tests.samples.places import ROOT
 from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.variants.models import implementations_here
 
 # One length on each side of what bigbird can take; images on both sides of Swin's windows.
 ALL = {

@@ -20,7 +20,7 @@ from profiling.errors import SettingsError
 from profiling.measuring.tasks import measure_speed
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import points_of
+from tests.samples.variants.points import points_of
 
 HandOver = Callable[[float], None]
 WORK_S = 0.02

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from profiling.analysis.axes import unit_of
+from profiling.analysis.points.axes import unit_of
 from profiling.report.answers.verdicts import (
     describe_crossing,
     describe_only_below,

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from profiling.analysis.readings import finite
-from profiling.analysis.tipping_points import MISSING
-from profiling.analysis.verdicts import WITH_VALUE
+from profiling.analysis.answers.tipping_points import MISSING
+from profiling.analysis.answers.verdicts import WITH_VALUE
+from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import listed
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.axes import unit_of
-from profiling.analysis.groups import Setting, rank
-from profiling.analysis.many import decided_by_chance
+from profiling.analysis.points.axes import unit_of
+from profiling.analysis.points.groups import Setting, rank
+from profiling.analysis.statistics.many import decided_by_chance
 from profiling.report.answers.ladder import ladder_sentences
 from profiling.report.answers.sentences import answer_sentences
 from profiling.report.answers.shares import share_sentences

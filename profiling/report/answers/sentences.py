@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from profiling.analysis.axes import unit_of
-from profiling.analysis.tipping_points import MISSING
-from profiling.analysis.verdicts import WITH_VALUE
+from profiling.analysis.answers.tipping_points import MISSING
+from profiling.analysis.answers.verdicts import WITH_VALUE
+from profiling.analysis.points.axes import unit_of
 from profiling.report.answers.least import describe_least
 from profiling.report.answers.verdicts import (
     describe_crossing,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.axes import on_axis_of_sweep, unit_of
+from profiling.analysis.points.axes import on_axis_of_sweep, unit_of
 from profiling.report.answers.sentences import BEST, winners_of
 from profiling.report.answers.verdicts import shown_value
 from profiling.report.lengths import number_text

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiling.analysis.readings import finite
-from profiling.analysis.tipping_points import MISSING
+from profiling.analysis.answers.tipping_points import MISSING
+from profiling.analysis.points.readings import finite
 from profiling.report.lengths import number_text
 from profiling.report.notes import notes_of
 from profiling.report.palette import vanilla_family

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from profiling.analysis.readings import finite
+from profiling.analysis.points.readings import finite
 from profiling.report.charts.look import QUIET
 from profiling.report.charts.traces import Trace, comparison_choice
 from profiling.report.palette import vanilla_family

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from profiling.analysis.components import ComponentCurve, Parts
+from profiling.analysis.points.components import ComponentCurve, Parts
 from profiling.report.charts.component_looks import OPTIMISER, in_order
 from profiling.report.charts.look import table_of
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from profiling.analysis.axes import axis_unit
-from profiling.analysis.components import ComponentCurve
+from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.components import ComponentCurve
 from profiling.report.charts.component_bars import MEASURES, Piece, component_numbers, pieces_of
 from profiling.report.charts.component_looks import OPTIMISER, look_of
 from profiling.report.charts.look import GRID, INK, PAPER, plain_axis, plain_layout

@@ -5,8 +5,8 @@ from html import escape
 from math import log10
 from typing import Any
 
-from profiling.analysis.axes import axis_unit, row_length
-from profiling.analysis.groups import Contender
+from profiling.analysis.points.axes import axis_unit, row_length
+from profiling.analysis.points.groups import Contender
 from profiling.report.charts.look import GRID, plain_axis, plain_layout, table_of
 from profiling.report.charts.traces import Trace
 from profiling.report.palette import Style

@@ -6,11 +6,11 @@ from html import escape
 from math import log10
 from typing import Any
 
-from profiling.analysis.axes import axis_unit
-from profiling.analysis.curves import spaced_lengths
-from profiling.analysis.readings import finite
-from profiling.analysis.tipping_points import MISSING
-from profiling.analysis.verdicts import WITH_VALUE
+from profiling.analysis.answers.tipping_points import MISSING
+from profiling.analysis.answers.verdicts import WITH_VALUE
+from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.curves import spaced_lengths
+from profiling.analysis.points.readings import finite
 from profiling.report.answers.ladder import Ladder, ladders_of
 from profiling.report.answers.verdicts import describe_verdict
 from profiling.report.charts.look import QUIET, plain_axis, plain_layout, table_of

@@ -4,7 +4,7 @@ from html import escape
 from math import log10
 from typing import Any
 
-from profiling.analysis.curves import spaced_lengths
+from profiling.analysis.points.curves import spaced_lengths
 from profiling.report.charts.ceiling import ceiling_label, ceiling_traces
 from profiling.report.charts.look import GRID, INK, plain_axis, plain_layout
 from profiling.report.charts.numbers import measured_numbers

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from profiling.analysis.readings import finite
+from profiling.analysis.points.readings import finite
 from profiling.report.charts.look import table_of
 from profiling.report.charts.traces import ChartInput, comparison_choice, length_traces
 from profiling.report.palette import efficient_family

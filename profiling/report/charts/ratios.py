@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
-from profiling.analysis.readings import finite
-from profiling.analysis.verdicts import trusted_outcomes
+from profiling.analysis.answers.verdicts import trusted_outcomes
+from profiling.analysis.points.readings import finite
 from profiling.report.ceilings import describe_reach
 from profiling.report.charts.look import PAPER
 from profiling.report.charts.traces import Trace, comparison_choice

@@ -8,8 +8,8 @@ from math import log10
 from statistics import median
 from typing import Any
 
-from profiling.analysis.drift import Steadiness
-from profiling.analysis.readings import finite
+from profiling.analysis.points.drift import Steadiness
+from profiling.analysis.points.readings import finite
 from profiling.report.cautions import name_sentinel
 from profiling.report.charts.look import GRID, plain_axis, plain_layout, table_of
 from profiling.report.palette import COLOURS, VANILLA_COLOUR

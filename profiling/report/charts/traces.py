@@ -8,10 +8,10 @@ from math import log
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.axes import axis_unit
-from profiling.analysis.curves import Curve, Spread
-from profiling.analysis.groups import Contender
-from profiling.analysis.readings import finite
+from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.curves import Curve, Spread
+from profiling.analysis.points.groups import Contender
+from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import describe_comparison, describe_verdict, shown_value
 from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Column, Row

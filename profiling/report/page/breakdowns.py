@@ -6,9 +6,9 @@ from itertools import groupby
 from statistics import median
 from typing import Any
 
-from profiling.analysis.components import ComponentCurve
-from profiling.analysis.groups import Contender, Group, group_rows
-from profiling.analysis.readings import finite
+from profiling.analysis.points.components import ComponentCurve
+from profiling.analysis.points.groups import Contender, Group, group_rows
+from profiling.analysis.points.readings import finite
 from profiling.report.charts.component_bars import highest_bars, pieces_of
 from profiling.report.charts.component_looks import ComponentLook, in_order, look_of
 from profiling.report.charts.components import build_component_chart

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from profiling.analysis.axes import axis_unit
-from profiling.analysis.groups import Contender, Setting
+from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.groups import Contender, Setting
 from profiling.report.charts.frontier import build_frontier_chart, is_bound, limit_words
 from profiling.report.palette import Style
 from profiling.rows.columns import PHASES, Row

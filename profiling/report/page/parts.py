@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.axes import axis_unit
-from profiling.analysis.curves import Curve, drawn_metrics
-from profiling.analysis.groups import Contender, Group, Setting
-from profiling.analysis.readings import finite
+from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.curves import Curve, drawn_metrics
+from profiling.analysis.points.groups import Contender, Group, Setting
+from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import describe_comparison
 from profiling.report.charts.ladder import build_ladder_chart
 from profiling.report.charts.measured import build_chart

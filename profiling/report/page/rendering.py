@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from profiling.analysis.drift import Steadiness
+from profiling.analysis.points.drift import Steadiness
 from profiling.report.answers.sections import chance_sentence
 from profiling.report.cautions import describe_steadiness
 from profiling.report.charts.component_bars import MEASURES

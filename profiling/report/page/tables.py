@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from profiling.analysis.axes import axis_unit, row_length
-from profiling.analysis.curves import Curve
-from profiling.analysis.groups import Contender
-from profiling.analysis.readings import finite
+from profiling.analysis.points.axes import axis_unit, row_length
+from profiling.analysis.points.curves import Curve
+from profiling.analysis.points.groups import Contender
+from profiling.analysis.points.readings import finite
 from profiling.rows.columns import Column, Row, columns_of, drawn_columns, value_of
 
 

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from lightning_modules.attention import local_attention
 from lightning_modules.attention.pieces import plan_pieces
-from tests.samples.attention import (
+from tests.samples.variants.attention import (
     Inputs,
     attend,
     draw_inputs,

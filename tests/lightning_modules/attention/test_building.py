@@ -14,7 +14,7 @@ from lightning_modules.attention import local_attention
 from lightning_modules.attention.compiled import building
 from lightning_modules.errors import ModelError
 from lightning_modules.kernel_limits import KernelUse, limit_of
-from tests.samples.attention import draw_inputs
+from tests.samples.variants.attention import draw_inputs
 
 USE = KernelUse("cpu", is_half=False, needs_gradients=True, has_dropout=False)
 MISSING = limit_of("local_compiled", USE)
@@ -24,7 +24,7 @@ builds = pytest.mark.skipif(MISSING is not None, reason=f"local_compiled: {MISSI
 AGAINST_THE_ORACLE = """
 import torch
 from lightning_modules.attention.compiled.building import float_lanes, library_path
-from tests.samples.attention import attend, draw_inputs
+from tests.samples.variants.attention import attend, draw_inputs
 errors = []
 for dtype, width in ((torch.float64, 8), (torch.float32, 64), (torch.float32, 24)):
     inputs = draw_inputs((2, 2, 700, width), dtype)

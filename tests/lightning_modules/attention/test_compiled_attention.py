@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lightning_modules.attention import local_attention
 from lightning_modules.kernel_limits import KernelUse, limit_of
-from tests.samples.attention import Inputs, attend, draw_inputs, in_float64, relative_error
+from tests.samples.variants.attention import Inputs, attend, draw_inputs, in_float64, relative_error
 
 MISSING = limit_of("local_compiled", KernelUse("cpu", False, True, False))
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"local_compiled: {MISSING}")

@@ -10,7 +10,7 @@ from torch._inductor.utils import fresh_cache
 from lightning_modules.attention import IMPLEMENTATIONS, local_attention
 from lightning_modules.errors import ModelError
 from lightning_modules.kernel_limits import KernelUse, limit_of
-from tests.samples.attention import Inputs, attend, draw_inputs, in_float64, relative_error
+from tests.samples.variants.attention import Inputs, attend, draw_inputs, in_float64, relative_error
 
 MISSING = limit_of("local_flex", KernelUse("cpu", False, False, False))
 compiles = pytest.mark.skipif(MISSING is not None, reason=f"local_flex: {MISSING}")

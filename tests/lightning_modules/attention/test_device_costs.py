@@ -6,7 +6,7 @@ import torch
 from lightning_modules.attention import blocked
 from lightning_modules.attention.blocked import is_one_piece, planned_pieces
 from lightning_modules.attention.pieces import ELSEWHERE, costs_of
-from tests.samples.attention import attend, draw_inputs
+from tests.samples.variants.attention import attend, draw_inputs
 
 HEADS = 12
 

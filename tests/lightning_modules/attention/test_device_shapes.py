@@ -7,8 +7,8 @@ from transformers import BertConfig, BertModel
 from lightning_modules.attention import local_attention
 from lightning_modules.attention.interface import localize
 from lightning_modules.kernel_limits import KernelUse, limit_of
-from tests.samples.attention import attend, draw_inputs, in_float64, relative_error
 from tests.samples.devices import DEVICES
+from tests.samples.variants.attention import attend, draw_inputs, in_float64, relative_error
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 KERNELS = [

@@ -26,8 +26,15 @@ from lightning_modules.attention import local_attention
 from lightning_modules.attention.interface import find_implementations, find_windows, localize
 from lightning_modules.attention.unpadded import NAME as UNPADDED
 from lightning_modules.errors import ModelError
-from tests.samples.attention import implementations_here
-from tests.samples.two_kinds import ENCODERS, GROUPED, KINDS, WINDOW, build_encoder, modernbert
+from tests.samples.variants.attention import implementations_here
+from tests.samples.variants.two_kinds import (
+    ENCODERS,
+    GROUPED,
+    KINDS,
+    WINDOW,
+    build_encoder,
+    modernbert,
+)
 
 # Below the window, where it just covers all, where it just does not, and far above.
 LENGTHS = [4, 7, 8, 90]

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from lightning_modules.lhubert import encode_recording
-from tests.samples.attention import relative_error
 from tests.samples.devices import DEVICES
-from tests.samples.hubert import hubert, lhubert, waveform
+from tests.samples.variants.attention import relative_error
+from tests.samples.variants.hubert import hubert, lhubert, waveform
 
 # Rounding between two orders of the same sums, in half precision through three layers.
 LIMITS = {torch.float32: 1e-4, torch.bfloat16: 0.06}

@@ -34,7 +34,14 @@ from lightning_modules.lhubert import (
     LHubertModel,
     modeling,
 )
-from tests.samples.hubert import FRAME_SAMPLES, HOP_SAMPLES, TINY, hubert, lhubert, waveform
+from tests.samples.variants.hubert import (
+    FRAME_SAMPLES,
+    HOP_SAMPLES,
+    TINY,
+    hubert,
+    lhubert,
+    waveform,
+)
 
 CLASSES: dict[Any, tuple[Any, Any, dict[str, Any]]] = {
     LHubertModel: (HubertModel, AutoModel, {}),

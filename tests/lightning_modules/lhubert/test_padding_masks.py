@@ -15,7 +15,7 @@ from lightning_modules.lhubert import (
     LHubertForSequenceClassification,
     LHubertModel,
 )
-from tests.samples.hubert import FRAME_SAMPLES, HOP_SAMPLES, TINY, lhubert
+from tests.samples.variants.hubert import FRAME_SAMPLES, HOP_SAMPLES, TINY, lhubert
 
 SAMPLES = FRAME_SAMPLES + 9 * HOP_SAMPLES
 CLASSES: list[Any] = [

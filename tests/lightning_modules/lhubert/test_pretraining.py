@@ -9,7 +9,7 @@ from transformers import HubertConfig
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import HubertForPreTraining, LHubertConfig, LHubertForPreTraining
-from tests.samples.hubert import TINY, waveform
+from tests.samples.variants.hubert import TINY, waveform
 
 NUM_CLUSTERS = 11
 

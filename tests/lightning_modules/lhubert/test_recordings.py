@@ -12,7 +12,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import HiddenStateFiles, LHubertModel, encode_recording
 from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
-from tests.samples.hubert import hubert, lhubert, waveform
+from tests.samples.variants.hubert import hubert, lhubert, waveform
 
 
 def extractor(norm):

@@ -10,7 +10,7 @@ from transformers import Wav2Vec2FeatureExtractor
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.variants import build_module
-from tests.samples.hubert import hubert
+from tests.samples.variants.hubert import hubert
 
 
 def saved(folder, norm, do_normalize=None):

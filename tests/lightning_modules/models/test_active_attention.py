@@ -12,7 +12,7 @@ from transformers import (
 from transformers.models.fnet.modeling_fnet import two_dim_matmul
 
 from lightning_modules.variants import find_variant
-from tests.samples.models import (
+from tests.samples.variants.models import (
     VARIANT_CASES,
     batch_of,
     build,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lightning_modules.variants import build_module
-from tests.samples.models import batch_of, build, predict
+from tests.samples.variants.models import batch_of, build, predict
 
 
 def mixed_by_definition(hidden):

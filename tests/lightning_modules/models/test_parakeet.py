@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from transformers import ParakeetEncoder, ParakeetFeatureExtractor
 
-from tests.samples.models import batch_of, build, predict
+from tests.samples.variants.models import batch_of, build, predict
 
 FRAMES = (50, 33, 20)
 

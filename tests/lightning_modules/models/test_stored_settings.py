@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 from lightning_modules.models.bert import BertModule
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.masked_prediction import MaskedPrediction
-from tests.samples.models import batch_of
 from tests.samples.speech import TINY
+from tests.samples.variants.models import batch_of
 
 
 def test_a_checkpoint_stores_every_setting_and_loads_without_them(tmp_path: Path) -> None:

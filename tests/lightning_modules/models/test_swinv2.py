@@ -7,7 +7,7 @@ import torch
 from transformers import Swinv2Config, Swinv2ForImageClassification
 
 from lightning_modules.models.components import parameters_by_component
-from tests.samples.models import batch_of, build, predict
+from tests.samples.variants.models import batch_of, build, predict
 
 
 def built_for(side, module):

@@ -11,7 +11,7 @@ from lightning_modules.attention import local_attention
 from lightning_modules.attention.interface import find_windows
 from lightning_modules.errors import ModelError
 from lightning_modules.variants import VARIANTS, build_module, find_variant, vanilla_of
-from tests.samples.models import (
+from tests.samples.variants.models import (
     TEXT,
     VARIANT_CASES,
     batch_of,

@@ -17,7 +17,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.variants import VARIANTS, find_variant, vanilla_of
 from tests.samples import fitting
 from tests.samples.fitting import fit
-from tests.samples.models import (
+from tests.samples.variants.models import (
     CASES,
     TEXT,
     VARIANT_CASES,

@@ -25,9 +25,9 @@ from lightning_modules.speech.ctc_decoding import (
 )
 from lightning_modules.speech.transcriber import transcript_table
 from tests.samples.fitting import fit, loader, predict, trainer
-from tests.samples.gradients import TrainingRecord, assert_same_training
-from tests.samples.hubert import samples_of, waveform
 from tests.samples.speech import NO_DROPOUT, TINY
+from tests.samples.variants.gradients import TrainingRecord, assert_same_training
+from tests.samples.variants.hubert import samples_of, waveform
 
 FRAMES = 40
 STILL = TINY | NO_DROPOUT | {"final_dropout": 0.0, "mask_feature_prob": 0.0}

@@ -10,9 +10,9 @@ from lightning_modules.errors import ModelError
 from lightning_modules.speech.figures import draw_masked_prediction
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from tests.samples.fitting import fit, loader, trainer
-from tests.samples.gradients import TrainingRecord, assert_same_training
-from tests.samples.hubert import waveform
 from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
+from tests.samples.variants.gradients import TrainingRecord, assert_same_training
+from tests.samples.variants.hubert import waveform
 
 FRAMES = 30
 

@@ -14,8 +14,8 @@ from lightning_modules.speech.ctc_decoding import decode_greedily
 from lightning_modules.speech.spec_augment import augment_features
 from lightning_modules.speech.superb import BlstmHead, SuperbAsr
 from tests.samples.fitting import fit, predict
-from tests.samples.hubert import samples_of, waveform
 from tests.samples.speech import TINY
+from tests.samples.variants.hubert import samples_of, waveform
 
 FRAMES = 30
 TEXTS = ("AB", "ME", "ON NO")

@@ -5,7 +5,7 @@ import torch
 
 from lightning_modules.errors import ModelError
 from lightning_modules.units.frame_features import LayerStates, Mfcc
-from tests.samples.hubert import hubert, lhubert, waveform
+from tests.samples.variants.hubert import hubert, lhubert, waveform
 
 HOP_MFCC, HOP = 160, 320
 

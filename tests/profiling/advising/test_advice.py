@@ -8,7 +8,7 @@ from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
 from profiling.advising.words import as_lines
 from profiling.errors import SettingsError
-from tests.samples.advising import lengths_around, linear_law, rows_of, vanilla_law
+from tests.samples.rows.advising import lengths_around, linear_law, rows_of, vanilla_law
 
 THROUGHPUT = Wanted("throughput", batch_size=8)
 DATA = lengths_around(300)

@@ -6,14 +6,14 @@ import pytest
 
 from datamodules.geometry import samples_for_frames
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.axes import axis_of, on_axis_of_sweep, row_length, shown, unit_of
-from profiling.analysis.tipping_points import find_tipping_points, table_columns
+from profiling.analysis.answers.tipping_points import find_tipping_points, table_columns
+from profiling.analysis.points.axes import axis_of, on_axis_of_sweep, row_length, shown, unit_of
 from profiling.planning.points import Point
 from profiling.report.answers.sections import build_sections
 from profiling.report.answers.shares import share_sentences
 from profiling.report.lengths import number_text
 from profiling.report.material import Material
-from tests.samples.costs import point_of
+from tests.samples.variants.costs import point_of
 
 FRAMES = (50, 100, 200, 400, 800)
 

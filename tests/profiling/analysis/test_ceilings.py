@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from profiling.analysis.components import component_curves
-from profiling.analysis.tipping_points import find_tipping_points
-from tests.samples.comparisons import OPPONENTS, row
+from profiling.analysis.answers.tipping_points import find_tipping_points
+from profiling.analysis.points.components import component_curves
+from tests.samples.rows.comparisons import OPPONENTS, row
 
 LENGTHS = (128, 512)
 

@@ -3,12 +3,12 @@
 import pytest
 
 from lightning_modules.variants import VARIANTS
-from profiling.analysis.comparisons import Model, registered_opponents
-from profiling.analysis.groups import Contender
+from profiling.analysis.answers.comparisons import Model, registered_opponents
+from profiling.analysis.points.groups import Contender
 from profiling.errors import SettingsError
 from profiling.rows.columns import shared_conditions
 from profiling.rows.pairs import kernel_name, parse_pair
-from tests.samples.comparisons import Row, compare, row
+from tests.samples.rows.comparisons import Row, compare, row
 
 
 @pytest.mark.parametrize("modality", sorted(VARIANTS))

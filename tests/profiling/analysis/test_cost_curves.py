@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.cost_curves import CostCurves
-from profiling.analysis.interpolation import cost_bounds
+from profiling.analysis.statistics.cost_curves import CostCurves
+from profiling.analysis.statistics.interpolation import cost_bounds
 
 LENGTHS = np.array([128.0, 512.0, 2048.0, 8192.0])
 BETWEEN = np.geomspace(128, 8192, 301)

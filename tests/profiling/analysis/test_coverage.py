@@ -22,10 +22,10 @@ from benchmarks.simulated.truths import (
     normal,
     simulate,
 )
-from profiling.analysis.duels import Duel
-from profiling.analysis.many import beyond_chance
-from profiling.analysis.sides import Side
-from profiling.analysis.verdicts import WITH_VALUE, Answer, decide
+from profiling.analysis.answers.duels import Duel
+from profiling.analysis.answers.verdicts import WITH_VALUE, Answer, decide
+from profiling.analysis.points.sides import Side
+from profiling.analysis.statistics.many import beyond_chance
 
 DRAWS = 120
 PROMISED = tuple(TRUTHS)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.drift import drift_of, judge_steadiness, steady, typical_width
-from tests.samples.sentinels import readings_of
+from profiling.analysis.points.drift import drift_of, judge_steadiness, steady, typical_width
+from tests.samples.rows.sentinels import readings_of
 
 
 def answers(*widths: float, metric: str = "latency") -> list[dict]:

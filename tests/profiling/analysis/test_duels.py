@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.samples.curves import Row, find, find_one, judge, outcomes, rows_of
+from tests.samples.rows.curves import Row, find, find_one, judge, outcomes, rows_of
 
 
 def test_a_tie_carries_its_interval_and_so_does_a_win() -> None:

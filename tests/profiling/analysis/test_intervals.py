@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from profiling.analysis.intervals import (
+from profiling.analysis.statistics.intervals import (
     BORROWED_DF,
     block_log_ratios,
     draw_deviations,

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.comparisons import Opponent
-from profiling.analysis.ladder import find_rungs
-from profiling.analysis.tipping_points import find_ladder, find_tipping_points
-from tests.samples.comparisons import compare, row
-from tests.samples.curves import OPPONENTS, Row, rows_of
+from profiling.analysis.answers.comparisons import Opponent
+from profiling.analysis.answers.ladder import find_rungs
+from profiling.analysis.answers.tipping_points import find_ladder, find_tipping_points
+from tests.samples.rows.comparisons import compare, row
+from tests.samples.rows.curves import OPPONENTS, Row, rows_of
 
 EAGER = {128: 10.0, 256: 20.0, 512: 40.0, 1024: 80.0}
 FUSED = {128: 10.0, 256: 16.0, 512: 26.0, 1024: 42.0}

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.many import beyond_chance, decided_by_chance
-from profiling.analysis.tipping_points import find_tipping_points
-from tests.samples.curves import OPPONENTS, rows_of
+from profiling.analysis.answers.tipping_points import find_tipping_points
+from profiling.analysis.statistics.many import beyond_chance, decided_by_chance
+from tests.samples.rows.curves import OPPONENTS, rows_of
 
 
 def test_the_procedure_gives_the_example_of_its_paper() -> None:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.run_comparison import Answer, RunComparison, compare_runs
-from profiling.analysis.run_points import Run
-from tests.samples.runs import noisy_rows, only_latency, visits_of
+from profiling.analysis.run_comparison.comparing import Answer, RunComparison, compare_runs
+from profiling.analysis.run_comparison.shared_points import Run
+from tests.samples.rows.runs import noisy_rows, only_latency, visits_of
 
 Row = dict[str, Any]
 TEN = (10.0, 10.1, 9.9)

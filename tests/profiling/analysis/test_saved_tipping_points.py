@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from profiling.analysis.tipping_points import save_tipping_points
-from tests.samples.curves import Row, judge
+from profiling.analysis.answers.tipping_points import save_tipping_points
+from tests.samples.rows.curves import Row, judge
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from profiling.analysis.sides import read_side
-from tests.samples.comparisons import compare, row, visits
+from profiling.analysis.points.sides import read_side
+from tests.samples.rows.comparisons import compare, row, visits
 
 QUICK = ("quick", "library")
 

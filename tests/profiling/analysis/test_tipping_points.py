@@ -7,11 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiling.analysis.tipping_points import (
+from profiling.analysis.answers.tipping_points import (
     find_tipping_points,
     table_columns,
 )
-from tests.samples.curves import LENGTHS, OPPONENTS, Row, find, find_one, judge, outcomes, rows_of
+from tests.samples.rows.curves import (
+    LENGTHS,
+    OPPONENTS,
+    Row,
+    find,
+    find_one,
+    judge,
+    outcomes,
+    rows_of,
+)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from profiling.analysis.unpaired import unpaired_intervals
+from profiling.analysis.statistics.unpaired import unpaired_intervals
 
 
 def test_a_point_alone_has_the_interval_of_welch() -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.verdicts import proven_from, verdict_of
+from profiling.analysis.answers.verdicts import proven_from, verdict_of
 
 
 @given(st.lists(st.sampled_from(["win", "tie", "lose"]), min_size=1, max_size=9))

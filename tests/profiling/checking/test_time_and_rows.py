@@ -24,8 +24,8 @@ from profiling.planning.schedule import Visit
 from profiling.planning.settings import SweepSettings
 from profiling.planning.visit_row import row_of
 from profiling.rows.run_directory import RunDirectory
-from tests.samples.points import points_of
 from tests.samples.sweeps import rows_in
+from tests.samples.variants.points import points_of
 
 
 def test_a_time_box_ends_what_waits_and_leaves_no_alarm() -> None:

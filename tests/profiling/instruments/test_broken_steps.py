@@ -15,7 +15,7 @@ from profiling.callback import ProfilingCallback
 from profiling.instruments.batch_shapes import BatchShape
 from profiling.instruments.broken_steps import BrokenStep, components_of, what_attention_takes
 from tests.samples.fitting import fit, predict
-from tests.samples.models import batch_of, build
+from tests.samples.variants.models import batch_of, build
 
 
 class Encoder(lightning.LightningModule):

@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from lightning_modules.models.components import COMPONENTS, find_parts, parameters_by_component
 from profiling.instruments.component_watch import ComponentWatch, nodes_of
 from profiling.measuring.breakdown import closure_of, why_open
-from tests.samples.models import CASES, VARIANT_CASES, batch_of, build
+from tests.samples.variants.models import CASES, VARIANT_CASES, batch_of, build
 
 LENGTH = {"text": 48, "speech": 21, "vision": 64}
 BACKWARD = "autograd::engine::evaluate_function"

@@ -9,7 +9,7 @@ from lightning_modules.attention.masked import masked_attention
 from lightning_modules.variants import find_variant
 from profiling.measuring.active_path import refuse_all_pairs
 from profiling.measuring.attention_watch import AttentionWatch
-from tests.samples.models import CASES, batch_of, build
+from tests.samples.variants.models import CASES, batch_of, build
 
 # Shorter than a head is wide, just as wide, and multiples of nothing.
 LENGTHS = {"text": [5, 64, 65, 131, 300], "speech": [5, 64, 65, 131], "vision": [33, 130]}

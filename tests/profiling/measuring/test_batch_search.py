@@ -15,7 +15,7 @@ from profiling.measuring.surroundings import Surroundings
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import CONDITIONS, points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 EFFORT = Effort(num_warmup_steps=1, min_samples=3, seconds_per_measurement=1.0)
 

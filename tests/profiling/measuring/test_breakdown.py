@@ -15,7 +15,7 @@ from profiling.measuring import breakdown
 from profiling.measuring.breakdown import judged
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import points_of
+from tests.samples.variants.points import points_of
 
 TIMES = {
     ("embedding", "forward"): 1.0,

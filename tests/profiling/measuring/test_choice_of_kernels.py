@@ -10,7 +10,7 @@ from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows import machine
 from profiling.rows.columns import COLUMNS
 from profiling.sweeping.preparation import Preparation
-from tests.samples.points import CONDITIONS, points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 ON_CUDA: dict[str, Any] = {
     "tf32": True,

@@ -9,7 +9,7 @@ from lightning_modules.attention.executed import band_pairs, executed_pairs
 from lightning_modules.variants import LOCAL, find_variant
 from profiling.counting.point_costs import PointCosts
 from profiling.measuring.costs import count_costs
-from tests.samples.costs import (
+from tests.samples.variants.costs import (
     CLASSES,
     HEADS,
     HIDDEN_OF_BIAS,

@@ -22,8 +22,8 @@ from profiling.measuring.tasks import measure_memory, measure_speed
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import points_of
 from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.variants.points import points_of
 
 MISSING = limit_of_compiling("cpu")
 compiles = pytest.mark.skipif(MISSING is not None, reason=f"compiled: {MISSING}")

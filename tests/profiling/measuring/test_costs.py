@@ -19,7 +19,7 @@ from profiling.counting.step_count import StepCount
 from profiling.instruments.memory import supports_peak
 from profiling.measuring.costs import count_costs, run_counted
 from profiling.measuring.trainer_runs import batch_of, build_point
-from tests.samples.costs import point_of
+from tests.samples.variants.costs import point_of
 
 REAL = [
     ("text", "bert", "eager", "training"),

@@ -18,7 +18,7 @@ from profiling.measuring.device_busy import (
 )
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.requests import Effort
-from tests.samples.points import points_of
+from tests.samples.variants.points import points_of
 
 
 @dataclass

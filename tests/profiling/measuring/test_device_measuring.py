@@ -12,8 +12,8 @@ from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.memory import MIB, PeakMemory, return_freed_pages
 from profiling.measuring.costs import count_costs
 from profiling.planning.settings import ModalitySettings, SweepSettings
-from tests.samples.costs import point_of
 from tests.samples.sweeps import FAST, rows_in
+from tests.samples.variants.costs import point_of
 
 KNOWN_MIB = 64
 

@@ -8,7 +8,7 @@ from profiling.instruments import frequency
 from profiling.instruments.frequency import mean_mhz
 from profiling.measuring import surroundings
 from profiling.measuring.surroundings import Surroundings
-from tests.samples.points import points_of
+from tests.samples.variants.points import points_of
 
 
 def write_clocks(folder: Path, *khz: str) -> None:

@@ -13,7 +13,7 @@ from profiling.measuring.memory_of_steps import MemoryOfSteps, workspace_mib
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import CONDITIONS, points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 pytestmark = [
     pytest.mark.gpu,

@@ -15,7 +15,7 @@ from profiling.planning.points import DataFacts, Point
 from profiling.planning.requests import Effort
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows.pairs import implementation_of, parse_pair
-from tests.samples.points import CONDITIONS
+from tests.samples.variants.points import CONDITIONS
 
 BOTH = {"name": "bert", "implementations": ["sdpa"], "compiled": [False, True]}
 

@@ -14,7 +14,7 @@ from profiling.measuring import masking
 from profiling.measuring.masking import masked_step_ratio
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import points_of
+from tests.samples.variants.points import points_of
 
 BRIEF = Effort(1, 6, 0.0)
 

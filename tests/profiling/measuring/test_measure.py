@@ -17,7 +17,7 @@ from profiling.measuring.tasks import measure_memory
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import CONDITIONS, points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 
 def make_point(variant: str, implementation: str, phase: str, length: int) -> Point:

@@ -16,7 +16,7 @@ from profiling.measuring.rehearsal import rehearse
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import CONDITIONS, points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 
 def point_of(phase: str, size: str = "tiny", length: int = 70) -> Point:

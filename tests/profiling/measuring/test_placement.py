@@ -11,7 +11,7 @@ from profiling.children.server import run_in_child
 from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import CONDITIONS, points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 EVERY_VARIANT = [(modality, variant) for modality in VARIANTS for variant in VARIANTS[modality]]
 

@@ -27,7 +27,7 @@ from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from profiling.rows.machine import cores_for
 from tests.samples.neighbours import somebody_computes
-from tests.samples.points import CONDITIONS, points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 BRIEF = Effort(num_warmup_steps=1, min_samples=3, seconds_per_measurement=0.0)

@@ -14,7 +14,7 @@ from profiling.instruments import neighbours
 from profiling.instruments.neighbours import Neighbours, parse_cores
 from profiling.planning.requests import Effort
 from tests.samples.neighbours import somebody_computes
-from tests.samples.points import points_of
+from tests.samples.variants.points import points_of
 
 SPEED = "profiling.measuring.tasks:measure_speed"
 

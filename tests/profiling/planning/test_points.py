@@ -5,7 +5,7 @@ import pytest
 from profiling.errors import SettingsError
 from profiling.planning.grids import axis_values, shard_of
 from profiling.rows.columns import key_of
-from tests.samples.points import CONDITIONS, points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 
 def test_every_implementation_phase_and_length_is_a_point() -> None:

@@ -11,7 +11,7 @@ from profiling.planning.grids import PointMaker
 from profiling.planning.points import DataFacts
 from profiling.planning.ranges import SMALLEST_GAP, Range, ladder, middle_between, starts_between
 from profiling.planning.settings import ModalitySettings, SweepSettings
-from tests.samples.points import CONDITIONS
+from tests.samples.variants.points import CONDITIONS
 
 ends = st.tuples(st.integers(1, 5000), st.integers(1, 5000)).map(sorted)
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from profiling.planning.points import Point
 from profiling.planning.schedule import Schedule
-from tests.samples.points import points_of
+from tests.samples.variants.points import points_of
 
 
 def _run(

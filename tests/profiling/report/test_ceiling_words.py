@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.components import component_curves
-from profiling.analysis.curves import build_curves
+from profiling.analysis.points.components import component_curves
+from profiling.analysis.points.curves import build_curves
 from profiling.report.answers.sections import build_sections
 from profiling.report.ceilings import ceiling_sentences, ceilings_by_vanilla, describe_reach
 from profiling.report.charts.ceiling import LABEL, ceiling_traces
@@ -16,8 +16,8 @@ from profiling.report.charts.ratios import ratio_traces
 from profiling.report.palette import Styles
 from profiling.report.table import print_sections, sections_as_markdown
 from profiling.report.tensorboard_components import ceiling_scalars, component_scalars
-from tests.samples.components import core_share, with_components
-from tests.samples.run import sample_rows, sample_tipping_points
+from tests.samples.rows.components import core_share, with_components
+from tests.samples.rows.run import sample_rows, sample_tipping_points
 
 CEILINGS = {100: 0.1, 400: 0.3}
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from profiling.analysis.components import ComponentCurve, component_curves
+from profiling.analysis.points.components import ComponentCurve, component_curves
 from profiling.report.charts.component_bars import highest_bars
 from profiling.report.charts.component_looks import LOOKS, in_order
 from profiling.report.charts.components import build_component_chart
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import closures_of
 from profiling.report.page.rendering import render_page
-from tests.samples.components import REFUSED, core_share, with_components, without_closure
-from tests.samples.run import charts_of, sample_manifest, sample_report, sample_rows
+from tests.samples.rows.components import REFUSED, core_share, with_components, without_closure
+from tests.samples.rows.run import charts_of, sample_manifest, sample_report, sample_rows
 
 HEADING, CLOSURE = "Where the time of a step goes", "Do the components add up?"
 

@@ -6,8 +6,8 @@ from typing import Any
 from profiling.report.charts.frontier import build_frontier_chart
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
-from tests.samples.frontier import search
-from tests.samples.run import charts_of, sample_manifest, sample_rows
+from tests.samples.rows.frontier import search
+from tests.samples.rows.run import charts_of, sample_manifest, sample_rows
 
 
 def page_of(frontier: Sequence[dict[str, Any]]) -> str:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.tipping_points import find_ladder
+from profiling.analysis.answers.tipping_points import find_ladder
 from profiling.report.answers.sections import build_sections
 from profiling.report.charts.ladder import build_ladder_chart
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.palette import Styles
-from tests.samples.answers import Row, answer_of
-from tests.samples.run import charts_of, sample_manifest, sample_rows, sample_tipping_points
+from tests.samples.rows.answers import Row, answer_of
+from tests.samples.rows.run import charts_of, sample_manifest, sample_rows, sample_tipping_points
 
 NO_STYLES = Styles({}, {}, {})
 TITLE = "Against each kernel of the vanilla variant"

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.samples.run import (
+from tests.samples.rows.run import (
     charts_of,
     report_of,
     sample_report,

@@ -8,8 +8,8 @@ from typing import Any
 from profiling.report.charts.component_looks import LOOKS
 from profiling.report.charts.look import DARK
 from profiling.report.palette import COLOURS, VANILLA_COLOUR
-from tests.samples.components import with_components
-from tests.samples.run import (
+from tests.samples.rows.components import with_components
+from tests.samples.rows.run import (
     charts_of,
     report_of,
     sample_manifest,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.curves import build_curves
-from profiling.analysis.duels import ONE_VISIT
+from profiling.analysis.answers.duels import ONE_VISIT
+from profiling.analysis.points.curves import build_curves
 from profiling.report.charts.measured import build_chart
 from profiling.report.charts.ratios import ratio_traces
 from profiling.report.charts.traces import ChartInput
@@ -20,7 +20,7 @@ from profiling.report.page.tables import find_noise, find_problems
 from profiling.report.palette import Styles
 from profiling.rows.columns import drawn_columns, judged_columns
 from tests.samples.places import ROOT
-from tests.samples.run import (
+from tests.samples.rows.run import (
     charts_of,
     report_of,
     sample_manifest,
@@ -78,7 +78,7 @@ def test_nothing_of_a_report_imports_torch(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from tests.samples.run import report_of, sample_rows
+from tests.samples.rows.run import report_of, sample_rows
 report_of(Path(sys.argv[1]), sample_rows()[:8], [], {})
 heavy = {'torch', 'transformers', 'lightning'} & set(sys.modules)
 assert not heavy, heavy

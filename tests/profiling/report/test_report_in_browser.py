@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from profiling.analysis.curves import build_curves
+from profiling.analysis.points.curves import build_curves
 from profiling.report.charts.look import DARK, PAPER
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.palette import Styles
-from tests.samples.components import with_components
-from tests.samples.frontier import search
-from tests.samples.run import (
+from tests.samples.rows.components import with_components
+from tests.samples.rows.frontier import search
+from tests.samples.rows.run import (
     COSTS,
     charts_of,
     report_of,
@@ -24,7 +24,7 @@ from tests.samples.run import (
     sample_rows,
     sample_tipping_points,
 )
-from tests.samples.sentinels import readings_of
+from tests.samples.rows.sentinels import readings_of
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)

@@ -8,7 +8,7 @@ from datamodules.lengths import LengthDistribution
 from profiling.report.answers.ladder import ladder_sentences
 from profiling.report.answers.sentences import answer_sentences
 from profiling.report.answers.shares import share_sentences
-from tests.samples.answers import WINS, Row, answer_of
+from tests.samples.rows.answers import WINS, Row, answer_of
 
 OUTCOMES = ("win", "tie", "lose", "out", "lost", "missing")
 

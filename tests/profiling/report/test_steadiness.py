@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from lightning_modules.variants import VARIANTS
-from profiling.analysis.drift import judge_steadiness
+from profiling.analysis.points.drift import judge_steadiness
 from profiling.report.cautions import cautions_of, describe_steadiness
 from profiling.report.charts.steadiness import build_steadiness_chart
 from profiling.rows.columns import Row
 from profiling.rows.reading import SENTINEL
-from tests.samples.run import charts_of, report_of, sample_rows, sample_tipping_points
-from tests.samples.runs import write_run
-from tests.samples.sentinels import readings_of
+from tests.samples.rows.run import charts_of, report_of, sample_rows, sample_tipping_points
+from tests.samples.rows.runs import write_run
+from tests.samples.rows.sentinels import readings_of
 from tests.samples.sweeps import command
 
 WARM = [4.0, 4.0, 6.0, 8.0, 8.0]

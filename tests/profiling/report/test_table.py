@@ -10,7 +10,7 @@ from profiling.report.answers.sections import build_sections
 from profiling.report.answers.verdicts import describe_comparison, describe_verdict
 from profiling.report.table import print_sections, sections_as_markdown
 from profiling.report.words import VERDICTS
-from tests.samples.run import sample_tipping_points
+from tests.samples.rows.run import sample_tipping_points
 
 
 def shown(tipping_points: list[dict[str, Any]]) -> str:

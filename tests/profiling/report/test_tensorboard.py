@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from profiling.analysis.curves import build_curves
+from profiling.analysis.points.curves import build_curves
 from profiling.report.tensorboard import group_runs
-from tests.samples.run import LENGTHS, sample_report, sample_rows
+from tests.samples.rows.run import LENGTHS, sample_report, sample_rows
 
 TAG = "text/inference/latency_ms"
 PATIENCE_S = 60

@@ -10,8 +10,8 @@ from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 
 from profiling.report.build import build_report
 from profiling.report.material import Material
-from tests.samples.components import with_components
-from tests.samples.run import FOLDER, sample_rows, sample_tipping_points
+from tests.samples.rows.components import with_components
+from tests.samples.rows.run import FOLDER, sample_rows, sample_tipping_points
 
 
 @cache

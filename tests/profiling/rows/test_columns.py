@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from profiling.analysis.comparisons import OTHER_EFFORTS, Opponent
-from profiling.analysis.curves import build_curves
-from profiling.analysis.groups import Setting, group_rows
-from profiling.analysis.tipping_points import find_tipping_points, save_tipping_points
+from profiling.analysis.answers.comparisons import OTHER_EFFORTS, Opponent
+from profiling.analysis.answers.tipping_points import find_tipping_points, save_tipping_points
+from profiling.analysis.points.curves import build_curves
+from profiling.analysis.points.groups import Setting, group_rows
 from profiling.planning.schedule import Visit
 from profiling.planning.visit_row import row_of
 from profiling.report.answers.sections import build_sections
@@ -16,9 +16,9 @@ from profiling.report.page.tables import RowTable
 from profiling.report.tensorboard import group_runs
 from profiling.rows import columns
 from profiling.rows.columns import Column, Kind, columns_of, effort_of, key_of, wrong_column
-from tests.samples.curves import rows_of
-from tests.samples.points import points_of
-from tests.samples.run import report_of
+from tests.samples.rows.curves import rows_of
+from tests.samples.rows.run import report_of
+from tests.samples.variants.points import points_of
 
 OPPONENTS = {"longformer": Opponent("bert", "library")}
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from profiling.analysis.run_comparison import compare_runs
-from profiling.analysis.run_points import Run
-from profiling.analysis.tipping_points import find_tipping_points
+from profiling.analysis.answers.tipping_points import find_tipping_points
+from profiling.analysis.run_comparison.comparing import compare_runs
+from profiling.analysis.run_comparison.shared_points import Run
 from profiling.errors import SettingsError
 from profiling.rows.columns import COLUMNS
 from profiling.rows.reading import MANIFEST, ROWS, RowFile, read_manifest, read_rows
 from profiling.rows.run_directory import RunDirectory
-from tests.samples.comparisons import row
+from tests.samples.rows.comparisons import row
 from tests.samples.sweeps import command
 
 Row = dict[str, Any]

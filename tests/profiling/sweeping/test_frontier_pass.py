@@ -22,8 +22,8 @@ from profiling.sweeping import frontier_pass
 from profiling.sweeping.frontier import TOLERANCE
 from profiling.sweeping.frontier_pass import STEPS, FrontierPass, searches_of_part
 from profiling.sweeping.progress import Progress
-from tests.samples.points import CONDITIONS, points_of
 from tests.samples.sweeps import sweep, write_config
+from tests.samples.variants.points import CONDITIONS, points_of
 
 BERT = {"name": "bert", "implementations": ["eager"]}
 SMALL = replace(CONDITIONS, memory_budget_gib=0.1)

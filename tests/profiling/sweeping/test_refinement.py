@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from profiling.analysis.tipping_points import find_tipping_points
+from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.planning.grids import PointMaker
 from profiling.planning.points import DataFacts
 from profiling.planning.ranges import Range
@@ -15,7 +15,7 @@ from profiling.planning.schedule import Visit
 from profiling.planning.settings import Metric, ModalitySettings, SweepSettings
 from profiling.planning.visit_row import row_of
 from profiling.sweeping.refinement import Refinement
-from tests.samples.points import CONDITIONS
+from tests.samples.variants.points import CONDITIONS
 
 Rows = list[dict[str, Any]]
 ENDS = [256, 16384]

@@ -11,7 +11,7 @@ from profiling.children.outcome import Outcome
 from profiling.planning.points import Point
 from profiling.planning.schedule import Visit
 from profiling.sweeping.group import MEMORY, SPEED, measure_group
-from tests.samples.points import points_of
+from tests.samples.variants.points import points_of
 
 POINTS = [p for p in points_of("text", [64], ["bert", "longformer"]) if p.phase == "inference"]
 Asked = list[tuple[str, list[Point]]]

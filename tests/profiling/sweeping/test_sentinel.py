@@ -15,8 +15,8 @@ from profiling.rows.reading import SENTINEL, read_sentinel
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping import sentinel
 from profiling.sweeping.sentinel import EFFORT, SHARE, Sentinel, choose_sentinel
-from tests.samples.points import points_of
 from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.variants.points import points_of
 
 TEXT = points_of("text", [256, 64, 800], ["longformer", "bigbird", "bert"])
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiling.analysis.comparisons import Comparison
-from profiling.analysis.components import attention_share, attention_shares
-from profiling.analysis.duels import Duel
-from profiling.analysis.intervals import share_interval
+from profiling.analysis.answers.comparisons import Comparison
+from profiling.analysis.answers.duels import Duel
+from profiling.analysis.points.components import attention_share, attention_shares
+from profiling.analysis.statistics.intervals import share_interval
 
 # Of a throughput's batch and of memory nothing was broken down.
 METRIC = "latency"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.samples.comparisons import row
+from tests.samples.rows.comparisons import row
 
 Row = dict[str, Any]
 

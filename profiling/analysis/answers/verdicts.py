@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from profiling.analysis.axes import axis_of
-from profiling.analysis.comparisons import Comparison
-from profiling.analysis.cost_curves import CostCurves
-from profiling.analysis.duels import DISTURBED, ONE_VISIT, Duel, Judged, judge
-from profiling.analysis.intervals import TAIL, Array, quantiles
-from profiling.analysis.readings import MIN_VISITS
+from profiling.analysis.answers.comparisons import Comparison
+from profiling.analysis.answers.duels import DISTURBED, ONE_VISIT, Duel, Judged, judge
+from profiling.analysis.points.axes import axis_of
+from profiling.analysis.points.readings import MIN_VISITS
+from profiling.analysis.statistics.cost_curves import CostCurves
+from profiling.analysis.statistics.intervals import TAIL, Array, quantiles
 
 WITH_VALUE = ("always", "crosses", "several")
 NOISE = "at the longest length the two cannot be told apart within the noise"

@@ -6,10 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from profiling.analysis.comparisons import Comparison
-from profiling.analysis.duels import Duel, Judged
-from profiling.analysis.intervals import TAIL, quantiles
-from profiling.analysis.verdicts import (
+from profiling.analysis.answers.comparisons import Comparison
+from profiling.analysis.answers.duels import Duel, Judged
+from profiling.analysis.answers.verdicts import (
     WITH_VALUE,
     Answer,
     cost_curves,
@@ -17,6 +16,7 @@ from profiling.analysis.verdicts import (
     is_trusted,
     trusted,
 )
+from profiling.analysis.statistics.intervals import TAIL, quantiles
 
 # Two points are no curve: nobody would see what happens between the ends.
 MIN_LENGTHS = 3

@@ -7,9 +7,9 @@ from itertools import product
 from typing import Any
 
 from lightning_modules.variants import VARIANTS, vanilla_of
-from profiling.analysis.groups import Contender, Group, Points, group_rows, rank
-from profiling.analysis.readings import Efforts, answer_apart
-from profiling.analysis.sides import Side, best_sides
+from profiling.analysis.points.groups import Contender, Group, Points, group_rows, rank
+from profiling.analysis.points.readings import Efforts, answer_apart
+from profiling.analysis.points.sides import Side, best_sides
 from profiling.rows.columns import Row, judged_columns, shared_conditions, value_of
 from profiling.rows.pairs import parse_pair
 

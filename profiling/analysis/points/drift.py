@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import exp, log
 from statistics import median
 
-from profiling.analysis.readings import finite
+from profiling.analysis.points.readings import finite
 from profiling.rows.columns import Row
 
 # With two, one that went wrong cannot be told from a machine that changed.

@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from profiling.analysis.axes import axis_of, on_own_axis
-from profiling.analysis.ceilings import UNKNOWN, ceilings_of
-from profiling.analysis.comparisons import (
+from profiling.analysis.answers.ceilings import UNKNOWN, ceilings_of
+from profiling.analysis.answers.comparisons import (
     OTHER_EFFORTS,
     Comparison,
     Opponents,
     find_comparisons,
     registered_opponents,
 )
-from profiling.analysis.duels import Duel, find_duels, find_missing
-from profiling.analysis.ladder import find_rungs
-from profiling.analysis.many import BY_CHANCE, beyond_chance
-from profiling.analysis.sides import Side
-from profiling.analysis.verdicts import Answer, as_fields, decide
+from profiling.analysis.answers.duels import Duel, find_duels, find_missing
+from profiling.analysis.answers.ladder import find_rungs
+from profiling.analysis.answers.verdicts import Answer, as_fields, decide
+from profiling.analysis.points.axes import axis_of, on_own_axis
+from profiling.analysis.points.sides import Side
+from profiling.analysis.statistics.many import BY_CHANCE, beyond_chance
 from profiling.rows.columns import Row, judged_columns, shared_conditions
 from profiling.rows.files import write_atomically
 

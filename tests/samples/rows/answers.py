@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from profiling.analysis.verdicts import verdict_of
+from profiling.analysis.answers.verdicts import verdict_of
 
 Row = dict[str, Any]
 LENGTHS = (128, 256, 512, 1024)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from tests.samples.comparisons import row
+from tests.samples.rows.comparisons import row
 
 Law = Callable[[float], float]
 LENGTHS = (64, 128, 256, 512, 1024, 2048)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from profiling.analysis.interpolation import cost_bounds, fit_costs, last_crossing
-from profiling.analysis.intervals import Array
+from profiling.analysis.statistics.interpolation import cost_bounds, fit_costs, last_crossing
+from profiling.analysis.statistics.intervals import Array
 
 POINTS_BETWEEN = 64
 # A step of padding beyond this many steps is less than half a percent of the length.

@@ -11,7 +11,7 @@ from gzip import decompress
 from pathlib import Path
 from typing import Any
 
-from profiling.analysis.tipping_points import find_tipping_points
+from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.report.answers.sections import build_sections
 from profiling.report.build import build_report
 from profiling.report.material import Material

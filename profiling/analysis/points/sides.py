@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from profiling.analysis.groups import Points
-from profiling.analysis.readings import MIN_VISITS, read_column
+from profiling.analysis.points.groups import Points
+from profiling.analysis.points.readings import MIN_VISITS, read_column
 from profiling.rows.columns import Column, Row, judged_columns
 
 MEMORY_RESOLUTION_MIB = 1.0

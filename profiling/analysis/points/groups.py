@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from datamodules.modality import MODALITIES
-from profiling.analysis.axes import row_length
+from profiling.analysis.points.axes import row_length
 from profiling.rows.columns import PHASES, Row, columns_of, shared_conditions, value_of
 
 # These parts of an identity have fields of their own below; of others a column is enough.

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from profiling.analysis.intervals import TAIL, Array
-from profiling.analysis.run_points import PLACE, Measured, Point, Run
-from profiling.analysis.sides import MEMORY_RESOLUTION_MIB
-from profiling.analysis.unpaired import FEWEST_VISITS, unpaired_intervals
+from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
+from profiling.analysis.run_comparison.shared_points import PLACE, Measured, Point, Run
+from profiling.analysis.statistics.intervals import TAIL, Array
+from profiling.analysis.statistics.unpaired import FEWEST_VISITS, unpaired_intervals
 from profiling.rows.columns import Row, columns_of, judged_columns, value_of
 
 LARGEST_LOG = 700.0  # of what fits into a float

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from profiling.analysis.groups import Contender, Setting, group_rows, rank
-from profiling.analysis.readings import Efforts, Reading, finite, read_column
+from profiling.analysis.points.groups import Contender, Setting, group_rows, rank
+from profiling.analysis.points.readings import Efforts, Reading, finite, read_column
 from profiling.rows.columns import Column, Row, drawn_columns, judged_columns
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.samples.comparisons import row
+from tests.samples.rows.comparisons import row
 
 BEGIN = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 

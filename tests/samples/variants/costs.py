@@ -7,7 +7,7 @@ from lightning_modules.models.parakeet import PARAKEET_SIZES
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, MODERNBERT_SIZES
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.points import CONDITIONS
+from tests.samples.variants.points import CONDITIONS
 
 CLASSES = 97
 LENGTHS = {"text": 150, "speech": 70, "vision": 96}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import nnls
 
-from profiling.analysis.intervals import Array
+from profiling.analysis.statistics.intervals import Array
 
 
 def cost_bounds(

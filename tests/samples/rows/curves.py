@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from profiling.analysis.comparisons import Opponent
-from profiling.analysis.tipping_points import find_tipping_points
+from profiling.analysis.answers.comparisons import Opponent
+from profiling.analysis.answers.tipping_points import find_tipping_points
 
 Row = dict[str, Any]
 Values = Mapping[int, float | str | None]

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from profiling.analysis.axes import row_length
-from profiling.analysis.groups import Contender, rank
-from profiling.analysis.intervals import Array
-from profiling.analysis.readings import Efforts
-from profiling.analysis.sides import read_side
+from profiling.analysis.points.axes import row_length
+from profiling.analysis.points.groups import Contender, rank
+from profiling.analysis.points.readings import Efforts
+from profiling.analysis.points.sides import read_side
+from profiling.analysis.statistics.intervals import Array
 from profiling.rows.columns import Column, Row, columns_of, judged_columns, value_of
 
 # Where and with what a run was made: it may differ between two runs that are compared.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from profiling.analysis.groups import Contender, Group, Points, group_rows, rank
-from profiling.analysis.readings import finite
+from profiling.analysis.points.groups import Contender, Group, Points, group_rows, rank
+from profiling.analysis.points.readings import finite
 from profiling.rows.columns import Row
 
 CORE = "attention_core"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.samples.run import sample_rows
+from tests.samples.rows.run import sample_rows
 
 
 def search(length: int | None, feasible: int | None, **fields: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ today is another answer, and the way from one to the other is told rung by rung.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from profiling.analysis.comparisons import Comparison
+from profiling.analysis.answers.comparisons import Comparison
 
 LADDER = "ladder"
 PLAINEST = "eager"

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from profiling.analysis.comparisons import Comparison
-from profiling.analysis.intervals import (
+from profiling.analysis.answers.comparisons import Comparison
+from profiling.analysis.points.readings import MIN_VISITS
+from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB, Side
+from profiling.analysis.statistics.intervals import (
     Array,
     block_log_ratios,
     chance_of,
@@ -15,8 +17,6 @@ from profiling.analysis.intervals import (
     interval_ends,
     paired_log_ratios,
 )
-from profiling.analysis.readings import MIN_VISITS
-from profiling.analysis.sides import MEMORY_RESOLUTION_MIB, Side
 
 ONE_VISIT = "one visit decides nothing: measure again"
 DISTURBED = "other processes took CPU time in all visits but one or none: measure again"

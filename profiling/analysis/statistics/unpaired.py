@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
-from profiling.analysis.intervals import TAIL, Array
+from profiling.analysis.statistics.intervals import TAIL, Array
 
 FEWEST_VISITS = 2
 # As within a run, a point borrows the noise of others for what two or three visits cannot know.
