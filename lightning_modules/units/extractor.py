@@ -57,7 +57,9 @@ class UnitExtractor(lightning.LightningModule):
                 checkpoint's, or 100.
             sample_frames: Most frames that k-means is fitted on; each takes 4 bytes of memory per
                 feature.
-            kmeans: A kmeans.safetensors of an earlier run; None fits one.
+            kmeans: A kmeans.safetensors of an earlier run, or the centroids of others, (clusters,
+                features), in a file of NumPy's or safetensors: they are taken to be of these
+                features; None fits one.
             alignment: A file of phones to compare the labels with: `rate_hz<TAB>100` (or 50), then
                 a line `name<TAB>phone phone ...` for each recording.
             seed: Chooses the frames and the first centroids.
@@ -165,7 +167,16 @@ class UnitExtractor(lightning.LightningModule):
             ModelError: It is of other features, or has another number of clusters.
         """
         quantizer = Quantizer.load(path)
-        if quantizer.fingerprint != self.features.fingerprint:
+        if quantizer.size != self.features.size:
+            raise ModelError(
+                f"`kmeans` must have {self.features.size} features for each cluster, as "
+                f"{self.features.description} has, got {quantizer.size} in {path}"
+            )
+        if quantizer.fingerprint is None:
+            rank_zero_info(
+                f"{path} does not say of which features it is: taken for {self.features.description}."
+            )
+        elif quantizer.fingerprint != self.features.fingerprint:
             raise ModelError(
                 f"`kmeans` must be of the same features, {self.features.description}, with the "
                 f"same weights, window and length of parts; {path} is of others"
