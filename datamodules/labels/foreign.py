@@ -50,13 +50,31 @@ class ForeignLabels(FrameLabels):
         place = super().find(name)
         return self._utterances.get(utterance_of(name)) if place is None else place
 
-    def check(self, recordings: Sequence[Recording]) -> None:
-        """Compare the labels with the audio, and say how many have a frame more or less.
+    def check_counts(self, recordings: Sequence[Recording]) -> None:
+        """Compare the labels with the audio, and say how many recordings have a frame more or less.
 
         Raises:
-            DataError: As for all labels, or two recordings would have the same ones.
+            DataError: As for all labels; or another rate would fit, or two recordings would have
+                the same labels.
         """
-        super().check(recordings)
+        self._check_distinct(recordings)
+        counts = np.array([self.count(recording.name) for recording in recordings])
+        samples = np.array([recording.num_samples for recording in recordings])
+        rate = fitting_rate(counts, samples)
+        if rate not in (None, self.facts.rate_hz):
+            raise DataError(
+                f"`label_rate_hz` must be {rate} for `labels` {self.path}, to go with the audio, "
+                f"got {self.facts.rate_hz}"
+            )
+        super().check_counts(recordings)
+        if uneven := np.count_nonzero(counts != self.facts.count_for(samples)):
+            warnings.warn(
+                f"{uneven} of {len(recordings)} recordings have a few labels more or less than "
+                f"frames in {self.path}: further ones are left out, the last one is repeated",
+                stacklevel=2,
+            )
+
+    def _check_distinct(self, recordings: Sequence[Recording]) -> None:
         owners: dict[int, str] = {}
         for recording in recordings:
             owner = owners.setdefault(self._place(recording.name), recording.name)
@@ -65,27 +83,6 @@ class ForeignLabels(FrameLabels):
                     f"`labels` {self.path} must name its recordings as `source` does, where "
                     f"{owner} and {recording.name} are two"
                 )
-        counted = [(self.count(r.name), self.facts.count_for(r.num_samples)) for r in recordings]
-        if uneven := sum(got != expected for got, expected in counted):
-            warnings.warn(
-                f"{uneven} of {len(recordings)} recordings have a few labels more or less than "
-                f"frames in {self.path}: further ones are left out, the last one is repeated",
-                stacklevel=2,
-            )
-
-    def check_count(self, recording: Recording) -> None:
-        """Compare the number of labels with the audio; where another rate fits, say so.
-
-        Raises:
-            DataError: It differs by more than a frame.
-        """
-        try:
-            super().check_count(recording)
-        except DataError as error:
-            rate = fitting_rate([self.count(recording.name)], [recording.num_samples])
-            if rate in (None, self.facts.rate_hz):
-                raise
-            raise DataError(f"{error}: `label_rate_hz` {rate} would fit") from error
 
 
 def utterance_of(name: str) -> str:

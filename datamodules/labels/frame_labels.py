@@ -126,10 +126,18 @@ class FrameLabels(ABC):
             raise DataError(
                 f"`labels` {self.path} must have labels of recording {shown(lacking[0])}{more}"
             )
-        for recording in recordings:
-            self.check_count(recording)
+        self.check_counts(recordings)
         for recording in recordings[:: max(1, len(recordings) // CHECKED_RECORDINGS)]:
             self.ids(recording.name)
+
+    def check_counts(self, recordings: Sequence[Recording]) -> None:
+        """Compare the number of labels of recordings, which all have some, with the audio.
+
+        Raises:
+            DataError: One differs by more than the slack.
+        """
+        for recording in recordings:
+            self.check_count(recording)
 
     def check_count(self, recording: Recording) -> None:
         """Compare the number of labels with the audio.

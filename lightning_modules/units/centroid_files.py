@@ -10,13 +10,14 @@ from safetensors import SafetensorError, safe_open
 from lightning_modules.errors import ModelError
 
 TENSOR, FINGERPRINT = "centroids", "fingerprint"
+TENSORS = (TENSOR, "cluster_centers_")  # as scikit-learn calls them
 NUMPY_MAGIC = b"\x93NUMPY"
 # How files begin that joblib, pickle and torch write, plain or compressed: what loads them runs
 # whatever code they hold.
 PICKLE_MAGICS = (b"\x80", b"PK", b"ZF", b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x04\x22\x4d")
 EXPECTED = (
-    "a kmeans.safetensors of `python train.py labels`, or centroids of others as .npy or "
-    ".safetensors"
+    "a kmeans.safetensors of `python train.py labels`, or centroids of others in a .npy, or in a "
+    ".safetensors as `centroids`"
 )
 
 
@@ -24,8 +25,8 @@ def read_centroids(path: Path) -> tuple[NDArray[np.float32], str | None]:
     """Read centroids.
 
     Args:
-        path: A file of safetensors with the tensor `centroids`, or any one tensor alone, or a file
-            of NumPy's.
+        path: A file of safetensors with the tensor `centroids` or `cluster_centers_`, or a file of
+            NumPy's.
 
     Returns:
         (clusters, size), and what identifies their features, None in a file of others.
@@ -69,11 +70,8 @@ def _is_safetensors(path: Path) -> bool:
 def _read_safetensors(path: Path) -> tuple[Any, str | None]:
     try:
         with safe_open(path, "numpy") as file:
-            names = list(file.keys())
-            if TENSOR not in names and len(names) != 1:
-                raise _wrong(path)
-            stated = (file.metadata() or {}).get(FINGERPRINT)
-            return file.get_tensor(TENSOR if TENSOR in names else names[0]), stated
+            (name,) = set(file.keys()) & set(TENSORS)
+            return file.get_tensor(name), (file.metadata() or {}).get(FINGERPRINT)
     except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise _wrong(path) from error
 
