@@ -28,6 +28,7 @@ from lightning_modules.units.extractor import UnitExtractor
 from tests.samples.hubert import hubert, lhubert
 from tests.samples.places import CONFIGS as ALL_CONFIGS
 from tests.samples.speech import write_sound, write_sounds
+from tests.samples.training import offline, write_everything
 
 CONFIGS = ALL_CONFIGS / "train"
 MFCC, HUBERT = CONFIGS / "labels_mfcc.yaml", CONFIGS / "labels_hubert.yaml"
@@ -162,6 +163,28 @@ def test_centroids_of_others_label_as_the_nearest_ones(sounds, checkpoints, tmp_
     assert "`kmeans` must have 39 features for each cluster, as mfcc has, got 24" in (
         capsys.readouterr().err
     )
+
+
+def test_fit_trains_on_labels_of_others(tmp_path, capsys):
+    config = CONFIGS / "lhubert_pretrain_base.yaml"
+    write_everything(tmp_path)
+    listed = (tmp_path / "labels/labels.tsv").read_text().splitlines()
+    names = [line.split("\t")[0] for line in listed]
+    samples = [soundfile.info(tmp_path / "sounds" / name).frames for name in names]
+    lines = [f"{name}\t{count}\n" for name, count in zip(names, samples, strict=True)]
+    (tmp_path / "train.tsv").write_text("".join([f"{tmp_path}/sounds\n", *lines]))
+    (tmp_path / "train.km").write_bytes((tmp_path / "labels/labels.km").read_bytes())
+    (tmp_path / "dict.km.txt").write_text("".join(f"{label} 1\n" for label in range(7)))
+    given = [each for each in offline(config, tmp_path) if ".layout" not in each]
+    given += [f"--data.init_args.source={tmp_path / 'train.tsv'}", "--data.init_args.layout=auto"]
+    given += ["--trainer.max_steps=2", f"--data.init_args.labels={tmp_path / 'train.km'}"]
+    assert train.main(["fit", "--config", str(config), *given]) == 0
+    (last,) = tmp_path.rglob("last.ckpt")
+    weights = torch.load(last, weights_only=True)["state_dict"]
+    assert [len(value) for name, value in weights.items() if "label_embeddings" in name] == [7]
+    (tmp_path / "train.km").unlink()
+    assert train.main(["fit", "--config", str(config), *given]) == 2
+    assert "train.km does not exist" in capsys.readouterr().err
 
 
 def test_a_pickled_kmeans_is_never_loaded(sounds, tmp_path, capsys):

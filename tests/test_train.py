@@ -75,6 +75,8 @@ def test_on_a_cpu_freed_memory_stays_unless_it_is_to_go_back(
         (["--model", "SuperbAsr", "--model.init_args.sise", "9"], ["`sise`", "head_size", "size"]),
         (["--trainer.callbacks.class_path", "Brt"], ["`trainer.callbacks`", "Brt"]),
         (["--config", "nowhere.yaml"], ["nowhere.yaml"]),
+        (["--trainer.precision", "bf16-true"], ["`precision`", "bf16-mixed", "got bf16-true"]),
+        (["--trainer.precision", "16-true"], ["`precision`", "16-mixed", "got 16-true"]),
         (["--ckpt_path", "nowhere.ckpt"], ["`ckpt_path`", "last", "nowhere.ckpt"]),
         (
             ["--data", "datamodules.modalities.synthetic.SyntheticVision"],
