@@ -3,7 +3,7 @@
     python benchmarks/label_extraction.py --recordings DIR [--copies 1 4] [--size base]
 
 Runs `python train.py labels` on a folder of recordings, in a process of its own, and again on
-several copies of it, and looks every 50 ms at its memory (resident, loader processes included) and
+several copies of it, and looks every 50 ms at its memory (resident) and
 at what its folder takes of the disk. What a dump of all features would take is computed: four
 bytes per feature of every frame. Features are MFCC, and a layer of a HuBERT with random weights,
 on which neither time nor memory depends. Rows are written to `--out` as JSON.
@@ -82,7 +82,7 @@ def label(
     command += [f"--data.init_args.source={source}", f"--model.init_args.folder={folder}"]
     command += [f"--model.init_args.num_clusters={CLUSTERS[kind]}", "--trainer.accelerator=cpu"]
     command += [f"--model.init_args.sample_frames={sample_frames}", "--allocator=system"]
-    command += ["--trainer.enable_progress_bar=false", "--data.init_args.num_workers=1"]
+    command += ["--trainer.enable_progress_bar=false", "--data.init_args.num_workers=0"]
     if model is not None:
         command += [f"--model.init_args.checkpoint={model}", f"--model.init_args.layer={layer}"]
     memory = disk = 0
