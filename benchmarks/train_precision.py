@@ -38,6 +38,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "bf16-true")
 NUM_CLASSES = 100
 # So that all precisions compute the same: what is random falls otherwise in each of them.
 NOTHING_RANDOM = {name: 0.0 for name in PRETRAINING_FIELDS if "drop" in name}
+NOTHING_RANDOM |= {"final_dropout": 0.0, "mask_feature_prob": 0.0}
 LETTERS = [*"_|ABCDEFGHIJKLMNOPQRSTUVWXYZ'"]
 
 
