@@ -34,6 +34,8 @@ CLASSES = {"model": MODELS, "data": DATA}
 EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (RandomStates, PendingValidation, FolderUse, AccumulationWarning, MonitorWarning)
+# Number formats of weights that lose small steps, and what to take instead.
+HALF_WEIGHTS = {"bf16-true": "bf16-mixed", "16-true": "16-mixed"}
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
 
@@ -169,6 +171,12 @@ class TrainCLI(LightningCLI):
         """
         if isinstance(self.model, VariantModule):
             self._compare(self.model)
+        if self.config.subcommand == "fit" and self.trainer.precision in HALF_WEIGHTS:
+            raise SettingsError(
+                f"`precision` must be {HALF_WEIGHTS[self.trainer.precision]} or 32-true for `fit`, "
+                f"got {self.trainer.precision}, in which weights take no step that is smaller than "
+                "their rounding, as those of the learning rates of HuBERT are"
+            )
         chosen = self.config_init[self.config.subcommand]
         if not isinstance(self.trainer.accelerator, CPUAccelerator):
             choose_sdpa(chosen["sdpa_backend"])

@@ -88,6 +88,8 @@ def test_elsewhere_attention_takes_the_kernel_that_new_shapes_cost_nothing(
         (["--model", "SuperbAsr", "--model.init_args.sise", "9"], ["`sise`", "head_size", "size"]),
         (["--trainer.callbacks.class_path", "Brt"], ["`trainer.callbacks`", "Brt"]),
         (["--config", "nowhere.yaml"], ["nowhere.yaml"]),
+        (["--trainer.precision", "bf16-true"], ["`precision`", "bf16-mixed", "got bf16-true"]),
+        (["--trainer.precision", "16-true"], ["`precision`", "16-mixed", "got 16-true"]),
         (["--ckpt_path", "nowhere.ckpt"], ["`ckpt_path`", "last", "nowhere.ckpt"]),
         (
             ["--data", "datamodules.modalities.synthetic.SyntheticVision"],

@@ -1,5 +1,6 @@
 """Opening data sets through `datasets`: files here, or a name on its hub."""
 
+import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from datamodules.errors import DataError
 from datamodules.libraries import needed
 
 ENDINGS = (".csv", ".json", ".jsonl", ".parquet", ".tsv", ".txt")  # no hub name has one
+
+TABLE_KINDS = {".arrow": "arrow", ".parquet": "parquet"}  # by ending, as `load_dataset` calls them
 
 
 def local_path(name: str) -> Path | None:
@@ -21,12 +24,74 @@ def local_path(name: str) -> Path | None:
     return path if is_path or is_near or is_file or path.exists() else None
 
 
-def load_split(source: str, builder: str, **options: Any) -> Any:
+def open_rows(source: str, setting: str = "source") -> Any:
+    """Open one split as a `datasets.Dataset`: a file, a folder that it saved, or a hub name.
+
+    Args:
+        source: A `.parquet` or `.arrow` file, a folder of `save_to_disk`, or on the hub `name` or
+            `name:config:split`.
+        setting: What messages call it.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    with needed("datasets", "reading a table or a hub name"):
+        import datasets
+
+    path = local_path(source)
+    if path is None:
+        name, subset, split = _parse_name(source, setting)
+        return load_split(source, name, setting=setting, name=subset, split=split)
+    if path.suffix in TABLE_KINDS and not path.is_dir():
+        if not path.is_file():
+            raise DataError(f"`{setting}` file {path} does not exist")
+        file = glob.escape(str(path.resolve()))
+        kind = TABLE_KINDS[path.suffix]
+        return load_split(source, kind, setting=setting, data_files=file, split="train")
+    try:
+        rows = datasets.load_from_disk(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"`{setting}` of `datasets` must be a folder saved by save_to_disk or a hub name, got "
+            f"{source}"
+        ) from error
+    if isinstance(rows, datasets.DatasetDict):
+        raise DataError(
+            f"`{setting}` {source} must be one split, a folder in it, one of {', '.join(rows)}"
+        )
+    return rows
+
+
+def is_table(source: str) -> bool:
+    """Return whether a source is a file or folder of `datasets`, or says that it is on the hub.
+
+    A name alone does not: it may be that of a folder which is missing.
+    """
+    path = local_path(source)
+    if path is None:
+        return ":" in source
+    saved = ("state.json", "dataset_dict.json")
+    return path.suffix in TABLE_KINDS or any((path / name).exists() for name in saved)
+
+
+def _parse_name(source: str, setting: str) -> tuple[str, str | None, str]:
+    name, *rest = source.split(":")
+    if not rest:
+        return name, None, "train"
+    if len(rest) != 2 or not rest[1]:
+        raise DataError(
+            f"`{setting}` of `datasets` must be a hub name or name:config:split, got {source}"
+        )
+    return name, rest[0] or None, rest[1]
+
+
+def load_split(source: str, builder: str, *, setting: str = "source", **options: Any) -> Any:
     """Call `datasets.load_dataset`, showing no progress.
 
     Args:
         source: The name that messages have for the data.
         builder: A name on the hub, or a kind of file, such as `csv`.
+        setting: What messages call it.
         options: Further arguments of `load_dataset`.
 
     Raises:
@@ -39,10 +104,10 @@ def load_split(source: str, builder: str, **options: Any) -> Any:
         with _quietly():
             return datasets.load_dataset(builder, **options)
     except StopIteration as error:
-        raise DataError(f"`source` {source} holds no samples") from error
+        raise DataError(f"`{setting}` {source} holds no samples") from error
     except Exception as error:  # what reads a table raises errors of many classes
         reason = str(error.__cause__ or error).strip().split("\n")[0]
-        raise DataError(f"`source` {source} cannot be read: {reason}") from error
+        raise DataError(f"`{setting}` {source} cannot be read: {reason}") from error
 
 
 @contextmanager

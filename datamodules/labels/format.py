@@ -4,10 +4,12 @@
 order, separated by spaces (the format of fairseq), `labels.json` the facts about all of them.
 """
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +34,20 @@ class LabelFacts:
     Args:
         num_clusters: Number of clusters; all labels are below it.
         rate_hz: Labels of one second: 50, or 100 for MFCC.
-        centroids: Hash of the k-means that made them.
+        centroids: Hash of the k-means that made them; None where nobody knows it.
         features: The features that were clustered, such as "mfcc" or "layer 6 of PATH".
     """
 
     num_clusters: int
     rate_hz: int
-    centroids: str
+    centroids: str | None
     features: str
 
-    def count_for(self, num_samples: int) -> int:
+    def count_for(self, num_samples: Any) -> Any:
         """Return how many labels a recording with so many audio samples at 16 kHz has.
 
-        A label sees 400 audio samples, and the next label begins 160 (at 100 Hz) or 320 later.
+        Of an array of samples it is an array. A label sees 400 audio samples, and the next label
+        begins 160 (at 100 Hz) or 320 later.
         """
         return (num_samples - FRAME_SAMPLES) // (SAMPLE_RATE_HZ // self.rate_hz) + 1
 
@@ -99,14 +102,20 @@ def read_facts(path: Path) -> LabelFacts:
     return facts
 
 
-def read_names(path: Path) -> tuple[list[str], NDArray[np.int64]]:
+def read_names(path: Path, num_heads: int = 0) -> tuple[list[str], NDArray[np.int64]]:
     """Read the names of the recordings, and how many labels each has, (recordings,) int64.
+
+    Args:
+        path: The file.
+        num_heads: Lines before the first name; a manifest of fairseq's, whose counts are audio
+            samples, has one.
 
     Raises:
         DataError: The file is missing, empty or damaged.
     """
     names, counts = [], []
-    for number, line in enumerate(read_lines(path), 1):
+    lines = itertools.islice(read_lines(path), num_heads, None)
+    for number, line in enumerate(lines, num_heads + 1):
         name, _, count = line.rpartition(b"\t")
         if not name or not count.isdigit() or len(count) > MOST_DIGITS:
             raise DataError(f"line {number} of {path} must be `name<TAB>count`, got {line[:80]!r}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError, reading
-from datamodules.files.datasets_hub import load_split, local_path
+from datamodules.files.datasets_hub import open_rows
 from datamodules.files.finding import resolve_source
 from datamodules.files.fingerprints import fingerprint_of, stamp_file
 from datamodules.files.length_cache import Lengths, cached_lengths
@@ -114,7 +114,7 @@ def _open_audio(source: str) -> tuple[Any, str]:
     with needed("datasets", "`layout` datasets"):
         import datasets
 
-    rows = _open(source)
+    rows = open_rows(source)
     columns = [name for name, kind in rows.features.items() if isinstance(kind, datasets.Audio)]
     if not columns:
         raise DataError(
@@ -122,39 +122,6 @@ def _open_audio(source: str) -> tuple[Any, str]:
         )
     column = "audio" if "audio" in columns else columns[0]
     return rows.cast_column(column, datasets.Audio(decode=False)), column
-
-
-def _open(source: str) -> Any:
-    with needed("datasets", "`layout` datasets"):
-        import datasets
-
-    folder = local_path(source)
-    if folder is None:
-        name, subset, split = _parse_name(source)
-        return load_split(source, name, name=subset, split=split)
-    try:
-        rows = datasets.load_from_disk(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"`source` of layout datasets must be a folder saved by save_to_disk or a hub name, "
-            f"got {source}"
-        ) from error
-    if isinstance(rows, datasets.DatasetDict):
-        raise DataError(
-            f"`source` {source} must be one split, a folder in it, one of {', '.join(rows)}"
-        )
-    return rows
-
-
-def _parse_name(source: str) -> tuple[str, str | None, str]:
-    name, *rest = source.split(":")
-    if not rest:
-        return name, None, "train"
-    if len(rest) != 2 or not rest[1]:
-        raise DataError(
-            f"`source` of layout datasets must be a hub name or name:config:split, got {source}"
-        )
-    return name, rest[0] or None, rest[1]
 
 
 def _names(rows: Any, column: str) -> list[str]:

@@ -18,7 +18,8 @@ from datamodules.geometry import (
     frames_for_samples,
     samples_for_frames,
 )
-from datamodules.labels.reading import LabelFolder
+from datamodules.labels.frame_labels import FrameLabels
+from datamodules.labels.opening import open_labels
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.reader import UtteranceReader
@@ -49,7 +50,7 @@ class CropReader(UtteranceReader):
         self,
         recordings: list[Recording],
         max_seconds: float | None,
-        labels: LabelFolder,
+        labels: FrameLabels,
         mask_probability: float,
         bad_samples: BadSamples,
     ) -> None:
@@ -86,14 +87,19 @@ class CropReader(UtteranceReader):
 
 
 class PretrainingSpeech(TrainingSpeech):
-    """Recordings with the labels that `python train.py labels` made of them.
+    """Recordings with the labels that `python train.py labels`, or others, made of them.
 
     Args:
         source: Training recordings: a folder of audio at any depth, a manifest (first line the root
             folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
-        labels: Folder of their labels.
-        val_labels: Folder of the labels of `val_source`, of the same k-means; None = `labels`.
-        test_labels: Folder of the labels of `test_source`; None = `val_labels`.
+        labels: Their labels: a folder that `python train.py labels` wrote, or those of others: a
+            file of fairseq's such as `train.km`, with `train.tsv` and `dict.km.txt` beside it, or a
+            table of `datasets` with a row for every utterance: a `.parquet` or `.arrow` file, a
+            saved folder, or `name:config:split` on the hub.
+        val_labels: Labels of `val_source`, of the same k-means; None = `labels`.
+        test_labels: Labels of `test_source`; None = `val_labels`.
+        num_clusters: Number of clusters; None = what the files say. A table does not say it.
+        label_rate_hz: Labels of one second, 50 or 100; None = what the files say, 50 for a table.
         max_seconds: Longest crop; longer recordings are cropped, not left out.
         min_seconds: Shorter recordings are left out: all crops of a batch are as long as the
             shortest.
@@ -101,12 +107,14 @@ class PretrainingSpeech(TrainingSpeech):
         kwargs: Settings of TrainingSpeech.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
         self,
         source: str,
         labels: str,
         val_labels: str | None = None,
         test_labels: str | None = None,
+        num_clusters: int | None = None,
+        label_rate_hz: int | None = None,
         max_seconds: float | None = LONGEST_CROP_SECONDS,
         min_seconds: float = SHORTEST_CROP_SECONDS,
         mask_probability: float = MASK_PROBABILITY,
@@ -124,13 +132,15 @@ class PretrainingSpeech(TrainingSpeech):
         self.labels = labels
         self.val_labels = val_labels or labels
         self.test_labels = test_labels or self.val_labels
+        self.num_clusters = num_clusters
+        self.label_rate_hz = label_rate_hz
         self.max_seconds = max_seconds
         self.min_seconds = min_seconds
         self.mask_probability = mask_probability
 
     @cached_property
-    def _train_labels(self) -> LabelFolder:
-        return LabelFolder(self.labels)
+    def _train_labels(self) -> FrameLabels:
+        return open_labels(self.labels, self.num_clusters, self.label_rate_hz)
 
     @property
     def num_classes(self) -> int:
@@ -138,8 +148,8 @@ class PretrainingSpeech(TrainingSpeech):
         return self._train_labels.facts.num_clusters
 
     @property
-    def centroids(self) -> str:
-        """Hash of the k-means that made the labels."""
+    def centroids(self) -> str | None:
+        """Hash of the k-means that made the labels; None where nobody knows it."""
         return self._train_labels.facts.centroids
 
     def make_reader(
@@ -171,17 +181,27 @@ class PretrainingSpeech(TrainingSpeech):
         labels.check(long_enough)
         return CropReader(long_enough, self.max_seconds, labels, self.mask_probability, bad_samples)
 
-    def _labels_of(self, split: str) -> LabelFolder:
+    def _labels_of(self, split: str) -> FrameLabels:
         folder = {"val": self.val_labels, "test": self.test_labels}.get(split, self.labels)
         if folder == self.labels:
             return self._train_labels
-        found = LabelFolder(folder)
-        if found.facts.centroids != self.centroids:
-            raise DataError(
-                f"`{split}_labels` must be of the k-means {self.centroids} as `labels` is, got "
-                f"{found.facts.centroids} in {folder}"
-            )
+        found = open_labels(folder, self.num_clusters, self.label_rate_hz)
+        self._compare(split, found)
         return found
+
+    def _compare(self, split: str, found: FrameLabels) -> None:
+        """Refuse labels of another k-means; of labels of others only its size may be known."""
+        stated, expected = found.facts.centroids, self.centroids
+        if None not in (stated, expected) and stated != expected:
+            raise DataError(
+                f"`{split}_labels` must be of the k-means {expected} as `labels` is, got "
+                f"{stated} in {found.path}"
+            )
+        if found.facts.num_clusters != self.num_classes:
+            raise DataError(
+                f"`{split}_labels` must be of {self.num_classes} clusters as `labels` is, got "
+                f"{found.facts.num_clusters} in {found.path}"
+            )
 
 
 def _used_frames(recording: Recording, max_seconds: float | None) -> int:
@@ -193,7 +213,7 @@ def _used_frames(recording: Recording, max_seconds: float | None) -> int:
 
 
 def _labelled(
-    recordings: list[Recording], labels: LabelFolder, bad_samples: BadSamples
+    recordings: list[Recording], labels: FrameLabels, bad_samples: BadSamples
 ) -> list[Recording]:
     """Return the recordings that have labels, and say how many have none."""
     found = [recording for recording in recordings if recording.name in labels]

@@ -57,7 +57,9 @@ class UnitExtractor(lightning.LightningModule):
                 checkpoint's, or 100.
             sample_frames: Most frames that k-means is fitted on; each takes 4 bytes of memory per
                 feature.
-            kmeans: A kmeans.safetensors of an earlier run; None fits one.
+            kmeans: A kmeans.safetensors of an earlier run, or the centroids of others, (clusters,
+                features), in a file of NumPy's or safetensors: they are taken to be of these
+                features; None fits one.
             alignment: A file of phones to compare the labels with: `rate_hz<TAB>100` (or 50), then
                 a line `name<TAB>phone phone ...` for each recording.
             seed: Chooses the frames and the first centroids.
@@ -90,6 +92,9 @@ class UnitExtractor(lightning.LightningModule):
                 self._fit(data).save(own)
             _wait_for(own)  # no barrier: those give up after some minutes
         self.quantizer = self._load(own if self.kmeans is None else Path(self.kmeans))
+        if self.quantizer.fingerprint is None:
+            taken = self.features.description
+            rank_zero_info(f"`kmeans` does not say which features it is of: taken for {taken}.")
         self.names = data.names
         self.writer = data.open_labels(
             self.folder,
@@ -165,7 +170,9 @@ class UnitExtractor(lightning.LightningModule):
             ModelError: It is of other features, or has another number of clusters.
         """
         quantizer = Quantizer.load(path)
-        if quantizer.fingerprint != self.features.fingerprint:
+        if quantizer.fingerprint is None:
+            self._check_foreign(quantizer, path)
+        elif quantizer.fingerprint != self.features.fingerprint:
             raise ModelError(
                 f"`kmeans` must be of the same features, {self.features.description}, with the "
                 f"same weights, window and length of parts; {path} is of others"
@@ -176,6 +183,14 @@ class UnitExtractor(lightning.LightningModule):
                 f"{self.num_clusters}"
             )
         return quantizer
+
+    def _check_foreign(self, quantizer: Quantizer, path: Path) -> None:
+        """Refuse centroids of others that cannot be of these features."""
+        if quantizer.size != self.features.size:
+            raise ModelError(
+                f"`kmeans` must have {self.features.size} features for each cluster, as "
+                f"{self.features.description} has, got {quantizer.size} in {path}"
+            )
 
     def _summarise(self, labels: Labels) -> str:
         counts = np.zeros(self.num_clusters, dtype=np.int64)

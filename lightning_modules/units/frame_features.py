@@ -129,6 +129,8 @@ class LayerStates(nn.Module):
         hop = SAMPLE_RATE_HZ // self.rate_hz
         bounds = _equal_parts(_count_frames(waveform, hop), self.chunk_frames)
         parts = [waveform[first * hop : (end - 1) * hop + FRAME_SAMPLES] for first, end in bounds]
+        # The samples after the last frame count in the statistics of a group norm over time.
+        parts[-1] = waveform[bounds[-1][0] * hop :]
         return torch.cat([self.model(part[None]).last_hidden_state[0] for part in parts])
 
 

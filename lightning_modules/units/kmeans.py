@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import Tensor, nn
 
 from lightning_modules.errors import ModelError
+from lightning_modules.units.centroid_files import FINGERPRINT, TENSOR, read_centroids
 from lightning_modules.whole_files import whole_file
 
 ASSIGNED_FRAMES = 16_384  # at a time; with 500 clusters their distances take 31 MiB
@@ -111,12 +111,13 @@ class Quantizer(nn.Module):
 
     Args:
         centroids: (clusters, size).
-        fingerprint: Says which features the centroids were fitted on; they are for no others.
+        fingerprint: Says which features the centroids were fitted on; they are for no others. None
+            where nobody says it.
     """
 
     centroids: Tensor
 
-    def __init__(self, centroids: Any, fingerprint: str) -> None:
+    def __init__(self, centroids: Any, fingerprint: str | None) -> None:
         super().__init__()
         self.fingerprint = fingerprint
         self.register_buffer("centroids", torch.as_tensor(centroids, dtype=torch.float32))
@@ -157,24 +158,19 @@ class Quantizer(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Write the centroids and the fingerprint of their features, in safetensors' format."""
-        content = save({"centroids": self._numpy()}, {"fingerprint": self.fingerprint})
+        metadata = {} if self.fingerprint is None else {FINGERPRINT: self.fingerprint}
+        content = save({TENSOR: self._numpy()}, metadata)
         with whole_file(path) as unfinished:
             unfinished.write_bytes(content)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote.
+        """Read what `save` wrote, or centroids of others, whose fingerprint is None.
 
         Raises:
             ModelError: The file is missing, damaged or of another kind.
         """
-        try:
-            with safe_open(path, "numpy") as file:
-                return cls(file.get_tensor("centroids"), file.metadata()["fingerprint"])
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise ModelError(
-                f"`kmeans` must be a kmeans.safetensors of `python train.py labels`, got {path}"
-            ) from error
+        return cls(*read_centroids(Path(path)))
 
     def _numpy(self) -> NDArray[np.float32]:
         values: NDArray[np.float32] = np.ascontiguousarray(self.centroids.cpu().numpy())

@@ -10,6 +10,7 @@ from typing import Any
 import lightning
 import torch
 from lightning import Trainer
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch.utils.data import DataLoader
 from transformers import AutoConfig
 
@@ -62,6 +63,7 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
         accelerator="gpu" if point.conditions.device == "cuda" else "cpu",
         strategy=StayingStrategy(point.conditions.device),
         devices=1,
+        plugins=LightningEnvironment(),  # a process of its own, whatever SLURM says of its parent
         precision=point.conditions.precision,  # type: ignore[arg-type]
         max_epochs=1,
         logger=False,

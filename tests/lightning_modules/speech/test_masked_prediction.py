@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import lightning
 import pytest
 import torch
 from torch.nn import functional
@@ -61,6 +62,30 @@ def test_accumulated_batches_train_as_one_batch_does_short_last_window_included(
     for found, other_loss in others:
         assert_same_training(found, wanted)
         assert other_loss == pytest.approx(loss, rel=1e-5)
+
+
+class Losses(lightning.Callback):
+    """Notes the loss of every step."""
+
+    def __init__(self):
+        self.found = []
+
+    def on_train_batch_end(self, trainer, module, *_):
+        self.found.append(trainer.callback_metrics["train_loss"].item())
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_mixed_bfloat16_trains_as_float32_does_but_for_its_rounding(variant, tmp_path):
+    losses = {}
+    for precision in ("32-true", "bf16-mixed"):
+        given, noted = {"precision": precision, "max_epochs": 1}, Losses()
+        built = fit(module(variant), batches(4, 4) * 12, tmp_path, callbacks=[noted], **given)
+        losses[precision] = noted.found
+        assert {p.dtype for p in built.lightning_module.parameters()} == {torch.float32}
+    # A value of bfloat16 is off by up to 2 ** -9; a mean over many is off by less.
+    assert losses["bf16-mixed"] == pytest.approx(losses["32-true"], rel=2**-7)
+    assert losses["bf16-mixed"] != losses["32-true"]
+    assert losses["bf16-mixed"][-1] < 0.8 * losses["bf16-mixed"][0]
 
 
 def test_a_step_divides_the_summed_loss_by_the_masked_frames(tmp_path):

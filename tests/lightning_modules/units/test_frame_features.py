@@ -79,7 +79,8 @@ def test_hubert_in_parts_has_every_frame_once(saved, frames):
     for part in range(num_parts):
         end = (part + 1) * frames // num_parts
         assert end - first <= 10
-        own = samples[None, first * HOP : (end - 1) * HOP + 400]
+        stop = len(samples) if end == frames else (end - 1) * HOP + 400  # none is left out
+        own = samples[None, first * HOP : stop]
         with torch.no_grad():
             expected = models["hubert"](own, output_hidden_states=True).hidden_states[3][0]
         assert torch.allclose(features[first:end], expected, atol=1e-5)

@@ -102,3 +102,18 @@ def test_weights_of_a_model_are_no_kmeans(tmp_path):
     save_file({"weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match="`kmeans` must be"):
         Quantizer.load(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("centroids", "said"),
+    [
+        (np.zeros(4), r"got float64 of shape \(4,\)"),
+        (np.zeros((0, 4)), "finite numbers"),
+        (np.full((2, 3), np.nan), "finite numbers"),
+        (np.zeros((2, 3), dtype=complex), "got complex128"),
+    ],
+)
+def test_an_array_of_others_that_holds_no_centroids_is_named(tmp_path, centroids, said):
+    np.save(tmp_path / "kmeans.npy", centroids)
+    with pytest.raises(ModelError, match=f"kmeans.npy must hold centroids, .*{said}"):
+        Quantizer.load(tmp_path / "kmeans.npy")

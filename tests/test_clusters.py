@@ -1,0 +1,143 @@
+"""The scripts of docs/clusters.md, executed on processes of a CPU; a script plays SLURM."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import train
+from datamodules.labels.reading import LabelFolder
+from tests.samples.documents import blocks
+from tests.samples.places import CONFIGS, ROOT
+from tests.samples.training import offline, write_everything
+from tests.samples.variants.hubert import hubert
+
+SCRIPTS = blocks(ROOT / "docs/clusters.md", "sh")
+PRETRAINING = CONFIGS / "train/lhubert_pretrain_base.yaml"
+BRIEFLY = ["--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
+BRIEFLY += ["--trainer.enable_progress_bar=false", "--trainer.num_sanity_val_steps=0"]
+# As SLURM's: the command once per task, each with its variables; fails where a task does.
+SRUN = """#!/bin/bash
+while [[ $1 == --* ]]; do shift; done
+tasks=()
+for ((task = 0; task < SLURM_NTASKS; task++)); do
+    SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_NODEID=0 "$@" &
+    tasks+=($!)
+done
+for task in "${tasks[@]}"; do wait "$task" || status=1; done
+exit ${status:-0}
+"""
+OF_SLURM = {
+    "SLURM_JOB_ID": str(os.getpid()),
+    "SLURM_JOB_NAME": "tried",
+    "SLURM_JOB_NODELIST": "localhost",
+    "SLURM_NODELIST": "localhost",
+    "SLURM_NNODES": "1",
+    "SLURM_NTASKS": "2",
+    "SLURM_NTASKS_PER_NODE": "2",
+}
+
+
+def script_with(word: str) -> str:
+    (script,) = [script for script in SCRIPTS if word in script]
+    return script
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder that looks like the repository, for what is written beside it."""
+    for name in ("train.py", "profile.py", "configs", *("datamodules", "profiling")):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "lightning_modules").symlink_to(ROOT / "lightning_modules")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/srun").write_text(SRUN)
+    (tmp_path / "bin/srun").chmod(0o755)
+    return tmp_path
+
+
+def execute(script: str, folder: Path, *settings: str, **variables: str) -> str:
+    """Run a script as `sbatch` would, with settings after its name."""
+    (folder / "script.sh").write_text(script)
+    binaries = f"{folder / 'bin'}:{Path(sys.executable).parent}"
+    given = {"PATH": f"{binaries}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        ["bash", "script.sh", *settings],
+        cwd=folder,
+        env=os.environ | given | {"PYTHONPATH": str(ROOT)} | variables,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def small_pretraining(folder: Path) -> list[str]:
+    write_everything(folder)
+    return [each for each in offline(PRETRAINING, folder) if "devices" not in each]
+
+
+def test_every_script_is_executed_here() -> None:
+    words = ["profile.py sweep", "torchrun", "--ckpt_path last", "train.py labels"]
+    assert [script_with(word) for word in words] == SCRIPTS
+
+
+@pytest.mark.parametrize(
+    ("word", "variables"), [("torchrun", {"GPUS": "2"}), ("--ckpt_path last", OF_SLURM)]
+)
+def test_pretraining_takes_its_steps_in_two_processes(
+    word: str, variables: dict[str, str], folder: Path
+) -> None:
+    settings = [*small_pretraining(folder), *BRIEFLY]
+    said = execute(script_with(word), folder, *settings, **variables)
+    assert "Starting with 2 processes" in said
+    (last,) = folder.rglob("last.ckpt")
+    assert torch.load(last, weights_only=True)["global_step"] == 2
+
+
+def test_labels_are_written_by_two_tasks(folder: Path) -> None:
+    hubert(num_hidden_layers=1).save_pretrained(folder / "hubert")
+    write_everything(folder)
+    settings = offline(CONFIGS / "train/labels_hubert.yaml", folder)
+    settings += [f"--model.init_args.checkpoint={folder / 'hubert'}", "--model.init_args.layer=1"]
+    settings += ["--model.init_args.num_clusters=5", "--trainer.enable_progress_bar=false"]
+    said = execute(script_with("train.py labels"), folder, *settings, **OF_SLURM)
+    assert said.count("8 recordings, ") == 1
+    assert len(LabelFolder(folder / "runs/labels/hubert").names) == 8
+
+
+def test_a_sweep_is_measured_by_two_tasks(folder: Path) -> None:
+    modalities = {"text": {"variants": ["bert", "local_bert"], "lengths": [40]}}
+    settings = [f"--modalities={json.dumps(modalities)}", "--size=tiny", "--device=cpu"]
+    settings += ["--implementations=[sdpa,local_blocked]", "--phases=[inference,training]"]
+    settings += ["--visits=1", "--min_samples=1", "--seconds_per_measurement=0.01"]
+    said = execute(
+        script_with("profile.py sweep"), folder, *settings, "--metrics=[latency]", **OF_SLURM
+    )
+    assert "the last shard to end will report" in said
+    lines = (folder / "runs/paper/measurements.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["error"] for row in rows if row["status"] != "ok"] == []
+    assert sorted((row["variant"], row["phase"]) for row in rows) == [
+        *(("bert", "inference"), ("bert", "training")),
+        *(("local_bert", "inference"), ("local_bert", "training")),
+    ]
+    manifest = json.loads((folder / "runs/paper/manifest.json").read_text())
+    assert manifest["shards"] == [[1, 2], [2, 2]]
+
+
+def test_fsdp_is_set_up_as_far_as_a_cpu_allows(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    monkeypatch.chdir(folder)
+    text = (ROOT / "docs/clusters.md").read_text().replace("\n", " ")
+    (settings,) = [part for part in text.split("`") if part.startswith("--trainer.strategy fsdp")]
+    given = ["fit", "--config", str(PRETRAINING), *small_pretraining(folder), *settings.split()]
+    assert train.main(given) == 2
+    assert "requires a GPU accelerator" in capsys.readouterr().err
