@@ -13,7 +13,7 @@ from profiling.rows.current import current_rows
 from profiling.rows.reading import read_manifest, read_rows
 
 if TYPE_CHECKING:
-    from profiling.analysis.run_comparison.comparing.comparing import RunComparison
+    from profiling.analysis.run_comparison.comparing import RunComparison
 
 WIDTH_OF_FILES = 120
 
@@ -27,9 +27,9 @@ def run(arguments: Any) -> int:
     (first, of_first), (second, of_second) = (_read(Path(name)) for name in names)
 
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
-    from profiling.analysis.run_comparison.comparing.comparing import compare_runs
-    from profiling.analysis.run_comparison.comparing.differences import find_differences
-    from profiling.analysis.run_comparison.comparing.shared_points import Run
+    from profiling.analysis.run_comparison.comparing import compare_runs
+    from profiling.analysis.run_comparison.differences import find_differences
+    from profiling.analysis.run_comparison.shared_points import Run
     from profiling.report.comparison_words import head_lines
 
     comparison = compare_runs(Run(first), Run(second))

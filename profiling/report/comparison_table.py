@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from profiling.analysis.run_comparison.comparing.comparing import Answer, RunComparison
+from profiling.analysis.run_comparison.comparing import Answer, RunComparison
 from profiling.report.comparison_words import (
     COUNTED,
     Section,

@@ -6,8 +6,8 @@ from itertools import groupby
 
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.groups import Setting
-from profiling.analysis.run_comparison.comparing.comparing import Alone, Answer, RunComparison
-from profiling.analysis.run_comparison.comparing.differences import RunDifference
+from profiling.analysis.run_comparison.comparing import Alone, Answer, RunComparison
+from profiling.analysis.run_comparison.differences import RunDifference
 from profiling.report.answers.sections import NOT_MEASURED
 from profiling.rows.columns import judged_columns
 

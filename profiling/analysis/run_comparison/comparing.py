@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
-from profiling.analysis.run_comparison.comparing.shared_points import PLACE, Measured, Point, Run
+from profiling.analysis.run_comparison.shared_points import PLACE, Measured, Point, Run
 from profiling.analysis.statistics.intervals import TAIL, Array
 from profiling.analysis.statistics.unpaired import FEWEST_VISITS, unpaired_intervals
 from profiling.rows.columns import Row, columns_of, judged_columns, value_of

@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from profiling.analysis.run_comparison.comparing.comparing import (
+
+from profiling.analysis.run_comparison.comparing import (
     Answer,
     RunComparison,
     compare_runs,
 )
-from profiling.analysis.run_comparison.comparing.shared_points import Run
-
+from profiling.analysis.run_comparison.shared_points import Run
 from tests.samples.rows.runs import noisy_rows, only_latency, visits_of
 
 Row = dict[str, Any]

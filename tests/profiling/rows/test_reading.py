@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from profiling.analysis.run_comparison.comparing.comparing import compare_runs
-from profiling.analysis.run_comparison.comparing.shared_points import Run
 
 from profiling.analysis.answers.tipping_points import find_tipping_points
+from profiling.analysis.run_comparison.comparing import compare_runs
+from profiling.analysis.run_comparison.shared_points import Run
 from profiling.errors import SettingsError
 from profiling.rows.columns import COLUMNS
 from profiling.rows.reading import MANIFEST, ROWS, RowFile, read_manifest, read_rows
