@@ -112,7 +112,7 @@ def test_labels_are_written_by_two_tasks(folder: Path) -> None:
 
 
 def test_a_sweep_is_measured_by_two_tasks(folder: Path) -> None:
-    modalities = {"text": {"variants": ["bert", "local_bert"], "lengths": [40]}}
+    modalities = {"text": {"variants": ["bert", "local_bert"], "lengths": [40], "refine": False}}
     settings = [f"--modalities={json.dumps(modalities)}", "--size=tiny", "--device=cpu"]
     settings += ["--implementations=[sdpa,local_blocked]", "--phases=[inference,training]"]
     settings += ["--visits=1", "--min_samples=1", "--seconds_per_measurement=0.01"]

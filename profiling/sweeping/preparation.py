@@ -104,7 +104,7 @@ class Preparation:
         if self.settings.device != "cuda":
             return {}
         chosen = {name: getattr(self.settings, name) for name in OF_CUDA}
-        return chosen | {name: device[name] for name in CUDA_VERSIONS}
+        return chosen | {name: device.get(name) for name in CUDA_VERSIONS}
 
     def _threads(self) -> int:
         threads = self.settings.threads or available_threads()

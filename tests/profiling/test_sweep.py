@@ -104,6 +104,9 @@ def test_lengths_are_what_the_models_see(whole: Path) -> None:
             assert row["sequence_length"] == (row["input_size"] // 16) ** 2 + 1
         elif row["variant"] in ("swin", "swinv2"):
             assert row["sequence_length"] == (row["input_size"] // 4) ** 2
+        elif row["variant"] == "parakeet":  # its tokens are four frames of 20 ms
+            frames = (row["input_size"] - 400) // 320 + 1
+            assert row["sequence_length"] == -(-frames // 4)
         elif row["modality"] == "speech":
             assert row["input_size"] == 400 + 320 * (row["sequence_length"] - 1)
         elif row["variant"] == "longformer":

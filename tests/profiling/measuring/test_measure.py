@@ -10,6 +10,7 @@ import torch
 
 from lightning_modules.models.bert import BertModule
 from profiling.children.server import run_in_child
+from profiling.instruments.memory import return_freed_pages
 from profiling.measuring import tasks
 from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.process_limits import is_out_of_memory
@@ -86,16 +87,23 @@ def test_a_warm_up_by_time_goes_on_after_its_steps_and_is_in_no_sample(phase: st
     assert len(began) > 4
 
 
-def test_where_memory_is_read_beside_speed_a_row_has_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = make_point("bert", "sdpa", "training", 12)
-    conditions = replace(point.conditions, allocator="system", max_batch_size=2)
-    point = replace(point, conditions=conditions, effort=Effort(1, 2, 0.0))
-    for name in ("prepare_process", "set_threads"):  # they would limit the process of the tests
-        monkeypatch.setattr(tasks, name, lambda _: None)
-    monkeypatch.setattr(tasks, "memory_beside_speed", lambda _: True)  # as it is on CUDA
+def measure_both(point: Point) -> Iterator[dict[str, Any]]:
+    """Measure as on CUDA, where memory is read beside speed, in a child that returns its pages."""
+    pytest.MonkeyPatch().setattr(tasks, "memory_beside_speed", lambda _: True)
+    return_freed_pages()
     row: dict[str, Any] = {}
     for part in tasks.measure_speed(point):
         row |= part
+    yield row
+
+
+def test_where_memory_is_read_beside_speed_a_row_has_both(server: ForkServerContext) -> None:
+    point = make_point("bert", "sdpa", "training", 12)
+    conditions = replace(point.conditions, allocator="system", max_batch_size=2)
+    point = replace(point, conditions=conditions, effort=Effort(1, 2, 0.0))
+    outcome = run_in_child(server, f"{__name__}:{measure_both.__name__}", point, 300)
+    assert outcome.kind == "ok", outcome.message
+    row = outcome.value
     assert row["latency_ms"] > 0
     assert row["throughput_samples_per_s"] > 0
     # Adam's two moments and the gradients are there from the second step on.

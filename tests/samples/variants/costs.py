@@ -66,7 +66,9 @@ def parakeet_flops(frames: int) -> tuple[dict[str, float], float, float]:
     size = PARAKEET_SIZES["tiny"]
     layers, width = size["num_hidden_layers"], size["hidden_size"]
     channels, positions, bands = size["subsampling_conv_channels"], 2 * frames, 80
-    front = mel = 2 * positions * (512 // 2 + 1) * bands
+    # Real Fourier transforms of 512 samples, one more than there are positions, then the bands.
+    mel = (positions + 1) * 2.5 * 512 * math.log2(512) + 2 * positions * (512 // 2 + 1) * bands
+    front = mel
     for number in range(3):
         positions, bands = -(-positions // 2), -(-bands // 2)
         front += 2 * positions * bands * channels * 9
