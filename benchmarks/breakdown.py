@@ -27,8 +27,8 @@ from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import VARIANTS
 from profiling.instruments.breakdown import Breakdown
 from profiling.instruments.component_watch import ComponentWatch
-from profiling.measuring.active_path import Batch
-from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
+from profiling.measuring.paths.active_path import Batch
+from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
 from profiling.planning.grids import make_points
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.settings import ModalitySettings, SweepSettings

@@ -23,7 +23,7 @@ if not __package__:
 
 from benchmarks.steps.tables import as_markdown
 from profiling.children.crew import Children
-from profiling.measuring.turn import HandOver
+from profiling.measuring.steps.turn import HandOver
 from profiling.planning.grids import make_points, synthetic_facts
 from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
@@ -74,8 +74,8 @@ def bare_loop(point: Point, hand_over: HandOver) -> Iterator[dict[str, Any]]:
     """Yield the latency of a loop around the point's model that does nothing else, in a child."""
     from benchmarks.steps.bare import bare_step
     from profiling.measuring.process_limits import set_threads
-    from profiling.measuring.surroundings import Surroundings
-    from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
+    from profiling.measuring.steps.surroundings import Surroundings
+    from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
 
     set_threads(point.conditions.threads)
     surroundings = Surroundings(point, hand_over)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from benchmarks.epoch_runs.tasks import step_length
 from datamodules.batching.policies import PaddedBatch
-from profiling.measuring.active_path import Batch
 from profiling.measuring.masking import mask_padding
-from profiling.measuring.trainer_runs import batch_of
+from profiling.measuring.paths.active_path import Batch
+from profiling.measuring.steps.trainer_runs import batch_of
 from profiling.planning.points import Point
 
 

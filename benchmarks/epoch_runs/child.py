@@ -10,9 +10,9 @@ from benchmarks.epoch_runs.tasks import EpochTask, step_length
 from benchmarks.steps.bare import bare_step
 from datamodules.batching.policies import PaddedBatch
 from profiling.measuring.process_limits import set_threads
-from profiling.measuring.surroundings import Surroundings
-from profiling.measuring.trainer_runs import batch_of, build_point, prepare_process
-from profiling.measuring.turn import HandOver
+from profiling.measuring.steps.surroundings import Surroundings
+from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
+from profiling.measuring.steps.turn import HandOver
 
 ANCHORS = 3  # readings of the anchor in a turn, after one that wakes the machine
 

@@ -5,7 +5,7 @@ import time
 import torch
 
 from lightning_modules.models.base import VariantModule
-from profiling.measuring.active_path import Batch
+from profiling.measuring.paths.active_path import Batch
 
 
 def bare_step(

@@ -9,9 +9,9 @@ import torch
 from torch._C._autograd import DeviceType
 
 from lightning_modules.models.base import VariantModule
-from profiling.measuring.active_path import Batch
-from profiling.measuring.compiling import SILENT
-from profiling.measuring.trainer_runs import run_steps
+from profiling.measuring.paths.active_path import Batch
+from profiling.measuring.paths.compiling import SILENT
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 

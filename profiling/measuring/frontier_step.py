@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from profiling.instruments.memory import PeakMemory, return_freed_pages, supports_peak
-from profiling.measuring.active_path import ActivePathCheck
-from profiling.measuring.first_step import FirstStep
+from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import limit_memory
-from profiling.measuring.rehearsal import rehearse
-from profiling.measuring.trainer_runs import (
+from profiling.measuring.steps.first_step import FirstStep
+from profiling.measuring.steps.rehearsal import rehearse
+from profiling.measuring.steps.trainer_runs import (
     batch_of,
     build_point,
     choose_kernels,

@@ -9,23 +9,23 @@ import torch
 from lightning_modules.errors import ModelError
 from profiling.instruments.memory import check_peak, return_freed_pages, supports_peak
 from profiling.instruments.steps import rows_of
-from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.batch_search import search_batch
-from profiling.measuring.compiling import CompileWatch
 from profiling.measuring.device_busy import measure_device_busy
 from profiling.measuring.masking import masked_step_ratio
-from profiling.measuring.memory_of_steps import MemoryOfSteps, memory_beside_speed
+from profiling.measuring.paths.active_path import ActivePathCheck
+from profiling.measuring.paths.compiling import CompileWatch
 from profiling.measuring.process_limits import set_threads
-from profiling.measuring.rehearsal import rehearse
-from profiling.measuring.surroundings import Surroundings
-from profiling.measuring.trainer_runs import (
+from profiling.measuring.steps.memory_of_steps import MemoryOfSteps, memory_beside_speed
+from profiling.measuring.steps.rehearsal import rehearse
+from profiling.measuring.steps.surroundings import Surroundings
+from profiling.measuring.steps.trainer_runs import (
     batch_of,
     build_point,
     facts_of,
     prepare_process,
     run_steps,
 )
-from profiling.measuring.turn import HandOver
+from profiling.measuring.steps.turn import HandOver
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from profiling.rows.machine import driver_version

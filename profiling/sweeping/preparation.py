@@ -118,7 +118,9 @@ class Preparation:
         """Return the allocator of all points: on a CPU the one that was asked for, if it works."""
         if self.settings.allocator == "system" or self.settings.device != "cpu":
             return self.settings.allocator
-        found: str = self.children.ask("profiling.measuring.surroundings:find_allocator", None)
+        found: str = self.children.ask(
+            "profiling.measuring.steps.surroundings:find_allocator", None
+        )
         if found != self.settings.allocator:
             print(NOT_KEPT, file=sys.stderr)
         return found

@@ -7,7 +7,7 @@ from lightning_modules.attention import block_masks, varlen
 from lightning_modules.attention.interface import localize
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
-from profiling.measuring.attention_watch import AttentionWatch
+from profiling.measuring.paths.attention_watch import AttentionWatch
 from tests.samples.variants.attention import attend, draw_inputs, in_float64, relative_error
 
 pytestmark = [

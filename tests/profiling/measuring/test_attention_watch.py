@@ -7,8 +7,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from lightning_modules.attention import in_place_of
 from lightning_modules.attention.masked import masked_attention
 from lightning_modules.variants import find_variant
-from profiling.measuring.active_path import refuse_all_pairs
-from profiling.measuring.attention_watch import AttentionWatch
+from profiling.measuring.paths.active_path import refuse_all_pairs
+from profiling.measuring.paths.attention_watch import AttentionWatch
 from tests.samples.variants.models import CASES, batch_of, build
 
 # Shorter than a head is wide, just as wide, and multiples of nothing.

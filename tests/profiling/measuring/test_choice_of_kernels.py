@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from profiling.measuring import trainer_runs
+from profiling.measuring.steps import trainer_runs
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows import machine
 from profiling.rows.columns import COLUMNS

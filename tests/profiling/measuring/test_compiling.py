@@ -14,12 +14,12 @@ import torch
 from lightning_modules.kernel_limits import limit_of_compiling
 from lightning_modules.models.base import VariantModule
 from profiling.children.server import run_in_child
-from profiling.measuring import compiling
-from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.breakdown import measure_breakdown
-from profiling.measuring.compiling import CompileWatch, num_graphs
+from profiling.measuring.paths import compiling
+from profiling.measuring.paths.active_path import ActivePathCheck
+from profiling.measuring.paths.compiling import CompileWatch, num_graphs
+from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
 from profiling.measuring.tasks import measure_memory, measure_speed
-from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.sweeps import rows_in, sweep, write_config

@@ -16,7 +16,7 @@ from profiling.measuring.device_busy import (
     intervals_of,
     measure_device_busy,
 )
-from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import points_of
 

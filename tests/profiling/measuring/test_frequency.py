@@ -6,8 +6,8 @@ import pytest
 
 from profiling.instruments import frequency
 from profiling.instruments.frequency import mean_mhz
-from profiling.measuring import surroundings
-from profiling.measuring.surroundings import Surroundings
+from profiling.measuring.steps import surroundings
+from profiling.measuring.steps.surroundings import Surroundings
 from tests.samples.variants.points import points_of
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from lightning_modules.kernel_choice import choose_sdpa
-from profiling.measuring.active_path import ActivePathCheck
 from profiling.measuring.device_busy import measure_device_busy
-from profiling.measuring.memory_of_steps import MemoryOfSteps, workspace_mib
-from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.paths.active_path import ActivePathCheck
+from profiling.measuring.steps.memory_of_steps import MemoryOfSteps, workspace_mib
+from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import CONDITIONS, points_of

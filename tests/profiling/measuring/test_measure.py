@@ -12,10 +12,10 @@ from lightning_modules.models.bert import BertModule
 from profiling.children.server import run_in_child
 from profiling.instruments.memory import return_freed_pages
 from profiling.measuring import tasks
-from profiling.measuring.active_path import ActivePathCheck
+from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import is_out_of_memory
+from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
 from profiling.measuring.tasks import measure_memory
-from profiling.measuring.trainer_runs import batch_of, build_point, run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import CONDITIONS, points_of

@@ -19,10 +19,10 @@ from lightning_modules.models.base import VariantModule
 from lightning_modules.models.bert import BertModule
 from profiling.children.server import run_in_child
 from profiling.instruments.steps import Sample
-from profiling.measuring.active_path import ActivePathCheck
-from profiling.measuring.surroundings import Surroundings
+from profiling.measuring.paths.active_path import ActivePathCheck
+from profiling.measuring.steps.surroundings import Surroundings
+from profiling.measuring.steps.trainer_runs import batch_of, build_point
 from profiling.measuring.tasks import measure_speed
-from profiling.measuring.trainer_runs import batch_of, build_point
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from profiling.rows.machine import cores_for

@@ -87,7 +87,9 @@ def test_a_measured_row_has_the_faults_and_the_neighbours_of_its_steps(
     assert 0 <= row["others_cpu_share"] <= 1
     assert row["disturbed"] == (row["others_cpu_share"] > neighbours.DISTURBED_FROM)
     if (
-        run_in_child(server, "profiling.measuring.surroundings:find_allocator", None, 100).value
+        run_in_child(
+            server, "profiling.measuring.steps.surroundings:find_allocator", None, 100
+        ).value
         == "kept"
     ):
         assert row["page_faults_per_step"] <= 50
@@ -96,7 +98,7 @@ def test_a_measured_row_has_the_faults_and_the_neighbours_of_its_steps(
 def test_a_child_that_cannot_keep_memory_says_so(
     server: ForkServerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from profiling.measuring import surroundings
+    from profiling.measuring.steps import surroundings
 
     monkeypatch.setattr(surroundings, "keep_freed_memory", lambda: False)
     assert surroundings.find_allocator() == "system"

@@ -7,9 +7,9 @@ import torch
 from lightning import LightningModule, Trainer
 
 from lightning_modules.models.base import VariantModule
-from profiling.measuring.attention_watch import AttentionWatch
-from profiling.measuring.compiling import kernels_of_compiled
-from profiling.measuring.graphing import eager_forward
+from profiling.measuring.paths.attention_watch import AttentionWatch
+from profiling.measuring.paths.compiling import kernels_of_compiled
+from profiling.measuring.paths.graphing import eager_forward
 from profiling.planning.points import Point
 
 Batch = dict[str, torch.Tensor]

@@ -8,7 +8,7 @@ import torch
 
 from profiling.instruments.memory import MIB, PeakMemory
 from profiling.instruments.steps import Sample
-from profiling.measuring.first_step import FirstStep
+from profiling.measuring.steps.first_step import FirstStep
 from profiling.planning.points import Point
 
 

@@ -15,12 +15,12 @@ from profiling.instruments.frequency import mean_mhz
 from profiling.instruments.memory import PeakMemory
 from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
 from profiling.instruments.steps import Sample
-from profiling.measuring.active_path import Batch
-from profiling.measuring.headroom import Headroom
-from profiling.measuring.pace import Opening
-from profiling.measuring.stretch import TimedStretch
-from profiling.measuring.trainer_runs import run_steps
-from profiling.measuring.turn import HandOver, Turn
+from profiling.measuring.paths.active_path import Batch
+from profiling.measuring.steps.headroom import Headroom
+from profiling.measuring.steps.pace import Opening
+from profiling.measuring.steps.stretch import TimedStretch
+from profiling.measuring.steps.trainer_runs import run_steps
+from profiling.measuring.steps.turn import HandOver, Turn
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 

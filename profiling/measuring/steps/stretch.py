@@ -10,7 +10,7 @@ import torch
 from profiling.instruments.allocated import allocated_mib
 from profiling.instruments.memory import MIB
 from profiling.instruments.steps import Sample
-from profiling.measuring.active_path import Batch
+from profiling.measuring.paths.active_path import Batch
 
 # Fresh pages of so much take a tenth of a millisecond to clear, so that what leaks less hardly
 # shows in a number. Nothing that steps of a sound model leave behind comes near it.

@@ -23,12 +23,12 @@ from profiling.instruments.broken_steps import BrokenStep
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.memory import PeakMemory
 from profiling.instruments.steps import Sample
-from profiling.measuring.active_path import Batch
-from profiling.measuring.compiling import compile_module
-from profiling.measuring.graphing import graph_module
-from profiling.measuring.pace import Opening, Pace, Repeated
-from profiling.measuring.placement import StayingStrategy
+from profiling.measuring.paths.active_path import Batch
+from profiling.measuring.paths.compiling import compile_module
+from profiling.measuring.paths.graphing import graph_module
 from profiling.measuring.process_limits import limit_memory, set_threads
+from profiling.measuring.steps.pace import Opening, Pace, Repeated
+from profiling.measuring.steps.placement import StayingStrategy
 from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
 

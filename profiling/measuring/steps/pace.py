@@ -10,7 +10,7 @@ from torch.utils.data import IterableDataset
 
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.steps import Sample
-from profiling.measuring.active_path import Batch
+from profiling.measuring.paths.active_path import Batch
 from profiling.planning.requests import Effort
 
 # Where Lightning does not know how many batches there are it fetches one ahead, and would ask for
