@@ -51,3 +51,21 @@ CONV_WIDTHS = {"base": 512, "small": 512, "wide": 512, "tiny": 64}
 
 
 NUM_CONV_LAYERS = 7
+
+# Parakeet, base: Fast Conformer Large as published, of HuBERT's size; the others are to it what the
+# smaller HuBERTs are to theirs. Heads are 64 wide.
+PARAKEET_SIZES: dict[str, dict[str, Any]] = {
+    name: {
+        "num_hidden_layers": layers,
+        "hidden_size": width,
+        "num_attention_heads": width // 64,
+        "intermediate_size": 4 * width,
+        "subsampling_conv_channels": channels,
+    }
+    for name, (layers, width, channels) in {
+        "base": (17, 512, 256),
+        "small": (6, 320, 256),
+        "wide": (3, 512, 256),
+        "tiny": (2, 128, 32),
+    }.items()
+}

@@ -18,24 +18,8 @@ from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import MIXERS, Part
 from lightning_modules.models.log_mel import LogMel, make_filters, make_window
 from lightning_modules.models.speech import SpeechModule
+from lightning_modules.sizes import PARAKEET_SIZES
 
-# base: Fast Conformer Large as published, of HuBERT's size; the others are to it what the smaller
-# HuBERTs are to theirs. Heads are 64 wide.
-PARAKEET_SIZES: dict[str, dict[str, Any]] = {
-    name: {
-        "num_hidden_layers": layers,
-        "hidden_size": width,
-        "num_attention_heads": width // 64,
-        "intermediate_size": 4 * width,
-        "subsampling_conv_channels": channels,
-    }
-    for name, (layers, width, channels) in {
-        "base": (17, 512, 256),
-        "small": (6, 320, 256),
-        "wide": (3, 512, 256),
-        "tiny": (2, 128, 32),
-    }.items()
-}
 # A frame of 20 ms, of which labels and masks are made, is two positions of the features ...
 POSITIONS_PER_FRAME = 2
 # ... and a token of the encoder, 80 ms, is four frames.

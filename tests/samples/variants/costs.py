@@ -3,8 +3,12 @@
 import math
 from dataclasses import dataclass, replace
 
-from lightning_modules.models.parakeet import PARAKEET_SIZES
-from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, MODERNBERT_SIZES
+from lightning_modules.sizes import (
+    CONV_WIDTHS,
+    ENCODER_SIZES,
+    MODERNBERT_SIZES,
+    PARAKEET_SIZES,
+)
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import CONDITIONS
