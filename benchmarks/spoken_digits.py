@@ -10,21 +10,17 @@ table is that of `benchmarks/digits/table.py`.
 """
 
 import argparse
-import json
-import logging
 import os
 import sys
-import time
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import train
 from benchmarks.digits.costs import cost_table
+from benchmarks.digits.running import run, silence_lightning
 from benchmarks.digits.side_by_side import run_side_by_side
-from benchmarks.digits.stages import Stage, seed_stages, shared_stages
+from benchmarks.digits.stages import seed_stages, shared_stages
 from benchmarks.digits.table import RESULTS, write_results
 from datamodules.composing.corpus import ComposeSettings, compose
 from datamodules.composing.sounds import Augmentation
@@ -39,20 +35,6 @@ WHOLE = ComposeSettings(
 WORDS = replace(WHOLE, words_per_utterance=(1, 2))
 
 
-def run(stage: Stage, folder: Path) -> None:
-    """Run the commands of a stage, unless it is done; note how long it took."""
-    done = folder / stage.name / "done.json"
-    if done.exists():
-        return
-    began = time.time()
-    for command in stage.commands(folder):
-        print("train.py", " ".join(command), flush=True)
-        if status := train.main(command):
-            sys.exit(status)
-    done.parent.mkdir(parents=True, exist_ok=True)
-    done.write_text(json.dumps({"minutes": (time.time() - began) / 60}))
-
-
 def prepare(given: argparse.Namespace, out: Path) -> None:
     """Compose and label what all seeds share."""
     compose(given.recordings, str(out / "corpus"), WHOLE)
@@ -63,7 +45,7 @@ def prepare(given: argparse.Namespace, out: Path) -> None:
 
 def run_seed(seed: int, given: argparse.Namespace, out: Path) -> None:
     """Train and transcribe with one seed, and add it to the results."""
-    for stage in seed_stages(seed, given.steps):
+    for stage in seed_stages(seed, given.steps, seed in given.from_start):
         run(stage, out)
     write_results(out, results_of(given))
 
@@ -79,6 +61,14 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--recordings", required=True, help="folder of digit_speaker_take.wav")
     parser.add_argument("--out", default="runs/spoken_digits", help="run directory")
     parser.add_argument("--seeds", type=int, nargs="*", default=list(range(8)))
+    parser.add_argument(
+        "--from_start",
+        type=int,
+        nargs="*",
+        default=list(range(4)),
+        help="seeds with which L-HuBERT is trained from the start too: two thirds of the time, for "
+        "rows that would take some 30 seeds (benchmarks/README.md)",
+    )
     parser.add_argument(
         "--steps",
         type=float,
@@ -97,13 +87,12 @@ def main() -> None:
     """Compose, train and transcribe what is missing, and write the table."""
     given = read_arguments()
     sys.argv = sys.argv[:1]
-    for noisy in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="lightning")
+    silence_lightning()
     out = Path(given.out)
     prepare(given, out)
     if len(given.seeds) > 1 and len(os.sched_getaffinity(0)) > 1:
         shared = ["--recordings", given.recordings, "--out", given.out, "--steps", str(given.steps)]
+        shared += ["--from_start", *map(str, given.from_start)]
         if status := run_side_by_side([__file__, *shared, "--seeds"], given.seeds):
             sys.exit(status)
     else:

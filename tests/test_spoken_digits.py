@@ -17,6 +17,7 @@ from benchmarks.digits.side_by_side import run_side_by_side
 from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, Stage, seed_stages, shared_stages
 from benchmarks.digits.table import (
     BASELINE,
+    FROM_START,
     ROWS,
     describe_power,
     make_table,
@@ -40,6 +41,14 @@ def test_every_row_has_its_transcripts_and_every_model_the_same_rounds():
     for model in ("hubert", "lhubert-w32", "lhubert-w100"):
         rounds = [name.split("/")[2] for name in names if name.startswith(f"seed-3/{model}/")]
         assert rounds == list(ROUNDS)
+
+
+def test_a_seed_without_training_from_the_start_has_all_rows_that_begin_with_hubert():
+    names = [stage.name for stage in seed_stages(3, 1.0, from_start=False)]
+    assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == {
+        *ROWS
+    } - {*FROM_START}
+    assert names == [name for name in (each.name for each in seed_stages(3, 1.0)) if name in names]
 
 
 def test_steps_are_multiples_of_those_after_which_is_saved():
@@ -240,6 +249,21 @@ def test_the_table_has_a_line_for_every_row():
     rate = np.sum(seeds["1"][BASELINE]) / 24
     assert f"| {rate:.1%} |" in lines[2]
     assert all(line.count("|") == lines[0].count("|") for line in lines)
+
+
+def test_a_row_that_some_seeds_lack_is_compared_by_the_seeds_that_have_it():
+    seeds = draw_seeds(0, 1, 2, 3)
+    both = {seed: seeds[seed] for seed in ("1", "3")}
+    for seed in ("0", "2"):
+        seeds[seed] = {row: errors for row, errors in seeds[seed].items() if row not in FROM_START}
+    lines, alone = make_table(seeds).splitlines(), make_table(both).splitlines()
+    for row in FROM_START:
+        cells = lines[2 + list(ROWS).index(row)].split("|")
+        assert [not cell.strip() for cell in cells[2:6]] == [True, False, True, False]
+        assert cells[6:] == alone[2 + list(ROWS).index(row)].split("|")[4:]
+    without = {seed: seeds[seed] for seed in ("0", "2")}
+    assert len(make_table(without).splitlines()) == 2 + len(ROWS) - len(FROM_START)
+    assert len(describe_power(without).strip().splitlines()) == 4 + len(ROWS) - 2 - len(FROM_START)
 
 
 def test_the_head_of_the_table_says_what_it_would_take():

@@ -134,12 +134,13 @@ def shared_stages() -> list[Stage]:
     return [label("train"), label("val", kmeans="labels/train/kmeans.safetensors")]
 
 
-def seed_stages(seed: int, share: float) -> list[Stage]:
+def seed_stages(seed: int, share: float, from_start: bool = True) -> list[Stage]:
     """Return all that is trained and transcribed with one seed.
 
     Args:
         seed: Of weights, order, masks and dropout.
         share: Of the training steps; below 1 for a trial.
+        from_start: Whether L-HuBERT is trained from the start too, which is two thirds of the time.
     """
     top = f"seed-{seed}"
 
@@ -149,7 +150,7 @@ def seed_stages(seed: int, share: float) -> list[Stage]:
         return Stage(run.folder, lambda out: _fit(out, run, weights))
 
     stages: list[Stage] = []
-    for model in (HUBERT, *LOCAL):
+    for model in (HUBERT, *LOCAL) if from_start else (HUBERT,):
         name = model.name
         stages += [
             fit(model, f"{name}/pretrain"),

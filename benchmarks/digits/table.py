@@ -37,9 +37,10 @@ ROWS = {
 }
 
 CONTROL = "lhubert-w2-converted"
+FROM_START = ("lhubert-w100", "lhubert-w32")  # rows that not every seed has
 
 Seeds = dict[str, dict[str, list[list[int]]]]
-"""By seed, by row: word errors of every test recording in every utterance that has it."""
+"""By seed, by row that it has: word errors of every test recording in all utterances with it."""
 
 
 def resample_ratios(
@@ -94,7 +95,7 @@ def _write_results(out: Path, folder: Path) -> None:
             for row in ROWS
             if (transcripts := folder / "transcripts" / row / "transcripts.tsv").exists()
         }
-        if len(found) == len(ROWS):
+        if set(ROWS) <= {*found, *FROM_START}:
             results["seeds"][folder.name.removeprefix("seed-")] = found
     results |= {"date": date.today().isoformat(), "machine": _machine()}
     path.write_text(json.dumps(results) + "\n")
@@ -112,13 +113,22 @@ def make_table(seeds: Seeds) -> str:
         f"| model | seed {' | seed '.join(names)} | mean | against HuBERT | says | power |",
         "|---" * (len(names) + 5) + "|",
     ]
-    baseline = errors_of(seeds, BASELINE)
     for row, title in ROWS.items():
-        errors = errors_of(seeds, row)
-        cells = [f"{rate:.1%}" for rate in [*errors.mean((1, 2)), errors.mean()]]
-        comparison = [""] * 3 if row == BASELINE else _compare(errors, baseline)
+        if not (found := having(seeds, row)):
+            continue
+        errors = errors_of(found, row)
+        rates = dict(zip(sorted(found, key=int), errors.mean((1, 2)), strict=True))
+        cells = [f"{rates[name]:.1%}" if name in rates else "" for name in names]
+        cells.append(f"{errors.mean():.1%}")
+        is_baseline = row == BASELINE
+        comparison = [""] * 3 if is_baseline else _compare(errors, errors_of(found, BASELINE))
         lines.append(f"| {title} | {' | '.join([*cells, *comparison])} |")
     return "\n".join(lines) + "\n"
+
+
+def having(seeds: Seeds, row: str) -> Seeds:
+    """Return the seeds that have a row: not all are trained from the start."""
+    return {name: rows for name, rows in seeds.items() if row in rows}
 
 
 def _compare(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> list[str]:
@@ -147,18 +157,18 @@ def describe_power(seeds: Seeds) -> str:
     """
     if len(seeds) < 2:
         return "One seed: how far seeds lie apart is not known.\n\n"
-    baseline = errors_of(seeds, BASELINE)
     rows = [row for row in ROWS if row not in (BASELINE, CONTROL)]
-    there = Experiment(*baseline.shape)
     lines = [
         "Power is the probability that a model which errs as often as HuBERT is shown to be "
         f"within {TARGET:.0%}. For {WANTED:.0%} it takes, all else as it is:\n\n"
         "| model | seeds | words | utterances per word |\n|---|---|---|---|\n"
     ]
     for row in rows:
-        errors = errors_of(seeds, row)
-        if errors.sum():
-            scatter = find_scatter(errors, baseline)
+        found = having(seeds, row)
+        errors = errors_of(found, row)
+        if len(found) > 1 and errors.sum():
+            baseline = errors_of(found, BASELINE)
+            scatter, there = find_scatter(errors, baseline), Experiment(*baseline.shape)
             counts = [
                 needed(scatter, there, name, TARGET)
                 for name in ("seeds", "recordings", "compositions")
