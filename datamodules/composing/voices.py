@@ -11,8 +11,8 @@ from datamodules.errors import DataError
 from datamodules.libraries import needed
 
 WINDOW, HOP = 512, 128  # audio samples: 32 and 8 ms
-# Below 2 ms of the cepstrum lies the shape of the mouth, above it the voice of up to 500 Hz.
-SMOOTH = 32
+# Below 3 ms of the cepstrum lies the shape of the mouth, above it the voice of up to 333 Hz.
+SMOOTH = 48
 QUIETEST = 1e-4  # of the loudest: what is softer is no resonance to move
 MOST_GAIN = 10.0
 
@@ -127,9 +127,7 @@ def _stretch(envelope: Tensor, ratio: float) -> Tensor:
 def _spectrum(samples: Tensor) -> Tensor:
     """Return short spectra, (frequencies, frames) complex."""
     window = torch.hann_window(WINDOW)
-    return torch.stft(
-        samples, WINDOW, HOP, window=window, return_complex=True, pad_mode="constant"
-    )
+    return torch.stft(samples, WINDOW, HOP, window=window, return_complex=True, pad_mode="constant")
 
 
 def _sound(spectrum: Tensor, num_samples: int) -> Tensor:
