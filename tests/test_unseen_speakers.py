@@ -10,16 +10,10 @@ import yaml
 from benchmarks import unseen_speakers
 from benchmarks.digits import speaker_table, speakers
 from benchmarks.digits.power import power
-from benchmarks.digits.speaker_table import (
-    BASELINE,
-    CONTROL,
-    ROWS,
-    make_table,
-    resample_speakers,
-    write_results,
-)
+from benchmarks.digits.speaker_table import ROWS, make_table, resample_speakers, write_results
 from benchmarks.digits.speakers import REGULAR, Fold, fold_stages, list_folds, prepare
 from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, seed_stages
+from benchmarks.digits.table import BASELINE, CONTROL
 from tests.samples.speech import write_sound
 
 NAMES = ("ann", "bo", "cy")

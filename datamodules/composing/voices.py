@@ -112,7 +112,8 @@ def _envelope(log_size: Tensor) -> Tensor:
     """Keep what changes slowly along frequency, of (frequencies, frames)."""
     cepstrum = torch.fft.irfft(log_size, n=WINDOW, dim=0)
     cepstrum[SMOOTH : WINDOW - SMOOTH + 1] = 0
-    return torch.fft.rfft(cepstrum, dim=0).real
+    smooth: Tensor = torch.fft.rfft(cepstrum, dim=0).real
+    return smooth
 
 
 def _stretch(envelope: Tensor, ratio: float) -> Tensor:
