@@ -18,22 +18,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.digits.running import run, silence_lightning
 from benchmarks.digits.side_by_side import run_side_by_side
 from benchmarks.digits.speaker_table import write_results
-from benchmarks.digits.speakers import Fold, fold_stages, list_folds, prepare
+from benchmarks.digits.speakers import MEANS, Fold, Recipe, fold_stages, list_folds, prepare
 from benchmarks.digits.table import RESULTS
 
 
 def run_fold(fold: Fold, given: argparse.Namespace) -> None:
     """Compose what is missing, train and transcribe one fold, and add it to the results."""
     out = Path(given.out)
-    prepare(fold.speaker, given.recordings, out / fold.speaker)
-    for stage in fold_stages(fold, given.steps):
+    recipe = Recipe(tuple(given.means))
+    prepare(fold.speaker, given.recordings, out / fold.speaker, recipe.whole)
+    for stage in fold_stages(fold, given.steps, recipe, given.few):
         run(stage, out / fold.speaker)
-    write_results(out, results_of(given))
+    write_results(out, results_of(given), recipe)
 
 
 def results_of(given: argparse.Namespace) -> Path:
     """Return where results go: those of a trial stay where it ran."""
-    return RESULTS if given.steps == 1.0 else Path(given.out)
+    is_whole = given.steps == 1.0 and tuple(given.means) == MEANS and not given.few
+    return RESULTS if is_whole else Path(given.out)
 
 
 def read_arguments() -> argparse.Namespace:
@@ -47,6 +49,17 @@ def read_arguments() -> argparse.Namespace:
         type=float,
         default=1.0,
         help="share of all training steps; the results of a trial stay in OUT, which should be new",
+    )
+    parser.add_argument(
+        "--means",
+        nargs="*",
+        choices=MEANS,
+        default=list(MEANS),
+        help="what is changed in voices and in the model, to see what each is worth; the results "
+        "of fewer than all stay in OUT, which should be new",
+    )
+    parser.add_argument(
+        "--few", action="store_true", help="HuBERT and the control alone, to compare means"
     )
     parser.add_argument(
         "--folds",
@@ -65,6 +78,7 @@ def main() -> None:
     folds = given.folds or list_folds(given.recordings, given.seeds)
     if len(folds) > 1 and len(os.sched_getaffinity(0)) > 1:
         shared = ["--recordings", given.recordings, "--out", given.out, "--steps", str(given.steps)]
+        shared += ["--means", *given.means, *(["--few"] if given.few else [])]
         names = [fold.name for fold in folds]
         if status := run_side_by_side([__file__, *shared, "--folds"], names):
             sys.exit(status)

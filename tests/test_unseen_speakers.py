@@ -11,9 +11,10 @@ from benchmarks import unseen_speakers
 from benchmarks.digits import speaker_table, speakers
 from benchmarks.digits.power import power
 from benchmarks.digits.speaker_table import ROWS, make_table, resample_speakers, write_results
-from benchmarks.digits.speakers import REGULAR, Fold, fold_stages, list_folds, prepare
+from benchmarks.digits.speakers import REGULAR, Fold, Recipe, fold_stages, list_folds, prepare
 from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, seed_stages
 from benchmarks.digits.table import BASELINE, CONTROL
+from datamodules.composing.voices import Voices
 from tests.samples.speech import write_sound
 
 NAMES = ("ann", "bo", "cy")
@@ -45,7 +46,7 @@ def test_a_fold_has_all_rows_of_the_table_and_no_training_from_the_start():
     assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == set(ROWS)
     assert not any("/lhubert-w32/" in name for name in names)
     assert CONTROL in ROWS
-    assert all(each.num_steps % SAVED_EVERY == 0 for each in speakers.ROUNDS.values())
+    assert all(each.num_steps % SAVED_EVERY == 0 for each in speakers.ALL.rounds.values())
 
 
 def fields_of(stages, tmp_path, name):
@@ -58,7 +59,7 @@ def fields_of(stages, tmp_path, name):
 def test_fine_tuning_masks_features_and_the_table_of_known_speakers_stays_as_it_was(tmp_path):
     unseen = fold_stages(Fold("bo", 0), 1.0)
     known = seed_stages(0, 1.0)
-    assert set(speakers.ROUNDS) == set(ROUNDS)
+    assert set(speakers.ALL.rounds) == set(ROUNDS)
     for name in ("words", "ctc", "more"):
         fields = fields_of(unseen, tmp_path, f"seed-0/hubert/{name}")
         assert fields.items() >= REGULAR.items()
@@ -68,6 +69,21 @@ def test_fine_tuning_masks_features_and_the_table_of_known_speakers_stays_as_it_
     assert fields_of(unseen, tmp_path, "seed-0/hubert/pretrain") == fields_of(
         known, tmp_path, "seed-0/hubert/pretrain"
     )
+
+
+def test_means_that_are_not_chosen_change_nothing(tmp_path):
+    recipe = Recipe(("formants",))
+    augmentation = recipe.whole.augmentation
+    assert augmentation == Voices(formants=speakers.WHOLE.augmentation.formants)
+    assert replace(recipe.whole, augmentation=speakers.WHOLE.augmentation) == speakers.WHOLE
+    assert speakers.ALL.whole == speakers.WHOLE
+    few = fold_stages(Fold("bo", 1), 1.0, recipe, few=True)
+    assert [each.name for each in few] == [
+        *(f"seed-1/hubert/{name}" for name in ROUNDS),
+        f"seed-1/transcripts/{BASELINE}",
+        f"seed-1/transcripts/{CONTROL}",
+    ]
+    assert fields_of(few, tmp_path, "seed-1/hubert/ctc")["mask_feature_prob"] == 0
 
 
 @pytest.mark.torchaudio
@@ -165,6 +181,12 @@ def test_the_table_of_unseen_speakers_has_every_speaker_row_and_power():
     assert control.rstrip("| ").endswith(f"{power(float(spread), 0.05):.0%}")
 
 
+def test_rows_that_a_trial_left_out_are_not_in_its_table():
+    folds = draw_folds("ann", "bo")
+    del folds["bo"]["1"]["lhubert-w32-trained"]
+    assert len(make_table(folds).splitlines()) == 2 + len(ROWS) - 1
+
+
 def test_one_speaker_alone_makes_no_interval():
     assert "one speaker" in make_table(draw_folds("ann"))
     assert "nan" not in make_table(draw_folds("ann", seeds=1))
@@ -200,3 +222,10 @@ def test_the_command_takes_folds_by_name(monkeypatch):
     given = unseen_speakers.read_arguments()
     assert given.folds == [Fold("bo", 3)]
     assert str(unseen_speakers.results_of(given)) == given.out
+
+
+@pytest.mark.parametrize("option", [[], ["--few"], ["--means", "speeds"], ["--steps", "0.5"]])
+def test_only_the_whole_experiment_is_written_into_the_repository(monkeypatch, option):
+    monkeypatch.setattr("sys.argv", ["x", "--recordings", "r", *option])
+    found = unseen_speakers.results_of(unseen_speakers.read_arguments())
+    assert (found.name == "results") == (not option)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.digits.errors import errors_of_recordings, read_transcripts
 from benchmarks.digits.power import power
-from benchmarks.digits.speakers import ROUNDS, one_at_a_time
+from benchmarks.digits.speakers import ALL, Recipe, one_at_a_time
 from benchmarks.digits.table import (
     BASELINE,
     CONTROL,
@@ -60,13 +60,13 @@ def resample_speakers(errors: Errors, baseline: Errors, seed: int = 0) -> NDArra
     return ours[theirs > 0] / theirs[theirs > 0]
 
 
-def write_results(out: Path, folder: Path) -> None:
+def write_results(out: Path, folder: Path, recipe: Recipe = ALL) -> None:
     """Add the folds that are done in a run directory to the results in a folder, with a table."""
     with one_at_a_time(out):  # folds that run side by side end when they like
         path = folder / f"{NAME}.json"
         results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         for corpus in sorted(out.glob("*/corpus/manifest.json")):
-            results = _add_speaker(results, corpus.parent)
+            results = _add_speaker(results, corpus.parent, recipe)
         results |= {"date": date.today().isoformat(), "machine": describe_machine()}
         path.write_text(json.dumps(results) + "\n")
         if results.get("folds"):
@@ -75,12 +75,12 @@ def write_results(out: Path, folder: Path) -> None:
             print(table)
 
 
-def _add_speaker(results: dict[str, Any], corpus: Path) -> dict[str, Any]:
+def _add_speaker(results: dict[str, Any], corpus: Path, recipe: Recipe) -> dict[str, Any]:
     """Add the folds of one speaker; results of other recordings, sounds or rounds are dropped."""
     manifest = json.loads((corpus / "manifest.json").read_text())
     (speaker,) = manifest["settings"].pop("test_speakers")
     conditions = {name: manifest[name] for name in ("format", "settings", "recordings")}
-    conditions["rounds"] = {name: asdict(each) for name, each in ROUNDS.items()}
+    conditions["rounds"] = {name: asdict(each) for name, each in recipe.rounds.items()}
     if {name: results.get(name) for name in conditions} != json.loads(json.dumps(conditions)):
         results = conditions | {"folds": {}}
     references = read_transcripts(corpus / "test/transcripts.tsv")
@@ -92,7 +92,7 @@ def _add_speaker(results: dict[str, Any], corpus: Path) -> dict[str, Any]:
             for row in ROWS
             if (transcripts := folder / "transcripts" / row / "transcripts.tsv").exists()
         }
-        if len(found) == len(ROWS):
+        if {BASELINE, CONTROL} <= found.keys():  # the others are not trained in every trial
             seeds = results["folds"].setdefault(speaker, {})
             seeds[folder.name.removeprefix("seed-")] = found
     return results
@@ -106,13 +106,19 @@ def make_table(folds: Folds) -> str:
         "|---" * (len(speakers) + 5) + "|",
     ]
     baseline = errors_of(folds, BASELINE)
-    for row, title in ROWS.items():
+    for row, title in rows_of(folds).items():
         errors = errors_of(folds, row)
         rates = [each.mean() for each in errors]
         cells = [f"{rate:.1%}" for rate in [*rates, np.mean(rates)]]
         comparison = [""] * 3 if row == BASELINE else _compare(errors, baseline)
         lines.append(f"| {title} | {' | '.join([*cells, *comparison])} |")
     return "\n".join(lines) + "\n"
+
+
+def rows_of(folds: Folds) -> dict[str, str]:
+    """Return the rows that all folds have, with their titles."""
+    all_seeds = [rows for seeds in folds.values() for rows in seeds.values()]
+    return {row: title for row, title in ROWS.items() if all(row in rows for rows in all_seeds)}
 
 
 def errors_of(folds: Folds, row: str) -> Errors:

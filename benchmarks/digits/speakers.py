@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.digits.running import run
 from benchmarks.digits.stages import Round, Stage, seed_stages, shared_stages
+from benchmarks.digits.table import BASELINE, CONTROL
 from datamodules.composing.corpus import ComposeSettings, compose
 from datamodules.composing.voices import Voices
 from datamodules.composing.words import list_words
@@ -45,12 +46,35 @@ class RegularRound(Round):
 
 
 REGULAR = {"mask_feature_prob": 0.3, "hidden_dropout": 0.1}
-ROUNDS: dict[str, Round] = {
-    "pretrain": Round("digits_pretrain", 300),
-    "words": RegularRound("digits_ctc", 1500, 1e-3, "words", 5.0, 0.0, REGULAR),
-    "ctc": RegularRound("digits_ctc", 600, 5e-4, "corpus", 10.0, 0.2, REGULAR),
-    "more": RegularRound("digits_ctc", 200, 3e-4, "corpus", 10.0, 0.2, REGULAR),
-}
+SOUNDS = ("speeds", "pitches", "formants", "gain_db", "snr_db")  # what changes in a voice
+MEANS = (*SOUNDS, "regular")  # and what changes in the model
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """By which means a model shall learn to understand strangers; all of them by default."""
+
+    means: tuple[str, ...] = MEANS
+
+    @property
+    def whole(self) -> ComposeSettings:
+        """How whole utterances are composed: other sounds than the chosen ones are left alone."""
+        chosen = {name: getattr(WHOLE.augmentation, name) for name in SOUNDS if name in self.means}
+        return replace(WHOLE, augmentation=Voices(**chosen))
+
+    @property
+    def rounds(self) -> dict[str, Round]:
+        """The rounds of training, by name."""
+        fields = REGULAR if "regular" in self.means else {}
+        return {
+            "pretrain": Round("digits_pretrain", 300),
+            "words": RegularRound("digits_ctc", 1500, 1e-3, "words", 5.0, 0.0, fields),
+            "ctc": RegularRound("digits_ctc", 600, 5e-4, "corpus", 10.0, 0.2, fields),
+            "more": RegularRound("digits_ctc", 200, 3e-4, "corpus", 10.0, 0.2, fields),
+        }
+
+
+ALL = Recipe()
 
 
 @dataclass(frozen=True)
@@ -84,7 +108,7 @@ def list_folds(recordings: str, seeds: list[int]) -> list[Fold]:
     return [Fold(speaker, seed) for seed in seeds for speaker in speakers]
 
 
-def prepare(speaker: str, recordings: str, folder: Path, settings: ComposeSettings = WHOLE) -> None:
+def prepare(speaker: str, recordings: str, folder: Path, settings: ComposeSettings) -> None:
     """Compose and label what all seeds of a left-out speaker share, unless it is there.
 
     Args:
@@ -104,9 +128,20 @@ def prepare(speaker: str, recordings: str, folder: Path, settings: ComposeSettin
             run(stage, folder)
 
 
-def fold_stages(fold: Fold, share: float) -> list[Stage]:
-    """Return all that is trained and transcribed in one fold, within the folder of its speaker."""
-    return seed_stages(fold.seed, share, from_start=False, rounds=ROUNDS)
+def fold_stages(fold: Fold, share: float, recipe: Recipe = ALL, few: bool = False) -> list[Stage]:
+    """Return all that is trained and transcribed in one fold, within the folder of its speaker.
+
+    Args:
+        fold: Its speaker is in none of the corpora for training.
+        share: Of the training steps; below 1 for a trial.
+        recipe: The means.
+        few: Only what HuBERT and its control take, to compare recipes.
+    """
+    stages = seed_stages(fold.seed, share, from_start=False, rounds=recipe.rounds)
+    rows = [f"seed-{fold.seed}/transcripts/{row}" for row in (BASELINE, CONTROL)]
+    if not few:
+        return stages
+    return [each for each in stages if "/hubert/" in each.name or each.name in rows]
 
 
 @contextmanager

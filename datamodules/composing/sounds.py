@@ -100,9 +100,10 @@ def compose_sound(
         gain = 10 ** (random.uniform(*augmentation.gain_db) / 20)
         word, voice = augmentation.change_voice(_at_speed(recording, speed), random)
         pieces.append(gain * word)
-        place = {"name": recording.name, "start": end, "samples": len(word), "speed": speed}
+        num_samples = len(pieces[-1])
+        place = {"name": recording.name, "start": end, "samples": num_samples, "speed": speed}
         parts.append(place | voice)
-        end += len(word)
+        end += num_samples
     return _add_noise(np.concatenate(pieces), augmentation.snr_db, random), parts
 
 
