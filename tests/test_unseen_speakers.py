@@ -73,9 +73,8 @@ def test_fine_tuning_masks_features_and_the_table_of_known_speakers_stays_as_it_
 
 def test_means_that_are_not_chosen_change_nothing(tmp_path):
     recipe = Recipe(("formants",))
-    augmentation = recipe.whole.augmentation
-    assert augmentation == Voices(formants=speakers.WHOLE.augmentation.formants)
-    assert replace(recipe.whole, augmentation=speakers.WHOLE.augmentation) == speakers.WHOLE
+    assert recipe.whole.augmentation == Voices(formants=speakers.VOICES.formants)
+    assert replace(recipe.whole, augmentation=speakers.VOICES) == speakers.WHOLE
     assert speakers.ALL.whole == speakers.WHOLE
     few = fold_stages(Fold("bo", 1), 1.0, recipe, few=True)
     assert [each.name for each in few] == [

@@ -18,18 +18,19 @@ from datamodules.composing.corpus import ComposeSettings, compose
 from datamodules.composing.voices import Voices
 from datamodules.composing.words import list_words
 
+VOICES = Voices(
+    speeds=(0.8, 0.87, 0.94, 1.0, 1.08, 1.16, 1.25),
+    pitches=(0.85, 0.92, 1.0, 1.08, 1.17),
+    formants=(0.85, 0.92, 1.0, 1.09, 1.18),
+    gain_db=(-6.0, 6.0),
+    snr_db=(10.0, 40.0),
+)
 WHOLE = ComposeSettings(
     words_per_utterance=(8, 12),
     gap_seconds=(0.0, 0.15),
     passes=8,
     test_passes=2,
-    augmentation=Voices(
-        speeds=(0.8, 0.87, 0.94, 1.0, 1.08, 1.16, 1.25),
-        pitches=(0.85, 0.92, 1.0, 1.08, 1.17),
-        formants=(0.85, 0.92, 1.0, 1.09, 1.18),
-        gain_db=(-6.0, 6.0),
-        snr_db=(10.0, 40.0),
-    ),
+    augmentation=VOICES,
 )
 SHORT = (1, 2)  # words of an utterance from which CTC learns first
 
@@ -59,7 +60,7 @@ class Recipe:
     @property
     def whole(self) -> ComposeSettings:
         """How whole utterances are composed: other sounds than the chosen ones are left alone."""
-        chosen = {name: getattr(WHOLE.augmentation, name) for name in SOUNDS if name in self.means}
+        chosen = {name: getattr(VOICES, name) for name in SOUNDS if name in self.means}
         return replace(WHOLE, augmentation=Voices(**chosen))
 
     @property
