@@ -153,7 +153,7 @@ def draw_folds(*names, seeds=2):
     return {
         name: {
             str(seed): {
-                row: random.integers(0, 3 if row == CONTROL else 2, size=(12, 2)).tolist()
+                row: random.binomial(1, 0.5 if row == CONTROL else 0.3, size=(12, 2)).tolist()
                 for row in ROWS
             }
             for seed in range(seeds)
@@ -184,6 +184,15 @@ def test_rows_that_a_trial_left_out_are_not_in_its_table():
     folds = draw_folds("ann", "bo")
     del folds["bo"]["1"]["lhubert-w32-trained"]
     assert len(make_table(folds).splitlines()) == 2 + len(ROWS) - 1
+
+
+def test_models_that_guess_are_not_said_to_be_alike():
+    folds = draw_folds("ann", "bo")
+    for seeds in folds.values():
+        for rows in seeds.values():
+            rows |= {row: np.ones((12, 2), int).tolist() for row in rows}
+    lines = make_table(folds).splitlines()
+    assert all(line.endswith("| nothing: HuBERT guesses |  |") for line in lines[3:])
 
 
 def test_one_speaker_alone_makes_no_interval():

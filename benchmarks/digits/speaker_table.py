@@ -136,6 +136,8 @@ def _compare(errors: Errors, baseline: Errors) -> list[str]:
     if len(errors) < 2 or not len(ratios) or not ratios.min():
         return [f"{ratio:.2f}", "one speaker" if len(errors) < 2 else "too few errors", ""]
     low, high = np.quantile(ratios, [0.025, 0.975])
+    if np.mean([each.mean() for each in baseline]) >= WANTED_RATE:
+        return [f"{ratio:.2f} [{low:.2f}-{high:.2f}]", "nothing: HuBERT guesses", ""]
     could = power(float(np.log(ratios).std()), TARGET)
     return [f"{ratio:.2f} [{low:.2f}-{high:.2f}]", say(low, high), f"{could:.0%}"]
 
