@@ -1,4 +1,4 @@
-"""The same command for several seeds at once, each on a core of its own."""
+"""The same command for several seeds or folds at once, each on a core of its own."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 
-def run_side_by_side(command: Sequence[str], seeds: Sequence[int]) -> int:
+def run_side_by_side(command: Sequence[str], seeds: Sequence[int] | Sequence[str]) -> int:
     """Run a command once per seed, as many at once as there are cores.
 
     A process and its threads stay on one core: models this small gain little from a second one.
@@ -16,7 +16,7 @@ def run_side_by_side(command: Sequence[str], seeds: Sequence[int]) -> int:
 
     Args:
         command: A script and its arguments; the seed comes last.
-        seeds: In the order in which they begin.
+        seeds: Seeds, or names of folds, in the order in which they begin.
 
     Returns:
         The exit status: 0, or that of a seed that failed.
@@ -26,7 +26,7 @@ def run_side_by_side(command: Sequence[str], seeds: Sequence[int]) -> int:
         cores.put(core)
     failures: list[int] = []
 
-    def run(seed: int) -> None:
+    def run(seed: int | str) -> None:
         core = cores.get()
         try:
             if not failures and (status := _run_on(core, [*command, str(seed)])):

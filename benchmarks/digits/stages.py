@@ -5,7 +5,7 @@ utterances, and more of that; a converted one begins as L-HuBERT with the last o
 nothing from whole utterances in minutes, because at first any letter may be anywhere in them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,10 @@ class Round:
         source = str(out / self.corpus / "train")
         return {"source": source, "batch_seconds": self.batch_seconds} | masks
 
+    def fields(self) -> Config:
+        """Return fields of the model that differ from the configuration."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -134,18 +138,21 @@ def shared_stages() -> list[Stage]:
     return [label("train"), label("val", kmeans="labels/train/kmeans.safetensors")]
 
 
-def seed_stages(seed: int, share: float, from_start: bool = True) -> list[Stage]:
+def seed_stages(
+    seed: int, share: float, from_start: bool = True, rounds: Mapping[str, Round] = ROUNDS
+) -> list[Stage]:
     """Return all that is trained and transcribed with one seed.
 
     Args:
         seed: Of weights, order, masks and dropout.
         share: Of the training steps; below 1 for a trial.
         from_start: Whether L-HuBERT is trained from the start too, which is two thirds of the time.
+        rounds: By name, the rounds of training.
     """
     top = f"seed-{seed}"
 
     def fit(model: Model, name: str, before: str | None = None) -> Stage:
-        run = Run(f"{top}/{name}", model, ROUNDS[Path(name).name], seed, share)
+        run = Run(f"{top}/{name}", model, rounds[Path(name).name], seed, share)
         weights = None if before is None else f"{top}/{before}/exported"
         return Stage(run.folder, lambda out: _fit(out, run, weights))
 
@@ -178,6 +185,7 @@ def _fit(out: Path, run: Run, weights: str | None) -> list[list[str]]:
     given = config["model"]["init_args"]
     given.pop("variant", None)
     given |= run.model.settings | run.round.changes(steps)
+    given["model_fields"] |= run.round.fields()
     if weights is not None:
         given["checkpoint"] = str(out / weights)
     data = config["data"]["init_args"]

@@ -49,6 +49,21 @@ class Augmentation:
                     f"`{name}` must have the smaller number first, got {pair[0]} and {pair[1]}"
                 )
 
+    def change_voice(
+        self, sound: Sound, random: np.random.Generator
+    ) -> tuple[Sound, dict[str, float]]:
+        """Change a word beyond speed and gain; here not at all.
+
+        Args:
+            sound: (audio samples,) float32 at 16 kHz.
+            random: Source of chance.
+
+        Returns:
+            The word, as long as before, and by name what was chosen.
+        """
+        del random
+        return sound, {}
+
 
 @dataclass(frozen=True)
 class Gaps:
@@ -68,7 +83,8 @@ def compose_sound(
 
     Returns:
         The sound at 16 kHz, (audio samples,) float32, and where every recording is in it: its
-        `name`, the audio sample at which it `start`s, how many `samples` it has, and its `speed`.
+        `name`, the audio sample at which it `start`s, how many `samples` it has, its `speed`, and
+        what else was chosen for it.
 
     Raises:
         BadSampleError: A recording is damaged.
@@ -82,9 +98,11 @@ def compose_sound(
             end += len(pieces[-1])
         speed = float(random.choice(augmentation.speeds))
         gain = 10 ** (random.uniform(*augmentation.gain_db) / 20)
-        pieces.append(gain * _at_speed(recording, speed))
+        word, voice = augmentation.change_voice(_at_speed(recording, speed), random)
+        pieces.append(gain * word)
         num_samples = len(pieces[-1])
-        parts.append({"name": recording.name, "start": end, "samples": num_samples, "speed": speed})
+        place = {"name": recording.name, "start": end, "samples": num_samples, "speed": speed}
+        parts.append(place | voice)
         end += num_samples
     return _add_noise(np.concatenate(pieces), augmentation.snr_db, random), parts
 

@@ -1,0 +1,239 @@
+"""The table of speakers who were never heard: its folds, its arithmetic, and what it says."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from benchmarks import unseen_speakers
+from benchmarks.digits import speaker_table, speakers
+from benchmarks.digits.power import power
+from benchmarks.digits.speaker_table import ROWS, make_table, resample_speakers, write_results
+from benchmarks.digits.speakers import REGULAR, Fold, Recipe, fold_stages, list_folds, prepare
+from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, seed_stages
+from benchmarks.digits.table import BASELINE, CONTROL
+from datamodules.composing.voices import Voices
+from tests.samples.speech import write_sound
+
+NAMES = ("ann", "bo", "cy")
+FEW = replace(speakers.WHOLE, words_per_utterance=(2, 3), val_share=0.3, passes=1)
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Write 24 short sounds of three speakers, cy's longer than the others'."""
+    for number, name in enumerate(NAMES):
+        for digit in (2, 7):
+            for take in range(4):
+                seed = 100 * digit + 10 * number + take
+                length = 2_000 if name != "cy" else 2_400
+                write_sound(tmp_path / f"short/{digit}_{name}_{take}.wav", length, seed, 8_000)
+    return tmp_path / "short"
+
+
+def test_every_speaker_is_left_out_once_with_every_seed(recordings):
+    folds = list_folds(str(recordings), [0, 3])
+    assert [fold.name for fold in folds] == [f"{name}:{seed}" for seed in (0, 3) for name in NAMES]
+    assert [Fold.read(fold.name) for fold in folds] == folds
+    with pytest.raises(ValueError, match="`speaker:seed`"):
+        Fold.read("ann")
+
+
+def test_a_fold_has_all_rows_of_the_table_and_no_training_from_the_start():
+    names = [stage.name for stage in fold_stages(Fold("bo", 2), 1.0)]
+    assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == set(ROWS)
+    assert not any("/lhubert-w32/" in name for name in names)
+    assert CONTROL in ROWS
+    assert all(each.num_steps % SAVED_EVERY == 0 for each in speakers.ALL.rounds.values())
+
+
+def fields_of(stages, tmp_path, name):
+    (stage,) = [stage for stage in stages if stage.name == name]
+    stage.commands(tmp_path)
+    config = yaml.safe_load((tmp_path / name / "config.yaml").read_text())
+    return config["model"]["init_args"]["model_fields"]
+
+
+def test_fine_tuning_masks_features_and_the_table_of_known_speakers_stays_as_it_was(tmp_path):
+    unseen = fold_stages(Fold("bo", 0), 1.0)
+    known = seed_stages(0, 1.0)
+    assert set(speakers.ALL.rounds) == set(ROUNDS)
+    for name in ("words", "ctc", "more"):
+        fields = fields_of(unseen, tmp_path, f"seed-0/hubert/{name}")
+        assert fields.items() >= REGULAR.items()
+        before = fields_of(known, tmp_path, f"seed-0/hubert/{name}")
+        assert before["mask_feature_prob"] == before["hidden_dropout"] == 0
+        assert fields == before | REGULAR
+    assert fields_of(unseen, tmp_path, "seed-0/hubert/pretrain") == fields_of(
+        known, tmp_path, "seed-0/hubert/pretrain"
+    )
+
+
+def test_means_that_are_not_chosen_change_nothing(tmp_path):
+    recipe = Recipe(("formants",))
+    assert recipe.whole.augmentation == Voices(formants=speakers.VOICES.formants)
+    assert replace(recipe.whole, augmentation=speakers.VOICES) == speakers.WHOLE
+    assert speakers.ALL.whole == speakers.WHOLE
+    few = fold_stages(Fold("bo", 1), 1.0, recipe, few=True)
+    assert [each.name for each in few] == [
+        *(f"seed-1/hubert/{name}" for name in ROUNDS),
+        f"seed-1/transcripts/{BASELINE}",
+        f"seed-1/transcripts/{CONTROL}",
+    ]
+    assert fields_of(few, tmp_path, "seed-1/hubert/ctc")["mask_feature_prob"] == 0
+
+
+@pytest.mark.torchaudio
+def test_nothing_is_learnt_or_labelled_of_the_speaker_who_is_left_out(
+    recordings, tmp_path, monkeypatch
+):
+    labelled = []
+    monkeypatch.setattr(speakers, "run", lambda stage, _: labelled.append(stage.name))
+    folder = tmp_path / "bo"
+    for _ in range(2):  # a second seed finds all of it
+        prepare("bo", str(recordings), folder, FEW)
+    assert labelled[:2] == ["labels/train", "labels/val"]
+    for corpus in ("corpus", "words"):
+        manifest = json.loads((folder / corpus / "manifest.json").read_text())
+        heard = {
+            split: {part["name"].split("_")[1] for parts in utterances.values() for part in parts}
+            for split, utterances in manifest["utterances"].items()
+        }
+        assert heard == {"train": {"ann", "cy"}, "val": {"ann", "cy"}, "test": {"bo"}}
+    for stage in fold_stages(Fold("bo", 0), 1.0):
+        stage.commands(folder)
+        if "/transcripts/" not in stage.name:
+            data = yaml.safe_load((folder / stage.name / "config.yaml").read_text())["data"]
+            sources = [data["init_args"][name] for name in ("source", "val_source")]
+            assert [path.rpartition("/")[2] for path in sources] == ["train", "val"]
+            assert all(path.startswith(str(folder)) for path in sources)
+
+
+def draw(rates, shape, seed=0):
+    """Draw word errors of speakers who differ."""
+    random = np.random.default_rng(seed)
+    return [random.binomial(1, rate, size=shape) for rate in rates]
+
+
+def test_the_interval_of_unseen_speakers_is_paired():
+    errors = draw([0.3, 0.5, 0.2], (2, 30, 2))
+    assert np.allclose(resample_speakers([2 * each for each in errors], errors), 2.0)
+
+
+def test_the_interval_is_that_of_a_plain_loop_over_draws():
+    ours, theirs = draw([0.5, 0.2], (2, 7, 3)), draw([0.4, 0.3], (2, 7, 3), 1)
+    random = np.random.default_rng(9)
+    ratios = []
+    for _ in range(4_000):
+        sums = np.zeros(2)
+        for speaker in random.integers(2, size=2):
+            seeds, words = random.integers(2, size=2), random.integers(7, size=7)
+            for system, errors in enumerate((ours, theirs)):
+                sums[system] += errors[speaker][seeds][:, words].sum()
+        ratios.append(sums[0] / sums[1])
+    quantiles = [0.1, 0.25, 0.5, 0.75, 0.9]
+    found = np.quantile(resample_speakers(ours, theirs), quantiles)
+    assert found == pytest.approx(np.quantile(ratios, quantiles), rel=0.04)
+
+
+def test_speakers_who_disagree_widen_the_interval():
+    alike = draw([0.4, 0.4, 0.4, 0.4], (2, 60, 1))
+    apart = draw([0.2, 0.6, 0.3, 0.5], (2, 60, 1))
+    widths = [
+        np.diff(np.quantile(resample_speakers(errors, alike), [0.025, 0.975]))[0]
+        for errors in (draw([0.4] * 4, (2, 60, 1), 5), apart)
+    ]
+    assert widths[1] > 1.5 * widths[0]
+
+
+def draw_folds(*names, seeds=2):
+    random = np.random.default_rng(2)
+    return {
+        name: {
+            str(seed): {
+                row: random.binomial(1, 0.5 if row == CONTROL else 0.3, size=(12, 2)).tolist()
+                for row in ROWS
+            }
+            for seed in range(seeds)
+        }
+        for name in names
+    }
+
+
+def test_the_table_of_unseen_speakers_has_every_speaker_row_and_power():
+    folds = draw_folds("bo", "ann")
+    lines = make_table(folds).splitlines()
+    assert lines[0].startswith("| model | ann | bo | mean | against HuBERT |")
+    assert len(lines) == 2 + len(ROWS)
+    assert all(line.count("|") == lines[0].count("|") for line in lines)
+    rate = np.mean([folds["ann"][seed][BASELINE] for seed in "01"])
+    assert lines[2].split("|")[2].strip() == f"{rate:.1%}"
+    assert not "".join(lines[2].split("|")[5:8]).strip()  # HuBERT is not compared with itself
+    spread = np.log(
+        resample_speakers(
+            speaker_table.errors_of(folds, CONTROL), speaker_table.errors_of(folds, BASELINE)
+        )
+    ).std()
+    control = lines[2 + list(ROWS).index(CONTROL)]
+    assert control.rstrip("| ").endswith(f"{power(float(spread), 0.05):.0%}")
+
+
+def test_rows_that_a_trial_left_out_are_not_in_its_table():
+    folds = draw_folds("ann", "bo")
+    del folds["bo"]["1"]["lhubert-w32-trained"]
+    assert len(make_table(folds).splitlines()) == 2 + len(ROWS) - 1
+
+
+def test_models_that_guess_are_not_said_to_be_alike():
+    folds = draw_folds("ann", "bo")
+    for seeds in folds.values():
+        for rows in seeds.values():
+            rows |= {row: np.ones((12, 2), int).tolist() for row in rows}
+    lines = make_table(folds).splitlines()
+    assert all(line.endswith("| nothing: HuBERT guesses |  |") for line in lines[3:])
+
+
+def test_one_speaker_alone_makes_no_interval():
+    assert "one speaker" in make_table(draw_folds("ann"))
+    assert "nan" not in make_table(draw_folds("ann", seeds=1))
+
+
+@pytest.mark.torchaudio
+def test_folds_that_are_done_are_added_and_those_of_other_sounds_are_not_kept(
+    recordings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(speakers, "run", lambda *_: None)
+    out, results = tmp_path / "out", tmp_path / "results"
+    results.mkdir()
+    path = results / "unseen_speakers.json"
+    path.write_text(json.dumps({"settings": {}, "folds": {"eve": {}}}))
+    for name in NAMES[:2]:
+        prepare(name, str(recordings), out / name, FEW)
+        said = (out / name / "corpus/test/transcripts.tsv").read_text()
+        for row in ROWS:
+            folder = out / name / "seed-0/transcripts" / row
+            folder.mkdir(parents=True)
+            (folder / "transcripts.tsv").write_text(said.replace("TWO", "TEN"))
+        write_results(out, results)
+    found = json.loads(path.read_text())["folds"]
+    assert list(found) == ["ann", "bo"]
+    assert np.mean(found["bo"]["0"][BASELINE]) == 0.5  # every TWO, half of the words
+    table = path.with_suffix(".md").read_text()
+    assert "50.0% is not below 50%" in table
+    assert "| HuBERT | 50.0% | 50.0% | 50.0% |" in table
+
+
+def test_the_command_takes_folds_by_name(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["x", "--recordings", "r", "--folds", "bo:3", "--steps", "0.1"])
+    given = unseen_speakers.read_arguments()
+    assert given.folds == [Fold("bo", 3)]
+    assert str(unseen_speakers.results_of(given)) == given.out
+
+
+@pytest.mark.parametrize("option", [[], ["--few"], ["--means", "speeds"], ["--steps", "0.5"]])
+def test_only_the_whole_experiment_is_written_into_the_repository(monkeypatch, option):
+    monkeypatch.setattr("sys.argv", ["x", "--recordings", "r", *option])
+    found = unseen_speakers.results_of(unseen_speakers.read_arguments())
+    assert (found.name == "results") == (not option)
