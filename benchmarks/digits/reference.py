@@ -5,7 +5,9 @@ The curves of a run directory of `benchmarks/spoken_digits.py` become one map, w
 """
 
 import json
+import statistics
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -73,7 +75,8 @@ def over_seeds(runs: list[Points]) -> dict[str, Any]:
     steps = np.array(sorted(values))
     places = np.linspace(0, len(steps) - 1, min(len(steps), MOST_POINTS)).round().astype(int)
     taken = [int(step) for step in steps[np.unique(places)]]
-    ways = {"mean": np.mean, "lowest": np.min, "highest": np.max}
+    ways: dict[str, Callable[[list[float]], float]]
+    ways = {"mean": statistics.fmean, "lowest": min, "highest": max}
     found = {
         way: [float(f"{compute(values[step]):.{DIGITS}g}") for step in taken]
         for way, compute in ways.items()

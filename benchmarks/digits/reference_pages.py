@@ -35,7 +35,7 @@ def reference_table(reference: dict[str, Any]) -> str:
     ]
     for name, scalar, title in SHOWN:
         of_models = {model: found.get(name, {}).get(scalar) for model, found in curves.items()}
-        steps = next((each["steps"] for each in of_models.values() if each), [])
+        steps: list[int] = next((each["steps"] for each in of_models.values() if each), [])
         for step in _few(steps):
             cells = [_cell(each, step) for each in of_models.values()]
             lines.append(f"| {name} | {title} | {step + 1} | {' | '.join(cells)} |")

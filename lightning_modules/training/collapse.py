@@ -96,4 +96,5 @@ def label_entropy(counts: Tensor) -> Tensor:
     Args:
         counts: (labels,), how often each occurs.
     """
-    return torch.special.entr(counts / counts.sum().clamp(min=1)).sum()
+    entropy: Tensor = torch.special.entr(counts / counts.sum().clamp(min=1)).sum()
+    return entropy
