@@ -94,6 +94,13 @@ def test_ones_own_curve_is_said_to_be_within_or_outside(run, tmp_path, capsys):
     assert line.split() == ["train_loss", "2", "of", "2", "33%", "11:", "3.8,", "within", "3-4"]
 
 
+def test_a_curve_that_is_the_same_in_all_seeds_is_within_although_digits_were_cut():
+    points = [(step, 1e-3 * step / 7) for step in range(9)]
+    found = compare_curve("lr-AdamW", over_seeds([points, points]), points)
+    assert found is not None
+    assert (found.within, found.side) == (9, "within")
+
+
 def test_a_curve_that_falls_behind_is_above():
     curve = over_seeds([[(0, 5.0), (10, 3.0)], [(0, 5.5), (10, 3.5)]])
     found = compare_curve("train_loss", curve, [(0, 5.2), (10, 4.9), (20, 4.8)])
