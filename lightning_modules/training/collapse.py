@@ -51,7 +51,8 @@ class CollapseWarning(Callback):
         metrics = trainer.callback_metrics
         if due - LOOKED_AT < step <= due and LOSS in metrics:
             self._seen.append((float(metrics[LOSS]), float(metrics[ACCURACY])))
-        if step == due and self._seen:
+        # A run that has just gone on has counted too few labels for their entropy.
+        if step == due and len(self._seen) == min(LOOKED_AT, due):
             self._judge(self._counts, step)
 
     def _due(self, pl_module: LightningModule) -> int:
