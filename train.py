@@ -22,6 +22,7 @@ from lightning_modules.checkpoints.training_runs import compare_weights, validat
 from lightning_modules.kernel_choice import choose_sdpa
 from lightning_modules.models.base import VariantModule
 from lightning_modules.training.accumulation import AccumulationWarning
+from lightning_modules.training.collapse import CollapseWarning
 from lightning_modules.training.folder_use import FolderUse
 from lightning_modules.training.monitors import MonitorWarning
 from lightning_modules.training.pending_validation import PendingValidation
@@ -33,7 +34,10 @@ from profiling.errors import SettingsError, find_mistake, refuse_undecodable
 CLASSES = {"model": MODELS, "data": DATA}
 EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
-CALLBACKS = (RandomStates, PendingValidation, FolderUse, AccumulationWarning, MonitorWarning)
+CALLBACKS = (
+    *(RandomStates, PendingValidation, FolderUse),
+    *(AccumulationWarning, MonitorWarning, CollapseWarning),
+)
 # Number formats of weights that lose small steps, and what to take instead.
 HALF_WEIGHTS = {"bf16-true": "bf16-mixed", "16-true": "16-mixed"}
 # Of the data, for models that have such an argument.

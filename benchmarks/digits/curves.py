@@ -1,5 +1,6 @@
 """Curves of the spoken digits, out of what was logged to TensorBoard."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,22 @@ FINE_TUNING = [name for name in ROUNDS if name != "pretrain"]
 Points = list[tuple[int, float]]
 
 
+def read_scalars(folder: Path, names: Sequence[str]) -> dict[str, Points]:
+    """Return steps and values of scalars of one run; those that were never logged are left out."""
+    if not folder.exists():
+        return {}
+    events = EventAccumulator(str(folder), size_guidance={"images": 1, "audio": 1}).Reload()
+    logged = events.Tags()["scalars"]
+    return {
+        name: [(each.step, each.value) for each in events.Scalars(name)]
+        for name in names
+        if name in logged
+    }
+
+
 def read_scalar(folder: Path, name: str) -> Points:
     """Return the steps and values of a scalar of one run; nothing where there is none."""
-    if not folder.exists():
-        return []
-    events = EventAccumulator(str(folder), size_guidance={"images": 1, "audio": 1}).Reload()
-    if name not in events.Tags()["scalars"]:
-        return []
-    return [(each.step, each.value) for each in events.Scalars(name)]
+    return read_scalars(folder, [name]).get(name, [])
 
 
 def read_curves(logs: Path, model: str, seed: str) -> tuple[Points, Points]:

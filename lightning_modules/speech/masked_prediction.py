@@ -219,6 +219,8 @@ class MaskedPrediction(SpeechTraining):
         share = sums["codes"] / sums["codes"].sum()
         values = {
             "loss": sums["loss"] / sums["masked"],
+            # Without the penalty on the features: what published curves and chance are about.
+            "prediction_loss": sums["prediction_loss"] / sums["masked"],
             "masked_accuracy": sums["masked_right"] / sums["masked"],
             "unmasked_accuracy": sums["unmasked_right"] / sums["unmasked"],
             "code_perplexity": torch.special.entr(share).sum().exp(),

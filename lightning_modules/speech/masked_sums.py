@@ -9,7 +9,7 @@ from torch.nn import functional
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
 
 COUNTS = (
-    *("loss", "masked", "masked_right", "unmasked", "unmasked_right"),
+    *("loss", "prediction_loss", "masked", "masked_right", "unmasked", "unmasked_right"),
     *("real", "samples", "codes"),
 )
 
@@ -68,6 +68,7 @@ def count_batch(output: Any, loss: Tensor, batch: dict[str, Tensor]) -> dict[str
     num_samples = torch.tensor(batch["input_values"].numel(), device=labels.device)
     sums = {
         "loss": loss.detach(),
+        "prediction_loss": output.prediction_losses.sum(),
         "masked": output.num_masked,
         "masked_right": (right & masked).sum(),
         "unmasked": unmasked.sum(),

@@ -9,6 +9,7 @@ from transformers import HubertConfig
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import HubertForPreTraining, LHubertConfig, LHubertForPreTraining
+from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from tests.samples.variants.hubert import TINY, waveform
 
 NUM_CLUSTERS = 11
@@ -245,3 +246,17 @@ def test_hidden_frames_are_hidden_and_others_not():
         after = ours(given["input_values"], mask_time_indices=mask).logits
     changed = (before != after).any(-1).any(1)
     assert changed.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("num_clusters", [100, 500])
+def test_the_loss_begins_where_the_page_says(num_clusters):
+    torch.manual_seed(0)
+    settings = SpeechModelSettings("hubert", "tiny")
+    built = build_speech_model("pretraining", settings, num_clusters=num_clusters).eval()
+    frames = 99
+    hidden = torch.ones(4, frames, dtype=torch.bool)
+    labels = torch.randint(num_clusters, (4, frames))
+    with torch.no_grad():
+        output = built(waveform(frames, 4), None, hidden, labels)
+    begun = output.prediction_losses.sum() / output.num_masked
+    assert begun.item() == pytest.approx(math.log(num_clusters) + 0.05, abs=0.06)
