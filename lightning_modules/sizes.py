@@ -70,8 +70,8 @@ PARAKEET_SIZES: dict[str, dict[str, Any]] = {
     }.items()
 }
 
-# Whisper, base: what is published as its small one, which has HuBERT's depth and widths, and so have
-# the smaller ones those of the smaller HuBERTs.
+# Whisper, base: what is published as its small one, which has HuBERT's depth and widths; the smaller
+# ones have those of the smaller HuBERTs.
 WHISPER_SIZES: dict[str, dict[str, Any]] = {
     name: {
         "encoder_layers": size.num_layers,

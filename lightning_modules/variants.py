@@ -66,7 +66,7 @@ class Variant:
         if length < self.minimum_length:
             return f"takes {self.minimum_length} and more: {self.length_reason}"
         if self.maximum_length is not None and length > self.maximum_length:
-            return f"takes {self.maximum_length} and fewer: {self.maximum_reason}"
+            return f"takes at most {self.maximum_length:,}: {self.maximum_reason}"
         return None
 
 

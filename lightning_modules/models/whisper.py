@@ -28,7 +28,6 @@ from lightning_modules.models.thirty_seconds import (
 )
 from lightning_modules.sizes import WHISPER_SIZES
 
-
 # Names of the weights of the encoder in a whole Whisper, with and without its last layer, ...
 PREFIX = r"^(model\.)?encoder\."
 # ... and of what is left out.
@@ -61,8 +60,8 @@ class WaveformWhisper(WhisperEncoder):
 
         Args:
             input_values: (batch, samples) at 16 kHz, at most 30 s.
-            attention_mask: (batch, samples), nonzero = real sample; None = all are real. It silences
-                the others; attention runs over them as it does over the silence behind them.
+            attention_mask: (batch, samples), nonzero = real sample; None = all are real. It
+                silences the others; attention runs over them as over the silence behind them.
             mask_time_indices: (batch, frames of 20 ms) bool, True = the model sees its mask vector.
             more: What the library's encoder takes besides.
 
@@ -142,7 +141,7 @@ class WhisperModule(SpeechModule):
         return TOTAL_FRAMES
 
     def attention_cores(self, length: int) -> list[AttentionCore]:
-        """Tell of every layer what attends to what: the silence counts, because no mask hides it."""
+        """Tell of every layer what attends to what, the silence too: no mask hides it."""
         return super().attention_cores(TOTAL_FRAMES)
 
     def may_compute_all_pairs(self, length: int, training: bool) -> bool:

@@ -45,8 +45,8 @@ def fit_cost_model(observations: Sequence[Observation], tokens: Tokens) -> CostM
         tokens: How its lengths become tokens.
 
     Raises:
-        TooFewLengthsError: No visit has at least three lengths that differ after padding, or before where all are
-            padded to one.
+        TooFewLengthsError: No visit has at least three lengths that differ after padding, or before
+            where all are padded to one.
     """
     visits = sorted({each.visit for each in observations})
     split = {visit: [each for each in observations if each.visit == visit] for visit in visits}

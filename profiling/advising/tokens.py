@@ -31,7 +31,9 @@ class Tokens:
     @property
     def is_flat(self) -> bool:
         """Whether all inputs that it takes are padded to one number of tokens."""
-        return self.longest is not None and self.padding is not None and self.padding >= self.longest
+        return (
+            self.longest is not None and self.padding is not None and self.padding >= self.longest
+        )
 
     def of(self, lengths: Sequence[float] | Array) -> Array:
         """Return the tokens of each length."""

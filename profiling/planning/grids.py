@@ -48,7 +48,7 @@ class PointMaker:
         if self.lengths[-1] > longest:
             raise SettingsError(
                 f"{setting} must be at most {longest:,} for the variants chosen, "
-                f"got {self.lengths[-1]}"
+                f"got {self.lengths[-1]:,}"
             )
 
     @property

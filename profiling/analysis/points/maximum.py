@@ -34,9 +34,7 @@ def maximum_words(modality: str, variant: str) -> str:
     )
 
 
-def share_taken(
-    data: LengthDistribution, modality: str, variant: str, shortest: float
-) -> float:
+def share_taken(data: LengthDistribution, modality: str, variant: str, shortest: float) -> float:
     """Return the share of samples of at least a length that a variant takes, between 0 and 1.
 
     Args:

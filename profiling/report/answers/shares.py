@@ -34,8 +34,8 @@ def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> 
     unit = unit_of(winners[0])
     first, *others = winners
     parts = [
-        f"{_share(data, first)} are at least {number_text(shown_value(first), first)}{_within(first)} {unit} long, "
-        f"from where {efficient_family(first)} wins",
+        f"{_share(data, first)} are at least {number_text(shown_value(first), first)}"
+        f"{_within(first)} {unit} long, from where {efficient_family(first)} wins",
         *(
             f"{_share(data, row)} at least {number_text(shown_value(row), row)}{_within(row)} "
             f"({efficient_family(row)})"

@@ -24,7 +24,7 @@ CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "
 
 @dataclass(frozen=True)
 class Share:
-    """How many samples of a data set lie beyond a tipping point, as far as the winner takes them."""
+    """How many samples of a data set lie beyond a tipping point and are not too long."""
 
     data: str
     phase: str

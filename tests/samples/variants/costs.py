@@ -96,7 +96,8 @@ def whisper_flops(frames: int) -> tuple[dict[str, float], float]:
 
     All of it but the head computes on 30 seconds: 3,000 positions of 80 bands, then 1,500.
     """
-    mel = 2 * 3000 * (400 // 2 + 1) * 80
+    # Real Fourier transforms of 400 samples, one more than there are positions, then the bands.
+    mel = 3001 * 2.5 * 400 * math.log2(400) + 2 * 3000 * (400 // 2 + 1) * 80
     convolutions = 2 * 3000 * WIDTH * 80 * 3 + 2 * 1500 * WIDTH**2 * 3
     forward = layers_flops(1500) | {
         "feature_encoder": mel + convolutions,
