@@ -70,7 +70,7 @@ PARAKEET_SIZES: dict[str, dict[str, Any]] = {
     }.items()
 }
 
-# Whisper, base: what is published as its small one, which has HuBERT's depth and widths; the smaller
+# Whisper, base: what is published as its small one, with HuBERT's depth and widths; the smaller
 # ones have those of the smaller HuBERTs.
 WHISPER_SIZES: dict[str, dict[str, Any]] = {
     name: {

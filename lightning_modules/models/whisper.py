@@ -31,7 +31,7 @@ from lightning_modules.sizes import WHISPER_SIZES
 # Names of the weights of the encoder in a whole Whisper, with and without its last layer, ...
 PREFIX = r"^(model\.)?encoder\."
 # ... and of what is left out.
-NOT_OF_THE_ENCODER = (r"^(model\.)?decoder\.", r"^proj_out\.")
+NOT_OF_THE_ENCODER = [r"^(model\.)?decoder\.", r"^proj_out\."]
 
 
 class WaveformWhisper(WhisperEncoder):
