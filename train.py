@@ -207,6 +207,11 @@ class TrainCLI(LightningCLI):
             )
         if model.longest_input is not None:
             longest = self.datamodule.lengths().values[-1]
+            if longest > (model.registered.maximum_length or longest):
+                raise SettingsError(
+                    f"`data` must have inputs of at most {model.registered.maximum_length:,} "
+                    f"{self.datamodule.lengths().unit} for {model.variant}, got {longest:,}"
+                )
             if longest > model.longest_input:
                 raise SettingsError(
                     f"`model.init_args.max_length` must be at least {longest}, the longest input "

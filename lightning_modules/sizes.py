@@ -69,3 +69,16 @@ PARAKEET_SIZES: dict[str, dict[str, Any]] = {
         "tiny": (2, 128, 32),
     }.items()
 }
+
+# Whisper, base: what is published as its small one, with HuBERT's depth and widths; the smaller
+# ones have those of the smaller HuBERTs.
+WHISPER_SIZES: dict[str, dict[str, Any]] = {
+    name: {
+        "encoder_layers": size.num_layers,
+        "d_model": size.hidden_size,
+        "encoder_attention_heads": size.num_heads,
+        "encoder_ffn_dim": int(size.widening * size.hidden_size),
+        "num_mel_bins": 80,
+    }
+    for name, size in ENCODER_SIZES.items()
+}

@@ -46,12 +46,28 @@ class Variant:
     """Shortest value of the modality's axis that it takes on its efficient path."""
     length_reason: str = ""
     """Why shorter ones are not taken, in one clause."""
+    maximum_length: int | None = None
+    """Longest value of the modality's axis that it takes, whatever its settings; None = any."""
+    maximum_reason: str = ""
+    """Why longer ones are not taken, in one clause."""
     pads_to: int | Literal["attention_window"] | None = None
     """What it pads to a multiple of, on its modality's axis: its cost is then a staircase."""
     takes_mask: bool = True
     """Whether it can be told what is padding; otherwise outputs depend on how much there is."""
     caution: str = ""
     """What a reader of its numbers must know: a sentence without its subject and full stop."""
+
+    def refusal(self, length: int) -> str | None:
+        """Say why it does not take a value of the modality's axis; None where it does.
+
+        Returns:
+            A clause whose subject is the variant.
+        """
+        if length < self.minimum_length:
+            return f"takes {self.minimum_length} and more: {self.length_reason}"
+        if self.maximum_length is not None and length > self.maximum_length:
+            return f"takes at most {self.maximum_length:,}: {self.maximum_reason}"
+        return None
 
 
 VARIANTS: dict[str, dict[str, Variant]] = {
@@ -159,6 +175,21 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             minimum_length=5,
             length_reason="its batch norm cannot train on a single token of 80 ms",
             pads_to=4,
+        ),
+        "whisper": Variant(
+            path="lightning_modules.models.whisper:WhisperModule",
+            axis="input_size",
+            attention_only=False,
+            implementations=("eager", "sdpa"),
+            like_for_like="eager",
+            default="sdpa",
+            maximum_length=1500,
+            maximum_reason="it has positions for 30 s and no more",
+            pads_to=1500,
+            caution=(
+                "fills every recording up with silence to 30 s, so that its cost is the same up to "
+                "there, and no mask keeps its attention from the silence"
+            ),
         ),
     },
     "vision": {

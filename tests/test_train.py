@@ -107,6 +107,13 @@ def test_a_users_mistake_is_one_sentence(
         assert word in said[0]
 
 
+def test_data_longer_than_a_variant_takes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--model", "WhisperModule", "--data.init_args.sequence_length", "1600"]
+    assert fit(ROOT / "configs/train/speech.yaml", *given) == 2
+    said = capsys.readouterr().err
+    assert "`data` must have inputs of at most 1,500 frames for whisper, got 1,600" in said
+
+
 @pytest.mark.parametrize("name", ["BertModule", "lightning_modules.speech.superb.SuperbAsr"])
 def test_help_of_a_class_explains_every_setting(
     name: str, capsys: pytest.CaptureFixture[str]

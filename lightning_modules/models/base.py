@@ -89,7 +89,7 @@ class VariantModule(lightning.LightningModule):
     @property
     def longest_input(self) -> int | None:
         """Longest input that it takes, on the modality's axis; None = any length."""
-        return None
+        return self.registered.maximum_length
 
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """Compute the training loss of one batch, ().
@@ -213,8 +213,9 @@ class VariantModule(lightning.LightningModule):
         attention runs (Nystromformer), so call it before and after a measurement.
         """
         reason: str | None
-        if length < self.registered.minimum_length:
-            reason = f"{self.registered.length_reason}, got {length}"
+        refusal = self.registered.refusal(length)
+        if refusal is not None:
+            reason = f"it {refusal}, got {length}"
         else:
             reason = self._why_inactive(length)
         if reason is not None:

@@ -1,46 +1,104 @@
-"""The front end of a Parakeet: a waveform as the logarithm of its energy in mel bands."""
+"""Front ends of mel bands: a waveform as the logarithm of its energy in each."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import initialization as init
 from transformers.audio_utils import mel_filter_bank
 
 SAMPLE_RATE_HZ = 16_000
-# As published: windows of 25 ms every 10 ms.
+# As published of all: windows of 25 ms every 10 ms.
 HOP_SAMPLES = 160
 WINDOW_SAMPLES = 400
-FOURIER_SAMPLES = 512
+# Of a Parakeet.
 PREEMPHASIS = 0.97
 LEAST_ENERGY = 2.0**-24  # before the logarithm
 LEAST_DEVIATION = 1e-5
 
 
-class LogMel(nn.Module):
-    """Makes the features inside the step, so that their cost counts as HuBERT's front end does.
+class MelBands(nn.Module):
+    """What such front ends share: the energy in each band, computed inside the step.
 
-    The same as `ParakeetFeatureExtractor` of transformers, which prepares them outside of the
-    model. That has one position more, which it calls padding; here it does not exist. All is
-    computed in float32: a Fourier transform knows no other type everywhere.
+    So its cost counts as that of HuBERT's front end does. A Fourier transform knows no type but
+    float32 everywhere.
 
     Args:
         num_mel_bins: Bands.
     """
 
+    fourier_samples: ClassVar[int]
+    """Samples of one transform, of which the window may fill a part."""
+    is_periodic: ClassVar[bool]
+    """Whether the window is one period of a cosine, which then lacks its last sample."""
+    pad_mode: ClassVar[str]
+    """What a window sees beyond both ends of a waveform."""
     window: Tensor
     filters: Tensor
 
     def __init__(self, num_mel_bins: int) -> None:
         super().__init__()
         self.num_mel_bins = num_mel_bins
-        self.register_buffer("window", make_window(), persistent=False)
-        self.register_buffer("filters", make_filters(num_mel_bins), persistent=False)
+        self.register_buffer("window", self._make_window(), persistent=False)
+        self.register_buffer("filters", self._make_filters(), persistent=False)
 
     @property
     def frame_samples(self) -> int:
         """Samples that one position sees."""
         return WINDOW_SAMPLES
+
+    def restore(self) -> None:
+        """Make its constants anew, which no checkpoint holds."""
+        init.copy_(self.window, self._make_window())
+        init.copy_(self.filters, self._make_filters())
+
+    def energies(self, waveform: Tensor) -> Tensor:
+        """Compute the energies, (batch, bands, samples // 160).
+
+        Args:
+            waveform: (batch, samples) at 16 kHz, float32.
+        """
+        spectrum = torch.stft(
+            waveform,
+            self.fourier_samples,
+            hop_length=HOP_SAMPLES,
+            win_length=WINDOW_SAMPLES,
+            window=self.window.float(),
+            pad_mode=self.pad_mode,
+            return_complex=True,
+        )
+        powers = torch.view_as_real(spectrum[..., :-1]).square().sum(-1)
+        return self.filters.float() @ powers
+
+    def _make_window(self) -> Tensor:
+        """Return the window of one position, (400,)."""
+        return torch.hann_window(WINDOW_SAMPLES, periodic=self.is_periodic)
+
+    def _make_filters(self) -> Tensor:
+        """Return what each band takes of each frequency, (bands, frequencies)."""
+        filters: Any = mel_filter_bank(
+            num_frequency_bins=self.fourier_samples // 2 + 1,
+            num_mel_filters=self.num_mel_bins,
+            min_frequency=0.0,
+            max_frequency=SAMPLE_RATE_HZ / 2,
+            sampling_rate=SAMPLE_RATE_HZ,
+            norm="slaney",
+            mel_scale="slaney",
+        )
+        return torch.tensor(filters.T.tolist(), dtype=torch.float32)
+
+
+class LogMel(MelBands):
+    """The features of a Parakeet.
+
+    The same as `ParakeetFeatureExtractor` of transformers, which prepares them outside of the
+    model. That has one position more, which it calls padding; here it does not exist.
+    """
+
+    fourier_samples = 512
+    is_periodic = False
+    pad_mode = "constant"
 
     def forward(
         self, input_values: Tensor, attention_mask: Tensor | None = None
@@ -69,17 +127,7 @@ class LogMel(nn.Module):
         waveform = waveform - PREEMPHASIS * earlier
         if attention_mask is not None:
             waveform = waveform.masked_fill(attention_mask == 0, 0.0)
-        spectrum = torch.stft(
-            waveform,
-            FOURIER_SAMPLES,
-            hop_length=HOP_SAMPLES,
-            win_length=WINDOW_SAMPLES,
-            window=self.window.float(),
-            pad_mode="constant",
-            return_complex=True,
-        )
-        powers = torch.view_as_real(spectrum[..., :-1]).square().sum(-1)
-        return (self.filters.float() @ powers + LEAST_ENERGY).log().transpose(1, 2)
+        return (self.energies(waveform) + LEAST_ENERGY).log().transpose(1, 2)
 
 
 def _normalise(features: Tensor, real: Tensor | None = None) -> Tensor:
@@ -97,22 +145,3 @@ def _normalise(features: Tensor, real: Tensor | None = None) -> Tensor:
     distances = (features - mean).masked_fill(~real, 0.0)
     variance = distances.square().sum(1, keepdim=True) / (count - 1)
     return distances / (variance.sqrt() + LEAST_DEVIATION)
-
-
-def make_window() -> Tensor:
-    """Return the window of one position, (400,)."""
-    return torch.hann_window(WINDOW_SAMPLES, periodic=False)
-
-
-def make_filters(num_mel_bins: int) -> Tensor:
-    """Return what each band takes of each frequency, (bands, 257)."""
-    filters: Any = mel_filter_bank(
-        num_frequency_bins=FOURIER_SAMPLES // 2 + 1,
-        num_mel_filters=num_mel_bins,
-        min_frequency=0.0,
-        max_frequency=SAMPLE_RATE_HZ / 2,
-        sampling_rate=SAMPLE_RATE_HZ,
-        norm="slaney",
-        mel_scale="slaney",
-    )
-    return torch.tensor(filters.T.tolist(), dtype=torch.float32)

@@ -16,7 +16,7 @@ from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import MIXERS, Part
-from lightning_modules.models.log_mel import LogMel, make_filters, make_window
+from lightning_modules.models.log_mel import LogMel
 from lightning_modules.models.speech import SpeechModule
 from lightning_modules.sizes import PARAKEET_SIZES
 
@@ -78,8 +78,7 @@ class WaveformParakeet(ParakeetEncoder):
         """Fill what a checkpoint of the library lacks."""
         super()._init_weights(module)
         if isinstance(module, LogMel):
-            init.copy_(module.window, make_window())
-            init.copy_(module.filters, make_filters(module.num_mel_bins))
+            module.restore()
         elif hasattr(module, "masked_spec_embed"):
             init.uniform_(module.masked_spec_embed)
 

@@ -77,6 +77,13 @@ def _candidate(
     mib = float(peak.per_sample.mean()) if peak else None
     problems = []
     longest = min(distribution.values[-1], wanted.max_length or distribution.values[-1])
+    most = one.model.tokens.longest
+    if most is not None and longest > most:
+        share = distribution.share_beyond(most + 1)
+        problems.append(
+            f"{share:.1%} of the samples are longer than {most:,} {distribution.unit}, "
+            "which it does not take"
+        )
     if one.takes is not None and longest > one.takes:
         share = distribution.share_beyond(one.takes + 1)
         problems.append(

@@ -130,7 +130,10 @@ def _tokens_of(contender: Contender, modality: str) -> Tokens:
     pads_to = variant.pads_to if variant else None
     padding = pads_to if isinstance(pads_to, int) or pads_to is None else contender.attention_window
     return Tokens(
-        padding, variant.minimum_length if variant else 1, axis_of(modality) == "input_size"
+        padding,
+        variant.minimum_length if variant else 1,
+        axis_of(modality) == "input_size",
+        variant.maximum_length if variant else None,
     )
 
 

@@ -45,7 +45,8 @@ def fit_cost_model(observations: Sequence[Observation], tokens: Tokens) -> CostM
         tokens: How its lengths become tokens.
 
     Raises:
-        TooFewLengthsError: No visit has at least three lengths that differ after padding.
+        TooFewLengthsError: No visit has at least three lengths that differ after padding, or before
+            where all are padded to one.
     """
     visits = sorted({each.visit for each in observations})
     split = {visit: [each for each in observations if each.visit == visit] for visit in visits}
@@ -103,4 +104,6 @@ def _holdout_error(
 
 
 def _num_lengths(observations: Sequence[Observation], tokens: Tokens) -> int:
-    return len(set(tokens.of([each.length for each in observations])))
+    """Count the lengths that differ after padding, or before where all are padded to one."""
+    lengths = [each.length for each in observations]
+    return len(set(lengths if tokens.is_flat else tokens.of(lengths)))

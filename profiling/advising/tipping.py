@@ -7,6 +7,7 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.analysis.points.axes import on_axis_of_sweep
 from profiling.analysis.points.groups import family_of
+from profiling.analysis.points.maximum import share_taken
 from profiling.rows.columns import Row
 
 
@@ -21,9 +22,14 @@ def _crossings(rows: Sequence[Row], objective: str) -> list[Row]:
 def shares_beyond(
     rows: Sequence[Row], distribution: LengthDistribution, objective: str
 ) -> dict[str, float]:
-    """Return the share of the samples beyond the tipping point of each variant that has one."""
+    """Return the share of the samples beyond the tipping point of each variant that has one.
+
+    Samples that the variant does not take are left out.
+    """
     return {
-        _family(row): distribution.share_beyond(row["tipping_point"])
+        _family(row): share_taken(
+            distribution, row["modality"], row["efficient"], row["tipping_point"]
+        )
         for row in _crossings(rows, objective)
         if row["tipping_point"] is not None
     }

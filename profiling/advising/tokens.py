@@ -18,6 +18,7 @@ class Tokens:
     Args:
         padding: It pads tokens to a multiple of this; None where it does not.
         shortest: Shorter inputs are padded to this length.
+        longest: Longer inputs are not taken; None where there is no such limit.
         in_pixels: Whether lengths are sides of images, so that tokens grow with their square;
             sides are rounded up as the models do it.
     """
@@ -25,6 +26,14 @@ class Tokens:
     padding: int | None = None
     shortest: int = 1
     in_pixels: bool = False
+    longest: int | None = None
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether all inputs that it takes are padded to one number of tokens."""
+        return (
+            self.longest is not None and self.padding is not None and self.padding >= self.longest
+        )
 
     def of(self, lengths: Sequence[float] | Array) -> Array:
         """Return the tokens of each length."""

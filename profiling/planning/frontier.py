@@ -5,10 +5,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from datamodules.modality import MODALITIES
-from lightning_modules.variants import find_variant
+from lightning_modules.variants import Variant, find_variant
 from profiling.planning.points import Point
 from profiling.rows.columns import columns_of, value_of
 
@@ -57,7 +57,7 @@ class Search:
     @property
     def least(self) -> int:
         """The smallest value that can be asked for."""
-        return 1 if self.searched == BATCH else self._round(self._shortest)
+        return 1 if self.searched == BATCH else self._round(self._variant.minimum_length)
 
     @property
     def step(self) -> int:
@@ -69,7 +69,14 @@ class Search:
         """The largest value that is tried."""
         if self.searched == BATCH:
             return LARGEST_BATCH
-        return max(LARGEST_LENGTHS[self.point.modality], self.point.length)
+        own = self._variant.maximum_length
+        return own or max(LARGEST_LENGTHS[self.point.modality], self.point.length)
+
+    @property
+    def limited_at_cap(self) -> Literal["cap", "positions"]:
+        """What keeps the answer from being larger where the cap itself fits."""
+        own = self.searched != BATCH and self._variant.maximum_length is not None
+        return "positions" if own else "cap"
 
     @property
     def degree(self) -> int:
@@ -116,8 +123,8 @@ class Search:
         return f"{what}, largest {self.searched} at batch 1"
 
     @property
-    def _shortest(self) -> int:
-        return find_variant(self.point.modality, self.point.variant).minimum_length
+    def _variant(self) -> Variant:
+        return find_variant(self.point.modality, self.point.variant)
 
     def _round(self, length: int) -> int:
         return MODALITIES[self.point.modality].round_length(length)

@@ -1,5 +1,6 @@
 """From settings to the points of a sweep, at the lengths that are given."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -35,13 +36,19 @@ class PointMaker:
     facts: DataFacts
 
     def __post_init__(self) -> None:
-        """Check the shortest length."""
+        """Check the shortest and the longest length."""
+        setting = f"`{self._axis.lengths_setting}` of {self.modality}"
         shortest = min(variant.minimum_length for variant in self.variants)
         if self.lengths[0] < shortest:
-            setting = self._axis.lengths_setting
             raise SettingsError(
-                f"`{setting}` of {self.modality} must be at least {shortest} for the variants "
-                f"chosen, got {self.lengths[0]}"
+                f"{setting} must be at least {shortest} for the variants chosen, "
+                f"got {self.lengths[0]}"
+            )
+        longest = max(variant.maximum_length or math.inf for variant in self.variants)
+        if self.lengths[-1] > longest:
+            raise SettingsError(
+                f"{setting} must be at most {longest:,} for the variants chosen, "
+                f"got {self.lengths[-1]:,}"
             )
 
     @property
@@ -93,11 +100,9 @@ class PointMaker:
     def _skip_reason(
         self, phase: str, length: int, variant: str, implementation: str, compiled: bool
     ) -> str | None:
-        registered = find_variant(self.modality, variant)
-        if length < registered.minimum_length:
-            return (
-                f"{variant} takes {registered.minimum_length} and more: {registered.length_reason}"
-            )
+        refusal = find_variant(self.modality, variant).refusal(length)
+        if refusal is not None:
+            return f"{variant} {refusal}"
         limit = self._limit_of(implementation, phase)
         if limit is None and compiled:
             return limit_of_compiling(self.settings.device)

@@ -39,17 +39,17 @@ class Range:
         return self.maker.modality
 
     def starts(self) -> list[Point]:
-        """Return the points to begin with: of all variants at both ends, of one where it begins.
+        """Return the points to begin with: of all at both ends, of one where its own range ends.
 
-        A variant that takes no short inputs begins where it can, and there its vanilla one is
-        measured with it.
+        A variant that takes no short inputs begins where it can, one that takes no long ones ends
+        there, and at both its vanilla one is measured with it.
         """
         ends = self.maker.lengths[0], self.maker.lengths[-1]
         names = [variant.name for variant in self.maker.settings.variants_of(self.modality)]
         found = []
         for length in starts_between(self.modality, ends, names):
-            begins = {name for name in names if first_length(self.modality, name) == length}
-            wanted = begins | {vanilla_of(self.modality, name) for name in begins}
+            ending = {name for name in names if length in own_ends(self.modality, name)}
+            wanted = ending | {vanilla_of(self.modality, name) for name in ending}
             points = self.at(length)
             found += [p for p in points if length in ends or p.variant in wanted]
         return found
@@ -66,9 +66,9 @@ class Range:
 
 
 def starts_between(modality: str, ends: tuple[int, int], variants: Sequence[str]) -> list[int]:
-    """Return the lengths to begin with: both ends, and where a variant's own range begins."""
+    """Return the lengths to begin with: both ends, and those of a variant's own range."""
     shortest, longest = ends
-    own = {first_length(modality, name) for name in variants}
+    own = {length for name in variants for length in own_ends(modality, name)}
     return sorted({shortest, longest, *(n for n in own if shortest < n < longest)})
 
 
@@ -94,7 +94,9 @@ def _step(modality: str) -> int:
     return multiple if multiple > 1 else STEP
 
 
-def first_length(modality: str, variant: str) -> int:
-    """Return the first length between two ends that a variant takes on its efficient path."""
-    step = _step(modality)
-    return -(-find_variant(modality, variant).minimum_length // step) * step
+def own_ends(modality: str, variant: str) -> list[int]:
+    """Return the first length that a variant takes on its efficient path, and the last if any."""
+    registered, step = find_variant(modality, variant), _step(modality)
+    first = -(-registered.minimum_length // step) * step
+    last = registered.maximum_length
+    return [first] if last is None else [first, last]

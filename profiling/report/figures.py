@@ -8,7 +8,7 @@ from profiling.analysis.answers.verdicts import trusted_outcomes
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve, drawn_metrics, spaced_lengths
 from profiling.analysis.points.groups import Setting, free_name, safe_name
-from profiling.report.palette import Styles, efficient_family
+from profiling.report.palette import Styles, efficient_family, labelled
 from profiling.rows.columns import Row
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _draw_measured(axes: "Axes", curves: list[Curve], styles: Styles, metric: st
             marker=style.figure_marker,
             markersize=4,
             linewidth=1.5,
-            label=curve.contender.label,
+            label=labelled(curve.contender, curve.modality),
         )
         hollow = [point for point in points if point.values[metric].disturbed]
         axes.plot(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from profiling.analysis.points.curves import Curve
 from profiling.analysis.points.groups import Contender, family_of
+from profiling.analysis.points.maximum import maximum_words
 from profiling.rows.columns import Row
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers; their pale yellow is left out.
@@ -108,6 +109,12 @@ def _variant_colours(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, st
 def efficient_family(row: Row) -> str:
     """Return the name of the efficient side of a tipping point row, with its window."""
     return family_of(str(row["efficient"]), row.get("attention_window"), row.get("checkpoint"))
+
+
+def labelled(contender: Contender, modality: str) -> str:
+    """Return what a legend calls a contender: its name, and how long its input may be."""
+    longest = maximum_words(modality, contender.variant)
+    return f"{contender.label} (at most {longest})" if longest else contender.label
 
 
 def vanilla_family(row: Row) -> str:

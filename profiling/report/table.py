@@ -64,7 +64,7 @@ def _rich_table(section: Section) -> Table:
     previous = None
     for line in section.lines:
         if line.efficient != previous:
-            table.add_row(Text(line.efficient, style="bold"))
+            table.add_row(Text(line.heading, style="bold"))
         names = "\n".join(f"  {name}" for name in line.comparisons)
         # Said again for each comparison: a blank would look like nothing measured.
         cells = [
@@ -84,7 +84,7 @@ def _markdown_sentences(section: Section) -> str:
 def _markdown_section(section: Section) -> str:
     names = ("efficient variant", "compared by", *judged_columns())
     rows = [
-        (line.efficient, "; ".join(line.comparisons), *(cell.text for cell in line.cells))
+        (line.heading, "; ".join(line.comparisons), *(cell.text for cell in line.cells))
         for line in section.lines
     ]
     lines = [f"**{escape_markdown(section.title)}**", "", *markdown_table(names, rows)]

@@ -65,7 +65,7 @@ class _Search:
 
     def _limit(self) -> LimitedBy:
         failed = self.failed
-        return LIMITS[failed[min(failed)].outcome] if failed else "cap"
+        return LIMITS[failed[min(failed)].outcome] if failed else self.limits.limited_at_cap
 
     def _answer(self, ended_by: LimitedBy | Literal["error"]) -> Border:
         infeasible = min(self.failed, default=None)

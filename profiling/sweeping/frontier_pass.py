@@ -89,6 +89,7 @@ class FrontierPass:
                 start=search.start,
                 seconds=self.search_seconds,
                 cap=search.cap,
+                limited_at_cap=search.limited_at_cap,
                 least=search.least,
                 step=search.step,
                 degree=search.degree,

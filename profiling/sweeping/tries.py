@@ -57,6 +57,7 @@ class Limits:
         start: The value that is tried first.
         seconds: That all tries may take, the verification aside.
         cap: The largest value.
+        limited_at_cap: What keeps the answer from being larger where that fits.
         least: The smallest value.
         step: What neighbouring values differ by.
         degree: With which power of the value memory may grow.
@@ -66,6 +67,7 @@ class Limits:
     start: int
     seconds: float
     cap: int
+    limited_at_cap: LimitedBy = "cap"
     least: int = 1
     step: int = 1
     degree: int = 1

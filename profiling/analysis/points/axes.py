@@ -56,6 +56,12 @@ def shown(length: float, row: Row) -> float:
     return length / SAMPLE_RATE_HZ if unit_of(row) == SECONDS else length
 
 
+def on_axis(length: int, row: Row) -> float:
+    """Return a length of a sweep on the axis of a tipping point row."""
+    counts_audio = _counts_audio(str(row.get("modality")), row.get("axis"))
+    return _samples(length) if counts_audio else length
+
+
 def on_own_axis(row: dict[str, Any]) -> dict[str, Any]:
     """Return a tipping point row that counts as a sweep does on the axis of its pair.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from profiling.analysis.answers.tipping_points import MISSING
 from profiling.analysis.answers.verdicts import WITH_VALUE
+from profiling.analysis.points.maximum import maximum_on_axis
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import listed
 from profiling.report.lengths import number_text
@@ -16,7 +17,8 @@ def describe_least(rows: Sequence[Row], unit: str) -> str:
     """Say which winner costs least at the longest length, and what it saves; empty where unknown.
 
     All ratios are to one vanilla variant, so two intervals that lie apart tell two variants apart.
-    Nothing is said where a variant that may cost less has no ratio there.
+    Nothing is said where a variant that may cost less has no ratio there, unless it takes no input
+    so long.
 
     Args:
         rows: Best against best, of one vanilla variant and metric.
@@ -26,7 +28,12 @@ def describe_least(rows: Sequence[Row], unit: str) -> str:
         return ""
     longest = max(int(row["longest_measured"]) for row in rows)
     ends = {efficient_family(row): _last(row) for row in rows}
-    able = {name: end for name, end in ends.items() if end.get("outcome") != "lose"}
+    too_short = {efficient_family(row) for row in rows if _ends_before(row, longest)}
+    able = {
+        name: end
+        for name, end in ends.items()
+        if end.get("outcome") != "lose" and name not in too_short
+    }
     winners = {efficient_family(row) for row in rows if row["verdict"] in WITH_VALUE} & set(able)
     if not winners or any(end["length"] != longest or not _known(end) for end in able.values()):
         return ""
@@ -43,6 +50,12 @@ def describe_least(rows: Sequence[Row], unit: str) -> str:
     least = "costs least," if len(rows) > 1 else "costs"
     saved = f"{_saving(able[best])} less than {vanilla_family(rows[0])}"
     return f"at {where} {best} {least} {saved}"
+
+
+def _ends_before(row: Row, length: int) -> bool:
+    """Tell whether the efficient side takes no input of a length."""
+    longest = maximum_on_axis(row)
+    return longest is not None and longest < length
 
 
 def _last(row: Row) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import unit_of
 from profiling.analysis.points.groups import Setting, rank
+from profiling.analysis.points.maximum import maximum_text
 from profiling.analysis.statistics.many import decided_by_chance
 from profiling.report.answers.ladder import ladder_sentences
 from profiling.report.answers.sentences import answer_sentences
@@ -23,11 +24,24 @@ Place = tuple[str, str, Setting, str]
 
 @dataclass(frozen=True)
 class Line:
-    """One efficient variant, the comparisons that agree about it, a cell per metric."""
+    """One efficient variant, the comparisons that agree about it, a cell per metric.
+
+    Args:
+        efficient: Its name, with its window.
+        comparisons: What was compared with what.
+        cells: Its answers.
+        maximum: The longest input that it takes, with its unit; empty where it takes any.
+    """
 
     efficient: str
     comparisons: tuple[str, ...]
     cells: tuple[Cell, ...]
+    maximum: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Return its name, and where it ends."""
+        return f"{self.efficient}, not beyond {self.maximum}" if self.maximum else self.efficient
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,11 @@ def _merged_lines(rows: list[Row]) -> list[Line]:
     for (efficient, comparison), by_metric in verdicts.items():
         merged.setdefault((efficient, _cells(by_metric)), []).append(comparison)
     ordered = sorted(merged.items(), key=lambda item: _first_place(item[0][0], verdicts))
-    return [Line(efficient, tuple(names), cells) for (efficient, cells), names in ordered]
+    maxima = {efficient_family(row): maximum_text(row) for row in rows}
+    return [
+        Line(efficient, tuple(names), cells, maxima[efficient])
+        for (efficient, cells), names in ordered
+    ]
 
 
 def _first_place(efficient: str, verdicts: Mapping[tuple[str, str], object]) -> int:

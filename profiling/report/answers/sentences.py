@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from profiling.analysis.answers.tipping_points import MISSING
 from profiling.analysis.answers.verdicts import WITH_VALUE
 from profiling.analysis.points.axes import unit_of
+from profiling.analysis.points.maximum import maximum_text
 from profiling.report.answers.least import describe_least
 from profiling.report.answers.verdicts import (
     describe_crossing,
@@ -54,6 +55,7 @@ def _paragraph(metric: str, rows: Sequence[Row]) -> str:
         f"{', '.join([metric, *_range(rows, unit)])}: {first}",
         "; ".join(f"{efficient_family(row)} needs {_need(row)}" for row in winners[1:]),
         *_others(rows, unit),
+        *_maxima(rows),
         describe_least(rows, unit),
     ]
     return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences if sentence)
@@ -125,6 +127,12 @@ def _others(rows: Sequence[Row], unit: str) -> list[str]:
         names = listed([efficient_family(row) for row in undecided])
         sentences.append(f"for {names} it cannot be told")
     return sentences
+
+
+def _maxima(rows: Sequence[Row]) -> list[str]:
+    """Say of what ends within what may be measured where it does."""
+    ends = {efficient_family(row): maximum_text(row) for row in rows}
+    return [f"{name} takes nothing beyond {longest}" for name, longest in ends.items() if longest]
 
 
 def _vanilla(rows: Sequence[Row]) -> str:

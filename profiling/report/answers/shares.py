@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import on_axis_of_sweep, unit_of
+from profiling.analysis.points.maximum import maximum_on_axis, share_taken
 from profiling.report.answers.sentences import BEST, winners_of
 from profiling.report.answers.verdicts import shown_value
 from profiling.report.lengths import number_text
@@ -33,10 +34,10 @@ def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> 
     unit = unit_of(winners[0])
     first, *others = winners
     parts = [
-        f"{_share(data, first)} are at least {number_text(shown_value(first), first)} {unit} long, "
-        f"from where {efficient_family(first)} wins",
+        f"{_share(data, first)} are at least {number_text(shown_value(first), first)}"
+        f"{_within(first)} {unit} long, from where {efficient_family(first)} wins",
         *(
-            f"{_share(data, row)} at least {number_text(shown_value(row), row)} "
+            f"{_share(data, row)} at least {number_text(shown_value(row), row)}{_within(row)} "
             f"({efficient_family(row)})"
             for row in others
         ),
@@ -48,11 +49,20 @@ def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> 
 def _share(data: LengthDistribution, row: Row) -> str:
     """Return the share, with that at both ends of the tipping point's interval."""
     row = on_axis_of_sweep(row)
-    share = _percent(data.share_beyond(shown_value(row)))
+    share = _percent(_taken(data, row, shown_value(row)))
     if row.get("at_most"):
         return f"at least {share}"
-    ends = [_percent(data.share_beyond(float(row[name]))) for name in ("ci_high", "ci_low")]
+    ends = [_percent(_taken(data, row, float(row[name]))) for name in ("ci_high", "ci_low")]
     return share if set(ends) == {share} else f"{share} [{ends[0]} to {ends[1]}]"
+
+
+def _taken(data: LengthDistribution, row: Row, shortest: float) -> float:
+    return share_taken(data, str(row["modality"]), str(row["efficient"]), shortest)
+
+
+def _within(row: Row) -> str:
+    longest = maximum_on_axis(row)
+    return "" if longest is None else f" and at most {number_text(longest, row)}"
 
 
 def _percent(share: float) -> str:

@@ -8,6 +8,7 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve, drawn_metrics
 from profiling.analysis.points.groups import Contender, Group, Setting
+from profiling.analysis.points.maximum import share_taken
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import describe_comparison
 from profiling.report.charts.ladder import build_ladder_chart
@@ -15,7 +16,7 @@ from profiling.report.charts.measured import build_chart
 from profiling.report.charts.traces import ChartInput, comparison_choice
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import Breakdown, breakdowns_of
-from profiling.report.palette import Style, efficient_family
+from profiling.report.palette import Style, efficient_family, labelled
 from profiling.rows.columns import PHASES, Row, judged_columns
 
 CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "like for like"}
@@ -23,7 +24,7 @@ CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "
 
 @dataclass(frozen=True)
 class Share:
-    """How many samples of a data set lie beyond a tipping point."""
+    """How many samples of a data set lie beyond a tipping point and are not too long."""
 
     data: str
     phase: str
@@ -49,6 +50,10 @@ class ModalityPart:
     breakdowns: Sequence[Breakdown]
     distributions: Sequence[LengthDistribution]
     shares: Sequence[Share]
+
+    def label(self, contender: Contender) -> str:
+        """Return what its legend calls a contender."""
+        return labelled(contender, self.modality)
 
 
 def parts_of(material: Material, charts: list[dict[str, Any]]) -> list[ModalityPart]:
@@ -141,7 +146,7 @@ def _shares(rows: Sequence[Row], distributions: Sequence[LengthDistribution]) ->
             efficient=efficient_family(row),
             comparison=describe_comparison(row),
             length=length,
-            share=distribution.share_beyond(length),
+            share=share_taken(distribution, row["modality"], row["efficient"], length),
         )
         for distribution in distributions
         for row in rows

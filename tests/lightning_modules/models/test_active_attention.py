@@ -29,6 +29,7 @@ FIRST_ATTENTION = {
     "_MixInFloat32",
     "HubertAttention",
     "ParakeetEncoderAttention",
+    "WhisperAttention",
     "ViTAttention",
     "ViTSelfAttention",
     "SwinAttention",
@@ -74,6 +75,7 @@ def test_first_layer_computes_on_the_effective_length(modality, variant, above_m
         ("speech", "hubert", 49, 49, 49),
         ("speech", "parakeet", 48, 12, 12),
         ("speech", "parakeet", 49, 13, 13),
+        ("speech", "whisper", 49, 49, 1500),
         ("vision", "vit", 224, 197, 197),
         ("vision", "vit", 225, 257, 257),
         ("vision", "swin", 224, 3136, 3136),
@@ -99,7 +101,8 @@ def test_the_registry_says_what_a_variant_pads_its_tokens_to(modality, variant):
     for length in range(known.minimum_length, known.minimum_length + 150, 7):
         padded = -(-length // (step or 1)) * (step or 1)
         assert module.effective_length(length) == module.effective_length(padded)
-        assert module.effective_length(padded + 1) > module.effective_length(padded)
+        if known.refusal(padded + 1) is None:
+            assert module.effective_length(padded + 1) > module.effective_length(padded)
         assert known.axis or module.effective_length(padded) == padded
 
 
@@ -203,6 +206,12 @@ def _swinv2_built_for_a_larger_image():
     return module, 256
 
 
+def _whisper_with_fewer_positions():
+    module = build("speech", "whisper")
+    module.model.config.max_source_positions = 750
+    return module, 30
+
+
 def _bert_switched_behind_our_back():
     module = build("text", "bert", implementation="eager")
     module.model.set_attn_implementation("sdpa")
@@ -253,6 +262,7 @@ def _modernbert_switched_behind_our_back():
         (_swin_that_lost_a_shift, "after an image of another size"),
         (_swinv2_built_for_a_larger_image, r"stage 3 has window and shift \(8, 4\) instead of"),
         (_parakeet_that_subsamples_less, "subsamples by 4 instead of 8"),
+        (_whisper_with_fewer_positions, "has 750 positions instead of 1,500"),
         (_bert_switched_behind_our_back, r"would call \['sdpa'\]"),
         (_local_bert_with_another_window, "expected `attention_window` 16"),
         (_modernbert_with_another_window, "16 in every sliding layer"),
@@ -287,6 +297,18 @@ def test_check_active_refuses_lengths_below_the_minimum(modality, variant):
     entry = find_variant(modality, variant)
     with pytest.raises(RuntimeError, match=entry.length_reason):
         build(modality, variant).check_active(entry.minimum_length - 1)
+
+
+@pytest.mark.parametrize(
+    ("modality", "variant"),
+    [case for case in VARIANT_CASES if find_variant(*case).maximum_length is not None],
+)
+def test_check_active_refuses_lengths_above_the_maximum(modality, variant):
+    entry, module = find_variant(modality, variant), build(modality, variant)
+    assert module.longest_input == entry.maximum_length
+    module.check_active(entry.maximum_length)
+    with pytest.raises(RuntimeError, match=entry.maximum_reason):
+        module.check_active(entry.maximum_length + 1)
 
 
 @pytest.mark.parametrize("variant", ["bigbird", "nystromformer"])

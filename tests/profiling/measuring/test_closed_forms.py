@@ -22,6 +22,7 @@ from tests.samples.variants.costs import (
     speech_flops,
     swin_flops,
     text_flops,
+    whisper_flops,
 )
 
 TOKENS, FRAMES = LENGTHS["text"], LENGTHS["speech"]
@@ -177,6 +178,15 @@ def test_parakeet_adds_a_product_for_its_bias(implementation: str, phase: str) -
         expected = twice.get(name, 0.0) if phase == "training" else 0.0
         assert part.backward.flops == pytest.approx(expected)
     assert costs.flops == costs.flops_exact == pytest.approx(costs.flops_dense)
+
+
+@PHASES
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_whisper_computes_on_thirty_seconds(implementation: str, phase: str) -> None:
+    costs = count_costs(point_of("speech", "whisper", implementation, phase))
+    forward, mel = whisper_flops(FRAMES)
+    check(costs, forward, phase, saved=2 * mel)
+    assert costs.flops == costs.flops_exact == costs.flops_dense
 
 
 @TRAINING

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from profiling.errors import SettingsError
+from profiling.planning.frontier import searches_of
 from profiling.planning.grids import axis_values, shard_of
 from profiling.rows.columns import key_of
 from tests.samples.variants.points import CONDITIONS, points_of
@@ -38,6 +39,29 @@ def test_a_length_one_variant_cannot_take_is_skipped_with_the_reason() -> None:
     skipped = {(point.variant, point.length) for point in points if point.skip_reason}
     assert skipped == {("bigbird", 128)}
     assert all("704" in point.skip_reason for point in points if point.skip_reason)
+
+
+def test_a_length_beyond_what_one_variant_takes_is_skipped_with_the_reason() -> None:
+    points = points_of("speech", [1500, 1501], ["hubert", "whisper"])
+    skipped = {(p.variant, p.length): p.skip_reason for p in points if p.skip_reason}
+    assert list(skipped) == [("whisper", 1501)]
+    assert skipped["whisper", 1501].startswith("whisper takes at most 1,500: ")
+
+
+def test_a_length_beyond_what_any_of_the_variants_takes_is_the_users_error() -> None:
+    with pytest.raises(SettingsError, match="`lengths` of speech must be at most 1,500 .* 2,000"):
+        points_of("speech", [100, 2000], ["whisper"])
+
+
+def test_the_largest_length_is_searched_up_to_what_a_variant_takes() -> None:
+    searches = searches_of(points_of("speech", [50], ["hubert", "whisper"]))
+    found = {
+        (search.point.variant, search.searched): (search.cap, search.limited_at_cap)
+        for search in searches
+    }
+    assert found["whisper", "sequence_length"] == (1500, "positions")
+    assert found["hubert", "sequence_length"] == (2**20, "cap")
+    assert found["whisper", "batch_size"] == found["hubert", "batch_size"] == (65_535, "cap")
 
 
 def test_a_length_none_of_the_variants_can_take_is_the_users_error() -> None:

@@ -43,6 +43,12 @@ def test_a_variant_that_takes_no_short_inputs_begins_where_it_can() -> None:
     assert starts_between("text", (256, 512), ["bert", "bigbird"]) == [256, 512]
 
 
+def test_a_variant_that_takes_no_long_inputs_ends_where_it_must() -> None:
+    assert starts_between("speech", (104, 4000), ["hubert", "whisper"]) == [104, 1500, 4000]
+    assert starts_between("speech", (104, 1500), ["hubert", "whisper"]) == [104, 1500]
+    assert starts_between("speech", (104, 800), ["hubert", "whisper"]) == [104, 800]
+
+
 @pytest.mark.parametrize("lengths", [[64], [64, 64], [64, 128, 256]])
 def test_a_range_has_two_ends(lengths: list[int]) -> None:
     with pytest.raises(SettingsError, match="`lengths` of text must be the two ends, as `refine`"):

@@ -135,6 +135,13 @@ def test_typical_searches_take_few_tries() -> None:
 def test_what_never_fails_is_limited_by_the_cap() -> None:
     found = search(lambda batch: 40.0, replace(BATCHES, cap=3000))
     assert (found.feasible, found.infeasible, found.limited_by) == (3000, None, "cap")
+
+
+def test_where_a_model_takes_nothing_beyond_the_cap_that_is_said() -> None:
+    limits = replace(LENGTHS, cap=1500, limited_at_cap="positions")
+    found = search(lambda length: 40.0, limits)
+    assert (found.feasible, found.infeasible, found.limited_by) == (1500, None, "positions")
+    assert max(one.value for one in found.tries) == 1500
     assert found.tries[-1].verifies
 
 

@@ -91,6 +91,22 @@ def parakeet_flops(frames: int) -> tuple[dict[str, float], float, float]:
     return forward, mel, far
 
 
+def whisper_flops(frames: int) -> tuple[dict[str, float], float]:
+    """Return what Whisper with a linear head takes, forward, by component, and of it the mel bands.
+
+    All of it but the head computes on 30 seconds: 3,000 positions of 80 bands, then 1,500.
+    """
+    # Real Fourier transforms of 400 samples, one more than there are positions, then the bands.
+    mel = 3001 * 2.5 * 400 * math.log2(400) + 2 * 3000 * (400 // 2 + 1) * 80
+    convolutions = 2 * 3000 * WIDTH * 80 * 3 + 2 * 1500 * WIDTH**2 * 3
+    forward = layers_flops(1500) | {
+        "feature_encoder": mel + convolutions,
+        "attention_core": LAYERS * 4 * 1500**2 * WIDTH,
+        "head": 2 * frames * WIDTH * CLASSES,
+    }
+    return forward, mel
+
+
 def text_flops(tokens: int, padded: int, core: float) -> dict[str, float]:
     """Return what a masked language model takes, forward, by component.
 
