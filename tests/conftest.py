@@ -2,16 +2,18 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from lightning_modules import allocator
 from profiling.children.server import start_server
+from tests.samples.warm.interpreter import warm_interpreter
 
 # Before torch is imported: threads that wait for each other sleep. They would compute nothing for
 # whole time slices where somebody else uses the cores, ten times what the tests themselves take.
@@ -51,6 +53,16 @@ def _memory_that_tests_free_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def server() -> ForkServerContext:
     """Give a fork server: importing takes it long, so all tests share one."""
     return start_server()
+
+
+@pytest.fixture(scope="session")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a folder with a `python` and a `torchrun` that start at once, as if they were new."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with warm_interpreter(tmp_path_factory.mktemp("interpreter"), shared) as folder:
+        yield folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
