@@ -6,6 +6,7 @@ ends with the last connection.
 """
 
 import errno
+import gc
 import json
 import os
 import selectors
@@ -165,11 +166,18 @@ def _fork_instead(path: str | bytes, words: Sequence[Any], files: Sequence[int])
                     with suppress(OSError):
                         os.close(int(name))
             util._finalizer_registry.clear()  # type: ignore[attr-defined]
+            _forget_garbage()
             _execute(words)
             status = 0
         finally:
             os._exit(status)
     return fork
+
+
+def _forget_garbage() -> None:
+    """Have forks look for garbage among their own objects alone, as a fork server has its."""
+    gc.collect()
+    gc.freeze()
 
 
 def _execute(words: Sequence[Any]) -> None:
@@ -196,6 +204,7 @@ def main(path: str) -> None:
     import profiling.commands.sweep  # noqa: F401
     import train  # noqa: F401
 
+    _forget_garbage()
     program = Server(listener).serve()
     if program is not None:
         run(program)
