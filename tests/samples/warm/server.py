@@ -121,7 +121,7 @@ def run(program: dict[str, Any]) -> None:
     ):
         signal.signal(number, handler)
     # A fork server that it starts is a fork of it, too: it need not import everything once more.
-    util.spawnv_passfds = _fork_instead  # type: ignore[attr-defined]
+    util.spawnv_passfds = _fork_instead  # type: ignore[assignment]
     sys.executable = program["python"]
     words = iter(program["words"])
     word = next(words)
