@@ -14,9 +14,10 @@ QUICK := $(addprefix tests/profiling/,analysis distributions planning report row
 	test_lengths.py test_sampling.py)
 
 # A worker per core, each with a thread of its own (tests/conftest.py); the tests of a file stay
-# together, because they share what one of them built. A worker that dies ends the tests, which would
-# wait for ever for what it had to do.
-SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadscope --max-worker-restart=0
+# together, because they share what one of them built, and files that take long begin first. A worker
+# that dies ends the tests, which would wait for ever for what it had to do.
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadscope --no-loadscope-reorder \
+	--max-worker-restart=0
 
 .PHONY: help profile test quick test-versions test-oldest test-newest test-without-torchaudio \
 	lint format lock clean
@@ -37,7 +38,7 @@ help: ## Show the targets.
 profile: .venv/ready ## Measure the quickstart on this CPU (3 minutes); FRESH=1 measures anew, ARGS adds settings.
 	$(BIN)/python profile.py sweep --config configs/profile/quickstart.yaml $(if $(FRESH),--fresh true) $(ARGS)
 
-test: .venv/ready ## Run the tests (7 minutes on two cores).
+test: .venv/ready ## Run the tests (about 11 minutes on two cores).
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
 
 quick: lint ## Check the style and run the tests that need no torch (under a minute).

@@ -2,16 +2,18 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from lightning_modules import allocator
 from profiling.children.server import start_server
+from tests.samples.warm.interpreter import warm_interpreter
 
 # Before torch is imported: threads that wait for each other sleep. They would compute nothing for
 # whole time slices where somebody else uses the cores, ten times what the tests themselves take.
@@ -41,6 +43,21 @@ with suppress(ModuleNotFoundError):
     settings.load_profile("patient")
 
 
+# Files that take long, the longest first: one that began last would leave all cores but one idle.
+BEGIN_FIRST = (
+    "test_sweep.py",
+    "test_readme.py",
+    "test_compiling.py",
+    "test_minimal_installation.py",
+    "test_report_in_browser.py",
+    "test_building.py",
+    "test_measure.py",
+    "test_learning.py",
+    "test_clusters.py",
+    "test_shards.py",
+)
+
+
 @pytest.fixture(autouse=True)
 def _memory_that_tests_free_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the allocator of the tests as it is: later ones measure memory in the same process."""
@@ -53,6 +70,16 @@ def server() -> ForkServerContext:
     return start_server()
 
 
+@pytest.fixture(scope="session")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a folder with a `python` and a `torchrun` that start at once, as if they were new."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with warm_interpreter(tmp_path_factory.mktemp("interpreter"), shared) as folder:
+        yield folder
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what `make quick` promises: that its tests wait for no torch."""
     parser.addoption("--no-torch", action="store_true", help="fail what imports torch")
@@ -63,6 +90,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--no-torch"):
         assert "torch" not in sys.modules
         sys.meta_path.insert(0, _NoTorch())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files that take long begin first; the others stay in their order."""
+    places = {name: place for place, name in enumerate(BEGIN_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

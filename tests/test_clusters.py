@@ -48,12 +48,14 @@ def script_with(word: str) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, interpreter: Path) -> Path:
     """Return a folder that looks like the repository, for what is written beside it."""
     for name in ("train.py", "profile.py", "configs", *("datamodules", "profiling")):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "lightning_modules").symlink_to(ROOT / "lightning_modules")
     (tmp_path / "bin").mkdir()
+    for command in interpreter.iterdir():
+        (tmp_path / "bin" / command.name).symlink_to(command)
     (tmp_path / "bin/srun").write_text(SRUN)
     (tmp_path / "bin/srun").chmod(0o755)
     return tmp_path
@@ -64,6 +66,7 @@ def execute(script: str, folder: Path, *settings: str, **variables: str) -> str:
     (folder / "script.sh").write_text(script)
     binaries = f"{folder / 'bin'}:{Path(sys.executable).parent}"
     given = {"PATH": f"{binaries}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    given |= {"PYTHON_EXEC": str(folder / "bin/python")}  # for torchrun
     done = subprocess.run(
         ["bash", "script.sh", *settings],
         cwd=folder,

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,14 +25,6 @@ def test_lightning_imports_beside_profile_py() -> None:
     assert run("-c", "import lightning").returncode == 0
 
 
-@pytest.mark.parametrize("command", ["sweep", "report", "compare", "lengths"])
-def test_profile_answers_help_without_torch(command: str) -> None:
-    answer = run("-X", "importtime", "profile.py", command, "--help")
-    assert answer.returncode == 0
-    assert "usage: profile.py" in answer.stdout
-    assert "| torch\n" not in answer.stderr
-
-
 def test_a_file_of_lengths_is_told_without_torch(tmp_path: Path) -> None:
     LengthDistribution.from_lengths([3, 900], "a", "text", "a.csv").to_json(tmp_path / "a.json")
     command = ["profile.py", "lengths", f"{tmp_path}/a.json", "--picture", f"{tmp_path}/a.png"]
@@ -52,53 +45,93 @@ def test_train_answers_help() -> None:
 
 
 QUICKSTART = "configs/profile/quickstart.yaml"
+HELPED = ["sweep", "report", "compare", "lengths"]
+MISTAKES: list[tuple[list[str], list[str]]] = [
+    (["sweep", "--config", QUICKSTART, "--size", "huge"], ["`size`", "base", "huge"]),
+    (["sweep", "--config", QUICKSTART, "--sise", "tiny"], ["`sise`", "size"]),
+    (["sweep", "--config", QUICKSTART, "--implementations", "[fast]"], ["fast", "eager"]),
+    (["sweep", "--config", QUICKSTART, "--modalities.text.lengths", "[0]"], ["`lengths`", "0"]),
+    (["sweep", "--config", QUICKSTART, "--modalities.text.variants", "[brt]"], ["brt", "bert"]),
+    (
+        [
+            "sweep",
+            "--config",
+            QUICKSTART,
+            "--modalities.text.variants",
+            "[{name: longformer, attention_window: 7}]",
+        ],
+        ["`attention_window`", "even", "7"],
+    ),
+    (["sweep", "--config", "nowhere.yaml"], ["`config`", "nowhere.yaml"]),
+    (["sweep"], ["`modalities`"]),
+    (["sweep", "--config", QUICKSTART, "--shard", "3/2"], ["`shard`", "3/2"]),
+    (["sweep", "--config", QUICKSTART, "--threads", "999"], ["`threads`", "999"]),
+    (["sweep", "--config", QUICKSTART, "--memory_budget_gib", "9e9"], ["`memory_budget_gib`"]),
+    (["report", "nowhere"], ["nowhere", "measurements.jsonl"]),
+    (["compare", "nowhere", "nowhere"], ["nowhere", "measurements.jsonl"]),
+    (["compare", "nowhere"], ["`run_b`"]),
+    (["compare", "a", "b", "--fail-on-slower", "x"], ["`fail_on_slower`", "x"]),
+    (["compare", "a", "b", "--jsn"], ["`jsn`", "json"]),
+    (["lengths"], ["`data`"]),
+    (["lengths", "--sorce", "x"], ["`sorce`", "data", "out"]),
+    (["lengths", "nowhere.json"], ["nowhere.json"]),
+    (["lengths", "--sample", "5", "nowhere.json"], ["`sample`", "`data`"]),
+    (["lengths", "--batch_size", "x"], ["`batch_size`", "x"]),
+    (["lengths", "--data.source", "x", "--picture", "a.pdf"], ["`picture`", ".png", "a.pdf"]),
+    (["measure"], ["sweep", "report"]),
+]
+# One process for all of them: it imports the parser once. Prints status, stdout, stderr and whether
+# torch was imported.
+ANSWERING = """
+import contextlib
+import io
+import json
+import sys
+
+from profiling.cli import main
+
+answers = []
+for arguments in json.loads(sys.argv[1]):
+    said, complained = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
+        try:
+            status = main(arguments)
+        except SystemExit as ended:
+            status = ended.code
+    answers.append((status, said.getvalue(), complained.getvalue(), "torch" in sys.modules))
+print(json.dumps(answers))
+"""
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["sweep", "--config", QUICKSTART, "--size", "huge"], ["`size`", "base", "huge"]),
-        (["sweep", "--config", QUICKSTART, "--sise", "tiny"], ["`sise`", "size"]),
-        (["sweep", "--config", QUICKSTART, "--implementations", "[fast]"], ["fast", "eager"]),
-        (["sweep", "--config", QUICKSTART, "--modalities.text.lengths", "[0]"], ["`lengths`", "0"]),
-        (["sweep", "--config", QUICKSTART, "--modalities.text.variants", "[brt]"], ["brt", "bert"]),
-        (
-            [
-                "sweep",
-                "--config",
-                QUICKSTART,
-                "--modalities.text.variants",
-                "[{name: longformer, attention_window: 7}]",
-            ],
-            ["`attention_window`", "even", "7"],
-        ),
-        (["sweep", "--config", "nowhere.yaml"], ["`config`", "nowhere.yaml"]),
-        (["sweep"], ["`modalities`"]),
-        (["sweep", "--config", QUICKSTART, "--shard", "3/2"], ["`shard`", "3/2"]),
-        (["sweep", "--config", QUICKSTART, "--threads", "999"], ["`threads`", "999"]),
-        (["sweep", "--config", QUICKSTART, "--memory_budget_gib", "9e9"], ["`memory_budget_gib`"]),
-        (["report", "nowhere"], ["nowhere", "measurements.jsonl"]),
-        (["compare", "nowhere", "nowhere"], ["nowhere", "measurements.jsonl"]),
-        (["compare", "nowhere"], ["`run_b`"]),
-        (["compare", "a", "b", "--fail-on-slower", "x"], ["`fail_on_slower`", "x"]),
-        (["compare", "a", "b", "--jsn"], ["`jsn`", "json"]),
-        (["lengths"], ["`data`"]),
-        (["lengths", "--sorce", "x"], ["`sorce`", "data", "out"]),
-        (["lengths", "nowhere.json"], ["nowhere.json"]),
-        (["lengths", "--sample", "5", "nowhere.json"], ["`sample`", "`data`"]),
-        (["lengths", "--batch_size", "x"], ["`batch_size`", "x"]),
-        (["lengths", "--data.source", "x", "--picture", "a.pdf"], ["`picture`", ".png", "a.pdf"]),
-        (["measure"], ["sweep", "report"]),
-    ],
-)
-def test_a_users_mistake_is_one_sentence_without_torch(
-    arguments: list[str], words: list[str], tmp_path: Path
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str, str, bool]]:
+    """Return what is answered to each command, by its words."""
+    out = ["--out", str(tmp_path_factory.mktemp("out"))]
+    asked = [[command, "--help"] for command in HELPED] + [words for words, _ in MISTAKES]
+    given = [words + out * (words[0] == "sweep") for words in asked]
+    answer = run("-c", ANSWERING, json.dumps(given))
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    return {" ".join(words): each for words, each in zip(asked, found, strict=True)}
+
+
+@pytest.mark.parametrize("command", HELPED)
+def test_profile_answers_help_without_torch(
+    command: str, answers: dict[str, tuple[int, str, str, bool]]
 ) -> None:
-    extra = ["--out", str(tmp_path)] if arguments[0] == "sweep" else []
-    answer = run("-X", "importtime", "profile.py", *arguments, *extra)
-    assert answer.returncode == 2, answer.stderr
-    said = [line for line in answer.stderr.splitlines() if not line.startswith("import time:")]
-    assert len(said) == 1
+    status, said, _, has_torch = answers[f"{command} --help"]
+    assert status == 0
+    assert "usage: profile.py" in said
+    assert not has_torch
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES)
+def test_a_users_mistake_is_one_sentence_without_torch(
+    arguments: list[str], words: list[str], answers: dict[str, tuple[int, str, str, bool]]
+) -> None:
+    status, _, complained, has_torch = answers[" ".join(arguments)]
+    assert status == 2, complained
+    (sentence,) = complained.splitlines()
     for word in words:
-        assert word in said[0]
-    assert "| torch\n" not in answer.stderr
+        assert word in sentence
+    assert not has_torch

@@ -48,6 +48,12 @@ BRIEF_SWEEP = [
     "--modalities.vision.input_sizes=[64]",
     *(f"--modalities.{name}.refine=false" for name in ("text", "speech", "vision")),
 ]
+# What each variant's components cost is counted in `test_costs.py` and `test_components.py`.
+BRIEF_BREAKDOWN = [
+    "--modalities.text.variants=[{name: bert, implementations: [sdpa]},"
+    "{name: local_bert, attention_window: 64, implementations: [local_blocked]}]"
+]
+IS_SET_UP = (ROOT / ".venv/ready").exists()
 # Those that need no data, and those from recordings to transcripts, which follow on each other.
 OUT_OF_THE_BOX = [words for words in COMMANDS if words[1] == "train.py" and len(words) == 5]
 CHAIN = [words for words in COMMANDS if words[1] == "train.py" and words not in OUT_OF_THE_BOX]
@@ -79,12 +85,20 @@ def _in_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the run directory that later commands look at."""
-    out = tmp_path_factory.mktemp("readme") / "run"
-    config = "configs/profile/quickstart.yaml"
-    profile(["python", "profile.py", "sweep", f"--config={config}"], f"--out={out}", *BRIEF_SWEEP)
-    return out
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Make the run directory that later commands look at; return it and what was said."""
+    settings = [f"--out={tmp_path_factory.mktemp('readme') / 'run'}", *BRIEF_SWEEP]
+    if IS_SET_UP:
+        said = execute("make", "profile", "ARGS=" + " ".join(settings))
+    else:
+        words = ["python", "profile.py", "sweep", "--config=configs/profile/quickstart.yaml"]
+        said = profile(words, *settings)
+    return Path(settings[0].removeprefix("--out=")), said
+
+
+@pytest.fixture
+def run(made: tuple[Path, str]) -> Path:
+    return made[0]
 
 
 def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
@@ -103,10 +117,10 @@ def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
     assert sorted(sum(kinds, [])) == sorted(COMMANDS)
 
 
-@pytest.mark.skipif(not (ROOT / ".venv/ready").exists(), reason="`make` has not set up .venv")
-def test_make_profile_measures_and_says_where_to_look(tmp_path: Path) -> None:
+@pytest.mark.skipif(not IS_SET_UP, reason="`make` has not set up .venv")
+def test_make_profile_measures_and_says_where_to_look(made: tuple[Path, str]) -> None:
     assert ["make", "profile"] in COMMANDS
-    said = execute("make", "profile", "ARGS=" + " ".join([f"--out={tmp_path}/run", *BRIEF_SWEEP]))
+    said = made[1]
     assert "beats hubert" in said
     assert "report.html" in said
 
@@ -118,7 +132,8 @@ def test_a_target_exists(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", commands("python", "profile.py", "sweep"), ids=" ".join)
 def test_a_sweep_ends_with_the_tipping_points(words: list[str], tmp_path: Path) -> None:
-    assert "beats vit" in profile(words, f"--out={tmp_path}/run", *BRIEF_SWEEP)
+    more = BRIEF_BREAKDOWN if "--breakdown" in words else []
+    assert "beats vit" in profile(words, f"--out={tmp_path}/run", *BRIEF_SWEEP, *more)
     assert (tmp_path / "run/report.html").exists()
 
 

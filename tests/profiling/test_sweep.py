@@ -26,8 +26,8 @@ LENGTHS = {
 }
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "profile.py"), *arguments]
+def start(python: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [python, str(ROOT / "profile.py"), *arguments]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -184,11 +184,13 @@ def _wait_for_rows(out: Path, number: int, process: subprocess.Popen[str]) -> No
 
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_a_sweep_that_is_stopped_goes_on_and_doubles_nothing(
-    tmp_path: Path, how: int, status: int
+    tmp_path: Path, interpreter: Path, how: int, status: int
 ) -> None:
     config = write_config(tmp_path / "two.yaml", modalities=TWO, metrics=["latency"], visits=2)
     out = tmp_path / "run"
-    process = start("sweep", "--config", str(config), "--out", str(out))
+    # Who is killed is a real one: the system takes down what it started.
+    python = sys.executable if how == signal.SIGKILL else str(interpreter / "python")
+    process = start(python, "sweep", "--config", str(config), "--out", str(out))
     _wait_for_rows(out, 5, process)
     os.kill(process.pid, how)
     process.communicate(timeout=60)

@@ -103,6 +103,14 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
     return open_page(sample_report() / "report.html", tmp_path_factory.mktemp("profile"))
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a report of one modality, with components: a browser draws it much sooner."""
+    rows = with_components(row for row in sample_rows() if row["modality"] == "vision")
+    folder = tmp_path_factory.mktemp("small")
+    return report_of(folder, rows, sample_tipping_points(rows), {})
+
+
 def sections_of(elements: str) -> list[str]:
     parts = elements.split('<section class="modality"')[1:]
     return [part.split("</section>")[0] for part in parts]
@@ -173,7 +181,9 @@ def test_buttons_hide_curves_and_the_selector_changes_the_comparison(
         assert labels_in(part) == {label(row) for row in drawn_rows(comparison)}
 
 
-def test_the_data_of_a_chart_are_made_into_a_csv_file_in_the_page(tmp_path: Path) -> None:
+def test_the_data_of_a_chart_are_made_into_a_csv_file_in_the_page(
+    small: Path, tmp_path: Path
+) -> None:
     script = """
       URL.createObjectURL = (blob) => {
         blob.text().then((text) => document.body.setAttribute("data-told", text));
@@ -182,7 +192,7 @@ def test_the_data_of_a_chart_are_made_into_a_csv_file_in_the_page(tmp_path: Path
       HTMLAnchorElement.prototype.click = () => {};
       document.querySelector(".download").click();
     """
-    page = with_script(sample_report() / "report.html", tmp_path / "page.html", script)
+    page = with_script(small, tmp_path / "page.html", script)
     lines = list(csv.DictReader(told_by(page, tmp_path / "profile").splitlines()))
     (table,) = [chart["table"] for chart in charts_of(page.read_text())[:1]]
     assert len(lines) == len(table["rows"])
@@ -190,9 +200,7 @@ def test_the_data_of_a_chart_are_made_into_a_csv_file_in_the_page(tmp_path: Path
     assert float(lines[0]["value"]) == table["rows"][0][4]
 
 
-def test_components_are_shown_as_shares_or_as_milliseconds(tmp_path: Path) -> None:
-    rows = with_components(row for row in sample_rows() if row["modality"] == "vision")
-    report = report_of(tmp_path, rows, sample_tipping_points(rows), {})
+def test_components_are_shown_as_shares_or_as_milliseconds(small: Path, tmp_path: Path) -> None:
     script = """
       const place = document.querySelector(".breakdowns .chart");
       const shown = () => place.data.filter((trace) => trace.visible).map((t) => t.meta.measure);
@@ -208,12 +216,14 @@ def test_components_are_shown_as_shares_or_as_milliseconds(tmp_path: Path) -> No
       told.push(place.closest("figure").hidden);
       document.body.setAttribute("data-told", JSON.stringify(told));
     """
-    page = with_script(report, tmp_path / "page.html", script)
+    page = with_script(small, tmp_path / "page.html", script)
     told = json.loads(told_by(page, tmp_path / "profile"))
     assert told == [[["share"], [True, False]], [["ms"], [False, True]], True]
 
 
-def test_charts_are_dark_where_the_system_is_and_light_on_paper(tmp_path: Path) -> None:
+def test_charts_are_dark_where_the_system_is_and_light_on_paper(
+    small: Path, tmp_path: Path
+) -> None:
     script = """
       const paper = () => document.querySelector(".chart").layout.paper_bgcolor;
       const told = [paper()];
@@ -223,7 +233,7 @@ def test_charts_are_dark_where_the_system_is_and_light_on_paper(tmp_path: Path) 
       }
       document.body.setAttribute("data-told", told.join(" "));
     """
-    page = with_script(sample_report() / "report.html", tmp_path / "page.html", script)
+    page = with_script(small, tmp_path / "page.html", script)
     dark, light = (f"--blink-settings=preferredColorScheme={number}" for number in (0, 1))
     assert told_by(page, tmp_path / "dark", dark) == f"{DARK[PAPER]} {PAPER} {DARK[PAPER]}"
     assert told_by(page, tmp_path / "light", light) == f"{PAPER} {PAPER} {PAPER}"

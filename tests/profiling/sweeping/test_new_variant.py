@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import yaml
 
 from tests.samples.places import ROOT
 from tests.samples.sweeps import FAST
+from tests.samples.warm.interpreter import warm_interpreter
 
 MODEL = '''"""BERT once more."""
 
@@ -63,9 +64,22 @@ def insert(file: Path, text: str, before: str) -> None:
     file.write_text(content.replace(before, text + before))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _interpreter(edited: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Import the edited project once for all tests of this file."""
+    place = tmp_path_factory.mktemp("interpreter")
+    with warm_interpreter(place, place, edited) as folder:
+        (edited / "bin").symlink_to(folder)
+        yield
+
+
 def run(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False
+        [str(folder / "bin/python"), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
