@@ -147,7 +147,7 @@ def seed_stages(seed: int, share: float, from_start: bool = True) -> list[Stage]
     def fit(model: Model, name: str, before: str | None = None) -> Stage:
         run = Run(f"{top}/{name}", model, ROUNDS[Path(name).name], seed, share)
         weights = None if before is None else f"{top}/{before}/exported"
-        return Stage(run.folder, lambda out: _fit(out, run, weights))
+        return fit_stage(run, weights)
 
     stages: list[Stage] = []
     for model in (HUBERT, *LOCAL) if from_start else (HUBERT,):
@@ -157,16 +157,18 @@ def seed_stages(seed: int, share: float, from_start: bool = True) -> list[Stage]
             fit(model, f"{name}/words", f"{name}/pretrain"),
             fit(model, f"{name}/ctc", f"{name}/words"),
             fit(model, f"{name}/more", f"{name}/ctc"),
-            _transcribe(top, name, model, f"{name}/more"),
+            transcribe_stage(top, name, model, f"{name}/more"),
         ]
         if model is HUBERT:
             for local in (*LOCAL, Model("lhubert", CONTROL_WINDOW)):
-                stages.append(_transcribe(top, f"{local.name}-converted", local, f"{name}/more"))
+                stages.append(
+                    transcribe_stage(top, f"{local.name}-converted", local, f"{name}/more")
+                )
             for local in LOCAL:
                 trained = f"{local.name}-trained"
                 stages += [
                     fit(local, f"{trained}/more", f"{name}/ctc"),
-                    _transcribe(top, trained, local, f"{trained}/more"),
+                    transcribe_stage(top, trained, local, f"{trained}/more"),
                 ]
     return stages
 
@@ -206,7 +208,14 @@ def _fit(out: Path, run: Run, weights: str | None) -> list[list[str]]:
     return [["fit", "--config", path, *resumed], ["export", "--config", path, *exported]]
 
 
-def _transcribe(top: str, row: str, model: Model, weights: str) -> Stage:
+def fit_stage(run: Run, weights: str | None) -> Stage:
+    """Train one model in one round, from weights that were exported or from the start."""
+    return Stage(run.folder, lambda out: _fit(out, run, weights))
+
+
+def transcribe_stage(
+    top: str, row: str, model: Model, weights: str, corpus: str = "corpus"
+) -> Stage:
     """Transcribe the test utterances with weights that were exported, as one row of the table."""
     folder = f"{top}/transcripts/{row}"
 
@@ -219,7 +228,7 @@ def _transcribe(top: str, row: str, model: Model, weights: str) -> Stage:
         }
         config["data"] = {
             "class_path": "datamodules.utterances.whole.RecordingData",
-            "init_args": {"source": str(out / "corpus/test"), "num_workers": 0},
+            "init_args": {"source": str(out / corpus / "test"), "num_workers": 0},
         }
         writer = "lightning_modules.speech.prediction_files.PredictionFiles"
         config["trainer"] = {

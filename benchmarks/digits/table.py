@@ -97,7 +97,7 @@ def _write_results(out: Path, folder: Path) -> None:
         }
         if set(ROWS) <= {*found, *FROM_START}:
             results["seeds"][folder.name.removeprefix("seed-")] = found
-    results |= {"date": date.today().isoformat(), "machine": _machine()}
+    results |= {"date": date.today().isoformat(), "machine": describe_machine()}
     path.write_text(json.dumps(results) + "\n")
     if results["seeds"]:
         table = make_table(results["seeds"])
@@ -197,7 +197,8 @@ def _heading(results: dict[str, Any]) -> str:
     )
 
 
-def _machine() -> str:
+def describe_machine() -> str:
+    """Name the processor, and the version of torch."""
     name = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
