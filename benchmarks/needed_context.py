@@ -2,12 +2,12 @@
 
     python benchmarks/needed_context.py --recordings DIR --out runs/needed_context --seeds 0 1
 
-DIR holds short recordings named `digit_speaker_take.wav`, as in the Free Spoken Digit Dataset. After
-every digit of an utterance comes a tone and a pause, in which the model must name the first digit.
-The command may be stopped at any moment: the same one goes on with the next batch. It composes,
-then for every seed trains a HuBERT on digits, and that on the task with full attention and with
-every window; what `benchmarks/digits/context_stages.py` lists. Seeds run side by side, one per
-core. The table is that of `benchmarks/digits/context_table.py`.
+DIR holds short recordings named `digit_speaker_take.wav`, as in the Free Spoken Digit Dataset. A
+tone and a pause follow every digit of an utterance; in the pause the model must name the first
+digit. The command may be stopped at any moment: the same one goes on with the next batch. It
+composes, trains a HuBERT on digits with every seed, and then that on the task, with full attention
+and with every window; what `benchmarks/digits/context_stages.py` lists. Seeds run side by side, one
+per core. The table is that of `benchmarks/digits/context_table.py`.
 """
 
 import argparse

@@ -78,7 +78,7 @@ def _heading(results: dict[str, Any]) -> str:
     return (
         f"{sum(map(len, asked)):,} questions in {len(asked)} test utterances, seeds "
         f"{', '.join(sorted(results['seeds'], key=int))}, {results['date']}, {results['machine']}. "
-        f"Share of the answers that are missed, by the frames of 20 ms between the end of the "
-        f"first word and the beginning of the word before the question, with 95 % intervals of a "
-        f"bootstrap over utterances and seeds. Whoever guesses misses {results['guessing']:.0%}.\n\n"
+        f"Share of the answers that are missed, by the frames of 20 ms between the end of "
+        f"the first word and the beginning of the word before the question, with 95 % intervals of "
+        f"a bootstrap over utterances and seeds. Whoever guesses misses {results['guessing']:.0%}.\n\n"
     )
