@@ -44,13 +44,13 @@ def gather(out: Path, stored: dict[str, Any]) -> dict[str, Any]:
     references = read_transcripts(out / "far/test/transcripts.tsv")
     names = sorted(references)
     rounds = {name: ROUNDS[name] for name in BEFORE} | ASKED_ROUNDS
-    conditions = {
+    conditions: dict[str, Any] = {
         "corpus": {name: manifest[name] for name in ("format", "settings", "recordings")},
         "rounds": {name: asdict(each) for name, each in rounds.items()},
         "distances": [distances(manifest["utterances"]["test"][name]) for name in names],
         "guessing": 1 - 1 / len({words[1] for words in references.values()}),
     }
-    conditions = json.loads(json.dumps(conditions))
+    conditions = json.loads(json.dumps(conditions))  # as they are stored
     same = {name: stored.get(name) for name in conditions} == conditions
     seeds = dict(stored["seeds"]) if same else {}
     for seed in sorted(out.glob("seed-*")):
@@ -63,7 +63,7 @@ def gather(out: Path, stored: dict[str, Any]) -> dict[str, Any]:
                 model: _missed(names, references, heard) for model, heard in found.items()
             }
     made = {"date": date.today().isoformat(), "machine": describe_machine()}
-    return conditions | {"seeds": seeds} | made
+    return {**conditions, "seeds": seeds, **made}
 
 
 def _missed(
@@ -78,7 +78,8 @@ def _heading(results: dict[str, Any]) -> str:
     return (
         f"{sum(map(len, asked)):,} questions in {len(asked)} test utterances, seeds "
         f"{', '.join(sorted(results['seeds'], key=int))}, {results['date']}, {results['machine']}. "
-        f"Share of the answers that are missed, by the frames of 20 ms between the end of "
-        f"the first word and the beginning of the word before the question, with 95 % intervals of "
-        f"a bootstrap over utterances and seeds. Whoever guesses misses {results['guessing']:.0%}.\n\n"
+        "Share of the answers that are missed, by the frames of 20 ms between the end of "
+        "the first word and the beginning of the word before the question, with 95 % intervals of "
+        "a bootstrap over utterances and seeds. "
+        f"Whoever guesses misses {results['guessing']:.0%}.\n\n"
     )
