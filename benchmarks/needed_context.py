@@ -19,12 +19,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import spoken_digits
+from benchmarks.digits.answer_labels import write_labels
 from benchmarks.digits.context_results import write_results
-from benchmarks.digits.context_stages import context_stages
+from benchmarks.digits.context_stages import LABELS, context_stages
 from benchmarks.digits.running import run, silence_lightning
 from benchmarks.digits.side_by_side import run_side_by_side
 from benchmarks.digits.table import RESULTS
-from datamodules.composing.corpus import compose
+from datamodules.composing.corpus import ComposeSettings, compose
 from datamodules.composing.questions import Questions
 
 FAR = replace(
@@ -40,8 +41,15 @@ NEAR = replace(FAR, words_per_utterance=(1, 3), passes=4, test_passes=1)
 def prepare(given: argparse.Namespace, out: Path) -> None:
     """Compose and label what all seeds share: digits alone, then with questions."""
     spoken_digits.prepare(given, out)
-    compose(given.recordings, str(out / "near"), NEAR)
-    compose(given.recordings, str(out / "far"), FAR)
+    prepare_questions(given.recordings, out, {"near": NEAR, "far": FAR})
+
+
+def prepare_questions(recordings: str, out: Path, corpora: dict[str, ComposeSettings]) -> None:
+    """Compose utterances with questions, and label their frames."""
+    for name, settings in corpora.items():
+        compose(recordings, str(out / name), settings)
+        for split in LABELS.values():
+            write_labels(out / name, split, out / f"answers-{name}" / split)
 
 
 def run_seed(seed: int, given: argparse.Namespace, out: Path) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from benchmarks import needed_context
 from benchmarks.digits import context_stages
+from benchmarks.digits.answer_labels import label_frames
 from benchmarks.digits.answers import Heard, distances, hear
 from benchmarks.digits.context_results import write_results
 from benchmarks.digits.context_stages import MODELS, NUM_LAYERS, WINDOWS
@@ -30,10 +31,11 @@ from benchmarks.digits.context_table import (
 from benchmarks.digits.reach import KERNEL, reach_of
 from benchmarks.digits.running import run
 from benchmarks.digits.stages import CONFIGS, HUBERT, Model
-from datamodules.composing.corpus import compose
+from datamodules.composing.questions import Questions
 from tests.samples.speech import NO_DROPOUT, TINY, write_sound
 
 GUESSING = 0.9
+LONG_PAUSE = Questions(pause_seconds=(1.0, 1.1))
 Share = Callable[[Model, int], float]
 
 
@@ -88,6 +90,12 @@ def test_a_distance_is_from_the_end_of_the_first_word_to_the_word_before_the_que
     parts = [{"start": 0, "samples": 6_400}, {"start": 9_600, "samples": 100}]
     parts.append({"start": 6_400 + 320 * 77, "samples": 5_000})
     assert distances(parts) == [-20, 10, 77]
+
+
+def test_every_frame_is_labelled_with_the_word_that_is_said_or_the_answer():
+    parts = [{"start": 0, "samples": 960}, {"start": 1_920, "samples": 640}]
+    labels = label_frames(parts, [7, 2], 10)
+    assert labels.tolist() == [7, 7, 7, 17, 17, 17, 2, 2, 17, 17]
 
 
 def test_a_window_reaches_all_of_a_column_or_nothing_of_it():
@@ -181,16 +189,18 @@ def test_the_table_has_a_line_for_every_model():
 def test_every_model_gets_the_same_rounds_from_the_same_weights(tmp_path):
     stages = {stage.name: stage for stage in context_stages.context_stages(3, 1.0)}
     for model in MODELS:
-        for name, before in (("near", "digits/ctc"), ("far", f"{model.name}/near")):
+        before = "digits/ctc"
+        for name, each in context_stages.ASKED_ROUNDS.items():
             stage = stages[f"seed-3/{model.name}/{name}"]
             fit, _ = stage.commands(tmp_path)
             config = yaml.safe_load(Path(fit[2]).read_text())
             settings, data = config["model"]["init_args"], config["data"]["init_args"]
             assert settings["checkpoint"] == str(tmp_path / f"seed-3/{before}/exported")
             assert settings.get("attention_window") == model.attention_window
-            assert data["source"] == str(tmp_path / name / "train")
-            assert data["val_source"] == str(tmp_path / name / "val")
-            assert config["trainer"]["max_steps"] == context_stages.ASKED_ROUNDS[name].num_steps
+            assert data["source"] == str(tmp_path / each.corpus / "train")
+            assert data["val_source"] == str(tmp_path / each.corpus / "val")
+            assert config["trainer"]["max_steps"] == each.num_steps
+            before = f"{model.name}/{name}"
         assert f"seed-3/transcripts/{model.name}" in stages
 
 
@@ -204,8 +214,8 @@ def test_from_recordings_to_the_table(tmp_path, monkeypatch):
             write_sound(tmp_path / f"short/{digit}_ann_{take}.wav", 2_000, digit * take, 8_000)
     out = tmp_path / "out"
     few = replace(needed_context.FAR, val_share=0.4, passes=1, test_passes=1)
-    for name in ("near", "far"):
-        compose(str(tmp_path / "short"), str(out / name), replace(few, words_per_utterance=(1, 2)))
+    few = replace(few, words_per_utterance=(1, 2), questions=LONG_PAUSE)
+    needed_context.prepare_questions(str(tmp_path / "short"), out, {"near": few, "far": few})
     for stage in context_stages.context_stages(0, 0.0):
         run(stage, out)
     (found,) = (out / "seed-0/transcripts").iterdir()
