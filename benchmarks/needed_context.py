@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import spoken_digits
 from benchmarks.digits.answer_labels import write_labels
+from benchmarks.digits.answers import listen
 from benchmarks.digits.context_results import write_results
-from benchmarks.digits.context_stages import LABELS, context_stages
+from benchmarks.digits.context_stages import LABELS, MODELS, context_stages
 from benchmarks.digits.running import run, silence_lightning
 from benchmarks.digits.side_by_side import run_side_by_side
 from benchmarks.digits.table import RESULTS
@@ -53,10 +54,19 @@ def prepare_questions(recordings: str, out: Path, corpora: dict[str, ComposeSett
 
 
 def run_seed(seed: int, given: argparse.Namespace, out: Path) -> None:
-    """Train and transcribe with one seed, and add it to the results."""
+    """Train and ask with one seed, and add it to the results."""
     for stage in context_stages(seed, given.steps):
         run(stage, out)
+    answer(seed, out)
     write_results(out, RESULTS if given.steps == 1.0 else out)
+
+
+def answer(seed: int, out: Path) -> None:
+    """Let every model of a seed answer the questions of the test utterances."""
+    for model in MODELS:
+        folder = out / f"seed-{seed}"
+        weights = folder / model.name / "far/exported"
+        listen(model, weights, out / "far", folder / "heard" / f"{model.name}.json")
 
 
 def read_arguments() -> argparse.Namespace:
@@ -75,7 +85,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Compose, train and transcribe what is missing, and write the table."""
+    """Compose, train and ask what is missing, and write the table."""
     given = read_arguments()
     sys.argv = sys.argv[:1]
     silence_lightning()

@@ -1,8 +1,4 @@
-"""Labels of every frame of utterances with questions: the word that is said, or the answer.
-
-CTC tells a model of every answer once, in a single frame; labels tell it in all frames of a pause.
-So the models learn from labels first where to look, and from CTC how to write it.
-"""
+"""Labels of every frame of utterances with questions: the word that is said, or the answer."""
 
 import json
 from pathlib import Path
@@ -50,7 +46,7 @@ def write_labels(corpus: Path, split: str, folder: Path) -> None:
     if (folder / FACTS_FILE).exists():
         return
     utterances = json.loads((corpus / "manifest.json").read_text())["utterances"][split]
-    numbers = _number_words(corpus)
+    numbers = number_words(corpus)
     said = read_transcripts(corpus / split / "transcripts.tsv")
     writer = LabelWriter(folder, FACTS)
     for name in sorted(set(utterances) - writer.done):
@@ -61,7 +57,8 @@ def write_labels(corpus: Path, split: str, folder: Path) -> None:
     join(folder, FACTS, sorted(utterances))
 
 
-def _number_words(corpus: Path) -> dict[str, int]:
+def number_words(corpus: Path) -> dict[str, int]:
+    """Return the label of every word that is said in training."""
     said = read_transcripts(corpus / "train/transcripts.tsv")
     answers = name_answers(word for words in said.values() for word in words[0::2])
     return {word: ANSWERS.index(letter) for word, letter in answers.items()}

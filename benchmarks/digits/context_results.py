@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.digits.answers import distances, hear
+from benchmarks.digits.answers import distances
 from benchmarks.digits.context_stages import ASKED_ROUNDS, BEFORE, MODELS
 from benchmarks.digits.context_table import make_table
 from benchmarks.digits.errors import read_transcripts
@@ -54,23 +54,12 @@ def gather(out: Path, stored: dict[str, Any]) -> dict[str, Any]:
     same = {name: stored.get(name) for name in conditions} == conditions
     seeds = dict(stored["seeds"]) if same else {}
     for seed in sorted(out.glob("seed-*")):
-        paths = {
-            model.name: seed / "transcripts" / model.name / "transcripts.tsv" for model in MODELS
-        }
-        if all(path.exists() for path in paths.values()):
-            found = {model: read_transcripts(path) for model, path in paths.items()}
-            seeds[seed.name.removeprefix("seed-")] = {
-                model: _missed(names, references, heard) for model, heard in found.items()
-            }
+        heard = {model.name: seed / "heard" / f"{model.name}.json" for model in MODELS}
+        if all(path.exists() for path in heard.values()):
+            found = {model: json.loads(path.read_text()) for model, path in heard.items()}
+            seeds[seed.name.removeprefix("seed-")] = found
     made = {"date": date.today().isoformat(), "machine": describe_machine()}
     return {**conditions, "seeds": seeds, **made}
-
-
-def _missed(
-    names: list[str], references: dict[str, list[str]], heard: dict[str, list[str]]
-) -> dict[str, list[list[int]]]:
-    found = [hear(references[name], heard[name]) for name in names]
-    return {"words": [each.words for each in found], "answers": [each.answers for each in found]}
 
 
 def _heading(results: dict[str, Any]) -> str:
@@ -79,7 +68,6 @@ def _heading(results: dict[str, Any]) -> str:
         f"{sum(map(len, asked)):,} questions in {len(asked)} test utterances, seeds "
         f"{', '.join(sorted(results['seeds'], key=int))}, {results['date']}, {results['machine']}. "
         "Share of the answers that are missed, by the frames of 20 ms between the end of "
-        "the first word and the beginning of the word before the question, with 95 % intervals of "
-        "a bootstrap over utterances and seeds. "
-        f"Whoever guesses misses {results['guessing']:.0%}.\n\n"
+        "the first word and the question, with 95 % intervals of a bootstrap over utterances and "
+        f"seeds. Whoever guesses misses {results['guessing']:.0%}.\n\n"
     )

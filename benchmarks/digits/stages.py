@@ -157,20 +157,23 @@ def seed_stages(seed: int, share: float, from_start: bool = True) -> list[Stage]
             fit(model, f"{name}/words", f"{name}/pretrain"),
             fit(model, f"{name}/ctc", f"{name}/words"),
             fit(model, f"{name}/more", f"{name}/ctc"),
-            transcribe_stage(top, name, model, f"{name}/more"),
+            _transcribe(top, name, model, f"{name}/more"),
         ]
         if model is HUBERT:
             for local in (*LOCAL, Model("lhubert", CONTROL_WINDOW)):
-                stages.append(
-                    transcribe_stage(top, f"{local.name}-converted", local, f"{name}/more")
-                )
+                stages.append(_transcribe(top, f"{local.name}-converted", local, f"{name}/more"))
             for local in LOCAL:
                 trained = f"{local.name}-trained"
                 stages += [
                     fit(local, f"{trained}/more", f"{name}/ctc"),
-                    transcribe_stage(top, trained, local, f"{trained}/more"),
+                    _transcribe(top, trained, local, f"{trained}/more"),
                 ]
     return stages
+
+
+def fit_stage(run: Run, weights: str | None) -> Stage:
+    """Train one model in one round, from weights that were exported or from the start."""
+    return Stage(run.folder, lambda out: _fit(out, run, weights))
 
 
 def _fit(out: Path, run: Run, weights: str | None) -> list[list[str]]:
@@ -208,14 +211,7 @@ def _fit(out: Path, run: Run, weights: str | None) -> list[list[str]]:
     return [["fit", "--config", path, *resumed], ["export", "--config", path, *exported]]
 
 
-def fit_stage(run: Run, weights: str | None) -> Stage:
-    """Train one model in one round, from weights that were exported or from the start."""
-    return Stage(run.folder, lambda out: _fit(out, run, weights))
-
-
-def transcribe_stage(
-    top: str, row: str, model: Model, weights: str, corpus: str = "corpus"
-) -> Stage:
+def _transcribe(top: str, row: str, model: Model, weights: str) -> Stage:
     """Transcribe the test utterances with weights that were exported, as one row of the table."""
     folder = f"{top}/transcripts/{row}"
 
@@ -228,7 +224,7 @@ def transcribe_stage(
         }
         config["data"] = {
             "class_path": "datamodules.utterances.whole.RecordingData",
-            "init_args": {"source": str(out / corpus / "test"), "num_workers": 0},
+            "init_args": {"source": str(out / "corpus/test"), "num_workers": 0},
         }
         writer = "lightning_modules.speech.prediction_files.PredictionFiles"
         config["trainer"] = {
