@@ -36,8 +36,8 @@ class AskedRound(Round):
         """Return settings of the data that differ from the configuration."""
         own = {name: str(out / f"answers-{self.corpus}" / split) for name, split in LABELS.items()}
         own |= {"val_source": str(out / self.corpus / "val")}
-        # Nothing is cropped to a maximum: the first word must be there.
-        return super().data(out) | own | {"max_seconds": None, "min_seconds": 1.0}
+        whole = {"max_seconds": None, "min_seconds": 1.0, "crops": "beginning"}
+        return super().data(out) | own | whole
 
 
 ASKED_ROUNDS: dict[str, Round] = {
