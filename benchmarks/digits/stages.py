@@ -154,7 +154,7 @@ def seed_stages(
     def fit(model: Model, name: str, before: str | None = None) -> Stage:
         run = Run(f"{top}/{name}", model, rounds[Path(name).name], seed, share)
         weights = None if before is None else f"{top}/{before}/exported"
-        return Stage(run.folder, lambda out: _fit(out, run, weights))
+        return fit_stage(run, weights)
 
     stages: list[Stage] = []
     for model in (HUBERT, *LOCAL) if from_start else (HUBERT,):
@@ -176,6 +176,11 @@ def seed_stages(
                     _transcribe(top, trained, local, f"{trained}/more"),
                 ]
     return stages
+
+
+def fit_stage(run: Run, weights: str | None) -> Stage:
+    """Train one model in one round, from weights that were exported or from the start."""
+    return Stage(run.folder, lambda out: _fit(out, run, weights))
 
 
 def _fit(out: Path, run: Run, weights: str | None) -> list[list[str]]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from datamodules.composing.questions import Questions, name_answers
 from datamodules.composing.sounds import Augmentation, Gaps, compose_sound, write_sound
 from datamodules.composing.words import Word, group, list_words, split_takes
 from datamodules.errors import DataError, validate_choice, validate_minimum
@@ -43,6 +44,8 @@ class ComposeSettings:
         val_passes: How often a recording for validation is used.
         test_passes: How often a recording for testing is used, each time in other company.
         augmentation: How recordings for training are changed, anew every time one is used.
+        questions: What follows every word and asks for the first one; None asks nothing. The
+            transcript has a letter for the answer after every word.
         seed: Chooses everything that is left to chance.
     """
 
@@ -57,6 +60,7 @@ class ComposeSettings:
     val_passes: int = 1
     test_passes: int = 1
     augmentation: Augmentation = field(default_factory=Augmentation)
+    questions: Questions | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -104,17 +108,18 @@ def compose(
     words = list_words(recordings)
     facts = {
         "format": FORMAT,
-        "settings": json.loads(json.dumps(asdict(settings))),
+        "settings": _facts_of(settings),
         "recordings": fingerprint_words(words),
     }
     if _is_composed(target, facts, fresh):
         return target
     splits = plan(words, settings)
+    answers = name_answers(word.text for word in words) if settings.questions else {}
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         whole = Path(temporary, "whole")
         composed = {
-            split: _write_split(whole / split, split, utterances, settings)
+            split: _write_split(whole / split, split, utterances, settings, answers)
             for split, utterances in splits.items()
         }
         manifest = json.dumps({**facts, "utterances": composed}, indent=1)
@@ -123,6 +128,14 @@ def compose(
             os.replace(target, Path(temporary, "replaced"))
         os.replace(whole, target)
     return target
+
+
+def _facts_of(settings: ComposeSettings) -> dict[str, Any]:
+    """Return the settings as JSON has them; a corpus without questions is what it always was."""
+    facts: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
+    if settings.questions is None:
+        del facts["questions"]
+    return facts
 
 
 def fingerprint_words(words: list[Word]) -> str:
@@ -215,7 +228,11 @@ def _utterances(split: str, words: list[Word], settings: ComposeSettings) -> lis
 
 
 def _write_split(
-    folder: Path, split: str, utterances: list[list[Word]], settings: ComposeSettings
+    folder: Path,
+    split: str,
+    utterances: list[list[Word]],
+    settings: ComposeSettings,
+    answers: dict[str, str],
 ) -> dict[str, list[dict[str, Any]]]:
     """Write sounds and transcripts; return the recordings that every utterance is made of."""
     folder.mkdir(parents=True)
@@ -227,11 +244,19 @@ def _write_split(
     ):
         random = np.random.default_rng([settings.seed, SPLITS.index(split), number])
         recordings = [word.recording for word in utterance]
-        sound, composed[name] = compose_sound(recordings, gaps, augmentation, random)
+        sound, composed[name] = compose_sound(
+            recordings, gaps, augmentation, random, settings.questions
+        )
         write_sound(folder / name, sound)
-        lines.append(f"{name}\t{' '.join(word.text for word in utterance)}\n")
+        lines.append(f"{name}\t{transcript(utterance, answers)}\n")
     (folder / TRANSCRIPTS).write_text("".join(lines), encoding="utf-8")
     return composed
+
+
+def transcript(utterance: list[Word], answers: dict[str, str]) -> str:
+    """Return the words of an utterance, each with the answer behind it where there are answers."""
+    behind = f" {answers[utterance[0].text]}" if answers else ""
+    return " ".join(word.text + behind for word in utterance)
 
 
 def _names(utterances: list[list[Word]], settings: ComposeSettings) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.composing.questions import Questions
 from datamodules.errors import DataError
 from datamodules.geometry import SAMPLE_RATE_HZ
 from datamodules.libraries import needed
@@ -78,8 +79,9 @@ def compose_sound(
     gaps: Gaps,
     augmentation: Augmentation,
     random: np.random.Generator,
+    questions: Questions | None = None,
 ) -> tuple[Sound, list[dict[str, Any]]]:
-    """Put recordings one after the other, with gaps between them.
+    """Put recordings one after the other, with gaps between them, and a question after each.
 
     Returns:
         The sound at 16 kHz, (audio samples,) float32, and where every recording is in it: its
@@ -104,6 +106,9 @@ def compose_sound(
         place = {"name": recording.name, "start": end, "samples": num_samples, "speed": speed}
         parts.append(place | voice)
         end += num_samples
+        if questions is not None:
+            pieces.append(questions.sound(gaps.noise, random))
+            end += len(pieces[-1])
     return _add_noise(np.concatenate(pieces), augmentation.snr_db, random), parts
 
 

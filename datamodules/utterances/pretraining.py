@@ -2,7 +2,7 @@
 
 import warnings
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Generator
@@ -11,7 +11,7 @@ from datamodules.bad_samples import BadSamples
 from datamodules.base import Batch
 from datamodules.batching.masking import SPAN_FRAMES, mask_spans
 from datamodules.batching.orders import BatchDraw
-from datamodules.errors import DataError, validate_fraction, validate_minimum
+from datamodules.errors import DataError, validate_choice, validate_fraction, validate_minimum
 from datamodules.geometry import (
     HOP_SAMPLES,
     SAMPLE_RATE_HZ,
@@ -28,6 +28,7 @@ from datamodules.utterances.training import TrainingSpeech
 MASK_PROBABILITY = 0.8  # spans times their length over frames: hides some 57 % of the frames
 LONGEST_CROP_SECONDS = 15.625  # 250,000 audio samples
 SHORTEST_CROP_SECONDS = 2.0
+Crops = Literal["anywhere", "beginning"]
 
 
 class CropReader(UtteranceReader):
@@ -42,6 +43,7 @@ class CropReader(UtteranceReader):
         labels: Labels of all frames of the recordings.
         mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
         bad_samples: Stops at a damaged one, or skips it and counts it.
+        crops: Where a crop begins: `anywhere`, or at the `beginning` of the recording.
 
     Source: HuBERT, Hsu et al. 2021, section IV-C.
     """
@@ -53,14 +55,16 @@ class CropReader(UtteranceReader):
         labels: FrameLabels,
         mask_probability: float,
         bad_samples: BadSamples,
+        crops: Crops = "anywhere",
     ) -> None:
         lengths = [_used_frames(recording, max_seconds) for recording in recordings]
         super().__init__(recordings, lengths, bad_samples)
         self.labels = labels
         self.mask_probability = mask_probability
+        self.crops = crops
 
     def read(self, index: int, draw: BatchDraw, generator: Generator) -> Batch:
-        """Read a crop of `draw.shortest` frames from a random place.
+        """Read a crop of `draw.shortest` frames, from a random place unless from the beginning.
 
         Returns:
             `input_values` (audio samples,) float32, `mask_time_indices` (frames,) bool and `labels`
@@ -68,6 +72,7 @@ class CropReader(UtteranceReader):
         """
         recording = self.recordings[index]
         last_start = frames_for_samples(recording.num_samples) - draw.shortest
+        last_start = 0 if self.crops == "beginning" else last_start
         start = int(torch.randint(last_start + 1, (), generator=generator))
         num_samples = samples_for_frames(draw.shortest)
         return {
@@ -104,6 +109,8 @@ class PretrainingSpeech(TrainingSpeech):
         min_seconds: Shorter recordings are left out: all crops of a batch are as long as the
             shortest.
         mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
+        crops: Where crops begin: `anywhere`, or at the `beginning` of a recording, for labels that
+            depend on what was said there.
         kwargs: Settings of TrainingSpeech.
     """
 
@@ -118,10 +125,12 @@ class PretrainingSpeech(TrainingSpeech):
         max_seconds: float | None = LONGEST_CROP_SECONDS,
         min_seconds: float = SHORTEST_CROP_SECONDS,
         mask_probability: float = MASK_PROBABILITY,
+        crops: Crops = "anywhere",
         **kwargs: Any,
     ) -> None:
         super().__init__(source, **kwargs)
         validate_fraction("mask_probability", mask_probability)
+        validate_choice("crops", crops, get_args(Crops))
         shortest = samples_for_frames(SPAN_FRAMES) / SAMPLE_RATE_HZ
         validate_minimum("min_seconds", min_seconds, shortest)
         if max_seconds is not None:
@@ -137,6 +146,7 @@ class PretrainingSpeech(TrainingSpeech):
         self.max_seconds = max_seconds
         self.min_seconds = min_seconds
         self.mask_probability = mask_probability
+        self.crops = crops
 
     @cached_property
     def _train_labels(self) -> FrameLabels:
@@ -179,7 +189,9 @@ class PretrainingSpeech(TrainingSpeech):
         if bad_samples.policy == "skip":  # a damaged recording was not labelled either
             long_enough = _labelled(long_enough, labels, bad_samples)
         labels.check(long_enough)
-        return CropReader(long_enough, self.max_seconds, labels, self.mask_probability, bad_samples)
+        return CropReader(
+            long_enough, self.max_seconds, labels, self.mask_probability, bad_samples, self.crops
+        )
 
     def _labels_of(self, split: str) -> FrameLabels:
         folder = {"val": self.val_labels, "test": self.test_labels}.get(split, self.labels)

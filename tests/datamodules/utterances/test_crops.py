@@ -55,6 +55,19 @@ def test_a_crop_has_the_samples_and_labels_of_the_same_frames(tmp_path, rate_hz,
     assert max(seen) == frames - 11
 
 
+def test_crops_may_all_begin_at_the_beginning(folder):
+    reader = speech(folder, crops="beginning").train_reader
+    frames = reader.lengths[0]
+    whole = reader.read(0, BatchDraw((0,), 0, frames, frames), torch.Generator())
+    for seed in range(9):
+        crop = reader.read(0, BatchDraw((0,), 0, 11, 30), torch.Generator().manual_seed(seed))
+        samples = whole["input_values"][: samples_for_frames(11)]
+        torch.testing.assert_close(crop["input_values"], samples)
+        assert torch.equal(crop["labels"], whole["labels"][:11])
+    with pytest.raises(DataError, match="`crops` must be one of anywhere, beginning"):
+        speech(folder, crops="end")
+
+
 def test_a_batch_is_as_long_as_its_shortest_recording_and_hides_spans(folder):
     data = speech(folder, batch_seconds=3.0)
     loader = data.train_dataloader()
