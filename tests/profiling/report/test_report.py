@@ -17,7 +17,7 @@ from profiling.report.charts.traces import ChartInput
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.page.tables import find_noise, find_problems
-from profiling.report.palette import Styles
+from profiling.report.palette import COLOURS, VANILLA_COLOUR, Styles
 from profiling.rows.columns import drawn_columns, judged_columns
 from tests.samples.places import ROOT
 from tests.samples.rows.run import (
@@ -262,6 +262,28 @@ def test_a_variant_has_one_colour_and_its_implementations_have_strokes() -> None
         if contender.variant in {"bert", "longformer", "nystromformer", "bigbird", "local_bert"}
     }
     assert len(text) == 5
+
+
+def test_two_vanilla_variants_share_neither_colour_nor_stroke_nor_marker() -> None:
+    names = {"bert": "twin_full", "local_bert": "twin"}
+    rows = [row for row in sample_rows() if row["variant"] in names]
+    rows += [row | {"variant": names[row["variant"]]} for row in rows]
+    compared = [{"vanilla": "bert"}, {"vanilla": "twin_full"}]
+    styles = Styles.of(build_curves(rows), compared)
+    assert styles.variants["bert"] == VANILLA_COLOUR
+    vanilla = [s for c, s in styles.contenders.items() if c.variant in ("bert", "twin_full")]
+    assert len(vanilla) == 4
+    assert len({style.colour for style in vanilla}) == 2
+    for names_of in (lambda s: s.dash, lambda s: s.symbol, lambda s: s.figure_marker):
+        assert len({names_of(style) for style in vanilla}) == 4
+
+
+def test_variants_beyond_the_last_colour_begin_with_strokes_of_their_own() -> None:
+    row = next(row for row in small_rows() if row["status"] == "ok")
+    rows = [row | {"variant": f"v{number}"} for number in range(len(COLOURS) + 2)]
+    styles = Styles.of(build_curves(rows), []).contenders.values()
+    looks = {(style.colour, style.dash, style.symbol) for style in styles}
+    assert len(looks) == len(rows)
 
 
 def test_points_without_a_number_are_gathered_by_reason() -> None:
