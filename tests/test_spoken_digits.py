@@ -45,9 +45,9 @@ def test_every_row_has_its_transcripts_and_every_model_the_same_rounds():
 
 def test_a_seed_without_training_from_the_start_has_all_rows_that_begin_with_hubert():
     names = [stage.name for stage in seed_stages(3, 1.0, from_start=False)]
-    assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == {*ROWS} - {
-        *FROM_START
-    }
+    assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == {
+        *ROWS
+    } - {*FROM_START}
     assert names == [name for name in (each.name for each in seed_stages(3, 1.0)) if name in names]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules.models.bert import BertModule
+from lightning_modules.models.text.bert import BertModule
 from profiling.children.server import run_in_child
 from profiling.instruments.memory import return_freed_pages
 from profiling.measuring import tasks

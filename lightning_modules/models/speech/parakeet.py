@@ -16,8 +16,8 @@ from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import MIXERS, Part
-from lightning_modules.models.log_mel import LogMel, make_filters, make_window
-from lightning_modules.models.speech import SpeechModule
+from lightning_modules.models.speech.base import SpeechModule
+from lightning_modules.models.speech.log_mel import LogMel, make_filters, make_window
 from lightning_modules.sizes import PARAKEET_SIZES
 
 # A frame of 20 ms, of which labels and masks are made, is two positions of the features ...
