@@ -21,7 +21,7 @@ LONGEST = 700  # frames
 class SmallRoom(Children):
     """Children in which so many frames fit, and no more."""
 
-    def call(self, step: str, given: Any, timeout_s: float) -> Outcome:
+    def call(self, step: str, given: Any, timeout_s: float | None = None) -> Outcome:
         assert isinstance(given, WholeSteps)
         fits = given.point.length <= LONGEST
         return Outcome("ok" if fits else "oom", {"fitting_peak_mib": 0.1 * given.point.length})
