@@ -105,27 +105,6 @@ class ParakeetModule(SpeechModule):
 
     variant = "parakeet"
 
-    def forward(
-        self,
-        input_values: Tensor,
-        attention_mask: Tensor | None = None,
-        mask_time_indices: Tensor | None = None,
-        **_: Any,
-    ) -> Tensor:
-        """Compute the logits.
-
-        Args:
-            input_values: (batch, samples) at 16 kHz.
-            attention_mask: (batch, samples), nonzero = real sample; None = all are real.
-            mask_time_indices: (batch, frames of 20 ms) bool, True = the model sees its mask vector.
-
-        Returns:
-            (batch, tokens of 80 ms, num_classes)
-        """
-        hidden = self.model(input_values, attention_mask, mask_time_indices).last_hidden_state
-        logits: Tensor = self.head(hidden)
-        return logits
-
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """Average over the masked frames of the batch, of every fourth frame.
 
@@ -165,6 +144,9 @@ class ParakeetModule(SpeechModule):
         for layer in self.model.layers:
             own += [Part("feed_forward", layer.conv), Part("norm_residual", layer.conv.norm)]
         return [*super().parts(), *own]
+
+    def _mask_of_nothing(self, input_values: Tensor) -> None:
+        """Return none: the library's encoder draws no masks."""
 
     def _build_model(self) -> Any:
         fields = dropout_fields(
