@@ -10,12 +10,11 @@ epoch that are run are drawn evenly over their size, by chance with a seed; none
 contenders take turns, each in a fresh process that keeps the memory that it frees, so what changes
 on the machine hits them alike.
 
-The machine of the sweep and of the epochs may differ in speed, though it is the same one. In each
-turn every contender also runs one point that the sweep measured, its anchor: now its mean, because
-an epoch is a sum, and then what the sweep made of it. The geometric mean over the contenders, now
-over then, is one factor for all rows of a data set and phase: the corrected error applies it, the
-raw one does not. It is one factor, not one per contender, because a factor of its own would take
-the error of its own away. Regret needs none: it compares what ran in turns.
+The machine of the sweep and of the epochs may differ in speed, though it is the same one. So in
+each turn every contender also runs the steps that the sweep measured. The same cost model is fitted
+to them once more, now to their means, because an epoch is a sum: its error is called corrected, and
+tells how good the model is. The raw error is that of the sweep as it was, with what the machine did
+since. Regret needs neither: it compares what ran in turns.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import epochs
+from benchmarks.epoch_runs.anchors import Anchor, as_of_now, drift_of, find_anchors
 from benchmarks.epoch_runs.batches import make_batch
 from benchmarks.epoch_runs.child import in_turn, run_epochs
 from benchmarks.epoch_runs.judging import (
@@ -22,15 +23,16 @@ from benchmarks.epoch_runs.judging import (
     raw_error,
     regret,
 )
-from benchmarks.epoch_runs.planning import Amount, draw_steps, plan_part
+from benchmarks.epoch_runs.planning import Amount, draw_steps, foresee, plan_part
 from benchmarks.epoch_runs.tables import as_markdown, summary_table
-from benchmarks.epoch_runs.tasks import EpochTask, anchor_ms, task_of
+from benchmarks.epoch_runs.tasks import EpochTask, task_of
 from datamodules.batching.policies import PaddedBatch, padded_batches, suggest_edges
 from datamodules.geometry import samples_for_frames
 from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import find_candidates
 from profiling.advising.contenders import Wanted, measure, newest_group
 from profiling.errors import SettingsError
+from profiling.rows.columns import Row
 from tests.samples.rows.advising import keyed_rows_of, linear_law, vanilla_law
 from tests.samples.rows.runs import write_run
 from tests.samples.variants.costs import point_of
@@ -121,29 +123,100 @@ def test_chance_draws_every_step_with_one_seed_or_another():
     assert drawn == set(batches)
 
 
-def test_an_anchor_is_no_slow_point():
-    planned, contenders = parts(Wanted("latency", "inference", 1))
-    contender, points = next(iter(contenders.items()))
-    slow = {
-        length: [row | {"latency_ms": 1.0 * length} for row in rows]
+def slowed(points, factor):
+    return {
+        length: [row | {"latency_ms": factor * row["latency_ms"]} for row in rows]
         for length, rows in points.items()
     }
 
-    assert task_of(contender, slow, planned, EVERYTHING).anchor_length == 128
 
-
-def test_the_anchor_was_measured_and_is_near_the_steps():
+def test_anchors_reach_to_the_measured_length_above_the_longest_step():
     planned, contenders = parts(Wanted("latency", "inference", 1))
     mine = [each for each in planned if each.candidate.measured.contender.variant == "bert"]
     (contender,) = [each for each in contenders if each.variant == "bert"]
+    points = contenders[contender]
 
-    task = task_of(contender, contenders[contender], mine, Amount(rounds=4))
+    task = task_of(contender, points, mine, Amount(rounds=4))
 
-    assert task.anchor_length == 256  # steps have 70 to 520 tokens, those padded to 520 most
-    assert (task.point.length, task.point.max_length, task.rounds) == (520, 2048, 4)
+    lengths = [each.length for each in task.anchors]
+    assert lengths == sorted(length for length in points if length <= min(
+        length for length in points if length >= 520
+    ))  # fmt: skip
+    assert (task.point.length, task.point.max_length, task.rounds) == (max(lengths), 2048, 4)
     assert task.point.conditions == ENOUGH
-    law = 0.5 + vanilla_law(256)
-    assert anchor_ms(contenders[contender], 256) == pytest.approx(law)
+    for anchor in task.anchors:
+        assert anchor.batch_size == 1
+        assert anchor.before == pytest.approx(0.5 + vanilla_law(anchor.length))
+
+
+def test_larger_batches_are_anchors_where_the_epoch_has_any():
+    _, contenders = parts(Wanted("throughput", "inference", 4))
+    points = next(iter(contenders.values()))
+
+    sizes = {
+        row["throughput_batch_size"] for rows in points.values() for row in rows
+    }  # of the sweep
+    assert {each.batch_size for each in find_anchors(points, 520, 4)} == {1, *sizes}
+    assert {each.batch_size for each in find_anchors(points, 520, 1)} == {1}
+
+
+def test_slow_anchors_are_read_once_and_the_slowest_never():
+    _, contenders = parts(Wanted("latency", "inference", 1))
+    points = next(iter(contenders.values()))
+    longest = max(points)
+    factor = 5000.0 / points[longest][0]["latency_ms"]
+
+    anchors = find_anchors(slowed(points, factor), longest, 1)
+
+    assert longest not in {each.length for each in anchors}
+    assert all((each.readings == 1) == (each.before > 200) for each in anchors)
+    assert {each.readings for each in anchors} == {1, 3}
+    (only,) = find_anchors(slowed(points, 1e6), longest, 1)
+    assert only.length == min(points)
+
+
+def test_drift_is_the_mean_of_now_over_the_sweep():
+    anchors = (Anchor(64, 1, 3, 10.0), Anchor(64, 4, 1, 50.0))
+
+    drift = drift_of(anchors, [[0.010, 0.020], [0.025]])
+
+    assert drift == {(64, 1): pytest.approx(1.5), (64, 4): pytest.approx(0.5)}
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_what_is_foreseen_now_follows_every_step_of_the_sweep(batch_size):
+    wanted = Wanted("throughput" if batch_size > 1 else "latency", "inference", batch_size)
+    planned, contenders = parts(wanted)
+    for epoch in planned:
+        contender = epoch.candidate.measured.contender
+        points = contenders[contender]
+        anchors = find_anchors(points, max(points), batch_size)
+        same = as_of_now(points, {each.step: 1.0 for each in anchors})
+        twice = as_of_now(points, {each.step: 2.0 for each in anchors})
+        for now, factor in ((same, 1.0), (twice, 2.0)):
+            (measured,) = measure({contender: now}, "text", wanted)
+            assert foresee(epoch, measured) == pytest.approx(factor * epoch.predicted)
+
+
+def test_a_step_without_an_anchor_drifts_as_the_nearest_one():
+    row: Row = {
+        "latency_ms": 8.0,
+        "masked_step_ratio": 1.2,
+        "throughput_batch_size": 4,
+        "throughput_samples_per_s": 100.0,
+        "throughput_latency_ms_samples": [40.0, 42.0],
+    }
+    drift = {(64, 1): 2.0, (64, 4): 4.0, (512, 1): 0.5}
+
+    now = as_of_now({64: [row], 4096: [row]}, drift)
+
+    (short,), (long,) = now[64], now[4096]
+    assert short["latency_ms"] == 16.0
+    assert short["throughput_samples_per_s"] == 25.0
+    assert short["throughput_latency_ms_samples"] == [160.0, 168.0]
+    assert short["masked_step_ratio"] == 1.2
+    assert long["latency_ms"] == 4.0
+    assert row["latency_ms"] == 8.0
 
 
 def test_a_run_of_real_batches_is_refused():
@@ -217,7 +290,8 @@ def test_every_step_of_every_epoch_is_run_once(phase, monkeypatch):
     point = replace(point, conditions=replace(point.conditions, allocator="system"))
     first = tuple(PaddedBatch((n,), float(n)) for n in (11, 13, 17))
     second = (PaddedBatch((19, 20), 24.0), PaddedBatch((18, 21), 24.0))
-    task = EpochTask(point, 12, (first, second), rounds=2)
+    anchors = (Anchor(12, 1, 3, 1.0), Anchor(14, 2, 1, 900.0))
+    task = EpochTask(point, anchors, (first, second), rounds=2)
     monkeypatch.setattr(torch.nn.Module, "__call__", watch)
     # A limit of memory cannot be taken back, and this is no child.
     monkeypatch.setattr("benchmarks.epoch_runs.child.prepare_process", lambda point: None)
@@ -226,9 +300,10 @@ def test_every_step_of_every_epoch_is_run_once(phase, monkeypatch):
 
     assert [len(each) for each in found["seconds"]] == [3, 2]
     assert all(value > 0 for each in found["seconds"] for value in each)
-    assert len(found["anchors"]) == 6
+    assert [len(each) for each in found["anchors"]] == [2 * 3, 2]
     times = Counter(seen)
-    assert times[1, 12] == 1 + 2 * 4  # the anchor: once before, and four times in each turn
+    assert times[1, 12] == 1 + 2 * 4  # a quick anchor: once before, and four times in each turn
+    assert times[2, 14] == 1 + 2  # a slow one: once before, and once in each turn
     assert (times[1, 11], times[1, 13], times[1, 17]) == (2, 2, 2)  # each shape once before
     # The largest shape once more, for the check at the end.
     assert times[2, 24] == 1 + 2 + 1
@@ -252,9 +327,9 @@ def result(variant: str, policy: str, measured: float, **fields):
         "steps": 3,
         "steps_of_epoch": 9,
         "predicted": measured,
+        "predicted_now": measured,
         "measured": measured,
         "predicted_whole": measured,
-        "drift": 1.0,
         "extrapolated_share": 0.0,
         "beside_batches_share": 0.0,
         "recommended": False,
@@ -282,7 +357,7 @@ def test_regret_is_of_the_whole_epoch_and_not_of_the_steps_that_were_drawn():
 
 
 def test_the_corrected_error_is_that_of_the_machine_as_it_was():
-    slow = result("bert", "dynamic", 15.0, predicted=10.0, drift=1.5)
+    slow = result("bert", "dynamic", 15.0, predicted=10.0, predicted_now=15.0)
 
     assert raw_error(slow) == pytest.approx(-1 / 3)
     assert corrected_error(slow) == pytest.approx(0.0)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from benchmarks import spoken_digits
 from benchmarks.digits.errors import errors_of_recordings, errors_of_words, read_transcripts
 from benchmarks.digits.power import Experiment, Scatter, find_scatter, needed, power
+from benchmarks.digits.running import run
 from benchmarks.digits.side_by_side import run_side_by_side
 from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, Stage, seed_stages, shared_stages
 from benchmarks.digits.table import (
@@ -45,9 +46,9 @@ def test_every_row_has_its_transcripts_and_every_model_the_same_rounds():
 
 def test_a_seed_without_training_from_the_start_has_all_rows_that_begin_with_hubert():
     names = [stage.name for stage in seed_stages(3, 1.0, from_start=False)]
-    assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == {
-        *ROWS
-    } - {*FROM_START}
+    assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == {*ROWS} - {
+        *FROM_START
+    }
     assert names == [name for name in (each.name for each in seed_stages(3, 1.0)) if name in names]
 
 
@@ -72,7 +73,7 @@ def test_from_recordings_to_transcripts(tmp_path, monkeypatch):
     ]
     assert len(hubert) == 6
     for stage in [*shared_stages(), *hubert]:
-        spoken_digits.run(stage, out)
+        run(stage, out)
     found = read_transcripts(out / "seed-0/transcripts/hubert/transcripts.tsv")
     wanted = read_transcripts(out / "corpus/test/transcripts.tsv")
     assert list(found) == sorted(wanted)
@@ -80,7 +81,7 @@ def test_from_recordings_to_transcripts(tmp_path, monkeypatch):
     assert {word for words in wanted.values() for word in words} == {"TWO", "SEVEN"}
     done = (out / "seed-0/hubert/pretrain/done.json").read_text()
     for stage in hubert:  # nothing is done twice
-        spoken_digits.run(stage, out)
+        run(stage, out)
     assert (out / "seed-0/hubert/pretrain/done.json").read_text() == done
     assert json.loads(done)["minutes"] > 0
 
@@ -88,7 +89,7 @@ def test_from_recordings_to_transcripts(tmp_path, monkeypatch):
 def test_a_stage_that_failed_is_not_done(tmp_path):
     stage = Stage("broken", lambda out: [["fit", "--config", str(out / "nowhere.yaml")]])
     with pytest.raises(SystemExit):
-        spoken_digits.run(stage, tmp_path)
+        run(stage, tmp_path)
     assert not (tmp_path / "broken").exists()
 
 

@@ -14,11 +14,9 @@ from profiling.measuring.steps.surroundings import Surroundings
 from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
 from profiling.measuring.steps.turn import HandOver
 
-ANCHORS = 3  # readings of the anchor in a turn, after one that wakes the machine
-
 
 def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the seconds of every step of every epoch, and of the anchor.
+    """Yield the seconds of every step of every epoch, and all readings of every anchor.
 
     The allocator, the threads and the turns are those of a sweep. Each shape of a batch is computed
     once before: these are steps of any epoch but the first, in which oneDNN compiles what it then
@@ -36,17 +34,20 @@ def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[d
     module.train(point.phase == "training")
     module.check_active(point.length)
     step = partial(bare_step, module, module.configure_optimizers(), phase=point.phase)
-    anchor = batch_of(replace(point, length=task.anchor_length), 1)
     shapes = _one_of_each_shape(task)
     for planned in shapes:
         step(make_batch(point, planned))
-    step(anchor)
+    for anchor in task.anchors:
+        step(batch_of(replace(point, length=anchor.length), anchor.batch_size))
     seconds = [[0.0] * len(steps) for steps in task.epochs]
-    anchors: list[float] = []
+    anchors: list[list[float]] = [[] for _ in task.anchors]
     for number in range(task.rounds):
         surroundings.before_step(number, 0.0)
-        step(anchor)
-        anchors += [step(anchor) for _ in range(ANCHORS)]
+        for anchor, found in zip(task.anchors, anchors, strict=True):
+            batch = batch_of(replace(point, length=anchor.length), anchor.batch_size)
+            if anchor.readings > 1:
+                step(batch)  # wakes the machine
+            found += [step(batch) for _ in range(anchor.readings)]
         for epoch in in_turn(len(task.epochs), number):
             for place in range(number, len(task.epochs[epoch]), task.rounds):
                 seconds[epoch][place] = step(make_batch(point, task.epochs[epoch][place]))

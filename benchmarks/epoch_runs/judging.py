@@ -9,8 +9,9 @@ Result = Mapping[str, Any]
 """One contender under one policy, for one data set, phase and objective.
 
 `predicted` and `measured` are the cost of a sample over the steps that were run, in milliseconds,
-or MiB of the largest step; `predicted_whole` is that of a sample over the whole epoch. `drift` is
-what one and the same point took now over what it took in the sweep.
+or MiB of the largest step; `predicted_whole` is that of a sample over the whole epoch.
+`predicted_now` is what the same model foresees, fitted to the sweep's steps as they were measured
+again beside the epochs.
 """
 
 MARKED_FROM = 0.05  # share of the cost from which a prediction counts as extrapolated
@@ -24,7 +25,7 @@ def raw_error(result: Result) -> float:
 
 def corrected_error(result: Result) -> float:
     """Return it for the machine as it was when the epoch ran."""
-    return float(result["predicted"] * result["drift"] / result["measured"] - 1)
+    return float(result["predicted_now"] / result["measured"] - 1)
 
 
 def measured_whole(result: Result) -> float:

@@ -36,7 +36,7 @@ def answer_block(name: str, answers: Sequence[tuple[str, str]], measured: Mappin
             "",
             *verdict_lines(measured["results"]),
             "",
-            "The anchor when the epochs ran, over the sweep:",
+            "Steps of the sweep when the epochs ran, over what they took in it:",
             "",
             *anchor_lines(measured),
             "",

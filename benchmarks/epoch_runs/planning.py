@@ -12,8 +12,8 @@ import numpy as np
 from datamodules.batching.policies import PaddedBatch
 from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import Candidate
-from profiling.advising.contenders import Wanted
-from profiling.advising.data_cost import batches_of, cost_of_plan, plan_of
+from profiling.advising.contenders import Measured, Wanted
+from profiling.advising.data_cost import DataCost, batches_of, cost_of_plan, plan_of
 
 FEWEST_STEPS = 3
 
@@ -61,16 +61,38 @@ def plan_part(
 ) -> Epoch:
     """Draw the steps that are run, and foresee their cost."""
     policy, measured = candidate.plan.policy, candidate.measured
-    assert measured.model
     batches, _ = batches_of(distribution, policy, wanted.batch_size, wanted.max_length)
     step_ms = candidate.mean_cost * candidate.plan.count / sum(candidate.plan.times)
     most = min(amount.most_steps, max(FEWEST_STEPS, int(1000 * amount.seconds / step_ms)))
     steps = draw_steps(batches, most, amount.seed)
-    cost = cost_of_plan(measured.model, plan_of(policy, steps), measured.masked)
-    predicted = float(np.exp(np.log(cost.per_sample).mean()))
+    cost = _cost_of(measured, policy, steps)
     return Epoch(
-        candidate, wanted, steps, predicted, cost.extrapolated_share, cost.beside_batches_share
+        candidate,
+        wanted,
+        steps,
+        _mean(cost),
+        cost.extrapolated_share,
+        cost.beside_batches_share,
     )
+
+
+def foresee(epoch: Epoch, measured: Measured) -> float:
+    """Return what a sample of the steps of an epoch costs by other measurements of its contender.
+
+    Args:
+        epoch: Its steps.
+        measured: Of the same contender, with a model.
+    """
+    return _mean(_cost_of(measured, epoch.candidate.plan.policy, epoch.steps))
+
+
+def _cost_of(measured: Measured, policy: str, steps: Sequence[PaddedBatch]) -> DataCost:
+    assert measured.model
+    return cost_of_plan(measured.model, plan_of(policy, steps), measured.masked)
+
+
+def _mean(cost: DataCost) -> float:
+    return float(np.exp(np.log(cost.per_sample).mean()))
 
 
 def draw_steps(batches: Sequence[PaddedBatch], most: int, seed: int) -> tuple[PaddedBatch, ...]:

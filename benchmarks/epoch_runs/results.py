@@ -12,7 +12,7 @@ def result_of(
     distribution: LengthDistribution,
     epoch: Epoch,
     measured: float,
-    drift: float,
+    now: float | None,
     advice: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what `benchmarks.epoch_runs.judging.Result` describes.
@@ -21,12 +21,14 @@ def result_of(
         distribution: The data set.
         epoch: What was run.
         measured: Milliseconds of a sample, or MiB of the largest step.
-        drift: What the machine takes now over what it took in the sweep.
+        now: What is foreseen by the sweep's steps as they were measured again beside the epochs;
+            None for memory, which does not drift.
         advice: What `advise` says to the same question.
     """
     candidate, wanted = epoch.candidate, epoch.wanted
     by_memory = wanted.objective == "memory"
     cost = candidate.cost
+    foreseen = candidate.mean_cost if by_memory else epoch.predicted
     length_share = cost.extrapolated_share if by_memory else epoch.extrapolated_share
     return {
         "data": distribution.name,
@@ -37,10 +39,10 @@ def result_of(
         **name_of(candidate),
         "steps": 1 if by_memory else len(epoch.steps),
         "steps_of_epoch": sum(candidate.plan.times),
-        "predicted": candidate.mean_cost if by_memory else epoch.predicted,
+        "predicted": foreseen,
+        "predicted_now": foreseen if now is None else now,
         "measured": measured,
         "predicted_whole": candidate.mean_cost,
-        "drift": drift,
         "extrapolated_share": length_share,
         "beside_batches_share": 0.0 if by_memory else epoch.beside_batches_share,
         "recommended": advice["recommended"] == name_of(candidate),

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from benchmarks.epoch_runs.planning import Amount, Epoch, plan_part
+from benchmarks.epoch_runs.anchors import as_of_now, drift_of
+from benchmarks.epoch_runs.planning import Amount, Epoch, foresee, plan_part
 from benchmarks.epoch_runs.results import label, result_of
-from benchmarks.epoch_runs.tasks import anchor_ms, task_of
+from benchmarks.epoch_runs.tasks import task_of
 from datamodules.lengths import LengthDistribution
 from profiling.advising.advice import advise_run, name_of
 from profiling.advising.candidates import find_candidates
@@ -38,8 +39,8 @@ class Runner:
     Attributes:
         results: As `benchmarks.epoch_runs.judging.Result` describes them.
         left_out: What was not run, and why, a sentence each.
-        anchors: Of each data set and phase, by contender, what a point of the sweep took now over
-            what it took then.
+        anchors: Of each data set and phase, by contender, what steps of the sweep took now over
+            what they took then, the geometric mean.
         others_cpu_share: The most of the CPU that other processes took from one contender, 0 to 1.
     """
 
@@ -123,22 +124,21 @@ class Runner:
         foreseen_s = sum(e.predicted * sum(len(s.lengths) for s in e.steps) for e in epochs) / 1e3
         print(f"{distribution.name}, {phase}: about {foreseen_s:.0f} s of steps", file=sys.stderr)
         outcomes = self.children.call_in_turns(calls, TIMEOUT_S, self.room_gib)
-        ended = {}
+        told = f"{distribution.name}, {phase}"
+        self.anchors[told] = {}
         for (contender, task), outcome in zip(tasks.items(), outcomes, strict=True):
             if outcome.kind != "ok":
                 self.left_out.append(f"{phase}, {contender.label}: {outcome.message}")
                 continue
             others = outcome.value["others_cpu_share"] or 0.0  # unknown where nothing tells
             self.others_cpu_share = max(self.others_cpu_share, others)
-            before = anchor_ms(contenders[contender], task.anchor_length)
-            ended[contender] = (outcome.value, 1e3 * fmean(outcome.value["anchors"]) / before)
-        ratios = {contender.label: ratio for contender, (_, ratio) in ended.items()}
-        self.anchors[f"{distribution.name}, {phase}"] = ratios
-        drift = math.exp(sum(map(math.log, ratios.values())) / max(1, len(ratios)))
-        for contender, (value, _) in ended.items():
-            for epoch, seconds in zip(mine[contender], value["seconds"], strict=True):
+            drift = drift_of(task.anchors, outcome.value["anchors"])
+            self.anchors[told][contender.label] = math.exp(fmean(map(math.log, drift.values())))
+            now = as_of_now(contenders[contender], drift)
+            for epoch, seconds in zip(mine[contender], outcome.value["seconds"], strict=True):
                 cost = 1e3 * sum(seconds) / sum(len(step.lengths) for step in epoch.steps)
-                self._keep(distribution, epoch, cost, drift)
+                foreseen = _foresee_now(epoch, now, distribution.modality)
+                self._keep(distribution, epoch, cost, foreseen)
 
     def _run_memory(
         self,
@@ -159,7 +159,7 @@ class Runner:
                 found = self.children.call(MEMORY, point, TIMEOUT_S)
                 peaks[contender] = (found.value or {}).get("peak_memory_mib") or 0.0
             if peaks[contender]:
-                self._keep(distribution, epoch, peaks[contender], 1.0)
+                self._keep(distribution, epoch, peaks[contender], None)
 
     def _advise(self, distribution: LengthDistribution, wanted: Wanted) -> dict[str, Any]:
         """Ask once for each question: an advice takes a second."""
@@ -169,7 +169,14 @@ class Runner:
         return self._advice[asked]
 
     def _keep(
-        self, distribution: LengthDistribution, epoch: Epoch, measured: float, drift: float
+        self, distribution: LengthDistribution, epoch: Epoch, measured: float, now: float | None
     ) -> None:
         advice = self._advise(distribution, epoch.wanted)
-        self.results.append(result_of(distribution, epoch, measured, drift, advice))
+        self.results.append(result_of(distribution, epoch, measured, now, advice))
+
+
+def _foresee_now(epoch: Epoch, points: Points, modality: str) -> float:
+    """Foresee the steps of an epoch by what the sweep's own steps take now."""
+    contender = epoch.candidate.measured.contender
+    (measured,) = measure({contender: points}, modality, epoch.wanted)
+    return foresee(epoch, measured)

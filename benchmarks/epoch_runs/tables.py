@@ -95,7 +95,7 @@ def as_markdown(run: Mapping[str, Any]) -> str:
         [f"{run['date']}, {run['machine']}; size {run['size']}; {run['amount']}."],
         verdict_lines(run["results"]),
         summary_table(run["results"]),
-        ["The anchor now over the sweep:", "", *anchor_lines(run)],
+        ["Steps of the sweep now, over what they took in it:", "", *anchor_lines(run)],
         ["A sample, foreseen and measured, ms (memory: the largest step, MiB):"],
         detail_table(run["results"]),
         ["Not run:", "", *left_out] if left_out else [],

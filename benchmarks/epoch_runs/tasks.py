@@ -1,4 +1,4 @@
-"""What the child of a contender is asked, and the point of the sweep that it is held against.
+"""What the child of a contender is asked.
 
 Nothing here imports torch: the process that plans sleeps while others measure.
 """
@@ -7,8 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-import numpy as np
-
+from benchmarks.epoch_runs.anchors import Anchor, find_anchors
 from benchmarks.epoch_runs.planning import Amount, Epoch
 from datamodules.batching.policies import PaddedBatch
 from datamodules.modality import MODALITIES
@@ -19,8 +18,6 @@ from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
 from profiling.rows.columns import Row
 
-LONGEST_ANCHOR_MS = 200.0  # it is run four times in each turn
-
 
 @dataclass(frozen=True)
 class EpochTask:
@@ -28,13 +25,13 @@ class EpochTask:
 
     Args:
         point: Contender, phase and conditions; `length` is that of the longest step.
-        anchor_length: Where the sweep measured it too, at batch size 1.
+        anchors: Steps that the sweep measured too.
         epochs: The steps of each epoch.
         rounds: Turns.
     """
 
     point: Point
-    anchor_length: int
+    anchors: tuple[Anchor, ...]
     epochs: tuple[tuple[PaddedBatch, ...], ...]
     rounds: int
 
@@ -53,12 +50,11 @@ def task_of(
         raise SettingsError(
             f"`run` must have measured synthetic batches, got {row['batch_source']} ones"
         )
-    lengths = [step_length(step, row) for epoch in epochs for step in epoch.steps]
-    middle = math.exp(np.log(lengths).mean())
-    quick = [each for each in rows if anchor_ms(points, each) <= LONGEST_ANCHOR_MS] or [min(rows)]
-    anchor = min(quick, key=lambda length: abs(math.log(length / middle)))
-    point = point_of(row, max(lengths), anchor)
-    return EpochTask(point, anchor, tuple(each.steps for each in epochs), amount.rounds)
+    longest = max(step_length(step, row) for epoch in epochs for step in epoch.steps)
+    batch_size = max(epoch.wanted.batch_size for epoch in epochs)
+    anchors = find_anchors(points, longest, batch_size)
+    point = point_of(row, max(longest, *(anchor.length for anchor in anchors)))
+    return EpochTask(point, anchors, tuple(each.steps for each in epochs), amount.rounds)
 
 
 def step_length(step: PaddedBatch, row: Row) -> int:
@@ -71,10 +67,9 @@ def step_length(step: PaddedBatch, row: Row) -> int:
     return MODALITIES[row["modality"]].round_length(longest)
 
 
-def point_of(row: Row, longest: int, anchor: int) -> Point:
+def point_of(row: Row, longest: int) -> Point:
     """Return the point of a row at the length of the longest step."""
     modality = MODALITIES[row["modality"]]
-    longest = max(longest, anchor)
     places = max(longest, row.get("max_length") or 1) if modality.has_position_table else longest
     return Point(
         modality=row["modality"],
@@ -92,11 +87,6 @@ def point_of(row: Row, longest: int, anchor: int) -> Point:
         effort=Effort(1, 1, 0.0),
         metrics=("latency",),
     )
-
-
-def anchor_ms(points: Points, length: int) -> float:
-    """Return what the sweep measured at a length and batch size 1, the mean over its visits."""
-    return math.exp(np.log([row["latency_ms"] for row in _timed(points[length])]).mean())
 
 
 def _timed(rows: Sequence[Mapping[str, object]]) -> list[Row]:
