@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import torch
 
 from lightning_modules.lhubert import encode_recording
-from lightning_modules.models.lhubert import LHubertModule
+from lightning_modules.models.speech.lhubert import LHubertModule
 from profiling.instruments.memory import PeakMemory, return_freed_pages
 from profiling.rows.machine import available_threads, cpu_name, library_versions
 

@@ -26,7 +26,7 @@ from benchmarks.attention_kernels import HEAP_BYTES, PHASES, Run, time_alternati
 from benchmarks.kernels.modernbert_tables import as_markdown
 from lightning_modules.allocator import keep_freed_memory, take_and_free
 from lightning_modules.attention.interface import localize
-from lightning_modules.models.modernbert import TOKEN_IDS
+from lightning_modules.models.text.modernbert import TOKEN_IDS
 from lightning_modules.sizes import MODERNBERT_SIZES
 from profiling.children.server import run_in_child, start_server
 from profiling.instruments.memory import PeakMemory, return_freed_pages

@@ -40,6 +40,10 @@ NUM_CLASSES = 100
 NOTHING_RANDOM = {name: 0.0 for name in PRETRAINING_FIELDS if "drop" in name}
 NOTHING_RANDOM |= {"final_dropout": 0.0, "mask_feature_prob": 0.0}
 LETTERS = [*"_|ABCDEFGHIJKLMNOPQRSTUVWXYZ'"]
+TASKS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "pre-training": (MaskedPrediction, {"num_classes": NUM_CLASSES, "num_steps": 10_000}),
+    "CTC": (CtcModule, {"alphabet": LETTERS, "num_hold_steps": 10_000, "freeze_encoder_steps": 0}),
+}
 
 
 class StepTimes(lightning.Callback):
@@ -55,32 +59,17 @@ class StepTimes(lightning.Callback):
         self.losses.append(float(outputs["loss"]))
 
 
-def make_pretraining(size: str) -> Any:
-    """Return the module for masked prediction, always with the same weights."""
+def make_module(task: str, size: str) -> Any:
+    """Return the module that learns a task, always with the same weights."""
     torch.manual_seed(0)
-    return MaskedPrediction(
-        num_classes=NUM_CLASSES,
+    make, own = TASKS[task]
+    return make(
         variant="lhubert",
         size=size,
         attention_window=100,
         num_warmup_steps=1,
-        num_steps=10_000,
         model_fields=NOTHING_RANDOM,
-    )
-
-
-def make_ctc(size: str) -> Any:
-    """Return the module for fine-tuning, always with the same weights."""
-    torch.manual_seed(0)
-    return CtcModule(
-        alphabet=LETTERS,
-        variant="lhubert",
-        size=size,
-        attention_window=100,
-        num_warmup_steps=1,
-        num_hold_steps=10_000,
-        freeze_encoder_steps=0,
-        model_fields=NOTHING_RANDOM,
+        **own,
     )
 
 
@@ -113,13 +102,13 @@ def train(module: Any, batch: dict[str, Any], precision: Any, num_steps: int) ->
 
 
 def compare_speed(
-    make: Callable[[str], Any], size: str, batch: dict[str, Any], rounds: int, steps: int
+    task: str, size: str, batch: dict[str, Any], rounds: int, steps: int
 ) -> dict[str, Any]:
     """Return the median seconds of a step, and float32's over each one's, by precision."""
     seconds: dict[str, list[float]] = {name: [] for name in PRECISIONS}
     for turn in range(rounds):
         for precision in PRECISIONS if turn % 2 == 0 else reversed(PRECISIONS):
-            ended = train(make(size), batch, precision, steps + 2).ended
+            ended = train(make_module(task, size), batch, precision, steps + 2).ended
             own = [after - before for before, after in zip(ended[1:], ended[2:], strict=False)]
             seconds[precision].append(statistics.median(own))
     found = {}
@@ -160,11 +149,12 @@ def main() -> None:
     print("| task | precision | step, s | times as fast as float32 | loss, first | last |")
     print("|---|---|---|---|---|---|")
     rows = []
-    for task, make in (("pre-training", make_pretraining), ("CTC", make_ctc)):
+    for task in TASKS:
         batch = make_batch(given.seconds, task == "CTC")
-        speeds = compare_speed(make, given.size, batch, given.rounds, given.steps)
+        speeds = compare_speed(task, given.size, batch, given.rounds, given.steps)
         for precision, speed in speeds.items():
-            losses = train(make(given.size), batch, precision, given.loss_steps).losses
+            module = make_module(task, given.size)
+            losses = train(module, batch, precision, given.loss_steps).losses
             rows.append({"task": task, "precision": precision, **speed, "losses": losses})
             print(
                 f"| {task} | {precision} | {speed['step_seconds']:.2f} "

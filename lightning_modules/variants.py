@@ -73,7 +73,7 @@ class Variant:
 VARIANTS: dict[str, dict[str, Variant]] = {
     "text": {
         "bert": Variant(
-            path="lightning_modules.models.bert:BertModule",
+            path="lightning_modules.models.text.bert:BertModule",
             implementations=("eager", "sdpa", "unpadded"),
             like_for_like="eager",
             default="sdpa",
@@ -81,7 +81,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             is_vanilla=True,
         ),
         "longformer": Variant(
-            path="lightning_modules.models.longformer:LongformerModule",
+            path="lightning_modules.models.text.longformer:LongformerModule",
             implementations=("library", "mask_fixed"),
             like_for_like="library",
             default="library",
@@ -90,7 +90,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             pads_to="attention_window",
         ),
         "nystromformer": Variant(
-            path="lightning_modules.models.nystromformer:NystromformerModule",
+            path="lightning_modules.models.text.nystromformer:NystromformerModule",
             implementations=("library",),
             like_for_like="library",
             default="library",
@@ -99,7 +99,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             pads_to=64,
         ),
         "bigbird": Variant(
-            path="lightning_modules.models.bigbird:BigBirdModule",
+            path="lightning_modules.models.text.bigbird:BigBirdModule",
             implementations=("library",),
             like_for_like="library",
             default="library",
@@ -108,7 +108,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             pads_to=64,
         ),
         "local_bert": Variant(
-            path="lightning_modules.models.local_bert:LocalBertModule",
+            path="lightning_modules.models.text.local_bert:LocalBertModule",
             implementations=LOCAL,
             like_for_like="local_masked",
             default="local_blocked",
@@ -117,14 +117,14 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             default_window=128,
         ),
         "modernbert_full": Variant(
-            path="lightning_modules.models.modernbert_full:ModernBertFullModule",
+            path="lightning_modules.models.text.modernbert_full:ModernBertFullModule",
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
             is_vanilla=True,
         ),
         "modernbert": Variant(
-            path="lightning_modules.models.modernbert:ModernBertModule",
+            path="lightning_modules.models.text.modernbert:ModernBertModule",
             implementations=("eager", "sdpa", *LOCAL),
             like_for_like="eager",
             default="local_blocked",
@@ -134,7 +134,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             default_window=128,
         ),
         "fnet": Variant(
-            path="lightning_modules.models.fnet:FNetModule",
+            path="lightning_modules.models.text.fnet:FNetModule",
             attention_only=False,
             implementations=("library",),
             like_for_like="library",
@@ -149,7 +149,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
     },
     "speech": {
         "hubert": Variant(
-            path="lightning_modules.models.hubert:HubertModule",
+            path="lightning_modules.models.speech.hubert:HubertModule",
             implementations=("eager", "sdpa", "unpadded"),
             like_for_like="eager",
             default="sdpa",
@@ -157,7 +157,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             is_vanilla=True,
         ),
         "lhubert": Variant(
-            path="lightning_modules.models.lhubert:LHubertModule",
+            path="lightning_modules.models.speech.lhubert:LHubertModule",
             implementations=LOCAL,
             like_for_like="local_masked",
             default="local_blocked",
@@ -166,7 +166,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             default_window=DEFAULT_SPEECH_WINDOW,
         ),
         "parakeet": Variant(
-            path="lightning_modules.models.parakeet:ParakeetModule",
+            path="lightning_modules.models.speech.parakeet:ParakeetModule",
             axis="input_size",
             attention_only=False,
             implementations=("eager", "sdpa"),
@@ -177,7 +177,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             pads_to=4,
         ),
         "whisper": Variant(
-            path="lightning_modules.models.whisper:WhisperModule",
+            path="lightning_modules.models.speech.whisper:WhisperModule",
             axis="input_size",
             attention_only=False,
             implementations=("eager", "sdpa"),
@@ -194,7 +194,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
     },
     "vision": {
         "vit": Variant(
-            path="lightning_modules.models.vit:VitModule",
+            path="lightning_modules.models.vision.vit:VitModule",
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
@@ -203,7 +203,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             length_reason="image sides are multiples of 32 pixels",
         ),
         "swin": Variant(
-            path="lightning_modules.models.swin:SwinModule",
+            path="lightning_modules.models.vision.swin:SwinModule",
             attention_only=False,
             implementations=("eager", "sdpa"),
             like_for_like="eager",
@@ -212,7 +212,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             length_reason="image sides are multiples of 32 pixels",
         ),
         "swinv2": Variant(
-            path="lightning_modules.models.swinv2:SwinV2Module",
+            path="lightning_modules.models.vision.swinv2:SwinV2Module",
             attention_only=False,
             implementations=("library",),
             like_for_like="library",

@@ -23,7 +23,7 @@ import train
 from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
-from lightning_modules.units import extractor
+from lightning_modules.units import waiting
 from lightning_modules.units.extractor import UnitExtractor
 from tests.samples.places import CONFIGS as ALL_CONFIGS
 from tests.samples.speech import write_sound, write_sounds
@@ -221,9 +221,9 @@ def begin_to_wait_and_end(path: Path, sender: Connection) -> None:
         os.write(waits, b"w")  # it knows by now whose end it is to notice
         time.sleep(seconds)
 
-    with mock.patch.object(extractor, "time", SimpleNamespace(sleep=sleep)):
+    with mock.patch.object(waiting, "time", SimpleNamespace(sleep=sleep)):
         try:
-            extractor._wait_for(path)
+            waiting.wait_for(path)
         except ModelError as error:
             sender.send(str(error))
     os._exit(0)
@@ -340,7 +340,7 @@ def test_a_damaged_recording_stops_or_is_left_out(sounds, tmp_path, capsys):
             "`data` must be .*RecordingData",
         ),
         (
-            {"model": "lightning_modules.models.lhubert.LHubertModule"},
+            {"model": "lightning_modules.models.speech.lhubert.LHubertModule"},
             "`model` must be .*UnitExtractor",
         ),
     ],

@@ -13,6 +13,7 @@ from lightning_modules.attention.blocked import is_one_piece
 from lightning_modules.attention.interface import find_implementations, find_windows
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.components import Part, find_parts
+from lightning_modules.models.former_paths import keep_former_path
 from lightning_modules.sizes import ENCODER_SIZES
 from lightning_modules.variants import find_variant, validate_settings
 
@@ -45,6 +46,11 @@ class VariantModule(lightning.LightningModule):
     modality: ClassVar[str]
     variant: ClassVar[str]
     model: Any  # transformers' parts are found by name at run time, which types cannot follow
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Let checkpoints find the class by its former path too."""
+        super().__init_subclass__(**settings)
+        keep_former_path(cls.__module__)
 
     def __init__(
         self,

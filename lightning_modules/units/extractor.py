@@ -1,7 +1,5 @@
 """Turns recordings into cluster labels, for `python train.py labels`."""
 
-import os
-import time
 from pathlib import Path
 
 import lightning
@@ -11,12 +9,14 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
-from lightning_modules.units.frame_features import LayerStates, Mfcc
+from lightning_modules.units.frame_features import build_features
 from lightning_modules.units.kmeans import FrameSample, Quantizer, fit_centroids
-from lightning_modules.units.label_data import LabelData, Labels
-from lightning_modules.units.quality import Alignment, measure
+from lightning_modules.units.label_data import LabelData
+from lightning_modules.units.loading import load_quantizer
+from lightning_modules.units.quality import Alignment
+from lightning_modules.units.summary import describe_labels
+from lightning_modules.units.waiting import wait_for
 
-FEATURES = ("layer", "mfcc")
 KMEANS_FILE = "kmeans.safetensors"
 
 
@@ -71,7 +71,7 @@ class UnitExtractor(lightning.LightningModule):
         for name, value in {"num_clusters": num_clusters, "sample_frames": sample_frames}.items():
             if value < 1:
                 raise ModelError(f"`{name}` must be at least 1, got {value}")
-        self.features = _build_features(features, checkpoint, layer, variant, attention_window)
+        self.features = build_features(features, checkpoint, layer, variant, attention_window)
         self.folder = folder
         self.num_clusters = num_clusters
         self.sample_frames = sample_frames
@@ -80,7 +80,8 @@ class UnitExtractor(lightning.LightningModule):
         self.seed = seed
         self.summary = ""
         if kmeans is not None:
-            self._load(Path(kmeans))  # so that a wrong one is known at once
+            # So that a wrong one is known at once.
+            load_quantizer(Path(kmeans), self.features, num_clusters)
 
     def setup(self, stage: str) -> None:
         """Fit k-means, in one process, or load it, and open the label files."""
@@ -90,8 +91,9 @@ class UnitExtractor(lightning.LightningModule):
             if self.trainer.is_global_zero:
                 self._check_new(data)
                 self._fit(data).save(own)
-            _wait_for(own)  # no barrier: those give up after some minutes
-        self.quantizer = self._load(own if self.kmeans is None else Path(self.kmeans))
+            wait_for(own)  # no barrier: those give up after some minutes
+        path = own if self.kmeans is None else Path(self.kmeans)
+        self.quantizer = load_quantizer(path, self.features, self.num_clusters)
         if self.quantizer.fingerprint is None:
             taken = self.features.description
             rank_zero_info(f"`kmeans` does not say which features it is of: taken for {taken}.")
@@ -129,7 +131,11 @@ class UnitExtractor(lightning.LightningModule):
             self.writer.close()
         self.trainer.strategy.barrier()
         if self.trainer.is_global_zero:
-            self.summary = self._summarise(self._data().join_labels(self.folder))
+            labels = self._data().join_labels(self.folder)
+            about = describe_labels(
+                labels, self.features, self.quantizer, len(self.names), self.alignment
+            )
+            self.summary = f"{about}: {self.folder}"
 
     def _data(self) -> LabelData:
         data: LabelData = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -162,89 +168,3 @@ class UnitExtractor(lightning.LightningModule):
         rank_zero_info(f"Fitting {self.num_clusters} clusters on {len(sample.frames)} frames.")
         centroids = fit_centroids(sample.frames, self.num_clusters, self.seed)
         return Quantizer(centroids, self.features.fingerprint)
-
-    def _load(self, path: Path) -> Quantizer:
-        """Load a k-means that belongs to the settings.
-
-        Raises:
-            ModelError: It is of other features, or has another number of clusters.
-        """
-        quantizer = Quantizer.load(path)
-        if quantizer.fingerprint is None:
-            self._check_foreign(quantizer, path)
-        elif quantizer.fingerprint != self.features.fingerprint:
-            raise ModelError(
-                f"`kmeans` must be of the same features, {self.features.description}, with the "
-                f"same weights, window and length of parts; {path} is of others"
-            )
-        if quantizer.num_clusters != self.num_clusters:
-            raise ModelError(
-                f"`num_clusters` must be {quantizer.num_clusters} for the k-means {path}, got "
-                f"{self.num_clusters}"
-            )
-        return quantizer
-
-    def _check_foreign(self, quantizer: Quantizer, path: Path) -> None:
-        """Refuse centroids of others that cannot be of these features."""
-        if quantizer.size != self.features.size:
-            raise ModelError(
-                f"`kmeans` must have {self.features.size} features for each cluster, as "
-                f"{self.features.description} has, got {quantizer.size} in {path}"
-            )
-
-    def _summarise(self, labels: Labels) -> str:
-        counts = np.zeros(self.num_clusters, dtype=np.int64)
-        for name in labels.names:
-            counts += np.bincount(labels.ids(name), minlength=self.num_clusters)
-        facts = [
-            f"{len(labels.names)} recordings",
-            f"{counts.sum()} labels at {self.features.rate_hz} Hz",
-            f"{np.count_nonzero(counts)} of {self.num_clusters} clusters used",
-            f"k-means {self.quantizer.hash}",
-        ]
-        if left_out := len(self.names) - len(labels.names):
-            facts.append(f"{left_out} damaged recordings left out")
-        if self.alignment is not None:
-            facts.append(
-                str(
-                    measure(
-                        self.alignment,
-                        lambda name: labels.ids(name) if name in labels else None,
-                        self.features.rate_hz,
-                        self.num_clusters,
-                    )
-                )
-            )
-        return f"{', '.join(facts)}: {self.folder}"
-
-
-def _wait_for(path: Path) -> None:
-    """Wait until another process has written a file.
-
-    Raises:
-        ModelError: The process that began this one has ended, most likely with an error of its own.
-    """
-    parent = os.getppid()
-    while not path.exists():
-        if os.getppid() != parent:
-            raise ModelError(f"`folder` has no {path.name}: fitting it has ended without one")
-        time.sleep(0.2)
-
-
-def _build_features(
-    features: str,
-    checkpoint: str | None,
-    layer: int | None,
-    variant: str,
-    attention_window: int | list[int] | None,
-) -> Mfcc | LayerStates:
-    if features not in FEATURES:
-        raise ModelError(f"`features` must be one of {', '.join(FEATURES)}, got {features!r}")
-    if features == "mfcc":
-        if checkpoint is not None or layer is not None:
-            raise ModelError("`checkpoint` and `layer` are for `features` layer, got mfcc")
-        return Mfcc()
-    if checkpoint is None or layer is None:
-        lacking = "checkpoint" if checkpoint is None else "layer"
-        raise ModelError(f"`{lacking}` must be given for `features` layer")
-    return LayerStates(checkpoint, layer, variant, attention_window)

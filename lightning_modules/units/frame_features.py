@@ -15,6 +15,7 @@ from lightning_modules.lhubert.building import SpeechModelSettings, build_speech
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.libraries import torchaudio_needed
 
+FEATURES = ("layer", "mfcc")
 FRAME_SAMPLES = 400
 CEPSTRA = 13
 MFCC_CHUNK_FRAMES = 6000  # a minute
@@ -159,3 +160,27 @@ def _hash_model(model: Any, chunk_frames: int) -> str:
         digest.update(name.encode())
         digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def build_features(
+    features: str,
+    checkpoint: str | None,
+    layer: int | None,
+    variant: str,
+    attention_window: int | list[int] | None,
+) -> Mfcc | LayerStates:
+    """Build the features that the settings of a UnitExtractor ask for; see there for each.
+
+    Raises:
+        ModelError: A setting is wrong, or one is given that the features do not take.
+    """
+    if features not in FEATURES:
+        raise ModelError(f"`features` must be one of {', '.join(FEATURES)}, got {features!r}")
+    if features == "mfcc":
+        if checkpoint is not None or layer is not None:
+            raise ModelError("`checkpoint` and `layer` are for `features` layer, got mfcc")
+        return Mfcc()
+    if checkpoint is None or layer is None:
+        lacking = "checkpoint" if checkpoint is None else "layer"
+        raise ModelError(f"`{lacking}` must be given for `features` layer")
+    return LayerStates(checkpoint, layer, variant, attention_window)

@@ -9,7 +9,8 @@ from profiling.commands.command import Command, plain
 from profiling.commands.report import answer
 from profiling.errors import SettingsError
 from profiling.planning.assumed_devices import ASSUMED, AssumedDevice, find_assumed
-from profiling.planning.settings import ModalitySettings, SweepSettings, VariantSettings
+from profiling.planning.settings import ModalitySettings, SweepSettings
+from profiling.planning.variant_settings import VariantSettings
 from profiling.rows.frontier import frontier_rows
 from profiling.rows.reading import ROWS, RowFile, newest_rows
 from profiling.rows.run_directory import RunDirectory

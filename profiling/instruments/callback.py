@@ -1,6 +1,5 @@
 """`ProfilingCallback`: what the steps of a Trainer cost, by sequence length."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import lightning
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
-from lightning_modules.allocator import keeps_freed_memory
 from profiling.errors import SettingsError
 from profiling.instruments.batch_shapes import (
     UNKNOWN,
@@ -20,10 +18,11 @@ from profiling.instruments.batch_shapes import (
 from profiling.instruments.breaking import Breaking
 from profiling.instruments.broken_steps import BrokenStep, with_components
 from profiling.instruments.going_on import GoingOn
-from profiling.instruments.memory import PeakMemory, supports_peak
+from profiling.instruments.memory import PeakMemory
+from profiling.instruments.step_memory import StepMemory
 from profiling.instruments.step_parts import StepParts
 from profiling.instruments.steps import Sample, rows_of
-from profiling.rows.files import write_atomically
+from profiling.instruments.telling import Telling, find_allocator
 
 
 class ProfilingCallback(lightning.Callback):
@@ -85,14 +84,14 @@ class ProfilingCallback(lightning.Callback):
         self.output = Path(output) if output else None
         self.samples: list[Sample] = []
         self._shape_of = shape_of or batch_shape
-        self._given_memory = memory
-        self._memory = memory
         self._device = "cpu"
         self._steps: StepParts | None = None
         self._num_steps = 0
         self._measuring = False
         self._size: tuple[BatchShape, int | None] = UNKNOWN, None
         self._going_on = GoingOn()
+        self._memory = StepMemory(memory, self._going_on)
+        self._telling = Telling(self.output, self._going_on)
         self._breaking = Breaking(breakdown, self._going_on)
 
     @property
@@ -194,7 +193,7 @@ class ProfilingCallback(lightning.Callback):
         Of a CPU they say whether the process keeps the memory that it frees (`allocator`), which
         `page_faults_per_step` depends on; nothing about that is changed.
         """
-        allocator = _find_allocator() if self._device == "cpu" else None
+        allocator = find_allocator() if self._device == "cpu" else None
         rows = [row | {"allocator": allocator} for row in rows_of(self.samples)]
         return with_components(rows, self.broken_steps) if self._breaking.wanted else rows
 
@@ -203,10 +202,7 @@ class ProfilingCallback(lightning.Callback):
         self._num_steps = 0
         self._measuring = False
         self._device = pl_module.device.type
-        self._memory = self._given_memory
-        if self._memory is None and supports_peak(self._device):
-            with self._going_on.without("peaks of memory"):
-                self._memory = PeakMemory.of_loaded(pl_module)
+        self._memory.begin(pl_module)
         with self._going_on.without("all steps of this run"):
             self._steps = StepParts(trainer, pl_module, step, self._breaking.hear)
         self._breaking.begin(pl_module, phase)
@@ -222,7 +218,7 @@ class ProfilingCallback(lightning.Callback):
         if chosen:
             self._size = self._size_of(batch)
         if self._measuring:
-            self._reset_memory()
+            self._memory.reset()
         self._steps.decide(self._measuring)
 
     def _size_of(self, batch: Any) -> tuple[BatchShape, int | None]:
@@ -233,18 +229,6 @@ class ProfilingCallback(lightning.Callback):
         with self._going_on.without("the real tokens of batches"):
             real_tokens = count_real_tokens(batch, shape)
         return shape, real_tokens
-
-    def _reset_memory(self) -> None:
-        memory, self._memory = self._memory, None
-        with self._going_on.without("peaks of memory"):
-            if memory is not None:
-                memory.reset()
-                self._memory = memory  # without a new peak there would be that of earlier work
-
-    def _read_memory(self) -> float | None:
-        with self._going_on.without("peaks of memory"):
-            return None if self._memory is None else self._memory.read()
-        return None
 
     def _keep(self, trainer: Trainer, phase: str, step: int) -> None:
         if self._steps is None:
@@ -263,13 +247,13 @@ class ProfilingCallback(lightning.Callback):
             forward_ms=clock.part_ms("forward"),
             backward_ms=clock.part_ms("backward"),
             optimizer_ms=clock.part_ms("optimizer"),
-            peak_memory_mib=self._read_memory(),
+            peak_memory_mib=self._memory.read(),
             page_faults=clock.page_faults,
             step_kind=kind,
             real_tokens=real_tokens,
         )
         self.samples.append(sample)
-        self._log(trainer, f"profiling/{phase}", rows_of([sample])[0], step)
+        self._telling.log(trainer, f"profiling/{phase}", rows_of([sample])[0], step)
 
     def _end(self, trainer: Trainer) -> None:
         if self._steps is None:
@@ -279,28 +263,4 @@ class ProfilingCallback(lightning.Callback):
         self._steps = None
         # To find the allocator takes tens of milliseconds: not where nobody is told.
         if self.output or trainer.loggers:
-            self._report(trainer)
-
-    def _report(self, trainer: Trainer) -> None:
-        rows = self.rows()
-        for row in rows:
-            length = row["sequence_length"] or row["input_size"]
-            if length is not None:
-                self._log(trainer, f"profiling/{row['phase']}/by_length", row, length)
-        if rows and self.output and trainer.is_global_zero:
-            with self._going_on.without(f"the file of `output`, {self.output}"):
-                self.output.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(self.output, "".join(json.dumps(row) + "\n" for row in rows))
-
-    def _log(self, trainer: Trainer, prefix: str, row: dict[str, Any], step: int) -> None:
-        """Log the numbers of a step or row; what a skipped step costs is no step's cost."""
-        if row["step_kind"] == "skipped":
-            return
-        numbers = {f"{prefix}/{key}": value for key, value in row.items() if type(value) is float}
-        for logger in trainer.loggers:
-            with self._going_on.without("metrics of the logger"):
-                logger.log_metrics(numbers, step=step)
-
-
-def _find_allocator() -> str:
-    return "kept" if keeps_freed_memory() else "system"
+            self._telling.report(trainer, self.rows())

@@ -43,7 +43,8 @@ class Search:
     Args:
         point: The variant, implementation, phase and conditions; for the largest batch the length
             too, for the largest length where to begin.
-        searched: `batch_size`, or the axis of the modality.
+        searched: `batch_size`, or the axis of the variant. Lengths that are tried count as the
+            sweep does, whatever that axis is; `on_axis` turns them into what the row says.
     """
 
     point: Point
@@ -83,7 +84,13 @@ class Search:
         """With which power of the value its peak memory may grow."""
         if self.searched == BATCH:
             return 1
-        return 4 if self.searched == "input_size" else 2  # tokens are the square of a side
+        # Tokens are the square of a side.
+        return 4 if MODALITIES[self.point.modality].axis == "input_size" else 2
+
+    def on_axis(self, value: int) -> int:
+        """Return a value that was tried in what was searched: a batch, tokens, raw input."""
+        raw = MODALITIES[self.point.modality].input_size(value)
+        return raw if self.searched == "input_size" and raw is not None else value
 
     def steps_at(self, value: int, checked: bool = False) -> WholeSteps:
         """Return what a child has to try at one value.
@@ -147,7 +154,7 @@ def searches_of(points: Sequence[Point]) -> list[Search]:
     shortest: dict[tuple[Any, ...], Point] = {}
     for point in sorted(able, key=lambda point: point.length):
         shortest.setdefault(_kernel(point), point)
-    found += [Search(point, MODALITIES[point.modality].axis) for point in shortest.values()]
+    found += [Search(point, point.axis) for point in shortest.values()]
     return list({search.key: search for search in found}.values())
 
 

@@ -11,7 +11,8 @@ from lightning_modules.variants import Variant, find_variant
 from profiling.errors import SettingsError
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.requests import Effort
-from profiling.planning.settings import Phase, SweepSettings, VariantSettings
+from profiling.planning.settings import Phase, SweepSettings
+from profiling.planning.variant_settings import VariantSettings
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
 

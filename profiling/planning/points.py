@@ -88,8 +88,8 @@ class Point:
     def columns(self) -> dict[str, Any]:
         """What its rows say of it before anything is measured, by the names of the columns."""
         modality = MODALITIES[self.modality]
-        # Of its tokens then only the model can say how many there are.
-        has_own_axis = find_variant(self.modality, self.variant).axis is not None
+        # Of its tokens only the model can say how many there are, where it has an axis of its own.
+        has_own_axis = self.axis != modality.axis
         own = {
             "modality": self.modality,
             "variant": self.variant,
@@ -109,6 +109,12 @@ class Point:
             "metrics": list(self.metrics),
         }
         return asdict(self.conditions) | asdict(self.effort) | own
+
+    @property
+    def axis(self) -> str:
+        """Column on which its variant is compared: its modality's, unless it has its own."""
+        own = find_variant(self.modality, self.variant).axis
+        return own or MODALITIES[self.modality].axis
 
     @cached_property
     def key(self) -> str:

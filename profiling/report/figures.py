@@ -4,11 +4,11 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from profiling.analysis.answers.verdicts import trusted_outcomes
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve, drawn_metrics, spaced_lengths
 from profiling.analysis.points.groups import Setting, free_name, safe_name
-from profiling.report.palette import Styles, efficient_family, labelled
+from profiling.report.figure_ratios import draw_ratio, plain_numbers
+from profiling.report.palette import Styles, labelled
 from profiling.rows.columns import Row
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 RESOLUTION = 100
 # Given, not searched for: a layout that adapts itself takes most of the time of a picture.
 MARGINS = {"left": 0.05, "right": 0.985, "top": 0.89, "bottom": 0.17, "wspace": 0.16, "hspace": 0.2}
-PREFERRED_COMPARISON = "best_vs_best"
 # Names come from outside: a dollar sign in one must not start a formula.
 LOOK: Any = {
     "text.parse_math": False,
@@ -90,11 +89,11 @@ def _picture(
         _draw_measured(measured, curves, styles, column.name)
         measured.set_title(f"{metric}, {column.unit}")
         chosen = [row for row in rows if row["metric"] == metric]
-        comparison = _draw_ratio(ratios, chosen, styles)
+        comparison = draw_ratio(ratios, chosen, styles)
         ratios.set_title(f"{column.cost} relative to vanilla, {comparison}")
         ratios.set_xlabel(unit)
-        _plain_numbers(measured)
-        _plain_numbers(ratios)
+        plain_numbers(measured)
+        plain_numbers(ratios)
     _set_lengths(panels[1][0], curves)
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     _add_legend(figure, panels[0][0])
@@ -149,53 +148,6 @@ def _bars(curve: Curve, metric: str) -> list[list[float]]:
     below = [max(0.0, s.median - (s.median if s.low is None else s.low)) for s in spreads]
     above = [max(0.0, (s.median if s.high is None else s.high) - s.median) for s in spreads]
     return [below, above]
-
-
-def _draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
-    """Draw one kind of comparison and return which."""
-    axes.set_yscale("log")
-    axes.grid(True)
-    axes.axhline(1, color="#3d3d3d", linewidth=1)
-    kinds = {row["comparison"] for row in rows}
-    shown = PREFERRED_COMPARISON if PREFERRED_COMPARISON in kinds else next(iter(kinds), None)
-    for row in (row for row in rows if row["comparison"] == shown):
-        style = styles.of_row(row)
-        colour = style.colour
-        items = trusted_outcomes([i for i in row.get("lengths") or () if i.get("ratio")])
-        axes.plot(
-            [item["length"] for item in items],
-            [item["ratio"] for item in items],
-            color=colour,
-            linestyle=style.figure_dash,
-            marker=style.figure_marker,
-            markersize=4,
-            label=efficient_family(row),
-        )
-        banded = [item for item in items if item.get("ci_low") and item.get("ci_high")]
-        axes.fill_between(
-            [item["length"] for item in banded],
-            [item["ci_low"] for item in banded],
-            [item["ci_high"] for item in banded],
-            color=colour,
-            alpha=0.15,
-            linewidth=0,
-        )
-        if row.get("tipping_point") and row.get("verdict") != "always":
-            axes.axvline(row["tipping_point"], color=colour, linestyle=":", linewidth=1.2)
-    # Colour tells the variants apart; two windows of one need to be named.
-    names = {(row["efficient"], efficient_family(row)) for row in rows}
-    if len(names) > len({variant for variant, _ in names}):
-        axes.legend(fontsize=7, loc="best")
-    return str(shown or "nothing to compare").replace("_", " ")
-
-
-def _plain_numbers(axes: "Axes") -> None:
-    """Label a log axis 1, 2, 5, 10: powers of ten alone are too far apart."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _set_lengths(axes: "Axes", curves: list[Curve]) -> None:

@@ -1,15 +1,22 @@
 """Colours and strokes, the same in the page and in the figures."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from profiling.analysis.points.curves import Curve
 from profiling.analysis.points.groups import Contender, family_of
 from profiling.analysis.points.maximum import maximum_words
 from profiling.rows.columns import Row
 
+T = TypeVar("T")
+
 # Okabe and Ito's colours, which stay apart for colour-blind readers; their pale yellow is left out.
 VANILLA_COLOUR = "#3d3d3d"
+# A modality may have several vanilla variants: those after the first are of a lighter grey, and
+# have strokes of their own, because two greys alone are hard to tell apart.
+VANILLA_COLOURS = (VANILLA_COLOUR, "#767676")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b0508a", "#e69f00", "#56b4e9")
 # Stroke and marker of an implementation: plotly's names, then matplotlib's.
 STROKES = (
@@ -39,10 +46,11 @@ class Styles:
 
     Args:
         contenders: Colour says the variant, stroke the implementation. A second window of a
-            variant takes the next stroke that this variant has not used.
+            variant takes the next stroke that this variant has not used, and a variant that must
+            share its hue the next one that those of this hue have not used.
         families: What stands for all implementations together: stroke says the window, the first
             one is solid.
-        variants: The colour of every variant: grey for the vanilla ones, else by order in its
+        variants: The colour of every variant: a grey for the vanilla ones, else by order in its
             modality.
     """
 
@@ -54,25 +62,9 @@ class Styles:
     def of(cls, curves: Sequence[Curve], tipping_points: Iterable[Row]) -> "Styles":
         """Choose the styles of all curves of a report."""
         colours = _variant_colours(curves, vanilla_names(tipping_points))
-        contenders: dict[str, dict[Contender, None]] = {}
-        families: dict[str, dict[str, None]] = {}
-        for curve in curves:
-            contender = curve.contender
-            contenders.setdefault(contender.variant, {})[contender] = None
-            families.setdefault(contender.variant, {})[contender.family] = None
-        return cls(
-            {
-                c: _style(colours[v], n)
-                for v, all_of in contenders.items()
-                for n, c in enumerate(all_of)
-            },
-            {
-                f: _style(colours[v], n)
-                for v, all_of in families.items()
-                for n, f in enumerate(all_of)
-            },
-            colours,
-        )
+        contenders = {(c.modality, c.contender.variant, c.contender): None for c in curves}
+        families = {(c.modality, c.contender.variant, c.contender.family): None for c in curves}
+        return cls(_styled(contenders, colours), _styled(families, colours), colours)
 
     def of_row(self, row: Row) -> Style:
         """Return the style of the efficient side of a tipping point row."""
@@ -81,6 +73,23 @@ class Styles:
 
 def _style(colour: str, place: int) -> Style:
     return Style(colour, *STROKES[place % len(STROKES)])
+
+
+def _styled(named: Iterable[tuple[str, str, T]], colours: Mapping[str, str]) -> dict[T, Style]:
+    """Give everything a style: the strokes of one hue in one modality are counted through.
+
+    Args:
+        named: Modality, variant and what is styled, in the order of the legend.
+        colours: Of the variants.
+    """
+    taken: Counter[tuple[str, str]] = Counter()
+    styles: dict[T, Style] = {}
+    for modality, variant, what in named:
+        colour = colours[variant]
+        hue = VANILLA_COLOUR if colour in VANILLA_COLOURS else colour
+        styles[what] = _style(colour, taken[modality, hue])
+        taken[modality, hue] += 1
+    return styles
 
 
 def vanilla_names(tipping_points: Iterable[Row]) -> set[str]:
@@ -92,17 +101,14 @@ def vanilla_names(tipping_points: Iterable[Row]) -> set[str]:
 
 def _variant_colours(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, str]:
     colours: dict[str, str] = {}
-    taken: dict[str, int] = {}
+    taken: Counter[tuple[str, Sequence[str]]] = Counter()
     for curve in curves:
         name = curve.contender.variant
         if name in colours:
             continue
-        if name in vanilla:
-            colours[name] = VANILLA_COLOUR
-            continue
-        index = taken.get(curve.modality, 0)
-        colours[name] = COLOURS[index % len(COLOURS)]
-        taken[curve.modality] = index + 1
+        choices = VANILLA_COLOURS if name in vanilla else COLOURS
+        colours[name] = choices[taken[curve.modality, choices] % len(choices)]
+        taken[curve.modality, choices] += 1
     return colours
 
 

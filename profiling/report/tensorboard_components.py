@@ -7,7 +7,7 @@ from profiling.analysis.points.components import ComponentCurve
 from profiling.analysis.points.groups import Contender, Setting, safe_name
 from profiling.report.ceilings import ceilings_of_row
 from profiling.report.charts.component_looks import in_order
-from profiling.report.charts.traces import comparison_choice
+from profiling.report.charts.inputs import comparison_choice
 from profiling.report.palette import vanilla_family
 from profiling.rows.columns import Row
 

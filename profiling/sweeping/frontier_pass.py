@@ -137,15 +137,20 @@ def _try_of(value: int, verifies: bool, outcome: Outcome) -> Try:
 
 
 def _row_of(search: Search, border: Border, said: dict[str, Any]) -> Row:
+    feasible, infeasible = (
+        None if value is None else search.on_axis(value)
+        for value in (border.feasible, border.infeasible)
+    )
+    tries = [asdict(one) | {"value": search.on_axis(one.value)} for one in border.tries]
     return search.columns | {
         "key": search.key,
         "status": "error" if border.error else "ok",
         "error": border.error,
-        "feasible": border.feasible,
-        "infeasible": border.infeasible,
+        "feasible": feasible,
+        "infeasible": infeasible,
         "limited_by": border.limited_by,
         "peak_memory_mib": said.get("fitting_peak_mib"),
         "loaded_memory_mib": said.get("loaded_memory_mib"),
-        "tries": [asdict(one) for one in border.tries],
+        "tries": tries,
         "seconds": round(sum(one.seconds for one in border.tries), 3),
     }

@@ -7,11 +7,12 @@ from typing import Any
 from profiling.children.crew import Children
 from profiling.errors import SettingsError
 from profiling.planning.assumed_devices import AssumedDevice
+from profiling.planning.checks import OF_CUDA
 from profiling.planning.grids import PointMaker, make_points, shard_of, synthetic_facts
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.ranges import Range
 from profiling.planning.requests import DataTask
-from profiling.planning.settings import OF_CUDA, SweepSettings
+from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.rows.machine import available_threads, cpu_name, default_budget_gib, memory_gib
 from profiling.sweeping.plan import Plan

@@ -82,7 +82,7 @@ def test_predictions_are_measured_without_training_parts() -> None:
 
 
 def test_a_system_without_peak_memory_still_gets_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("profiling.instruments.callback.supports_peak", lambda device: False)
+    monkeypatch.setattr("profiling.instruments.step_memory.supports_peak", lambda device: False)
     callback = ProfilingCallback(every_n_steps=1, num_warmup_steps=0)
     _trainer(callback).fit(Tiny(), _loader((2, 5), (2, 5)))
     assert callback.rows()[0]["peak_memory_mib"] is None

@@ -81,6 +81,16 @@ def on_axis_of_sweep(row: Row) -> Row:
     return {**_moved(row, _frames), "axis": MODALITIES[modality].axis}
 
 
+def search_on_axis_of_sweep(row: Row) -> Row:
+    """Return a search of the frontier in a sweep's lengths, in which readers compare variants."""
+    modality = str(row.get("modality"))
+    if not _counts_audio(modality, row.get("searched")):
+        return row
+    found = {name: row.get(name) for name in ("feasible", "infeasible")}
+    lengths = {n: None if v is None else frames_for_samples(v) for n, v in found.items()}
+    return {**row, **lengths, "searched": MODALITIES[modality].axis}
+
+
 def _counts_audio(modality: str, axis: object) -> bool:
     known = MODALITIES.get(modality)
     return known is not None and known.is_audio and axis == "input_size"

@@ -1,10 +1,11 @@
 """The answers of a modality and phase, as they stand together in a table."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.points.axes import unit_of
+from profiling.analysis.points.axes import axis_unit, unit_of
 from profiling.analysis.points.groups import Setting, rank
 from profiling.analysis.points.maximum import maximum_text
 from profiling.analysis.statistics.many import decided_by_chance
@@ -60,12 +61,15 @@ class Section:
     sentences: tuple[str, ...] = ()
     ladder: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
+    counted: str = ""
+    """In what it counts and why, where that tells it from its modality's other answers."""
 
     @property
     def name(self) -> str:
         """Return what the section is about in a few words."""
         where = f" ({self.setting})" if self.setting else ""
-        return f"{self.modality}, {self.phase}{where}"
+        counted = f", {self.counted}" if self.counted else ""
+        return f"{self.modality}, {self.phase}{where}{counted}"
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -94,6 +98,7 @@ def build_sections(
     """
     groups, rungs = _by_place(tipping_points), _by_place(ladder)
     settings = {setting for _, _, setting, _ in groups}
+    several = Counter(place[:3] for place in groups)
     sections = []
     for place in sorted(groups, key=lambda place: (rank(place[0]), rank(place[1]))):
         rows = groups[place]
@@ -101,6 +106,7 @@ def build_sections(
         sections.append(
             replace(
                 _section(place, rows, settings),
+                counted=_counted(place, rows, several[place[:3]] > 1),
                 sentences=answer_sentences(rows),
                 ladder=ladder_sentences(rungs.get(place, ())),
                 shares=share_sentences(rows, data),
@@ -130,6 +136,15 @@ def _section(place: Place, rows: list[Row], settings: set[Setting]) -> Section:
     compared = sum(row.get("longest_measured") is not None for row in rows)
     lines, notes = tuple(_merged_lines(rows)), tuple(gather_notes(rows))
     return Section(modality, phase, unit, vanilla, where, lines, compared, notes)
+
+
+def _counted(place: Place, rows: list[Row], beside_others: bool) -> str:
+    """Say in what answers count where a reader would take it for something else."""
+    modality, _, _, unit = place
+    if unit == axis_unit(modality):
+        return f"in {unit}" if beside_others else ""
+    models = sorted({str(row["efficient"]) for row in rows}) + sorted(vanilla_names(rows))
+    return f"in {unit}: tokens of {', '.join(models[:-1])} and {models[-1]} differ in length"
 
 
 def _merged_lines(rows: list[Row]) -> list[Line]:

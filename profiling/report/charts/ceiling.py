@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from profiling.analysis.points.readings import finite
+from profiling.report.charts.inputs import Trace, comparison_choice
 from profiling.report.charts.look import QUIET
-from profiling.report.charts.traces import Trace, comparison_choice
 from profiling.report.palette import vanilla_family
 from profiling.rows.columns import Row
 

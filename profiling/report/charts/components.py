@@ -8,8 +8,8 @@ from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.components import ComponentCurve
 from profiling.report.charts.component_bars import MEASURES, Piece, component_numbers, pieces_of
 from profiling.report.charts.component_looks import OPTIMISER, look_of
+from profiling.report.charts.inputs import Trace
 from profiling.report.charts.look import GRID, INK, PAPER, plain_axis, plain_layout
-from profiling.report.charts.traces import Trace
 
 HEIGHT = 205
 PATTERN = {"fillmode": "overlay", "fgcolor": PAPER, "fgopacity": 1, "size": 6, "solidity": 0.2}

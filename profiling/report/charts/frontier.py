@@ -7,8 +7,8 @@ from typing import Any
 
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.groups import Contender
+from profiling.report.charts.inputs import Trace
 from profiling.report.charts.look import GRID, plain_axis, plain_layout, table_of
-from profiling.report.charts.traces import Trace
 from profiling.report.palette import Style
 from profiling.rows.columns import Row
 

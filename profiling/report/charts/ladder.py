@@ -13,8 +13,8 @@ from profiling.analysis.points.curves import spaced_lengths
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.ladder import Ladder, ladders_of
 from profiling.report.answers.verdicts import describe_verdict
+from profiling.report.charts.inputs import Trace
 from profiling.report.charts.look import QUIET, plain_axis, plain_layout, table_of
-from profiling.report.charts.traces import Trace
 from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Row
 

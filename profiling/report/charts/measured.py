@@ -6,19 +6,13 @@ from typing import Any
 
 from profiling.analysis.points.curves import spaced_lengths
 from profiling.report.charts.ceiling import ceiling_label, ceiling_traces
+from profiling.report.charts.inputs import ChartInput, length_range
 from profiling.report.charts.look import GRID, INK, plain_axis, plain_layout
 from profiling.report.charts.numbers import measured_numbers
 from profiling.report.charts.ratio_axis import ratio_ticks
 from profiling.report.charts.ratios import ratio_traces
-from profiling.report.charts.traces import (
-    ChartInput,
-    curve_traces,
-    length_range,
-    length_traces,
-    oom_traces,
-    tipping_traces,
-    value_range,
-)
+from profiling.report.charts.tipping_marks import tipping_traces
+from profiling.report.charts.traces import curve_traces, length_traces, oom_traces, value_range
 
 # Heights of the panels in pixels: measured curves, ratios, lengths of real data; then the gaps.
 HEIGHTS = {"measured": 300, "ratio": 190, "lengths": 80}

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from profiling.analysis.points.readings import finite
+from profiling.report.charts.inputs import ChartInput, comparison_choice
 from profiling.report.charts.look import table_of
-from profiling.report.charts.traces import ChartInput, comparison_choice, length_traces
+from profiling.report.charts.traces import length_traces
 from profiling.report.palette import efficient_family
 
 COLUMNS = ("panel", "comparison", "variant", "length", "value", "low", "high", "outcome", "ceiling")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import ceil, floor
 from typing import Any
 
-from profiling.report.charts.traces import Trace
+from profiling.report.charts.inputs import Trace
 
 FINE_BELOW = 3  # a largest ratio over a smallest one
 STEPS = (0.02, 0.05, 0.1)

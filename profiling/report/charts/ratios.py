@@ -7,8 +7,8 @@ from typing import Any
 from profiling.analysis.answers.verdicts import trusted_outcomes
 from profiling.analysis.points.readings import finite
 from profiling.report.ceilings import describe_reach
+from profiling.report.charts.inputs import Trace, comparison_choice
 from profiling.report.charts.look import PAPER
-from profiling.report.charts.traces import Trace, comparison_choice
 from profiling.report.palette import Style, Styles, efficient_family
 from profiling.rows.columns import Row
 

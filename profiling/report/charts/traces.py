@@ -1,50 +1,16 @@
 """What the panels of a chart are made of, as plain data for plotly's script."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from html import escape
 from itertools import pairwise
-from math import log
-from typing import Any
 
-from datamodules.lengths import LengthDistribution
-from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve, Spread
 from profiling.analysis.points.groups import Contender
-from profiling.analysis.points.readings import finite
-from profiling.report.answers.verdicts import describe_comparison, describe_verdict, shown_value
-from profiling.report.palette import Styles, efficient_family
-from profiling.rows.columns import Column, Row
+from profiling.report.charts.inputs import ChartInput, Trace, length_range
+from profiling.report.charts.tipping_marks import RUNG, num_rungs
 
-Trace = dict[str, Any]
 NUM_BINS = 36
 SHADES = ("#8a8a8a", "#4f6d8a", "#8a6d4f")
-RUNG = 0.06  # height of one label, as a share of the measured panel
-
-
-@dataclass(frozen=True)
-class ChartInput:
-    """All that one chart shows: one metric of one modality, phase and setting."""
-
-    modality: str
-    column: Column
-    curves: Sequence[Curve]
-    tipping_points: Sequence[Row]
-    distributions: Sequence[LengthDistribution]
-    styles: Styles
-
-    @property
-    def unit(self) -> str:
-        """Return the unit of the axis."""
-        return axis_unit(self.modality)
-
-
-def length_range(chart: ChartInput) -> tuple[float, float]:
-    """Return the ends of the axis: all lengths measured and nearly all lengths of the data."""
-    lengths = [float(point.length) for curve in chart.curves for point in curve.points]
-    for distribution in chart.distributions:
-        lengths += distribution.quantiles((0.005, 0.995))
-    return min(lengths) / 1.18, max(lengths) * 1.18
 
 
 def value_range(chart: ChartInput) -> tuple[float, float]:
@@ -59,7 +25,7 @@ def value_range(chart: ChartInput) -> tuple[float, float]:
     ]
     if not values:
         return 0.5, 2.0
-    below, above = _num_rungs(chart) * RUNG + 0.04, 0.12
+    below, above = num_rungs(chart) * RUNG + 0.04, 0.12
     span = max(max(values) / min(values), 1.5) ** (1 / (1 - below - above))
     return min(values) / span**below, max(values) * span**above
 
@@ -136,72 +102,6 @@ def oom_traces(chart: ChartInput, ceiling: float) -> Iterator[Trace]:
                 "textfont": {"size": 11, "color": colour},
                 "hovertemplate": f"out of memory at {length:,} {chart.unit}",
             }
-
-
-def tipping_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[Trace]:
-    """Draw a line where each efficient variant starts to win, its length beside it."""
-    placed: dict[str, int] = {}
-    for row in _crossing_rows(chart):
-        choice = comparison_choice(row)
-        index = placed[choice] = placed.get(choice, -1) + 1
-        colour = chart.styles.of_row(row).colour
-        place = shown_value(row)
-        family = efficient_family(row)
-        # One rung per variant, so that the labels of close tipping points do not collide.
-        rung = floor * (ceiling / floor) ** (RUNG * (index + 0.4))
-        low, high = (finite(row.get(name)) or place for name in ("ci_low", "ci_high"))
-        yield {
-            "type": "scatter",
-            "mode": "lines+markers+text",
-            "name": escape(family),
-            "meta": {"family": family, "comparison": choice},
-            "x": [place, place, place],
-            "y": [floor, rung, ceiling],
-            "line": {"color": colour, "width": 1.2, "dash": "1px,3px"},
-            "marker": {"size": [0, 6, 0], "symbol": "diamond", "color": colour},
-            "error_x": {
-                "type": "data",
-                "symmetric": False,
-                "array": [0, max(0.0, high - place), 0],
-                "arrayminus": [0, max(0.0, place - low), 0],
-                "thickness": 1.4,
-                "width": 0,
-                "color": colour,
-            },
-            "text": ["", f" {'≤ ' if row.get('at_most') else ''}{place:,.0f} ", ""],
-            "textposition": f"top {_free_side(chart, place)}",
-            "textfont": {"size": 11, "color": colour},
-            "hoverinfo": "text",
-            "hovertext": f"{escape(family)}: {escape(describe_verdict(row).text)}",
-        }
-
-
-def _free_side(chart: ChartInput, place: float) -> str:
-    """Return the side on which a number beside a tipping point has room, on a phone too."""
-    low, high = length_range(chart)
-    return "left" if log(place / low) > 0.75 * log(high / low) else "right"
-
-
-def _num_rungs(chart: ChartInput) -> int:
-    choices = [comparison_choice(row) for row in _crossing_rows(chart)]
-    return max((choices.count(choice) for choice in choices), default=0)
-
-
-def _crossing_rows(chart: ChartInput) -> list[Row]:
-    """Return the rows with a crossing, the shortest length first."""
-    rows = [
-        row
-        for row in chart.tipping_points
-        if row.get("verdict") in {"crosses", "several"} and finite(row.get("tipping_point"))
-    ]
-    return sorted(rows, key=shown_value)
-
-
-def comparison_choice(row: Row) -> str:
-    """Return which choice of the page's selector shows a tipping point row."""
-    if row.get("comparison") != "pair":
-        return str(row.get("comparison"))
-    return f"{row.get('efficient')} {describe_comparison(row)}"
 
 
 def length_traces(chart: ChartInput) -> Iterator[Trace]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from profiling.analysis.points.axes import axis_unit
+from profiling.analysis.points.axes import axis_unit, search_on_axis_of_sweep
 from profiling.analysis.points.groups import Contender, Setting
 from profiling.report.charts.frontier import build_frontier_chart, is_bound, limit_words
 from profiling.report.palette import Style
@@ -41,7 +41,7 @@ def frontiers_of(
 ) -> list[Frontier]:
     """Return the frontiers in order of appearance, appending their charts; none without rows."""
     groups: dict[tuple[str, Setting], list[Row]] = {}
-    for row in rows:
+    for row in map(search_on_axis_of_sweep, rows):
         groups.setdefault((str(row["modality"]), Setting.of(row)), []).append(row)
     return [
         _frontier(modality, setting, members, styles, charts)

@@ -11,9 +11,9 @@ from profiling.analysis.points.groups import Contender, Group, Setting
 from profiling.analysis.points.maximum import share_taken
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import describe_comparison
+from profiling.report.charts.inputs import ChartInput, comparison_choice
 from profiling.report.charts.ladder import build_ladder_chart
 from profiling.report.charts.measured import build_chart
-from profiling.report.charts.traces import ChartInput, comparison_choice
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import Breakdown, breakdowns_of
 from profiling.report.palette import Style, efficient_family, labelled

@@ -15,15 +15,9 @@ from datamodules.recordings.decoding import decode
 from datamodules.recordings.headers import resampled_length
 from datamodules.recordings.recording import Recording
 from tests.samples.places import SHARED_DATA
+from tests.samples.sounds import write_audio
 
 SHARED = SHARED_DATA
-
-
-def write_audio(path, num_samples, rate_hz=16_000, hertz=440.0, channels=1):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tone = 0.5 * np.sin(2 * math.pi * hertz * np.arange(num_samples) / rate_hz)
-    soundfile.write(path, np.stack([tone] * channels, axis=1), rate_hz)
-    return path
 
 
 @pytest.fixture
@@ -52,21 +46,6 @@ def test_a_librispeech_tree_is_read_from_any_of_its_levels(tmp_path, source):
     folder = str(tmp_path / source)
     assert SpeechData(folder, layout="librispeech").lengths().values == (24, 49)
     assert SpeechData(folder).lengths().values == (24, 37, 49)
-
-
-def test_a_manifest_gives_its_lengths_without_touching_a_file(tmp_path):
-    manifest = tmp_path / "train.tsv"
-    manifest.write_text("nowhere\nx/a.flac\t16000\nb c.flac\t8000\n\n")
-    data = SpeechData(str(manifest))
-    assert data.lengths().values == (24, 49)
-    with pytest.raises(DataError, match="nowhere/x/a.flac cannot be read: it does not exist"):
-        data.batch_at(49, 1)
-
-
-def test_a_manifest_root_is_meant_from_the_manifest(tmp_path):
-    write_audio(tmp_path / "audio/a.wav", 16_000)
-    (tmp_path / "train.tsv").write_text("audio\na.wav\t16000\n")
-    assert SpeechData(str(tmp_path / "train.tsv")).batch_at(49, 1)["input_values"].any()
 
 
 @pytest.mark.torchaudio
@@ -245,42 +224,6 @@ def test_a_wav_file_that_was_cut_short_is_damaged(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadSampleError, match=f"has {len(whole) // 2} bytes of {len(whole)}"):
         SpeechData(str(tmp_path)).lengths()
-
-
-def test_a_manifest_may_begin_with_a_byte_order_mark(tmp_path):
-    write_audio(tmp_path / "a.wav", 16_000)
-    (tmp_path / "m.tsv").write_text("\ufeff.\na.wav\t16000\n", encoding="utf-8")
-    assert SpeechData(str(tmp_path / "m.tsv")).batch_at(49, 1)["input_values"].any()
-
-
-def test_a_file_shorter_than_listed_is_named(tmp_path):
-    write_audio(tmp_path / "a.wav", 16_000, rate_hz=8_000)
-    (tmp_path / "train.tsv").write_text(".\na.wav\t16000\n")
-    with pytest.raises(BadSampleError, match="a.wav must have 16000 samples .* got 32000"):
-        SpeechData(str(tmp_path / "train.tsv")).batch_at(49, 1)
-
-
-@pytest.mark.parametrize("line", ["a.flac 16000", "a.flac\t", "a.flac\t-5", "\t16000", "a\t1.5"])
-def test_a_bad_manifest_line_is_named_by_its_number(tmp_path, line):
-    manifest = tmp_path / "train.tsv"
-    manifest.write_text(f"root\na.flac\t16000\n{line}\n")
-    with pytest.raises(BadSampleError, match="line 3 of manifest .*train.tsv must be `path<TAB>"):
-        SpeechData(str(manifest)).lengths()
-    data = SpeechData(str(manifest), on_bad_sample="skip")
-    with pytest.warns(UserWarning, match="line 3"):
-        assert data.lengths().count == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"", "not a manifest"), (b"\xff\xfb\x00", "not a manifest"), (b"a\t5\n", "the first line")],
-)
-def test_a_file_that_is_no_manifest_is_one_sentence(tmp_path, content, message):
-    path = tmp_path / "train.tsv"
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=message) as caught:
-        SpeechData(str(path)).lengths()
-    assert "\n" not in str(caught.value)
 
 
 def test_wrong_sources_and_settings_are_named(tmp_path, folder):

@@ -7,8 +7,8 @@ import pytest
 from lightning.pytorch.callbacks import EarlyStopping
 
 from datamodules.modalities.synthetic import SyntheticSpeech, SyntheticText, SyntheticVision
-from lightning_modules.models.swin import SwinModule
-from lightning_modules.models.swinv2 import SwinV2Module
+from lightning_modules.models.vision.swin import SwinModule
+from lightning_modules.models.vision.swinv2 import SwinV2Module
 from lightning_modules.variants import VARIANTS, build_module
 from tests.samples.fitting import trainer
 

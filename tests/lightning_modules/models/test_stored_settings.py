@@ -7,7 +7,7 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
-from lightning_modules.models.bert import BertModule
+from lightning_modules.models.text.bert import BertModule
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from tests.samples.speech import TINY

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.models.nystromformer import NystromformerModule
+from lightning_modules.models.text.nystromformer import NystromformerModule
 
 
 @pytest.mark.parametrize("tokens", [128, 150])  # as long as it computes on, and padded

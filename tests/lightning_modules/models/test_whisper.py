@@ -8,7 +8,7 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from lightning_modules.attention.interface import localize
 from lightning_modules.errors import ModelError
-from lightning_modules.models.thirty_seconds import ThirtySeconds
+from lightning_modules.models.speech.thirty_seconds import ThirtySeconds
 from tests.samples.variants.models import batch_of, build, predict
 
 FRAMES = (50, 33, 20)

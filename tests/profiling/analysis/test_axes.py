@@ -113,6 +113,18 @@ def test_readers_see_seconds_in_a_section_of_its_own():
     assert "frames" not in sentence
 
 
+def test_sections_of_two_axes_have_headings_that_differ_and_say_why():
+    rows = find_tipping_points(ROWS)
+    frames, seconds = build_sections(rows)
+    assert frames.name == "speech, inference, in frames"
+    why = "in seconds: tokens of parakeet and hubert differ in length"
+    assert seconds.name == f"speech, inference, {why}"
+    (alone,) = build_sections(row for row in rows if row["efficient"] == "parakeet")
+    assert alone.name == seconds.name
+    (usual,) = build_sections(row for row in rows if row["efficient"] == "lhubert")
+    assert usual.name == "speech, inference"
+
+
 @pytest.mark.parametrize(
     ("samples", "text"),
     [

@@ -183,7 +183,7 @@ def test_a_peak_that_cannot_be_read_ends_no_run(
     def refuse() -> None:
         raise PermissionError("clear_refs")
 
-    monkeypatch.setattr("profiling.instruments.callback.supports_peak", lambda device: True)
+    monkeypatch.setattr("profiling.instruments.step_memory.supports_peak", lambda device: True)
     monkeypatch.setattr("profiling.instruments.memory.reset_peak", refuse)
     callback = ProfilingCallback(1, 0)
     trainer = fit(TinyTokens(), [tokens(2, 5)] * 3, tmp_path, callbacks=[callback])
@@ -227,7 +227,7 @@ def test_every_fit_begins_its_own_baseline_of_memory(
 ) -> None:
     """What is resident is set by hand, because the C library may keep what was freed."""
     resident = iter([100.0, 900.0])
-    monkeypatch.setattr("profiling.instruments.callback.supports_peak", lambda device: True)
+    monkeypatch.setattr("profiling.instruments.step_memory.supports_peak", lambda device: True)
     monkeypatch.setattr("profiling.instruments.memory.resident_mib", lambda: next(resident))
     monkeypatch.setattr("profiling.instruments.memory.reset_peak", lambda: None)
     monkeypatch.setattr("profiling.instruments.memory.peak_mib", lambda: 1000.0)

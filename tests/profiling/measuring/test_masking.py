@@ -6,8 +6,8 @@ from multiprocessing.context import ForkServerContext
 import pytest
 import torch
 
-from lightning_modules.models.bert import BertModule
-from lightning_modules.models.hubert import HubertModule
+from lightning_modules.models.speech.hubert import HubertModule
+from lightning_modules.models.text.bert import BertModule
 from lightning_modules.variants import VARIANTS
 from profiling.children.server import run_in_child
 from profiling.measuring import masking

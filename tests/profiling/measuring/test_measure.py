@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules.models.bert import BertModule
+from lightning_modules.models.text.bert import BertModule
 from profiling.children.server import run_in_child
 from profiling.instruments.memory import return_freed_pages
 from profiling.measuring import tasks
@@ -126,7 +126,7 @@ def test_a_run_whose_rows_nobody_gets_does_not_take_memory_to_find_its_allocator
     def find() -> bool:
         raise AssertionError("80 MiB were taken, between two measurements")
 
-    monkeypatch.setattr("profiling.instruments.callback.keeps_freed_memory", find)
+    monkeypatch.setattr("profiling.instruments.telling.keeps_freed_memory", find)
     point = make_point("bert", "sdpa", "inference", 12)
     assert len(run_steps(build_point(point), point, batch_of(point, 1), Effort(1, 2, 0))) == 2
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules.models.bert import BertModule
+from lightning_modules.models.text.bert import BertModule
 from profiling.children.server import run_in_child
 from profiling.instruments.memory import MIB, PeakMemory, library_mib, return_freed_pages
 from profiling.measuring.steps import first_step, rehearsal

@@ -16,7 +16,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from lightning_modules import allocator, attention
 from lightning_modules.attention.masked import masked_attention
 from lightning_modules.models.base import VariantModule
-from lightning_modules.models.bert import BertModule
+from lightning_modules.models.text.bert import BertModule
 from profiling.children.server import run_in_child
 from profiling.instruments.steps import Sample
 from profiling.measuring.paths.active_path import ActivePathCheck

@@ -4,7 +4,8 @@ import pytest
 
 from lightning_modules.variants import VARIANTS
 from profiling.errors import USER_ERRORS
-from profiling.planning.settings import ModalitySettings, SweepSettings, read_variant
+from profiling.planning.settings import ModalitySettings, SweepSettings
+from profiling.planning.variant_settings import read_variant
 
 
 def _settings(**changes: Any) -> SweepSettings:

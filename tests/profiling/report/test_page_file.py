@@ -7,7 +7,7 @@ from typing import Any
 
 from profiling.report.charts.component_looks import LOOKS
 from profiling.report.charts.look import DARK
-from profiling.report.palette import COLOURS, VANILLA_COLOUR
+from profiling.report.palette import COLOURS, VANILLA_COLOURS
 from tests.samples.rows.components import with_components
 from tests.samples.rows.run import (
     charts_of,
@@ -76,7 +76,7 @@ def test_every_colour_of_a_chart_has_one_for_the_dark() -> None:
 
 
 def test_curves_stand_out_from_the_paper_in_light_and_dark() -> None:
-    for colour in (VANILLA_COLOUR, *COLOURS):
+    for colour in (*VANILLA_COLOURS, *COLOURS):
         assert contrast(DARK[colour], DARK["#ffffff"]) > 4.5
     assert contrast(DARK["#6b6b6b"], DARK["#ffffff"]) > 4.5
     assert contrast("#6b6b6b", "#ffffff") > 4.5

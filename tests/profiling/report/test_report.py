@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.answers.duels import ONE_VISIT
 from profiling.analysis.points.curves import build_curves
+from profiling.report.charts.inputs import ChartInput
 from profiling.report.charts.measured import build_chart
-from profiling.report.charts.ratios import ratio_traces
-from profiling.report.charts.traces import ChartInput
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.page.tables import find_noise, find_problems
@@ -166,18 +164,6 @@ def test_a_tipping_point_stands_where_the_sentences_say_and_its_number_inside_th
     assert lines["longformer w512"]["textposition"] == "top left"  # near the right edge
 
 
-def test_a_length_that_only_one_side_can_do_is_marked_without_a_ratio() -> None:
-    charts = charts_of((sample_report() / "report.html").read_text())
-    marks = [
-        trace
-        for trace in charts[1]["data"]
-        if trace.get("yaxis") == "y2" and trace["mode"] == "markers"
-    ]
-    assert marks
-    assert all(trace["x"] == [4096] for trace in marks)
-    assert all(trace["customdata"] == [["win", "bert runs out of memory"]] for trace in marks)
-
-
 def test_a_point_is_the_median_of_its_visits_with_their_whole_spread() -> None:
     rows = [row for row in sample_rows() if row["variant"] == "vit" and row["input_size"] == 224]
     curve = next(curve for curve in build_curves(rows) if curve.contender.label == "vit sdpa")
@@ -249,21 +235,6 @@ def test_different_settings_never_share_a_curve(condition: str) -> None:
     assert "other" in second.describe([first, second])
 
 
-def test_a_variant_has_one_colour_and_its_implementations_have_strokes() -> None:
-    curves = build_curves(sample_rows())
-    styles = Styles.of(curves, sample_tipping_points()).contenders
-    by_label = {contender.label: style for contender, style in styles.items()}
-    library, fixed = by_label["longformer w512 library"], by_label["longformer w512 mask_fixed"]
-    assert library.colour == fixed.colour
-    assert (library.dash, library.symbol) != (fixed.dash, fixed.symbol)
-    text = {
-        style.colour
-        for contender, style in styles.items()
-        if contender.variant in {"bert", "longformer", "nystromformer", "bigbird", "local_bert"}
-    }
-    assert len(text) == 5
-
-
 def test_points_without_a_number_are_gathered_by_reason() -> None:
     problems = find_problems(sample_rows())
     (skipped,) = [p for p in problems if p.status == "skipped" and p.phase == "inference"]
@@ -312,19 +283,3 @@ def test_numbers_that_cannot_be_drawn_are_left_out() -> None:
     rows = [row | {"latency_ms": float("nan")} for row in small_rows()]
     page = render_page(Material.of(rows, [], [], sample_manifest()))
     assert "NaN" not in json.dumps(charts_of(page))
-
-
-def test_a_length_that_was_visited_once_stands_beside_the_line_of_ratios() -> None:
-    items = [
-        {"length": length, "outcome": outcome, "ratio": ratio, "ci_low": 0.1, "ci_high": 9.0}
-        for length, outcome, ratio in ((64, "lose", 1.5), (128, "tie", 27.0), (256, "win", 0.5))
-    ]
-    items[1]["reason"] = ONE_VISIT
-    row = sample_tipping_points()[0] | {"lengths": items}
-    band, line, beside = ratio_traces(
-        [row], Styles.of(build_curves(sample_rows()), [row]), "tokens"
-    )
-    assert line["x"] == [64, 256]
-    assert band["x"] == [64, 256, 256, 64]
-    assert (beside["x"], beside["marker"]["symbol"]) == ([128], "circle-open")
-    assert beside["customdata"] == [[ONE_VISIT]]

@@ -17,7 +17,7 @@ MODEL = '''"""BERT once more."""
 
 from transformers import BertConfig, BertForMaskedLM
 
-from lightning_modules.models.text import TextModule
+from lightning_modules.models.text.base import TextModule
 
 
 class TwinModule(TextModule):
@@ -32,7 +32,7 @@ class TwinModule(TextModule):
         return True
 '''
 LINE = """        "twin": Variant(
-            path="lightning_modules.models.twin:TwinModule",
+            path="lightning_modules.models.text.twin:TwinModule",
             implementations=("eager", "sdpa"),
             like_for_like="eager",
             default="sdpa",
@@ -51,7 +51,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file() and not name.startswith("benchmarks/results"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    (folder / "lightning_modules/models/twin.py").write_text(MODEL)
+    (folder / "lightning_modules/models/text/twin.py").write_text(MODEL)
     insert(folder / "lightning_modules/variants.py", LINE, before='        "longformer": Variant(')
     insert(folder / "README.md", ROW, before="| `longformer` | text |")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
@@ -100,13 +100,13 @@ def test_a_child_is_born_with_it_and_it_trains(edited: Path) -> None:
     script = """
 import sys
 import profiling.children.entry
-assert "lightning_modules.models.twin" in sys.modules
+assert "lightning_modules.models.text.twin" in sys.modules
 import train
 sys.exit(train.main(sys.argv[1:]))
 """
     run(
         edited,
-        *("-c", script, "fit", "--model", "lightning_modules.models.twin.TwinModule"),
+        *("-c", script, "fit", "--model", "lightning_modules.models.text.twin.TwinModule"),
         *("--data", "datamodules.modalities.synthetic.SyntheticText"),
         *("--data.sequence_length", "18", "--model.num_classes", "40", "--data.num_classes", "40"),
         *("--trainer.max_steps", "2", "--trainer.logger", "false"),

@@ -50,3 +50,18 @@ def waveform(frames: int, batch: int = 1, seed: int = 0) -> torch.Tensor:
     """Return (batch, samples) that give exactly so many frames."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(batch, samples_of(frames), generator=generator)
+
+
+def first_output(model: Any, *inputs: Any) -> torch.Tensor:
+    """Return logits, or hidden states of a model that has none."""
+    with torch.no_grad():
+        output = model.eval()(*inputs)
+    found: torch.Tensor = output.logits if hasattr(output, "logits") else output.last_hidden_state
+    return found
+
+
+def assert_same_weights(found: torch.nn.Module, wanted: torch.nn.Module) -> None:
+    """Compare bits of weights; those of outputs may depend on where in memory weights lie."""
+    ours, theirs = found.state_dict(), wanted.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert not [name for name, value in ours.items() if not torch.equal(value, theirs[name])]

@@ -49,14 +49,10 @@ class SpeechModule(VariantModule):
             mask_time_indices: (batch, frames) bool, True = the model sees its mask vector.
 
         Returns:
-            (batch, frames, num_classes)
+            (batch, frames, num_classes), or of each token where those are longer than frames.
         """
-        if mask_time_indices is None and self.training and self.settings.dropout == "none":
-            # Otherwise the library draws masks of its own: SpecAugment.
-            frames = self.model._get_feat_extract_output_lengths(input_values.shape[1])
-            mask_time_indices = input_values.new_zeros(
-                (len(input_values), int(frames)), dtype=torch.bool
-            )
+        if mask_time_indices is None:
+            mask_time_indices = self._mask_of_nothing(input_values)
         hidden = self.model(
             input_values=input_values,
             attention_mask=attention_mask,
@@ -91,6 +87,13 @@ class SpeechModule(VariantModule):
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits of `batch_size` recordings of `length` frames."""
         return (batch_size, length, self.num_classes)
+
+    def _mask_of_nothing(self, input_values: Tensor) -> Tensor | None:
+        """Return a mask that hides nothing where the library would draw one itself: SpecAugment."""
+        if not self.training or self.settings.dropout != "none":
+            return None
+        frames = self.model._get_feat_extract_output_lengths(input_values.shape[1])
+        return input_values.new_zeros((len(input_values), int(frames)), dtype=torch.bool)
 
     def _build_model(self) -> Any:
         given = self.settings

@@ -7,7 +7,7 @@ from torch import nn
 from transformers import ViTConfig, ViTForImageClassification
 
 from lightning_modules.models.base import dropout_fields
-from lightning_modules.models.vision import VisionModule
+from lightning_modules.models.vision.base import VisionModule
 
 VIT_SIZES: dict[str, dict[str, Any]] = {
     "base": {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12},

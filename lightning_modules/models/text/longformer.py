@@ -8,7 +8,7 @@ from torch.nn import functional
 from transformers import LongformerConfig, LongformerForMaskedLM
 
 from lightning_modules.models.base import round_up
-from lightning_modules.models.text import TextModule
+from lightning_modules.models.text.base import TextModule
 
 
 class LongformerModule(TextModule):

@@ -7,7 +7,7 @@ from transformers import ModernBertConfig, ModernBertForMaskedLM
 
 from lightning_modules.attention.interface import attention_modules, find_windows, localize
 from lightning_modules.models.attention_core import AttentionCore
-from lightning_modules.models.text import TextModule
+from lightning_modules.models.text.base import TextModule
 from lightning_modules.sizes import MODERNBERT_SIZES
 
 # Kernels of the library, for which the window is a mask over all pairs of tokens.

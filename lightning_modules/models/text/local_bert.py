@@ -3,7 +3,7 @@
 from transformers import BertConfig, BertForMaskedLM
 
 from lightning_modules.attention.interface import localize
-from lightning_modules.models.text import TextModule
+from lightning_modules.models.text.base import TextModule
 
 
 class LocalBertModule(TextModule):

@@ -8,7 +8,7 @@ from transformers.models.swinv2 import modeling_swinv2
 from transformers.models.swinv2.modeling_swinv2 import Swinv2Layer
 
 from lightning_modules.models.components import Part
-from lightning_modules.models.swin import SwinModule
+from lightning_modules.models.vision.swin import SwinModule
 
 
 class SwinV2Module(SwinModule):

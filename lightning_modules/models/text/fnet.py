@@ -10,7 +10,7 @@ from transformers.models.fnet.modeling_fnet import FNetBasicFourierTransform
 from lightning_modules.attention.interface import attention_modules
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.models.attention_core import AttentionCore
-from lightning_modules.models.text import FUSED_GELU_NEW, TextModule
+from lightning_modules.models.text.base import FUSED_GELU_NEW, TextModule
 from lightning_modules.sizes import ENCODER_SIZES
 
 NOT_FOR_HEADS = "num_attention_heads"

@@ -1,7 +1,7 @@
 """L-HuBERT as a variant: HuBERT with local attention."""
 
 from lightning_modules.attention.interface import find_windows
-from lightning_modules.models.speech import SpeechModule
+from lightning_modules.models.speech.base import SpeechModule
 from lightning_modules.window import windows_of_layers
 
 

@@ -1,6 +1,6 @@
 """HuBERT, the vanilla speech variant."""
 
-from lightning_modules.models.speech import SpeechModule
+from lightning_modules.models.speech.base import SpeechModule
 
 
 class HubertModule(SpeechModule):

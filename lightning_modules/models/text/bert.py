@@ -3,7 +3,7 @@
 from transformers import BertConfig, BertForMaskedLM
 
 from lightning_modules.attention.unpadded import NAME, unpad
-from lightning_modules.models.text import TextModule
+from lightning_modules.models.text.base import TextModule
 
 
 class BertModule(TextModule):

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.errors import ModelError
-from lightning_modules.models.log_mel import HOP_SAMPLES, SAMPLE_RATE_HZ, MelBands
+from lightning_modules.models.speech.log_mel import HOP_SAMPLES, SAMPLE_RATE_HZ, MelBands
 
 TOTAL_SAMPLES = 30 * SAMPLE_RATE_HZ
 TOTAL_POSITIONS = TOTAL_SAMPLES // HOP_SAMPLES

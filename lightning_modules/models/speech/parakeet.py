@@ -16,8 +16,8 @@ from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import MIXERS, Part
-from lightning_modules.models.log_mel import LogMel
-from lightning_modules.models.speech import SpeechModule
+from lightning_modules.models.speech.base import SpeechModule
+from lightning_modules.models.speech.log_mel import LogMel
 from lightning_modules.sizes import PARAKEET_SIZES
 
 # A frame of 20 ms, of which labels and masks are made, is two positions of the features ...
@@ -104,27 +104,6 @@ class ParakeetModule(SpeechModule):
 
     variant = "parakeet"
 
-    def forward(
-        self,
-        input_values: Tensor,
-        attention_mask: Tensor | None = None,
-        mask_time_indices: Tensor | None = None,
-        **_: Any,
-    ) -> Tensor:
-        """Compute the logits.
-
-        Args:
-            input_values: (batch, samples) at 16 kHz.
-            attention_mask: (batch, samples), nonzero = real sample; None = all are real.
-            mask_time_indices: (batch, frames of 20 ms) bool, True = the model sees its mask vector.
-
-        Returns:
-            (batch, tokens of 80 ms, num_classes)
-        """
-        hidden = self.model(input_values, attention_mask, mask_time_indices).last_hidden_state
-        logits: Tensor = self.head(hidden)
-        return logits
-
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """Average over the masked frames of the batch, of every fourth frame.
 
@@ -164,6 +143,9 @@ class ParakeetModule(SpeechModule):
         for layer in self.model.layers:
             own += [Part("feed_forward", layer.conv), Part("norm_residual", layer.conv.norm)]
         return [*super().parts(), *own]
+
+    def _mask_of_nothing(self, input_values: Tensor) -> None:
+        """Return none: the library's encoder draws no masks."""
 
     def _build_model(self) -> Any:
         fields = dropout_fields(

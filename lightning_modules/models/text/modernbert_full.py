@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from lightning_modules.models.modernbert import ModernBertText
+from lightning_modules.models.text.modernbert import ModernBertText
 
 
 class ModernBertFullModule(ModernBertText):

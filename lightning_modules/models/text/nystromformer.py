@@ -10,7 +10,7 @@ from transformers.models.nystromformer.modeling_nystromformer import Nystromform
 
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.models.base import round_up
-from lightning_modules.models.text import FUSED_GELU_NEW, TextModule
+from lightning_modules.models.text.base import FUSED_GELU_NEW, TextModule
 
 
 class NystromformerModule(TextModule):

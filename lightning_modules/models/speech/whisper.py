@@ -18,8 +18,8 @@ from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import Part
-from lightning_modules.models.speech import SpeechModule
-from lightning_modules.models.thirty_seconds import (
+from lightning_modules.models.speech.base import SpeechModule
+from lightning_modules.models.speech.thirty_seconds import (
     POSITIONS_PER_FRAME,
     TOTAL_FRAMES,
     TOTAL_POSITIONS,

@@ -1,0 +1,147 @@
+"""What the types of a sweep's settings cannot say: what is in range, and what goes together."""
+
+from typing import TYPE_CHECKING
+
+from datamodules.modality import MODALITIES
+from lightning_modules.variants import VARIANTS, vanilla_of
+from profiling.errors import SettingsError
+from profiling.planning.variant_settings import VariantSettings, read_variant
+from profiling.rows.pairs import implementation_of, parse_pair
+
+if TYPE_CHECKING:
+    from profiling.planning.settings import ModalitySettings, SweepSettings
+
+POSITIVE = (
+    "frontier_seconds",
+    "max_batch_size",
+    "memory_budget_gib",
+    "min_samples",
+    "num_warmup_steps",
+    "point_timeout_s",
+    "seconds_per_measurement",
+    "threads",
+    "time_budget_s",
+    "visits",
+)
+# What a CPU has no choice of.
+OF_CUDA = {"tf32": False, "cudnn_benchmark": False, "sdpa_backend": "any"}
+
+
+def check_sweep(settings: "SweepSettings") -> None:
+    """Check the settings of a sweep.
+
+    Raises:
+        SettingsError: A setting is wrong, or two do not go together.
+        ModelError: A variant is unknown, or its window is not a positive even number.
+    """
+    if not settings.modalities:
+        raise SettingsError("`modalities` must name at least one modality, got none")
+    _check_numbers(settings)
+    for name in ("phases", "metrics"):
+        if not getattr(settings, name):
+            raise SettingsError(f"`{name}` must name at least one, got none")
+    for modality, measured in settings.modalities.items():
+        _check_modality(modality, measured)
+        _check_graphed(modality, settings.variants_of(modality))
+    if settings.device == "cpu":
+        _check_on_cpu(settings)
+    _check_implementations(settings)
+    for pair in settings.pairs:
+        _check_pair(pair)
+
+
+def _check_on_cpu(settings: "SweepSettings") -> None:
+    """Refuse what says something of a GPU alone."""
+    if settings.precision == "16-mixed":
+        raise SettingsError("`precision` 16-mixed needs `device` cuda; on a cpu use bf16-mixed")
+    for name, default in OF_CUDA.items():
+        value = getattr(settings, name)
+        if value != default:
+            raise SettingsError(
+                f"`{name}` must be {str(default).lower()} unless `device` is cuda, "
+                f"got {str(value).lower()}"
+            )
+    for modality in settings.modalities:
+        for variant in settings.variants_of(modality):
+            if any(variant.graphed):
+                raise SettingsError(
+                    f"`graphed` of {variant.name} must be [false] unless `device` is cuda, "
+                    f"got {str(variant.graphed).lower()}"
+                )
+
+
+def _check_graphed(modality: str, variants: list[VariantSettings]) -> None:
+    """Refuse graphs on one side of a comparison: the other one would wait for the host alone."""
+    graphed = {variant.name: any(variant.graphed) for variant in variants}
+    for name, is_graphed in graphed.items():
+        other = vanilla_of(modality, name)
+        if other in graphed and graphed[other] != is_graphed:
+            one, without = (name, other) if is_graphed else (other, name)
+            raise SettingsError(
+                f"`graphed` must have true on both sides of a comparison, got it of {one} and not "
+                f"of {without}"
+            )
+
+
+def _check_numbers(settings: "SweepSettings") -> None:
+    for name in POSITIVE:
+        value = getattr(settings, name)
+        if value is not None and value <= 0:
+            raise SettingsError(f"`{name}` must be above zero, got {value}")
+    if settings.target_factor <= 1:
+        raise SettingsError(f"`target_factor` must be above 1, got {settings.target_factor}")
+    if settings.seed < 0:
+        raise SettingsError(f"`seed` must not be negative, got {settings.seed}")
+
+
+def _check_modality(modality: str, settings: "ModalitySettings") -> None:
+    if modality not in VARIANTS:
+        raise SettingsError(
+            f"`modalities` has no {modality!r}; choose one of: {', '.join(sorted(VARIANTS))}"
+        )
+    right = MODALITIES[modality].lengths_setting
+    for wrong in sorted({other.lengths_setting for other in MODALITIES.values()} - {right}):
+        if getattr(settings, wrong) is not None:
+            raise SettingsError(f"`{wrong}` is not a setting of {modality}; use `{right}`")
+    lengths = settings.axis_values(modality)
+    if lengths is None and settings.data is None:
+        raise SettingsError(f"`{right}` of {modality} must be given when there is no `data`")
+    if lengths is not None and (not lengths or min(lengths) < 1):
+        raise SettingsError(f"`{right}` of {modality} must be numbers above zero, got {lengths}")
+    if settings.refine and lengths is not None and len(set(lengths)) != 2:
+        raise SettingsError(
+            f"`{right}` of {modality} must be the two ends, as `refine` is true, got {lengths}"
+        )
+    for entry in settings.variants:
+        read_variant(modality, entry)
+
+
+def _check_implementations(settings: "SweepSettings") -> None:
+    known = {
+        implementation
+        for modality in settings.modalities
+        for variant in VARIANTS[modality].values()
+        for implementation in variant.implementations
+    }
+    for name in settings.implementations or ():
+        if name not in known:
+            raise SettingsError(
+                f"`implementations` has no {name!r}; choose one of: {', '.join(sorted(known))}"
+            )
+
+
+def _check_pair(pair: str) -> None:
+    kernels = {
+        (name, implementation): modality
+        for modality, variants in VARIANTS.items()
+        for name, variant in variants.items()
+        for implementation in variant.implementations
+    }
+    first, second = parse_pair(pair)
+    sides = [(variant, implementation_of(kernel)) for variant, kernel in (first, second)]
+    for side in sides:
+        if side not in kernels:
+            known = ", ".join(sorted(":".join(kernel) for kernel in kernels))
+            raise SettingsError(f"`pairs` has no {':'.join(side)!r}; choose one of: {known}")
+    if kernels[sides[0]] != kernels[sides[1]]:
+        raise SettingsError(f"`pairs` must stay within one modality, got {pair!r}")

@@ -1,0 +1,78 @@
+"""One line of `variants` in the settings of a sweep."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lightning_modules.variants import find_variant
+from lightning_modules.window import validate_attention_window
+from profiling.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class VariantSettings:
+    """One line of `variants`: a name, or a map with the fields below.
+
+    Args:
+        name: A key of `VARIANTS` for the modality.
+        attention_window: Total width in tokens, even; null takes the variant's own.
+        checkpoint: Folder or hub name of the weights; null takes random ones.
+        implementations: Attention kernels; null takes the sweep's.
+        compiled: Whether the model goes through torch.compile: `[false, true]` measures it both as
+            it comes and compiled. Each compilation takes up to a minute on a CPU.
+        graphed: Whether the calls of the model are recorded once and replayed, on cuda alone, so
+            that no step waits for the host: `[false, true]` measures both. What is compiled is not
+            graphed as well. A comparison needs it on both sides.
+    """
+
+    name: str
+    attention_window: int | None = None
+    checkpoint: str | None = None
+    implementations: list[str] | None = None
+    compiled: list[bool] = field(default_factory=lambda: [False])
+    graphed: list[bool] = field(default_factory=lambda: [False])
+
+
+def read_variant(modality: str, entry: Any) -> VariantSettings:
+    """Turn one entry of `variants` into its settings.
+
+    Raises:
+        SettingsError: The entry has an unknown key or no name.
+        ModelError: The variant is unknown, or its window is not a positive even number.
+    """
+    known = sorted(VariantSettings.__dataclass_fields__)
+    fields = {"name": entry} if isinstance(entry, str) else entry
+    if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
+        raise SettingsError(f"`variants` takes names or maps with a `name`, got {entry!r}")
+    for key in fields:
+        if key not in known:
+            raise SettingsError(
+                f"`{key}` is not a setting of a variant; choose one of: {', '.join(known)}"
+            )
+    variant = VariantSettings(**fields)
+    facts = find_variant(modality, variant.name)
+    if variant.attention_window is not None:
+        _check_window(variant.name, variant.attention_window, facts.takes_window)
+    for implementation in variant.implementations or ():
+        if implementation not in facts.implementations:
+            raise SettingsError(
+                f"`implementations` of {variant.name} has no {implementation!r}; "
+                f"choose one of: {', '.join(sorted(facts.implementations))}"
+            )
+    _check_choices(variant, "compiled")
+    _check_choices(variant, "graphed")
+    return variant
+
+
+def _check_choices(variant: VariantSettings, name: str) -> None:
+    chosen = getattr(variant, name)
+    if not (isinstance(chosen, list) and chosen and all(isinstance(one, bool) for one in chosen)):
+        raise SettingsError(
+            f"`{name}` of {variant.name} must be a list; "
+            f"choose one of: [false], [true], [false, true]; got {chosen!r}"
+        )
+
+
+def _check_window(name: str, window: Any, takes_window: bool) -> None:
+    if not takes_window:
+        raise SettingsError(f"`attention_window` is not a setting of {name}, got {window!r}")
+    validate_attention_window(window)

@@ -1,0 +1,59 @@
+"""The lower panel of a still picture: each efficient variant relative to its vanilla one."""
+
+from typing import TYPE_CHECKING
+
+from profiling.analysis.answers.verdicts import trusted_outcomes
+from profiling.report.palette import Styles, efficient_family
+from profiling.rows.columns import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PREFERRED_COMPARISON = "best_vs_best"
+
+
+def draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
+    """Draw one kind of comparison and return which."""
+    axes.set_yscale("log")
+    axes.grid(True)
+    axes.axhline(1, color="#3d3d3d", linewidth=1)
+    kinds = {row["comparison"] for row in rows}
+    shown = PREFERRED_COMPARISON if PREFERRED_COMPARISON in kinds else next(iter(kinds), None)
+    for row in (row for row in rows if row["comparison"] == shown):
+        style = styles.of_row(row)
+        colour = style.colour
+        items = trusted_outcomes([i for i in row.get("lengths") or () if i.get("ratio")])
+        axes.plot(
+            [item["length"] for item in items],
+            [item["ratio"] for item in items],
+            color=colour,
+            linestyle=style.figure_dash,
+            marker=style.figure_marker,
+            markersize=4,
+            label=efficient_family(row),
+        )
+        banded = [item for item in items if item.get("ci_low") and item.get("ci_high")]
+        axes.fill_between(
+            [item["length"] for item in banded],
+            [item["ci_low"] for item in banded],
+            [item["ci_high"] for item in banded],
+            color=colour,
+            alpha=0.15,
+            linewidth=0,
+        )
+        if row.get("tipping_point") and row.get("verdict") != "always":
+            axes.axvline(row["tipping_point"], color=colour, linestyle=":", linewidth=1.2)
+    # Colour tells the variants apart; two windows of one need to be named.
+    names = {(row["efficient"], efficient_family(row)) for row in rows}
+    if len(names) > len({variant for variant, _ in names}):
+        axes.legend(fontsize=7, loc="best")
+    return str(shown or "nothing to compare").replace("_", " ")
+
+
+def plain_numbers(axes: "Axes") -> None:
+    """Label a log axis 1, 2, 5, 10: powers of ten alone are too far apart."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

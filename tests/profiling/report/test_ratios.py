@@ -1,0 +1,40 @@
+"""The panel of ratios: what only one side can do, and what was visited once."""
+
+from profiling.analysis.answers.duels import ONE_VISIT
+from profiling.analysis.points.curves import build_curves
+from profiling.report.charts.ratios import ratio_traces
+from profiling.report.palette import Styles
+from tests.samples.rows.run import (
+    charts_of,
+    sample_report,
+    sample_rows,
+    sample_tipping_points,
+)
+
+
+def test_a_length_that_only_one_side_can_do_is_marked_without_a_ratio() -> None:
+    charts = charts_of((sample_report() / "report.html").read_text())
+    marks = [
+        trace
+        for trace in charts[1]["data"]
+        if trace.get("yaxis") == "y2" and trace["mode"] == "markers"
+    ]
+    assert marks
+    assert all(trace["x"] == [4096] for trace in marks)
+    assert all(trace["customdata"] == [["win", "bert runs out of memory"]] for trace in marks)
+
+
+def test_a_length_that_was_visited_once_stands_beside_the_line_of_ratios() -> None:
+    items = [
+        {"length": length, "outcome": outcome, "ratio": ratio, "ci_low": 0.1, "ci_high": 9.0}
+        for length, outcome, ratio in ((64, "lose", 1.5), (128, "tie", 27.0), (256, "win", 0.5))
+    ]
+    items[1]["reason"] = ONE_VISIT
+    row = sample_tipping_points()[0] | {"lengths": items}
+    band, line, beside = ratio_traces(
+        [row], Styles.of(build_curves(sample_rows()), [row]), "tokens"
+    )
+    assert line["x"] == [64, 256]
+    assert band["x"] == [64, 256, 256, 64]
+    assert (beside["x"], beside["marker"]["symbol"]) == ([128], "circle-open")
+    assert beside["customdata"] == [[ONE_VISIT]]
