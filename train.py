@@ -21,6 +21,7 @@ from lightning_modules import allocator
 from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
 from lightning_modules.kernel_choice import choose_sdpa
 from lightning_modules.models.base import VariantModule
+from lightning_modules.reduced_precision import refuse_wrong_convolutions
 from lightning_modules.training.accumulation import AccumulationWarning
 from lightning_modules.training.collapse import CollapseWarning
 from lightning_modules.training.folder_use import FolderUse
@@ -184,8 +185,10 @@ class TrainCLI(LightningCLI):
         chosen = self.config_init[self.config.subcommand]
         if not isinstance(self.trainer.accelerator, CPUAccelerator):
             choose_sdpa(chosen["sdpa_backend"])
-        elif chosen["allocator"] == "kept":
-            allocator.keep_freed_memory()
+        else:
+            refuse_wrong_convolutions(self.model, self.trainer.precision)
+            if chosen["allocator"] == "kept":
+                allocator.keep_freed_memory()
         ckpt_path = chosen.get("ckpt_path")
         if self.config.subcommand in EVALUATIONS and ckpt_path is None:
             self._check_trained()

@@ -107,6 +107,16 @@ def test_a_users_mistake_is_one_sentence(
         assert word in said[0]
 
 
+def test_a_precision_that_the_cpu_computes_wrongly_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightning_modules.reduced_precision.error_of", lambda *_: 1.25)
+    assert fit(ROOT / "configs/train/speech.yaml", "--trainer.precision", "bf16-mixed") == 2
+    said = capsys.readouterr().err
+    assert "`precision` must be 32-true for this model on this CPU, got bf16-mixed" in said
+    assert "(by 125%)" in said
+
+
 def test_data_longer_than_a_variant_takes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--model", "WhisperModule", "--data.init_args.sequence_length", "1600"]
     assert fit(ROOT / "configs/train/speech.yaml", *given) == 2

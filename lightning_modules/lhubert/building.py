@@ -131,8 +131,17 @@ def _warn_of_loudness(config: Any, checkpoint: str) -> None:
         )
 
 
+# As published; narrow models have fewer, because some CPUs compute groups of less than 16 channels
+# wrongly in bfloat16 (`lightning_modules.reduced_precision`).
+POSITION_GROUPS, GROUP_CHANNELS = 16, 16
+
+
 def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
-    shape = {"conv_dim": (CONV_WIDTHS[size],) * NUM_CONV_LAYERS} | ENCODER_SIZES[size].fields
+    widths = ENCODER_SIZES[size]
+    shape = widths.fields | {
+        "conv_dim": (CONV_WIDTHS[size],) * NUM_CONV_LAYERS,
+        "num_conv_pos_embedding_groups": min(POSITION_GROUPS, widths.hidden_size // GROUP_CHANNELS),
+    }
     config_class = model_class.config_class
     implementation = fields.pop("_attn_implementation")
     try:

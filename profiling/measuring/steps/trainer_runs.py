@@ -18,6 +18,7 @@ from datamodules.base import ModalityData
 from datamodules.modality import MODALITIES
 from lightning_modules.kernel_choice import choose_arithmetic, choose_sdpa
 from lightning_modules.models.base import VariantModule
+from lightning_modules.reduced_precision import refuse_wrong_convolutions
 from lightning_modules.variants import build_module
 from profiling.instruments.broken_steps import BrokenStep
 from profiling.instruments.callback import ProfilingCallback
@@ -116,6 +117,9 @@ def build_point(point: Point, device: str | None = None) -> VariantModule:
     Args:
         point: What is measured.
         device: Where the model is built; None takes the point's own.
+
+    Raises:
+        ModelError: The CPU computes a convolution of it wrongly in its precision.
     """
     place = torch.device(device or point.conditions.device)
     # A checkpoint's weights come from a file: transformers loads them on the CPU, or asks for a
@@ -134,6 +138,8 @@ def build_point(point: Point, device: str | None = None) -> VariantModule:
         )
     assert isinstance(module, VariantModule)
     module.to(place)  # also the few tensors that transformers makes on the CPU wherever it builds
+    if place.type == "cpu":
+        refuse_wrong_convolutions(module, point.conditions.precision)
     if point.compiled:
         compile_module(module, point.conditions.threads)
     if point.graphed:

@@ -263,6 +263,7 @@ def test_check_active_refuses_lengths_below_the_minimum(modality, variant):
 )
 def test_check_active_refuses_lengths_above_the_maximum(modality, variant):
     entry, module = find_variant(modality, variant), build(modality, variant)
+    assert entry.maximum_length is not None
     assert module.longest_input == entry.maximum_length
     module.check_active(entry.maximum_length)
     with pytest.raises(RuntimeError, match=entry.maximum_reason):

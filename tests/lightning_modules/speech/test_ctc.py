@@ -14,6 +14,7 @@ from lightning_modules.speech.ctc_decoding import (
 )
 from tests.samples.ctc import FRAMES, batches, module, slow_decode, utterances
 from tests.samples.fitting import fit
+from tests.samples.speech import RIGHT_IN_BFLOAT16
 from tests.samples.variants.gradients import TrainingRecord, assert_same_training
 from tests.samples.variants.hubert import samples_of
 
@@ -41,7 +42,8 @@ class Losses(lightning.Callback):
 def losses_in(precision: Any, folder: Path, **given: Any) -> list[float]:
     noted = Losses()
     data = batches(4, 4) * 12
-    fit(module(**given), data, folder, callbacks=[noted], precision=precision, max_epochs=1)
+    model = module(model_fields=RIGHT_IN_BFLOAT16, **given)
+    fit(model, data, folder, callbacks=[noted], precision=precision, max_epochs=1)
     return noted.found
 
 

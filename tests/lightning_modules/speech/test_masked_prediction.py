@@ -11,18 +11,18 @@ from lightning_modules.errors import ModelError
 from lightning_modules.speech.figures import draw_masked_prediction
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from tests.samples.fitting import fit, loader, trainer
-from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
+from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, RIGHT_IN_BFLOAT16, TINY
 from tests.samples.variants.gradients import TrainingRecord, assert_same_training
 from tests.samples.variants.hubert import waveform
 
 FRAMES = 30
 
 
-def module(variant="lhubert", **settings):
+def module(variant="lhubert", fields=None, **settings):
     torch.manual_seed(0)
     given = {"num_classes": NUM_CLUSTERS, "num_warmup_steps": 1, "lr": 0.003} | settings
     window = 8 if variant == "lhubert" else None
-    fields = TINY | NO_DROPOUT
+    fields = TINY | NO_DROPOUT | (fields or {})
     return MaskedPrediction(variant=variant, attention_window=window, model_fields=fields, **given)
 
 
@@ -79,7 +79,8 @@ def test_mixed_bfloat16_trains_as_float32_does_but_for_its_rounding(variant, tmp
     losses = {}
     for precision in ("32-true", "bf16-mixed"):
         given, noted = {"precision": precision, "max_epochs": 1}, Losses()
-        built = fit(module(variant), batches(4, 4) * 12, tmp_path, callbacks=[noted], **given)
+        model = module(variant, RIGHT_IN_BFLOAT16)
+        built = fit(model, batches(4, 4) * 12, tmp_path, callbacks=[noted], **given)
         losses[precision] = noted.found
         assert {p.dtype for p in built.lightning_module.parameters()} == {torch.float32}
     # A value of bfloat16 is off by up to 2 ** -9; a mean over many is off by less.

@@ -166,8 +166,8 @@ def speech_flops(frames: int, samples: int, core: float) -> dict[str, float]:
         length = 2 * (length - 1) + kernel
     assert (samples - 400) // 320 + 1 == frames
     encoder += 2 * ((samples - 10) // 5 + 1) * width * 10
-    # Positions: 16 groups, a kernel of 128 frames, one output more than there are frames.
-    positions = 2 * (frames + 1) * WIDTH * (WIDTH // 16) * 128
+    # Positions: groups of 16 channels, a kernel of 128 frames, one output more than frames.
+    positions = 2 * (frames + 1) * WIDTH * 16 * 128
     return layers_flops(frames) | {
         "feature_encoder": encoder,
         "embedding": 2 * frames * width * WIDTH + positions,
