@@ -36,7 +36,7 @@ SETTINGS = {
     "ImageData": FILES | {"input_size", "batch_size"},
     "SpeechData": FILES | {"layout", "max_seconds", "num_levels", "batch_size"},
     "PretrainingSpeech": TRAINING
-    | {"labels", "val_labels", "test_labels", "num_clusters", "label_rate_hz"},
+    | {"labels", "val_labels", "test_labels", "num_clusters", "label_rate_hz", "crops"},
     "TranscribedSpeech": TRAINING | {"alphabet", "download"},
     "KeywordSpeech": TRAINING,
     "RecordingData": UTTERANCES,

@@ -15,8 +15,9 @@ from lightning_modules.checkpoints.pretrained import load_pretrained
 from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
-from lightning_modules.models.components import MIXERS, Part
+from lightning_modules.models.components import Part
 from lightning_modules.models.speech.base import SpeechModule
+from lightning_modules.models.speech.drawing import draw_weights
 from lightning_modules.models.speech.log_mel import LogMel
 from lightning_modules.sizes import PARAKEET_SIZES
 
@@ -81,18 +82,6 @@ class WaveformParakeet(ParakeetEncoder):
             module.restore()
         elif hasattr(module, "masked_spec_embed"):
             init.uniform_(module.masked_spec_embed)
-
-
-def draw_weights(model: WaveformParakeet) -> WaveformParakeet:
-    """Draw its products and convolutions anew, in place, as torch does and NeMo leaves them.
-
-    transformers draws all with a deviation of 0.02, through which six small convolutions in a row
-    let so little of a waveform that nothing is learned.
-    """
-    for module in model.modules():
-        if isinstance(module, MIXERS):
-            module.reset_parameters()
-    return model
 
 
 class ParakeetModule(SpeechModule):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import WhisperConfig
 from transformers import initialization as init
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
+from transformers.models.whisper.modeling_whisper import WhisperEncoder, sinusoids
 
 from lightning_modules.checkpoints.pretrained import load_pretrained
 from lightning_modules.lhubert.modeling import MASK_VECTORS
@@ -19,6 +19,7 @@ from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import Part
 from lightning_modules.models.speech.base import SpeechModule
+from lightning_modules.models.speech.drawing import draw_weights
 from lightning_modules.models.speech.thirty_seconds import (
     POSITIONS_PER_FRAME,
     TOTAL_FRAMES,
@@ -89,9 +90,15 @@ class WaveformWhisper(WhisperEncoder):
 
     @torch.no_grad()
     def _init_weights(self, module: Any) -> None:
-        """Fill what a checkpoint of the library lacks."""
+        """Fill what a checkpoint of the library lacks, and the positions.
+
+        The library fills these with the whole encoder, before a derived class draws its parts anew.
+        """
         super()._init_weights(module)
-        if isinstance(module, ThirtySeconds):
+        positions = getattr(self, "embed_positions", None)
+        if positions is not None and module is positions:
+            init.copy_(module.weight, sinusoids(*module.weight.shape))
+        elif isinstance(module, ThirtySeconds):
             module.restore()
         elif hasattr(module, "masked_spec_embed"):
             init.uniform_(module.masked_spec_embed)
@@ -167,7 +174,7 @@ class WhisperModule(SpeechModule):
             )
         else:
             sizes = WHISPER_SIZES[self.settings.size]
-            model = WaveformWhisper(WhisperConfig(**sizes, **fields))
+            model = draw_weights(WaveformWhisper(WhisperConfig(**sizes, **fields)))
         model.set_attn_implementation(self.implementation)
         return model
 

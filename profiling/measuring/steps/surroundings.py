@@ -106,8 +106,13 @@ class Surroundings:
         if mhz is not None:
             self._mhz.append(mhz)
         if broken is None:
-            stretch.check(samples)
+            stretch.check(samples, self._share_of_time())
         return samples
+
+    def _share_of_time(self) -> float:
+        """Return what part of the time others can have run instead, if on one core of ours."""
+        share = self._neighbours.share() or 0.0
+        return min(1.0, share * len(self._neighbours.cores))
 
     def fields(self) -> dict[str, Any]:
         """Return what a row says of neighbours and clock, during all that was timed."""

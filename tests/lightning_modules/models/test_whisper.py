@@ -1,17 +1,24 @@
 """Whisper is the library's encoder over 30 seconds, with its front end inside."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from transformers import WhisperFeatureExtractor, WhisperModel
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
+from transformers.models.whisper.modeling_whisper import WhisperEncoder, sinusoids
 
+from datamodules.modalities.synthetic import SyntheticSpeech
 from lightning_modules.attention.interface import localize
 from lightning_modules.errors import ModelError
 from lightning_modules.models.speech.thirty_seconds import ThirtySeconds
+from lightning_modules.variants import build_module
 from tests.samples.variants.models import batch_of, build, predict
 
 FRAMES = (50, 33, 20)
+FRAMES_OF_30_S = 1500
+MOST_EPOCHS = 10
 
 
 def _recordings() -> tuple[Tensor, Tensor]:
@@ -64,6 +71,31 @@ def test_a_padded_recording_gives_what_it_gives_alone() -> None:
     for row, real in enumerate(mask.sum(1).tolist()):
         alone = predict(module, {"input_values": waveforms[row : row + 1, :real]})
         torch.testing.assert_close(padded[row, : alone.shape[1]], alone[0], atol=1e-4, rtol=1e-4)
+
+
+def test_positions_are_the_published_sinusoids_and_stay_so() -> None:
+    positions = build("speech", "whisper").model.embed_positions.weight
+    assert torch.equal(positions, sinusoids(*positions.shape))
+    assert not positions.requires_grad
+
+
+def test_it_learns_to_name_the_tones_that_it_hears() -> None:
+    torch.manual_seed(0)
+    data = SyntheticSpeech(sequence_length=FRAMES_OF_30_S, num_classes=4, batch_size=1)
+    data.setup("fit")
+    module = build_module("speech", "whisper", size="tiny", num_classes=4)
+    optimizer = torch.optim.AdamW((p for p in module.parameters() if p.requires_grad), lr=0.002)
+    losses: list[float] = []
+    for _ in range(MOST_EPOCHS):
+        for batch in data.train_dataloader():
+            loss = cross_entropy(module(batch["input_values"])[0], batch["labels"][0])
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(loss.item())
+            if losses[-1] < 0.5 * math.log(4):  # of guessing
+                return
+    raise AssertionError(f"it has not learned: {losses[:3]} ... {losses[-3:]}")
 
 
 def test_a_recording_beyond_thirty_seconds_is_refused() -> None:

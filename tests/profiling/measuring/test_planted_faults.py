@@ -18,8 +18,10 @@ from lightning_modules.attention.masked import masked_attention
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.text.bert import BertModule
 from profiling.children.server import run_in_child
+from profiling.instruments.batch_shapes import UNKNOWN
 from profiling.instruments.steps import Sample
 from profiling.measuring.paths.active_path import ActivePathCheck
+from profiling.measuring.steps.stretch import TimedStretch
 from profiling.measuring.steps.surroundings import Surroundings
 from profiling.measuring.steps.trainer_runs import batch_of, build_point
 from profiling.measuring.tasks import measure_speed
@@ -139,6 +141,22 @@ def test_work_that_goes_on_after_the_clock_has_stopped_is_an_error(phase: str) -
     assert len(measure(point)) == 3
     with pytest.raises(RuntimeError, match=r"the timer does not wait: .* ms more went by"):
         measure(point, HandingOver(num_classes=130, max_length=12))
+
+
+def test_time_that_others_took_between_steps_is_no_fault_of_the_timer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = iter([10.0, 13.0])
+    monkeypatch.setattr("profiling.measuring.steps.stretch.time.perf_counter", lambda: next(now))
+    stretch = TimedStretch("cpu", {}, warmed_up=False)
+    stretch.begin()
+    stretch.on_predict_end()
+    samples = [Sample("inference", UNKNOWN, 400.0, None, None, None, None)] * 3  # of 1,000 ms each
+    with pytest.raises(RuntimeError, match="took 400.0 ms by its clock, and 600.0 ms more"):
+        stretch.check(samples)
+    with pytest.raises(RuntimeError, match="took 400.0 ms by its clock, and 500.0 ms more"):
+        stretch.check(samples, others_share=0.1)
+    stretch.check(samples, others_share=0.25)
 
 
 # -- a neighbour ---------------------------------------------------------------------------------

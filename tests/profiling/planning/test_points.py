@@ -59,7 +59,7 @@ def test_the_largest_length_is_searched_up_to_what_a_variant_takes() -> None:
         (search.point.variant, search.searched): (search.cap, search.limited_at_cap)
         for search in searches
     }
-    assert found["whisper", "sequence_length"] == (1500, "positions")
+    assert found["whisper", "input_size"] == (1500, "positions")
     assert found["hubert", "sequence_length"] == (2**20, "cap")
     assert found["whisper", "batch_size"] == found["hubert", "batch_size"] == (65_535, "cap")
 
