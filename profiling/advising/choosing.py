@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lightning_modules.variants import VARIANTS, vanilla_of
+from lightning_modules.variants import VARIANTS, find_variant, vanilla_of
 from profiling.advising.candidates import Candidate
 from profiling.advising.savings import Saving, find_savings
 
@@ -46,11 +46,11 @@ def choose(judged: Sequence[Judged], modality: str) -> tuple[Judged | None, str]
         `cannot_tell`, `keep_vanilla` or `nothing_fits`.
     """
     usable = [each for each in judged if not each.candidate.problems]
-    vanilla = next((each for each in usable if is_vanilla(each, modality)), None)
+    vanilla = [each for each in usable if is_vanilla(each, modality)]
     efficient = [each for each in usable if not is_vanilla(each, modality)]
-    if vanilla is None:
+    if not vanilla:
         return (efficient[0], "only_feasible") if efficient else (None, "nothing_fits")
-    limit = vanilla.candidate.mean_cost
+    limit = vanilla[0].candidate.mean_cost
     for each in efficient:
         saving = each.same_policy
         if saving and saving.outcome == "win" and each.candidate.mean_cost < limit:
@@ -58,7 +58,32 @@ def choose(judged: Sequence[Judged], modality: str) -> tuple[Judged | None, str]
     open_ones = [
         each for each in efficient if each.same_policy and each.same_policy.outcome == "tie"
     ]
-    return vanilla, "cannot_tell" if open_ones else "keep_vanilla"
+    return _plainest(vanilla, modality), "cannot_tell" if open_ones else "keep_vanilla"
+
+
+def _plainest(vanilla: Sequence[Judged], modality: str) -> Judged:
+    """Return the cheapest one, or a default kernel that cannot be told apart from it.
+
+    Which of two kernels is the cheaper by chance is no reason to leave the one that everybody has.
+
+    Args:
+        vanilla: Those that can be used, cheapest first.
+        modality: Whose variants they are.
+    """
+    cheapest = vanilla[0]
+    if _is_default(cheapest, modality):
+        return cheapest
+    known = next((each for each in vanilla if _is_default(each, modality)), None)
+    if known is None:
+        return cheapest
+    (saving,) = find_savings([(cheapest.candidate, known.candidate)])
+    is_tie = saving.ci_low is not None and saving.outcome == "tie"
+    return known if is_tie else cheapest
+
+
+def _is_default(judged: Judged, modality: str) -> bool:
+    contender = judged.candidate.measured.contender
+    return contender.kernel == find_variant(modality, contender.variant).default
 
 
 def _savings(

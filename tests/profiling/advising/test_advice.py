@@ -71,6 +71,36 @@ def test_one_that_never_wins_is_never_taken(middle):
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_of_kernels_that_differ_by_chance_the_default_one_is_kept(seed):
+    rows = [
+        row
+        for name in ("eager", "sdpa", "unpadded")
+        for row in rows_of("bert", name, vanilla_law, noise=0.05, seed=seed)
+    ]
+    cheapest = set()
+    for given in (rows, [row for row in rows if row["implementation"] != "sdpa"]):
+        found = advise_run(given, lengths_around(700), Wanted())
+        assert found["verdict"] == "keep_vanilla"
+        cheapest.add(found["recommended"]["implementation"])
+
+    assert "sdpa" in cheapest
+    assert len(cheapest) == 2  # where the default was not measured, the cheapest one
+
+
+@pytest.mark.parametrize("visits", [1, 3])
+def test_a_kernel_that_is_really_cheaper_is_taken_and_without_noise_the_cheapest_one(visits):
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("bert", "eager", lambda n: 0.9 * vanilla_law(n)),
+    ]
+    given = [row for row in rows if row["visit"] < visits]
+
+    found = advise_run(given, lengths_around(700), Wanted())
+
+    assert found["recommended"]["implementation"] == "eager"
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_noise_alone_is_no_saving(seed):
     rows = [
         *rows_of("bert", "sdpa", vanilla_law, noise=0.05, seed=seed),
