@@ -39,7 +39,8 @@ def worked_out(size: str, frames: int, clusters: int) -> float:
         inputs = channels
     assert steps == frames
     total += 2 * frames * channels * width
-    total += 2 * (frames + 1) * width * (width // 16) * 128  # of an even kernel, a frame more
+    groups = min(16, width // 16)
+    total += 2 * (frames + 1) * width * (width // groups) * 128  # of an even kernel, a frame more
     total += layers * (24 * frames * width**2 + 4 * frames**2 * width)
     return total + 2 * frames * 256 * (width + clusters)
 
