@@ -1,5 +1,7 @@
 """Convolutions in 16 bits are computed once before they are trusted."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,8 @@ from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from lightning_modules.reduced_precision import error_of, refuse_wrong_convolutions
 from lightning_modules.sizes import SIZES
+from profiling.measuring.steps.trainer_runs import build_point
+from tests.samples.variants.costs import point_of
 
 RIGHT = nn.Conv1d(12, 20, 3, padding=1)
 IN_GROUPS = nn.Conv1d(24, 24, 16, padding=8, groups=3)
@@ -74,6 +78,14 @@ def test_alike_convolutions_are_computed_once(wrong_in_groups):
     others = [nn.Conv1d(12, 20, 3, padding=1) for _ in range(4)]
     refuse_wrong_convolutions(Layers(*others, nn.Linear(2, 3)), "bf16-mixed")
     assert len(wrong_in_groups) == 2  # in both precisions
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "32-true"])
+def test_a_sweep_refuses_it_too_and_says_so_in_the_row(precision, monkeypatch):
+    monkeypatch.setattr("lightning_modules.reduced_precision.error_of", lambda *_: 1.25)
+    point = point_of("speech", "hubert", "sdpa", precision=precision)
+    with nullcontext() if precision == "32-true" else pytest.raises(ModelError, match="125%"):
+        build_point(point)
 
 
 def test_weights_and_the_source_of_chance_stay_as_they_are():
