@@ -11,13 +11,11 @@ from torch import Tensor
 from transformers import ParakeetEncoder, ParakeetEncoderConfig
 from transformers import initialization as init
 
-from lightning_modules.checkpoints.pretrained import load_pretrained
-from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import Part
 from lightning_modules.models.speech.base import SpeechModule
-from lightning_modules.models.speech.drawing import draw_weights
+from lightning_modules.models.speech.drawing import load_or_draw
 from lightning_modules.models.speech.log_mel import LogMel
 from lightning_modules.sizes import PARAKEET_SIZES
 
@@ -145,13 +143,8 @@ class ParakeetModule(SpeechModule):
             "activation_dropout",
             "attention_dropout",
         )
-        if self.settings.checkpoint is not None:
-            model = load_pretrained(
-                WaveformParakeet, self.settings.checkpoint, fields, optional=MASK_VECTORS
-            )
-        else:
-            sizes = PARAKEET_SIZES[self.settings.size]
-            model = draw_weights(WaveformParakeet(ParakeetEncoderConfig(**sizes, **fields)))
+        given = self.settings
+        model = load_or_draw(WaveformParakeet, PARAKEET_SIZES[given.size], given.checkpoint, fields)
         model.set_attn_implementation(self.implementation)
         return model
 

@@ -13,13 +13,11 @@ from transformers import WhisperConfig
 from transformers import initialization as init
 from transformers.models.whisper.modeling_whisper import WhisperEncoder, sinusoids
 
-from lightning_modules.checkpoints.pretrained import load_pretrained
-from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import Part
 from lightning_modules.models.speech.base import SpeechModule
-from lightning_modules.models.speech.drawing import draw_weights
+from lightning_modules.models.speech.drawing import load_or_draw
 from lightning_modules.models.speech.thirty_seconds import (
     POSITIONS_PER_FRAME,
     TOTAL_FRAMES,
@@ -168,13 +166,8 @@ class WhisperModule(SpeechModule):
             "activation_dropout",
             "attention_dropout",
         )
-        if self.settings.checkpoint is not None:
-            model = load_pretrained(
-                WaveformWhisper, self.settings.checkpoint, fields, optional=MASK_VECTORS
-            )
-        else:
-            sizes = WHISPER_SIZES[self.settings.size]
-            model = draw_weights(WaveformWhisper(WhisperConfig(**sizes, **fields)))
+        given = self.settings
+        model = load_or_draw(WaveformWhisper, WHISPER_SIZES[given.size], given.checkpoint, fields)
         model.set_attn_implementation(self.implementation)
         return model
 
