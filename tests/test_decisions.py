@@ -7,9 +7,9 @@ import shlex
 
 import pytest
 
-from benchmarks import decisions
-from benchmarks.decisions import PAGES, SOURCES, compose_speech, read_lengths
-from benchmarks.epoch_runs.pages import BEGIN, END, answer_block, refreshed
+from benchmarks.answers import decisions
+from benchmarks.answers.decisions import PAGES, SOURCES, compose_speech, read_lengths
+from benchmarks.answers.epoch_runs.pages import BEGIN, END, answer_block, refreshed
 from tests.samples.documents import blocks
 from tests.samples.speech import write_sound
 from tests.test_epochs import result
@@ -33,7 +33,7 @@ def test_the_command_of_a_page_measures_and_writes_just_this_page(modality, monk
         return "new"
 
     monkeypatch.setattr(decisions, "decide", decide)
-    assert words[:2] == ["python", "benchmarks/decisions.py"]
+    assert words[:2] == ["python", "benchmarks/answers/decisions.py"]
     places = ["--pages", str(tmp_path), "--out", str(tmp_path / "out"), "--size=wide"]
     decisions.main([*words[2:], *places])
 

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import epochs
-from benchmarks.epoch_runs.anchors import Anchor, as_of_now, drift_of, find_anchors
-from benchmarks.epoch_runs.batches import make_batch
-from benchmarks.epoch_runs.child import in_turn, run_epochs
-from benchmarks.epoch_runs.judging import (
+from benchmarks.answers import epochs
+from benchmarks.answers.epoch_runs.anchors import Anchor, as_of_now, drift_of, find_anchors
+from benchmarks.answers.epoch_runs.batches import make_batch
+from benchmarks.answers.epoch_runs.child import in_turn, run_epochs
+from benchmarks.answers.epoch_runs.judging import (
     beside,
     best,
     by_question,
@@ -23,9 +23,9 @@ from benchmarks.epoch_runs.judging import (
     raw_error,
     regret,
 )
-from benchmarks.epoch_runs.planning import Amount, draw_steps, foresee, plan_part
-from benchmarks.epoch_runs.tables import as_markdown, summary_table
-from benchmarks.epoch_runs.tasks import EpochTask, task_of
+from benchmarks.answers.epoch_runs.planning import Amount, draw_steps, foresee, plan_part
+from benchmarks.answers.epoch_runs.tables import as_markdown, summary_table
+from benchmarks.answers.epoch_runs.tasks import EpochTask, task_of
 from datamodules.batching.policies import PaddedBatch, padded_batches, suggest_edges
 from datamodules.geometry import samples_for_frames
 from datamodules.lengths import LengthDistribution
@@ -294,7 +294,7 @@ def test_every_step_of_every_epoch_is_run_once(phase, monkeypatch):
     task = EpochTask(point, anchors, (first, second), rounds=2)
     monkeypatch.setattr(torch.nn.Module, "__call__", watch)
     # A limit of memory cannot be taken back, and this is no child.
-    monkeypatch.setattr("benchmarks.epoch_runs.child.prepare_process", lambda point: None)
+    monkeypatch.setattr("benchmarks.answers.epoch_runs.child.prepare_process", lambda point: None)
 
     (found,) = run_epochs(task)
 

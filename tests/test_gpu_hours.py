@@ -7,10 +7,10 @@ import pytest
 import yaml
 from torch.utils.tensorboard import SummaryWriter
 
-from benchmarks import gpu_hours as command
-from benchmarks.epoch_runs.pages import refreshed
-from benchmarks.gpu_hours import PAGE, RESULTS
-from benchmarks.hours.arithmetic import (
+from benchmarks.answers.epoch_runs.pages import refreshed
+from benchmarks.training import gpu_hours as command
+from benchmarks.training.gpu_hours import PAGE, RESULTS
+from benchmarks.training.hours.arithmetic import (
     FRAMES,
     RECIPES,
     Recipe,
@@ -19,8 +19,8 @@ from benchmarks.hours.arithmetic import (
     measured_hours,
     utilisation,
 )
-from benchmarks.hours.counting import Model, count_step
-from benchmarks.hours.page import VANILLA, counted_block
+from benchmarks.training.hours.counting import Model, count_step
+from benchmarks.training.hours.page import VANILLA, counted_block
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
 from tests.samples.places import CONFIGS
 

@@ -11,13 +11,14 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import needed_context
-from benchmarks.digits import context_stages
-from benchmarks.digits.answer_labels import label_frames
-from benchmarks.digits.answers import distances, find_missed
-from benchmarks.digits.context_results import write_results
-from benchmarks.digits.context_stages import MODELS, NUM_LAYERS, WINDOWS
-from benchmarks.digits.context_table import (
+from benchmarks.digits import needed_context
+from benchmarks.digits.context import stages as context_stages
+from benchmarks.digits.context.answers import distances, find_missed
+from benchmarks.digits.context.labels import label_frames
+from benchmarks.digits.context.reach import KERNEL, reach_of
+from benchmarks.digits.context.results import write_results
+from benchmarks.digits.context.stages import MODELS, NUM_LAYERS, WINDOWS
+from benchmarks.digits.context.table import (
     CANNOT,
     CHEATS,
     COLUMNS,
@@ -29,7 +30,6 @@ from benchmarks.digits.context_table import (
     Table,
     make_table,
 )
-from benchmarks.digits.reach import KERNEL, reach_of
 from benchmarks.digits.running import run
 from benchmarks.digits.stages import CONFIGS, HUBERT, Model
 from datamodules.composing.questions import Questions
@@ -43,7 +43,7 @@ Share = Callable[[Model, int], float]
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
     """Spend little time on intervals."""
-    monkeypatch.setattr("benchmarks.digits.context_table.NUM_RESAMPLES", 500)
+    monkeypatch.setattr("benchmarks.digits.context.table.NUM_RESAMPLES", 500)
 
 
 @pytest.mark.parametrize(("window", "layers", "kernel"), [(4, 3, 16), (6, 2, 9)])
@@ -167,7 +167,7 @@ def test_what_is_said_of_a_window_depends_on_hubert(of_hubert, of_window, says):
 
 
 def test_the_interval_covers_the_true_share_as_often_as_it_says(monkeypatch):
-    monkeypatch.setattr("benchmarks.digits.context_table.MODELS", [HUBERT])
+    monkeypatch.setattr("benchmarks.digits.context.table.MODELS", [HUBERT])
     random = np.random.default_rng(8)
     covered = 0
     for _ in range(60):

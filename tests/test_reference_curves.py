@@ -6,10 +6,10 @@ import pytest
 import yaml
 from torch.utils.tensorboard import SummaryWriter
 
-from benchmarks import reference_curves
+from benchmarks.digits import reference_curves
 from benchmarks.digits.curves import read_scalar
-from benchmarks.digits.reference import over_seeds, read_reference
-from benchmarks.digits.reference_compare import compare_curve
+from benchmarks.digits.reference.compare import compare_curve
+from benchmarks.digits.reference.curves import over_seeds, read_reference
 from benchmarks.digits.stages import ROUNDS
 
 LOSSES = {0: [5.0, 3.0, 2.0], 1: [4.0, 4.0, 2.5]}  # by seed

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import spoken_digits
+from benchmarks.digits import spoken_digits
 from benchmarks.digits.errors import errors_of_recordings, errors_of_words, read_transcripts
 from benchmarks.digits.power import Experiment, Scatter, find_scatter, needed, power
 from benchmarks.digits.running import run

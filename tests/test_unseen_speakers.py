@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmarks import unseen_speakers
-from benchmarks.digits import speaker_table, speakers
+from benchmarks.digits import unseen_speakers
 from benchmarks.digits.power import power
-from benchmarks.digits.speaker_table import ROWS, make_table, resample_speakers, write_results
-from benchmarks.digits.speakers import REGULAR, Fold, Recipe, fold_stages, list_folds, prepare
+from benchmarks.digits.speakers import folds as speaker_folds
+from benchmarks.digits.speakers import table as speaker_table
+from benchmarks.digits.speakers.folds import REGULAR, Fold, Recipe, fold_stages, list_folds, prepare
+from benchmarks.digits.speakers.table import ROWS, make_table, resample_speakers, write_results
 from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, seed_stages
 from benchmarks.digits.table import BASELINE, CONTROL
 from datamodules.composing.voices import Voices
 from tests.samples.speech import write_sound
 
 NAMES = ("ann", "bo", "cy")
-FEW = replace(speakers.WHOLE, words_per_utterance=(2, 3), val_share=0.3, passes=1)
+FEW = replace(speaker_folds.WHOLE, words_per_utterance=(2, 3), val_share=0.3, passes=1)
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_fold_has_all_rows_of_the_table_and_no_training_from_the_start():
     assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == set(ROWS)
     assert not any("/lhubert-w32/" in name for name in names)
     assert CONTROL in ROWS
-    assert all(each.num_steps % SAVED_EVERY == 0 for each in speakers.ALL.rounds.values())
+    assert all(each.num_steps % SAVED_EVERY == 0 for each in speaker_folds.ALL.rounds.values())
 
 
 def fields_of(stages, tmp_path, name):
@@ -59,7 +60,7 @@ def fields_of(stages, tmp_path, name):
 def test_fine_tuning_masks_features_and_the_table_of_known_speakers_stays_as_it_was(tmp_path):
     unseen = fold_stages(Fold("bo", 0), 1.0)
     known = seed_stages(0, 1.0)
-    assert set(speakers.ALL.rounds) == set(ROUNDS)
+    assert set(speaker_folds.ALL.rounds) == set(ROUNDS)
     for name in ("words", "ctc", "more"):
         fields = fields_of(unseen, tmp_path, f"seed-0/hubert/{name}")
         assert fields.items() >= REGULAR.items()
@@ -73,9 +74,9 @@ def test_fine_tuning_masks_features_and_the_table_of_known_speakers_stays_as_it_
 
 def test_means_that_are_not_chosen_change_nothing(tmp_path):
     recipe = Recipe(("formants",))
-    assert recipe.whole.augmentation == Voices(formants=speakers.VOICES.formants)
-    assert replace(recipe.whole, augmentation=speakers.VOICES) == speakers.WHOLE
-    assert speakers.ALL.whole == speakers.WHOLE
+    assert recipe.whole.augmentation == Voices(formants=speaker_folds.VOICES.formants)
+    assert replace(recipe.whole, augmentation=speaker_folds.VOICES) == speaker_folds.WHOLE
+    assert speaker_folds.ALL.whole == speaker_folds.WHOLE
     few = fold_stages(Fold("bo", 1), 1.0, recipe, few=True)
     assert [each.name for each in few] == [
         *(f"seed-1/hubert/{name}" for name in ROUNDS),
@@ -90,7 +91,7 @@ def test_nothing_is_learnt_or_labelled_of_the_speaker_who_is_left_out(
     recordings, tmp_path, monkeypatch
 ):
     labelled = []
-    monkeypatch.setattr(speakers, "run", lambda stage, _: labelled.append(stage.name))
+    monkeypatch.setattr(speaker_folds, "run", lambda stage, _: labelled.append(stage.name))
     folder = tmp_path / "bo"
     for _ in range(2):  # a second seed finds all of it
         prepare("bo", str(recordings), folder, FEW)
@@ -204,7 +205,7 @@ def test_one_speaker_alone_makes_no_interval():
 def test_folds_that_are_done_are_added_and_those_of_other_sounds_are_not_kept(
     recordings, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(speakers, "run", lambda *_: None)
+    monkeypatch.setattr(speaker_folds, "run", lambda *_: None)
     out, results = tmp_path / "out", tmp_path / "results"
     results.mkdir()
     path = results / "unseen_speakers.json"

@@ -1,4 +1,4 @@
-"""The tables of `benchmarks/modernbert.py`."""
+"""The tables of `benchmarks/kernels/modernbert.py`."""
 
 from typing import Any
 

@@ -21,7 +21,8 @@ from profiling.analysis.statistics.intervals import TAIL, quantiles
 # Two points are no curve: nobody would see what happens between the ends.
 MIN_LENGTHS = 3
 # Around a crossing. Who stops as soon as an interval looks narrow stops where noise is small by
-# chance; so many visits of lengths so near were enough against it (`benchmarks/refinement.py`).
+# chance; so many visits of lengths so near were enough against it
+# (`benchmarks/answers/refinement.py`).
 MIN_VISITS_AROUND = 3
 LARGEST_GAP = 1.7
 

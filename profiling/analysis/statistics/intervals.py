@@ -11,7 +11,8 @@ Array = NDArray[np.float64]
 TAIL = 0.975
 NUM_RESAMPLES = 2000
 MIN_BLOCKS, MAX_BLOCKS = 4, 8
-# Degrees of freedom lent by the other lengths of a curve; `benchmarks/coverage.py` shows the price.
+# Degrees of freedom lent by the other lengths of a curve; `benchmarks/answers/coverage.py` shows
+# the price.
 BORROWED_DF = 4.0
 # The share of its degrees of freedom that a median of very many variances loses against a mean.
 MEDIAN_LOSS = 0.4

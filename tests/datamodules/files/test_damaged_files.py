@@ -1,4 +1,4 @@
-"""Whatever is in a file, it is read or refused in one sentence: a small `benchmarks/damaged_files`.
+"""Whatever is in a file, it is read or refused in one sentence: a small `damaged_files.py`.
 
 Here no file may hang or bring down the process: those that did are tests of their own.
 """
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.damaged_files import damaged, examine
-from benchmarks.damaged_kinds import KINDS, Kind
+from benchmarks.inputs.damaged_files import damaged, examine
+from benchmarks.inputs.damaged_kinds import KINDS, Kind
 
 FILES = 40
 

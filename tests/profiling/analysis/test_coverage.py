@@ -1,4 +1,4 @@
-"""Answers about simulated sweeps, whose truth is known: a small `benchmarks/coverage.py`.
+"""Answers about simulated sweeps, whose truth is known: a small `benchmarks/answers/coverage.py`.
 
 Bounds leave room for luck: a coverage of 0.95 falls under them in fewer than 1 of 1,000 seeds.
 """
@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.simulated.truths import (
+from benchmarks.answers.simulated.truths import (
     CROSSINGS,
     GRIDS,
     NOISES,

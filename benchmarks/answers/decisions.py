@@ -1,0 +1,163 @@
+"""Measure the worked decisions: `python benchmarks/answers/decisions.py text --data_dir DIR`.
+
+One command for each page of `docs/decisions/`: it measures the sweep of
+`configs/profile/decision_*.yaml`, reads the lengths of the data, asks `advise`, runs the epochs
+(`benchmarks/answers/epochs.py`) and writes the tables into the page. The data are yours, and stay
+where they are. A command that was stopped goes on with the sweep where it was; `--out` of another
+name begins anew. Further settings are those of a sweep, such as `--size=wide`.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+if not __package__:
+    # Run as a file, Python looks beside it and not where the packages are.
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from benchmarks.answers import epochs
+from benchmarks.answers.epoch_runs.pages import answer_block, refreshed
+from datamodules.files.writing import write_text
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "decisions"
+# Spoken digits of 0.4 s and gaps: utterances of 3 to 60 seconds.
+WORDS = (5, 90)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set of a decision.
+
+    Args:
+        name: Of its lengths file.
+        path: In the folder of the data.
+        settings: Further ones of its datamodule.
+        batch_size: Samples of a batch for the objective throughput.
+        max_length: Samples are cut to it; None cuts none.
+    """
+
+    name: str
+    path: str
+    settings: tuple[str, ...] = ()
+    batch_size: int = 4
+    max_length: int | None = None
+
+
+CLASSES = {"text": "TextData", "speech": "SpeechData", "vision": "ImageData"}
+SOURCES = {
+    "text": (
+        Source("sst2", "sst2/dev.tsv", ("--data.init_args.text_column=sentence",)),
+        Source("movie_reviews", "movie_reviews.jsonl"),
+        Source("state_union", "state_union.jsonl", batch_size=1, max_length=6144),
+    ),
+    "speech": (Source("spoken_digits", ""),),
+    "vision": (Source("photographs", ""),),
+}
+
+
+def profile(*words: str) -> str:
+    """Run a command of `profile.py`; return what it printed.
+
+    Raises:
+        SystemExit: It failed, and has said why.
+    """
+    command = [sys.executable, str(ROOT / "profile.py"), *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    return done.stdout
+
+
+def read_lengths(given: argparse.Namespace, source: Source) -> Path:
+    """Write the lengths of a data set into the folder of results, and return the file."""
+    data = Path(given.data_dir, source.path)
+    if given.modality == "speech":
+        data = compose_speech(data, given.out)
+    out = Path(given.out, f"{source.name}.json")
+    block = [f"--data.class_path={CLASSES[given.modality]}", f"--data.init_args.source={data}"]
+    if given.modality == "text":
+        block.append(f"--data.init_args.tokenizer={given.tokenizer}")
+    profile("lengths", *block, *source.settings, f"--out={out}")
+    return out
+
+
+def compose_speech(recordings: Path, out: Path) -> Path:
+    """Make utterances of very different lengths out of recordings of single words."""
+    from datamodules.composing.corpus import ComposeSettings, compose
+
+    settings = ComposeSettings(
+        words_per_utterance=WORDS, speakers="mixed", test_takes=5, val_share=0.0, passes=4
+    )
+    return compose(str(recordings), str(out / "utterances"), settings) / "train"
+
+
+def advise(
+    run: Path, lengths: Path, source: Source, budget_gib: float | None
+) -> list[tuple[str, str]]:
+    """Return what was asked and what was answered, for each phase and objective."""
+    several = source.batch_size > 1
+    objectives = {"latency": 1} | ({"throughput": source.batch_size} if several else {})
+    limits = [f"--max_length={source.max_length}"] if source.max_length else []
+    limits += [f"--budget_gib={budget_gib}"] if budget_gib else []
+    return [
+        (
+            f"{source.name}, {phase}, {objective}",
+            profile(
+                *("advise", str(run), f"--lengths={lengths}", f"--phase={phase}", *limits),
+                *(f"--objective={objective}", f"--batch_size={batch_size}"),
+            ),
+        )
+        for phase in ("inference", "training")
+        for objective, batch_size in objectives.items()
+    ]
+
+
+def decide(given: argparse.Namespace, settings: Sequence[str]) -> str:
+    """Measure everything of one modality; return the block of its page.
+
+    Args:
+        given: Modality and places.
+        settings: Further ones of the sweep.
+    """
+    run = given.out / "run"
+    config = ROOT / "configs" / "profile" / f"decision_{given.modality}.yaml"
+    profile("sweep", f"--config={config}", f"--out={run}", *settings)
+    blocks = []
+    for source in SOURCES[given.modality]:
+        lengths = read_lengths(given, source)
+        asked = [str(run), f"--lengths={lengths}", f"--batch_size={source.batch_size}"]
+        asked += [f"--max_length={source.max_length}"] if source.max_length else []
+        asked += [f"--seconds={given.seconds}", f"--steps={given.steps}"]
+        measured = epochs.measure_epochs(epochs.parse(asked))
+        epochs.write(f"{given.modality}: {source.name}", measured, given.results)
+        answers = advise(run, lengths, source, measured["budget_gib"])
+        blocks.append(answer_block(source.name, answers, measured))
+    return "\n".join(blocks)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, refresh the page, print what went into it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("modality", choices=tuple(SOURCES))
+    parser.add_argument("--data_dir", required=True, help="folder of the data")
+    parser.add_argument("--tokenizer", default="google-bert/bert-base-uncased", help="for text")
+    parser.add_argument("--out", type=Path, default=None, help="default: runs/decision_MODALITY")
+    parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the pages")
+    parser.add_argument("--results", type=Path, default=epochs.PLACE, help="without ending")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of the steps of an epoch")
+    parser.add_argument("--steps", type=int, default=24, help="most of an epoch")
+    given, settings = parser.parse_known_args(arguments)
+    given.out = given.out or Path("runs") / f"decision_{given.modality}"
+    given.out.mkdir(parents=True, exist_ok=True)
+    block = decide(given, settings)
+    page = given.pages / f"{given.modality}.md"
+    write_text(page, refreshed(page.read_text(encoding="utf-8"), block))
+    print(block)
+
+
+if __name__ == "__main__":
+    main()

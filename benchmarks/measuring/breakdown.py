@@ -1,0 +1,196 @@
+"""Is the breakdown right? `python benchmarks/measuring/breakdown.py`.
+
+The components of a step, by the breakdown of the sweep, against torch's profiler on the same model
+and batch: another clock, that times single operations and joins those of the backward pass to the
+forward pass by its own link. Agreement is asked within 10 %, or within 1 % of the step.
+"""
+
+import logging
+import multiprocessing
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+if not __package__:
+    # Run as a file, Python looks beside it and not where the packages are.
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from lightning_modules.allocator import keep_freed_memory
+from lightning_modules.models.base import VariantModule
+from lightning_modules.variants import VARIANTS
+from profiling.instruments.breakdown import Breakdown
+from profiling.instruments.component_watch import ComponentWatch
+from profiling.measuring.paths.active_path import Batch
+from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
+from profiling.planning.grids import make_points
+from profiling.planning.points import Conditions, DataFacts, Point
+from profiling.planning.settings import ModalitySettings, SweepSettings
+from profiling.rows.machine import available_threads, cpu_name, library_versions
+
+LENGTHS = {"text": 1024, "speech": 500, "vision": 224}
+NUM_STEPS, NUM_WARMUP_STEPS = 9, 2
+HEADINGS = (
+    *("variant", "implementation", "component", "breakdown ms", "profiler ms"),
+    *("difference of the step", "agrees"),
+)
+RANGE, BACKWARD = "component ", "autograd::engine::evaluate_function"
+Times = dict[str, float]
+"""Milliseconds by component."""
+
+
+def make_cases(size: str) -> list[Point]:
+    """Return every variant, with the implementations that run here, in training."""
+    modalities = {
+        "text": ModalitySettings(variants=list(VARIANTS["text"]), lengths=[LENGTHS["text"]]),
+        "speech": ModalitySettings(variants=list(VARIANTS["speech"]), lengths=[LENGTHS["speech"]]),
+        "vision": ModalitySettings(
+            variants=list(VARIANTS["vision"]), input_sizes=[LENGTHS["vision"]]
+        ),
+    }
+    threads = available_threads()
+    conditions = Conditions(size, "32-true", "cpu", cpu_name(), threads, "kept", "none", 8.0, 1, 0)
+    facts = {name: DataFacts("synthetic", [length], 100) for name, length in LENGTHS.items()}
+    settings = SweepSettings(modalities=modalities, phases=["training"])
+    return make_points(settings, conditions, facts)
+
+
+class Ranges:
+    """Puts the components into the profiler's trace, as ranges around the forward pass."""
+
+    def __init__(self, module: VariantModule) -> None:
+        """Make the watch that says where the forward pass is."""
+        self._open: Any = None
+        self._watch = ComponentWatch(module.parts(), {}, self._switch)
+
+    def __enter__(self) -> None:
+        """Begin with the forward pass."""
+        self._watch.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        """End with it."""
+        self._watch.__exit__()
+        self._close()
+
+    def _switch(self, component: str) -> None:
+        self._close()
+        self._open = record_function(f"{RANGE}{component}")
+        self._open.__enter__()
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open.__exit__(None, None, None)
+        self._open = None
+
+
+def measure_once(module: VariantModule, optimizer: Any, batch: Batch) -> tuple[Times, Times]:
+    """Make one training step; return its components by the breakdown, and by the profiler."""
+    breakdown = Breakdown(module, manual=False)
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as trace:
+        breakdown.mark("begin")
+        with Ranges(module):
+            loss = module.loss(module(**batch), batch)
+        breakdown.mark("end")
+        optimizer.zero_grad(set_to_none=True)
+        breakdown.follow_backward(loss)
+        loss.backward()
+        breakdown.mark("backward_end")
+        with record_function(f"{RANGE}optimiser"):
+            optimizer.step()
+        breakdown.mark("stepped")
+    ours: Times = defaultdict(float)
+    for (component, _), milliseconds in (breakdown.finish() or {}).items():
+        ours[component] += milliseconds
+    return ours, by_profiler(list(trace.events() or []))
+
+
+def by_profiler(events: Sequence[Any]) -> Times:
+    """Return what a trace says of a step's operations, by component, in milliseconds.
+
+    An operation of the backward pass has the number of the one in the forward pass that it
+    belongs to; one without a number (a gradient that is handed to its parameter) follows on
+    another with one.
+    """
+    found: Times = defaultdict(float)
+    numbered: dict[int, str] = {}
+    last = "other"
+    for event in events:
+        if event.name.startswith(RANGE):
+            continue
+        component = _range_around(event)
+        if event.name.startswith(BACKWARD):
+            last = numbered.get(event.sequence_nr, last)
+            found[last] += event.cpu_time_total / 1e3
+        elif component is not None:
+            if event.sequence_nr >= 0:
+                numbered[event.sequence_nr] = component
+            if event.cpu_parent.name.startswith(RANGE):
+                found[component] += event.cpu_time_total / 1e3
+    return found
+
+
+def _range_around(event: Any) -> str | None:
+    while event is not None:
+        if event.name.startswith(RANGE):
+            return str(event.name.removeprefix(RANGE))
+        event = event.cpu_parent
+    return None
+
+
+def compare(point: Point, queue: Any) -> None:
+    """Put the medians of both over some steps, by component, into a queue."""
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    keep_freed_memory()
+    prepare_process(point)
+    module, batch = build_point(point), batch_of(point, 1)
+    optimizer = module.configure_optimizers()
+    module.train()
+    pairs = [measure_once(module, optimizer, batch) for _ in range(NUM_STEPS + NUM_WARMUP_STEPS)]
+    names = sorted({name for pair in pairs for times in pair for name in times})
+    kept = pairs[NUM_WARMUP_STEPS:]
+    queue.put(
+        {name: [median(pair[i].get(name, 0.0) for pair in kept) for i in (0, 1)] for name in names}
+    )
+
+
+def rows_of(point: Point) -> list[str]:
+    """Compare in a fresh process; return the lines of a table."""
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=compare, args=(point, queue))
+    process.start()
+    found = queue.get()
+    process.join()
+    total = sum(ours for ours, _ in found.values())
+    lines = []
+    for name, (ours, theirs) in found.items():
+        difference = ours - theirs
+        agrees = abs(difference) <= max(0.1 * theirs, 0.01 * total)
+        lines.append(
+            f"| {point.variant} | {point.implementation} | {name} | {ours:.2f} | {theirs:.2f} | "
+            f"{difference / total:+.1%} | {'yes' if agrees else 'NO'} |"
+        )
+    return lines
+
+
+def main() -> None:
+    """Compare all variants in training and print the table."""
+    size = sys.argv[1] if len(sys.argv) > 1 else "wide"
+    where = f"{datetime.now(UTC):%Y-%m-%d}, {cpu_name()}, {available_threads()} threads"
+    print("# Components against torch's profiler\n")
+    print(f"{where}, {library_versions()}; size {size}, training, batch 1, lengths {LENGTHS}.\n")
+    print(f"| {' | '.join(HEADINGS)} |\n|{' - |' * len(HEADINGS)}")
+    for point in make_cases(size):
+        if point.skip_reason is None:
+            print("\n".join(rows_of(point)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
