@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from benchmarks.digits import unseen_speakers
+from benchmarks.digits.command import results_of
 from benchmarks.digits.power import power
 from benchmarks.digits.speakers import folds as speaker_folds
 from benchmarks.digits.speakers import table as speaker_table
@@ -226,15 +227,15 @@ def test_folds_that_are_done_are_added_and_those_of_other_sounds_are_not_kept(
     assert "| HuBERT | 50.0% | 50.0% | 50.0% |" in table
 
 
-def test_the_command_takes_folds_by_name(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["x", "--recordings", "r", "--folds", "bo:3", "--steps", "0.1"])
-    given = unseen_speakers.read_arguments()
+def test_the_command_takes_folds_by_name():
+    words = ["--recordings", "r", "--folds", "bo:3", "--steps", "0.1"]
+    given = unseen_speakers.arguments().parse_args(words)
     assert given.folds == [Fold("bo", 3)]
-    assert str(unseen_speakers.results_of(given)) == given.out
+    assert results_of(given, unseen_speakers.is_whole(given)) == given.out
 
 
 @pytest.mark.parametrize("option", [[], ["--few"], ["--means", "speeds"], ["--steps", "0.5"]])
-def test_only_the_whole_experiment_is_written_into_the_repository(monkeypatch, option):
-    monkeypatch.setattr("sys.argv", ["x", "--recordings", "r", *option])
-    found = unseen_speakers.results_of(unseen_speakers.read_arguments())
+def test_only_the_whole_experiment_is_written_into_the_repository(option):
+    given = unseen_speakers.arguments().parse_args(["--recordings", "r", *option])
+    found = results_of(given, unseen_speakers.is_whole(given))
     assert (found.name == "results") == (not option)

@@ -11,7 +11,6 @@ per core. The table is that of `benchmarks/digits/context/table.py`.
 """
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +20,12 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from benchmarks.digits import spoken_digits
+from benchmarks.digits.command import make_parser, results_of, run_each, start
 from benchmarks.digits.context.answers import listen
 from benchmarks.digits.context.labels import write_labels
 from benchmarks.digits.context.results import write_results
 from benchmarks.digits.context.stages import LABELS, MODELS, context_stages
-from benchmarks.digits.running import run, silence_lightning
-from benchmarks.digits.side_by_side import run_side_by_side
-from benchmarks.digits.table import RESULTS
+from benchmarks.digits.running import run
 from datamodules.composing.corpus import ComposeSettings, compose
 from datamodules.composing.questions import Questions
 
@@ -41,10 +39,10 @@ FAR = replace(
 NEAR = replace(FAR, words_per_utterance=(1, 3), passes=4, test_passes=1)
 
 
-def prepare(given: argparse.Namespace, out: Path) -> None:
+def prepare(recordings: str, out: Path) -> None:
     """Compose and label what all seeds share: digits alone, then with questions."""
-    spoken_digits.prepare(given, out)
-    prepare_questions(given.recordings, out, {"near": NEAR, "far": FAR})
+    spoken_digits.prepare(recordings, out)
+    prepare_questions(recordings, out, {"near": NEAR, "far": FAR})
 
 
 def prepare_questions(recordings: str, out: Path, corpora: dict[str, ComposeSettings]) -> None:
@@ -55,12 +53,12 @@ def prepare_questions(recordings: str, out: Path, corpora: dict[str, ComposeSett
             write_labels(out / name, split, out / f"answers-{name}" / split)
 
 
-def run_seed(seed: int, given: argparse.Namespace, out: Path) -> None:
+def run_seed(seed: int, given: argparse.Namespace) -> None:
     """Train and ask with one seed, and add it to the results."""
     for stage in context_stages(seed, given.steps):
-        run(stage, out)
-    answer(seed, out)
-    write_results(out, RESULTS if given.steps == 1.0 else out)
+        run(stage, given.out)
+    answer(seed, given.out)
+    write_results(given.out, results_of(given))
 
 
 def answer(seed: int, out: Path) -> None:
@@ -71,36 +69,16 @@ def answer(seed: int, out: Path) -> None:
         listen(model, weights, out / "far", folder / "heard" / f"{model.name}.json")
 
 
-def read_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", required=True, help="folder of digit_speaker_take.wav")
-    parser.add_argument("--out", default="runs/needed_context", help="run directory")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
-    parser.add_argument(
-        "--steps",
-        type=float,
-        default=1.0,
-        help="share of all training steps; the results of a trial stay in OUT, which should be new",
-    )
-    return parser.parse_args()
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    return make_parser(__doc__, "runs/needed_context", (0, 1))
 
 
-def main() -> None:
+def run_all(given: argparse.Namespace, command: list[str]) -> None:
     """Compose, train and ask what is missing, and write the table."""
-    given = read_arguments()
-    sys.argv = sys.argv[:1]
-    silence_lightning()
-    out = Path(given.out)
-    prepare(given, out)
-    if len(given.seeds) > 1 and len(os.sched_getaffinity(0)) > 1:
-        shared = ["--recordings", given.recordings, "--out", given.out, "--steps", str(given.steps)]
-        if status := run_side_by_side([__file__, *shared, "--seeds"], given.seeds):
-            sys.exit(status)
-    else:
-        for seed in given.seeds:
-            run_seed(seed, given, out)
+    prepare(given.recordings, given.out)
+    run_each(given.seeds, lambda seed: run_seed(seed, given), [*command, "--seeds"])
 
 
 if __name__ == "__main__":
-    main()
+    start(arguments(), run_all)

@@ -10,7 +10,6 @@ table is that of `benchmarks/digits/table.py`.
 """
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,11 @@ if not __package__:
     # Run as a file, Python looks beside it and not where the packages are.
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+from benchmarks.digits.command import make_parser, results_of, run_each, start
 from benchmarks.digits.costs import cost_table
-from benchmarks.digits.running import run, silence_lightning
-from benchmarks.digits.side_by_side import run_side_by_side
+from benchmarks.digits.running import run
 from benchmarks.digits.stages import seed_stages, shared_stages
-from benchmarks.digits.table import RESULTS, write_results
+from benchmarks.digits.table import write_results
 from datamodules.composing.corpus import ComposeSettings, compose
 from datamodules.composing.sounds import Augmentation
 
@@ -34,35 +33,34 @@ WHOLE = ComposeSettings(
     test_passes=5,
     augmentation=Augmentation(speeds=(0.9, 1.0, 1.1)),
 )
-WORDS = replace(WHOLE, words_per_utterance=(1, 2))
+CORPORA = {"corpus": WHOLE, "words": replace(WHOLE, words_per_utterance=(1, 2))}
 
 
-def prepare(given: argparse.Namespace, out: Path) -> None:
+def prepare(recordings: str, out: Path) -> None:
     """Compose and label what all seeds share."""
-    compose(given.recordings, str(out / "corpus"), WHOLE)
-    compose(given.recordings, str(out / "words"), WORDS)
+    for name, settings in CORPORA.items():
+        compose(recordings, str(out / name), settings)
     for stage in shared_stages():
         run(stage, out)
 
 
-def run_seed(seed: int, given: argparse.Namespace, out: Path) -> None:
+def run_seed(seed: int, given: argparse.Namespace) -> None:
     """Train and transcribe with one seed, and add it to the results."""
     for stage in seed_stages(seed, given.steps, seed in given.from_start):
-        run(stage, out)
-    write_results(out, results_of(given))
+        run(stage, given.out)
+    write_results(given.out, results_of(given))
 
 
-def results_of(given: argparse.Namespace) -> Path:
-    """Return where results go: those of a trial stay where it ran."""
-    return RESULTS if given.steps == 1.0 else Path(given.out)
+def measure_costs(folder: Path) -> None:
+    """Measure time and memory of a step, and write them into a folder."""
+    table = cost_table()
+    (folder / "spoken_digits_costs.md").write_text(table)
+    print(table)
 
 
-def read_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", required=True, help="folder of digit_speaker_take.wav")
-    parser.add_argument("--out", default="runs/spoken_digits", help="run directory")
-    parser.add_argument("--seeds", type=int, nargs="*", default=list(range(8)))
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = make_parser(__doc__, "runs/spoken_digits", range(8))
     parser.add_argument(
         "--from_start",
         type=int,
@@ -72,39 +70,22 @@ def read_arguments() -> argparse.Namespace:
         "rows that would take some 30 seeds (benchmarks/README.md)",
     )
     parser.add_argument(
-        "--steps",
-        type=float,
-        default=1.0,
-        help="share of all training steps; the results of a trial stay in OUT, which should be new",
-    )
-    parser.add_argument(
         "--costs",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
+        default=False,
         help="measure time and memory of a step, with nothing beside",
     )
-    return parser.parse_args()
+    return parser
 
 
-def main() -> None:
+def run_all(given: argparse.Namespace, command: list[str]) -> None:
     """Compose, train and transcribe what is missing, and write the table."""
-    given = read_arguments()
-    sys.argv = sys.argv[:1]
-    silence_lightning()
-    out = Path(given.out)
-    prepare(given, out)
-    if len(given.seeds) > 1 and len(os.sched_getaffinity(0)) > 1:
-        shared = ["--recordings", given.recordings, "--out", given.out, "--steps", str(given.steps)]
-        shared += ["--from_start", *map(str, given.from_start)]
-        if status := run_side_by_side([__file__, *shared, "--seeds"], given.seeds):
-            sys.exit(status)
-    else:
-        for seed in given.seeds:
-            run_seed(seed, given, out)
+    prepare(given.recordings, given.out)
+    alone = [*command, "--no-costs", "--seeds"]
+    run_each(given.seeds, lambda seed: run_seed(seed, given), alone)
     if given.costs:
-        table = cost_table()
-        (results_of(given) / "spoken_digits_costs.md").write_text(table)
-        print(table)
+        measure_costs(results_of(given))
 
 
 if __name__ == "__main__":
-    main()
+    start(arguments(), run_all)

@@ -9,7 +9,6 @@ per core. The command may be stopped at any moment: the same one goes on with th
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -17,41 +16,30 @@ if not __package__:
     # Run as a file, Python looks beside it and not where the packages are.
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from benchmarks.digits.running import run, silence_lightning
-from benchmarks.digits.side_by_side import run_side_by_side
+from benchmarks.digits.command import make_parser, results_of, run_each, start
+from benchmarks.digits.running import run
 from benchmarks.digits.speakers.folds import MEANS, Fold, Recipe, fold_stages, list_folds, prepare
 from benchmarks.digits.speakers.table import write_results
-from benchmarks.digits.table import RESULTS
 
 
 def run_fold(fold: Fold, given: argparse.Namespace) -> None:
     """Compose what is missing, train and transcribe one fold, and add it to the results."""
-    out = Path(given.out)
     recipe = Recipe(tuple(given.means))
-    prepare(fold.speaker, given.recordings, out / fold.speaker, recipe.whole)
+    folder = given.out / fold.speaker
+    prepare(fold.speaker, given.recordings, folder, recipe.whole)
     for stage in fold_stages(fold, given.steps, recipe, given.few):
-        run(stage, out / fold.speaker)
-    write_results(out, results_of(given), recipe)
+        run(stage, folder)
+    write_results(given.out, results_of(given, is_whole(given)), recipe)
 
 
-def results_of(given: argparse.Namespace) -> Path:
-    """Return where results go: those of a trial stay where it ran."""
-    is_whole = given.steps == 1.0 and tuple(given.means) == MEANS and not given.few
-    return RESULTS if is_whole else Path(given.out)
+def is_whole(given: argparse.Namespace) -> bool:
+    """Tell whether all means and models are asked for."""
+    return tuple(given.means) == MEANS and not given.few
 
 
-def read_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recordings", required=True, help="folder of digit_speaker_take.wav")
-    parser.add_argument("--out", default="runs/unseen_speakers", help="run directory")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
-    parser.add_argument(
-        "--steps",
-        type=float,
-        default=1.0,
-        help="share of all training steps; the results of a trial stay in OUT, which should be new",
-    )
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = make_parser(__doc__, "runs/unseen_speakers", (0, 1))
     parser.add_argument(
         "--means",
         nargs="*",
@@ -69,25 +57,15 @@ def read_arguments() -> argparse.Namespace:
         nargs="*",
         help="these alone, as in theo:0 for the speaker theo and seed 0; all by default",
     )
-    return parser.parse_args()
+    return parser
 
 
-def main() -> None:
+def run_all(given: argparse.Namespace, command: list[str]) -> None:
     """Run the folds that are missing, and write the table."""
-    given = read_arguments()
-    sys.argv = sys.argv[:1]
-    silence_lightning()
     folds = given.folds or list_folds(given.recordings, given.seeds)
-    if len(folds) > 1 and len(os.sched_getaffinity(0)) > 1:
-        shared = ["--recordings", given.recordings, "--out", given.out, "--steps", str(given.steps)]
-        shared += ["--means", *given.means, *(["--few"] if given.few else [])]
-        names = [fold.name for fold in folds]
-        if status := run_side_by_side([__file__, *shared, "--folds"], names):
-            sys.exit(status)
-    else:
-        for fold in folds:
-            run_fold(fold, given)
+    names = [fold.name for fold in folds]
+    run_each(names, lambda name: run_fold(Fold.read(name), given), [*command, "--folds"])
 
 
 if __name__ == "__main__":
-    main()
+    start(arguments(), run_all)
