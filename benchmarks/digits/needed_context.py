@@ -6,8 +6,9 @@ DIR holds short recordings named `digit_speaker_take.wav`, as in the Free Spoken
 tone and a pause follow every digit of an utterance; in the pause the model must name the first
 digit. The command may be stopped at any moment: the same one goes on with the next batch. It
 composes, trains a HuBERT on digits with every seed, and then that on the task, with full attention
-and with every window; what `benchmarks/digits/context/stages.py` lists. Seeds run side by side, one
-per core. The table is that of `benchmarks/digits/context/table.py`.
+and with every window; what `benchmarks/digits/context/stages.py` lists. With `--digits` it takes
+the HuBERT of the same seed that `spoken_digits.py` trained. Seeds run side by side, one per core.
+The table is that of `benchmarks/digits/context/table.py`.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from benchmarks.digits.command import make_parser, results_of, run_each, start
 from benchmarks.digits.context.answers import listen
 from benchmarks.digits.context.labels import write_labels
 from benchmarks.digits.context.results import write_results
+from benchmarks.digits.context.reuse import validate_corpora, validate_trained
 from benchmarks.digits.context.stages import LABELS, MODELS, context_stages
 from benchmarks.digits.running import run
 from datamodules.composing.corpus import ComposeSettings, compose
@@ -39,10 +41,18 @@ FAR = replace(
 NEAR = replace(FAR, words_per_utterance=(1, 3), passes=4, test_passes=1)
 
 
-def prepare(recordings: str, out: Path) -> None:
-    """Compose and label what all seeds share: digits alone, then with questions."""
-    spoken_digits.prepare(recordings, out)
-    prepare_questions(recordings, out, {"near": NEAR, "far": FAR})
+def prepare(given: argparse.Namespace) -> None:
+    """Compose and label what all seeds share: digits alone, unless they are given, and questions.
+
+    Raises:
+        DataError: The digits that are given are not those with which the task begins.
+    """
+    if given.digits is None:
+        spoken_digits.prepare(given.recordings, given.out)
+    else:
+        validate_corpora(given.digits, given.recordings, spoken_digits.CORPORA)
+        validate_trained(given.digits, given.seeds, given.steps)
+    prepare_questions(given.recordings, given.out, {"near": NEAR, "far": FAR})
 
 
 def prepare_questions(recordings: str, out: Path, corpora: dict[str, ComposeSettings]) -> None:
@@ -55,7 +65,7 @@ def prepare_questions(recordings: str, out: Path, corpora: dict[str, ComposeSett
 
 def run_seed(seed: int, given: argparse.Namespace) -> None:
     """Train and ask with one seed, and add it to the results."""
-    for stage in context_stages(seed, given.steps):
+    for stage in context_stages(seed, given.steps, given.digits):
         run(stage, given.out)
     answer(seed, given.out)
     write_results(given.out, results_of(given))
@@ -71,12 +81,19 @@ def answer(seed: int, out: Path) -> None:
 
 def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    return make_parser(__doc__, "runs/needed_context", (0, 1))
+    parser = make_parser(__doc__, "runs/needed_context", (0, 1))
+    parser.add_argument(
+        "--digits",
+        type=Path,
+        help="run directory of spoken_digits.py with the same recordings, seeds and steps: its "
+        "HuBERT is taken, and none is trained",
+    )
+    return parser
 
 
 def run_all(given: argparse.Namespace, command: list[str]) -> None:
     """Compose, train and ask what is missing, and write the table."""
-    prepare(given.recordings, given.out)
+    prepare(given)
     run_each(given.seeds, lambda seed: run_seed(seed, given), [*command, "--seeds"])
 
 

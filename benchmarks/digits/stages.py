@@ -183,8 +183,15 @@ def fit_stage(run: Run, weights: str | None) -> Stage:
     return Stage(run.folder, lambda out: _fit(out, run, weights))
 
 
-def _fit(out: Path, run: Run, weights: str | None) -> list[list[str]]:
-    """Write the configuration of a training run; return how to run and to export it."""
+def fit_config(out: Path, run: Run, weights: str | None) -> Config:
+    """Return the configuration of a training run in a run directory.
+
+    Args:
+        out: The run directory.
+        run: What is trained.
+        weights: The folder within `out` of the weights that it begins with; an absolute path is
+            taken as it is. None begins from the start.
+    """
     config = _base(run.round.config, run.seed)
     folder, steps = run.folder, run.steps
     given = config["model"]["init_args"]
@@ -212,7 +219,13 @@ def _fit(out: Path, run: Run, weights: str | None) -> list[list[str]]:
         "name": folder.replace("/", "-"),
     }
     trainer["enable_progress_bar"] = False
-    path = _save(config, out / folder)
+    return config
+
+
+def _fit(out: Path, run: Run, weights: str | None) -> list[list[str]]:
+    """Write the configuration of a training run; return how to run and to export it."""
+    folder = run.folder
+    path = _save(fit_config(out, run, weights), out / folder)
     last = out / folder / "checkpoints" / "last.ckpt"
     resumed = ["--ckpt_path", str(last)] if last.exists() else []
     exported = ["--ckpt_path", str(last), "--folder", str(out / folder / "exported")]

@@ -46,30 +46,45 @@ ASKED_ROUNDS: dict[str, Round] = {
 }
 
 
-def context_stages(seed: int, share: float) -> list[Stage]:
+def hubert_runs(seed: int, share: float, name: str) -> list[tuple[Run, str | None]]:
+    """Return what HuBERT is trained on before the task, each with the weights it begins with.
+
+    Args:
+        seed: Of weights, order and masks.
+        share: Of the training steps; below 1 for a trial.
+        name: The folder of the model, within that of the seed.
+    """
+    runs: list[tuple[Run, str | None]] = []
+    weights: str | None = None
+    for each in BEFORE:
+        run = Run(f"seed-{seed}/{name}/{each}", HUBERT, ROUNDS[each], seed, share)
+        runs.append((run, weights))
+        weights = f"{run.folder}/exported"
+    return runs
+
+
+def context_stages(seed: int, share: float, digits: Path | None = None) -> list[Stage]:
     """Return all that is trained with one seed.
 
     Args:
         seed: Of weights, order and masks.
         share: Of the training steps; below 1 for a trial.
+        digits: A run directory of the spoken digits, whose HuBERT of this seed is taken; None
+            trains one.
     """
-    top = f"seed-{seed}"
-    rounds = ROUNDS | ASKED_ROUNDS
-
-    def fit(model: Model, folder: str, before: str | None) -> Stage:
-        run = Run(f"{top}/{folder}", model, rounds[Path(folder).name], seed, share)
-        return fit_stage(run, None if before is None else f"{top}/{before}/exported")
-
     stages: list[Stage] = []
-    before: str | None = None
-    for name in BEFORE:
-        folder = f"digits/{name}"
-        stages.append(fit(HUBERT, folder, before))
-        before = folder
+    hubert: str | None = None
+    if digits is not None:
+        # Whatever the run directory, this is not within it.
+        hubert = str(digits.resolve() / f"seed-{seed}/{HUBERT.name}/{BEFORE[-1]}/exported")
+    else:
+        for run, weights in hubert_runs(seed, share, "digits"):
+            stages.append(fit_stage(run, weights))
+            hubert = f"{run.folder}/exported"
     for model in MODELS:
-        weights = before
-        for name in ASKED_ROUNDS:
-            folder = f"{model.name}/{name}"
-            stages.append(fit(model, folder, weights))
-            weights = folder
+        weights = hubert
+        for name, each in ASKED_ROUNDS.items():
+            run = Run(f"seed-{seed}/{model.name}/{name}", model, each, seed, share)
+            stages.append(fit_stage(run, weights))
+            weights = f"{run.folder}/exported"
     return stages
