@@ -38,6 +38,17 @@ def test_profile_runs_from_another_folder(tmp_path: Path) -> None:
     assert run(str(ROOT / "profile.py"), "--help", folder=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize("script", ["profile.py", "train.py"])
+@pytest.mark.parametrize("asked", ["-h", "--help"])
+def test_a_script_answers_help_without_torch_in_100_columns(script: str, asked: str) -> None:
+    answer = run("-X", "importtime", script, asked)
+    assert answer.returncode == 0
+    assert f"usage: {script}" in answer.stdout
+    assert max(map(len, answer.stdout.splitlines())) <= 100
+    assert "| torch\n" not in answer.stderr
+    assert "| lightning\n" not in answer.stderr
+
+
 def test_train_answers_help() -> None:
     answer = run("train.py", "fit", "--help")
     assert answer.returncode == 0
