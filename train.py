@@ -59,7 +59,7 @@ class TrainParser(LightningArgumentParser):
         from profiling.arguments import one_sentence
 
         sentence = one_sentence(
-            message, known_settings(LightningModule) | known_settings(LightningDataModule)
+            message, known_settings(LightningModule) | known_settings(LightningDataModule), VERBS
         )
         for setting, choices in CLASSES.items():
             if sentence.startswith(f"`{setting}` must be the path of a class"):
