@@ -7,6 +7,12 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from profiling.commands.train_help import VERBS, asks_for_help, describe_verbs
+
+if __name__ == "__main__" and asks_for_help(sys.argv[1:]):
+    print(describe_verbs())
+    sys.exit(0)
+
 # Lightning calls names of jsonargparse that will change; nothing that a user could act on.
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 
@@ -53,7 +59,7 @@ class TrainParser(LightningArgumentParser):
         from profiling.arguments import one_sentence
 
         sentence = one_sentence(
-            message, known_settings(LightningModule) | known_settings(LightningDataModule)
+            message, known_settings(LightningModule) | known_settings(LightningDataModule), VERBS
         )
         for setting, choices in CLASSES.items():
             if sentence.startswith(f"`{setting}` must be the path of a class"):
@@ -253,6 +259,7 @@ def main(arguments: list[str] | None = None) -> int:
             seed_everything_default=0,
             trainer_defaults={"callbacks": [callback() for callback in CALLBACKS]},
             parser_class=TrainParser,
+            parser_kwargs={verb: {"description": told} for verb, told in VERBS.items()},
             save_config_kwargs={"overwrite": True},
             args=arguments,
         )

@@ -14,9 +14,17 @@ with needed("jsonargparse", "a command line"):
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # * and **
 
 
-def one_sentence(message: str, known: Iterable[str] = ()) -> str:
-    """Rewrite a message of jsonargparse: the setting in backticks, expected, got, choices."""
+def one_sentence(message: str, known: Iterable[str] = (), verbs: Iterable[str] = ()) -> str:
+    """Rewrite a message of jsonargparse: the setting in backticks, expected, got, choices.
+
+    Args:
+        message: Of the parser.
+        known: Names that a misspelt setting is answered with.
+        verbs: Names that a missing command is answered with.
+    """
     text = " ".join(message.split())
+    if re.search(r"^(argument|expected) \"?\w*command", text):
+        return _of_verb(text, verbs)
     choices = ", ".join(sorted(set(known)))
     listed = f"; choose one of: {choices}" if choices else ""
     if found := re.search(r"Problem with given class_path '([^']+)': (.*)", text):
@@ -33,6 +41,12 @@ def one_sentence(message: str, known: Iterable[str] = ()) -> str:
     if found := re.search(r'Parser key "([^"]+)":? ?(.*)', text):
         return f"`{found[1]}`: {_plain_expectation(found[2])}"
     return text
+
+
+def _of_verb(text: str, verbs: Iterable[str]) -> str:
+    listed = f"choose one of: {', '.join(sorted(verbs))}"
+    found = re.search(r"invalid choice: (\S+) \(choose", text)
+    return f"`command` {f'has no {found[1]}' if found else 'must be given'}; {listed}"
 
 
 def _of_class(class_path: str, reason: str) -> str:
@@ -78,10 +92,11 @@ class OneSentenceParser(ArgumentParser):
 
     known_settings: tuple[str, ...] = ()
     known_classes: tuple[str, ...] = ()
+    known_verbs: tuple[str, ...] = ()
 
     def error(self, message: str, ex: Any = None) -> NoReturn:
         """Print one sentence to stderr and exit with status 2."""
-        sentence = one_sentence(message, self.known_settings)
+        sentence = one_sentence(message, self.known_settings, self.known_verbs)
         if "must be the path of a class" in sentence and self.known_classes:
             sentence += f"; choose one of: {', '.join(self.known_classes)}"
         print(f"error: {sentence}", file=sys.stderr)

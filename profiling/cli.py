@@ -79,6 +79,7 @@ def build_parser() -> "OneSentenceParser":
 
     _expand_class_names()
     parser = OneSentenceParser(prog="profile.py", description=DESCRIPTION, parser_mode=MODE)
+    parser.known_verbs = tuple(COMMANDS)
     verbs = parser.add_subcommands(dest="command")
     for name, command in COMMANDS.items():
         of_command = OneSentenceParser(description=command.description, parser_mode=MODE)

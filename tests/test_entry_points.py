@@ -38,6 +38,17 @@ def test_profile_runs_from_another_folder(tmp_path: Path) -> None:
     assert run(str(ROOT / "profile.py"), "--help", folder=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize("script", ["profile.py", "train.py"])
+@pytest.mark.parametrize("asked", ["-h", "--help"])
+def test_a_script_answers_help_without_torch_in_100_columns(script: str, asked: str) -> None:
+    answer = run("-X", "importtime", script, asked)
+    assert answer.returncode == 0
+    assert f"usage: {script}" in answer.stdout
+    assert max(map(len, answer.stdout.splitlines())) <= 100
+    assert "| torch\n" not in answer.stderr
+    assert "| lightning\n" not in answer.stderr
+
+
 def test_train_answers_help() -> None:
     answer = run("train.py", "fit", "--help")
     assert answer.returncode == 0
@@ -78,7 +89,8 @@ MISTAKES: list[tuple[list[str], list[str]]] = [
     (["lengths", "--sample", "5", "nowhere.json"], ["`sample`", "`data`"]),
     (["lengths", "--batch_size", "x"], ["`batch_size`", "x"]),
     (["lengths", "--data.source", "x", "--picture", "a.pdf"], ["`picture`", ".png", "a.pdf"]),
-    (["measure"], ["sweep", "report"]),
+    (["measure"], ["`command`", "measure", "sweep", "report"]),
+    ([], ["`command` must be given", "advise", "gpu-check", "sweep"]),
 ]
 # One process for all of them: it imports the parser once. Prints status, stdout, stderr and whether
 # torch was imported.
@@ -108,7 +120,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
     """Return what is answered to each command, by its words."""
     out = ["--out", str(tmp_path_factory.mktemp("out"))]
     asked = [[command, "--help"] for command in HELPED] + [words for words, _ in MISTAKES]
-    given = [words + out * (words[0] == "sweep") for words in asked]
+    given = [words + out * (words[:1] == ["sweep"]) for words in asked]
     answer = run("-c", ANSWERING, json.dumps(given))
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout)

@@ -1,4 +1,4 @@
-"""`train.py` as a command line: its four subcommands, its own checkpoints, its errors."""
+"""`train.py` as a command line: its verbs, its own checkpoints, its errors."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ import torch
 
 import train
 from lightning_modules.variants import VARIANTS
+from profiling.commands.train_help import VERBS, describe_verbs
 from tests.samples.places import ROOT
 from tests.samples.training import FITTED, offline, write_everything
 
@@ -134,6 +135,20 @@ def test_help_of_a_class_explains_every_setting(
     explained = re.findall(r"--model\.(\w+) [A-Z_{}a-z,]+ (\S+)", said.split("Help for")[1])
     assert {"checkpoint", "lr", "size"} <= {setting for setting, _ in explained}
     assert "(type:" not in {text for _, text in explained}
+
+
+def test_help_names_every_verb_and_no_other() -> None:
+    listed = re.findall(r"^  (\w+)  ", describe_verbs().split("verbs:")[1], re.MULTILINE)
+    assert sorted(listed) == sorted(train.TrainCLI.subcommands())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_says_in_full_what_it_does(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(verb, "--help") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert VERBS[verb] in said
 
 
 def test_a_checkpoint_has_what_is_needed_to_go_on_exactly(tmp_path: Path) -> None:

@@ -136,12 +136,12 @@ class AudioReader(SampleReader):
 class SpeechData(FileData):
     """Recordings for masked prediction, resampled to 16 kHz and mixed to mono.
 
-    Lengths come from file headers, with a manifest from the manifest alone. The labels are those of
-    `label_frames`.
+    Lengths come from file headers; those of a manifest stand in the manifest. The labels are those
+    of `label_frames`.
 
     Args:
-        source: Folder with wav, flac, ogg or mp3 files at any depth, such as a LibriSpeech tree, or
-            manifest (first line the root folder, the others `path<TAB>samples`, audio samples at
+        source: Folder with audio files (wav, flac, ...) at any depth, such as a LibriSpeech tree,
+            or manifest (first line the root folder, the others `path<TAB>samples`, audio samples at
             16 kHz).
         layout: Kind of `source`; `auto` takes a folder with all that is in it, or a manifest,
             `librispeech` only files named speaker-chapter-utterance.flac, `datasets` a folder that

@@ -20,7 +20,8 @@ class KeywordReader(UncroppedReader):
     Args:
         recordings: The audio files.
         numbers: Their classes.
-        mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
+        mask_probability: Share of the frames that masked spans of 10 frames would cover side by
+            side; 0 hides nothing.
         bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 

@@ -41,7 +41,8 @@ class CropReader(UtteranceReader):
         recordings: The audio files.
         max_seconds: Longest crop; None crops none.
         labels: Labels of all frames of the recordings.
-        mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
+        mask_probability: Share of the frames that masked spans of 10 frames would cover side by
+            side; spans overlap, so that fewer frames are masked.
         bad_samples: Stops at a damaged one, or skips it and counts it.
         crops: Where a crop begins: `anywhere`, or at the `beginning` of the recording.
 
@@ -108,7 +109,8 @@ class PretrainingSpeech(TrainingSpeech):
         max_seconds: Longest crop; longer recordings are cropped, not left out.
         min_seconds: Shorter recordings are left out: all crops of a batch are as long as the
             shortest.
-        mask_probability: Spans of 10 frames, times 10, over frames; spans overlap.
+        mask_probability: Share of the frames that masked spans of 10 frames would cover side by
+            side; spans overlap, so that fewer frames are masked.
         crops: Where crops begin: `anywhere`, or at the `beginning` of a recording, for labels that
             depend on what was said there.
         kwargs: Settings of TrainingSpeech.

@@ -27,7 +27,8 @@ class TranscribedReader(UncroppedReader):
         recordings: The audio files.
         texts: Their transcripts.
         alphabet: The symbols; the first is the blank.
-        mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
+        mask_probability: Share of the frames that masked spans of 10 frames would cover side by
+            side; 0 hides nothing.
         bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
@@ -68,8 +69,8 @@ class TranscribedSpeech(UncroppedSpeech):
         download: Subsets of LibriSpeech that are fetched unless they are there, such as
             [train-clean-100, dev-clean], into the folder that holds the folder LibriSpeech of
             `source`, as in data/LibriSpeech/train-clean-100.
-        mask_probability: In training: spans of 10 frames, times 10, over frames; spans overlap;
-            0 hides nothing.
+        mask_probability: In training, share of the frames that masked spans of 10 frames would
+            cover side by side; spans overlap, so that fewer are masked; 0 masks nothing.
         kwargs: Settings of UncroppedSpeech.
 
     Source: Baevski et al. 2020, "wav2vec 2.0", section 4.3 and appendix B, for letters and masks;

@@ -29,7 +29,8 @@ class UncroppedReader(UtteranceReader):
 
     Args:
         recordings: The audio files.
-        mask_probability: Spans of 10 frames, times 10, over frames; 0 hides nothing.
+        mask_probability: Share of the frames that masked spans of 10 frames would cover side by
+            side; 0 hides nothing.
         bad_samples: Stops at a damaged one, or skips it and counts it.
     """
 
@@ -102,8 +103,8 @@ class UncroppedSpeech(TrainingSpeech):
             folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
         max_seconds: Longer recordings are left out of training; None leaves out none.
         min_seconds: Shorter recordings are left out of training.
-        mask_probability: In training: spans of 10 frames, times 10, over frames; spans overlap;
-            0 hides nothing.
+        mask_probability: In training, share of the frames that masked spans of 10 frames would
+            cover side by side; spans overlap, so that fewer are masked; 0 masks nothing.
         kwargs: Settings of TrainingSpeech.
     """
 

@@ -160,7 +160,9 @@ def padding_mask(
 ) -> Tensor | None:
     """Hand the (batch, tokens) bool padding mask on to full attention."""
     if mask_function is not bidirectional_mask_function:
-        raise ModelError("this attention is full, got a model that asks for another mask")
+        raise ModelError(
+            "full attention takes a mask of padding only, got a model that asks for another mask"
+        )
     return attention_mask
 
 

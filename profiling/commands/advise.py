@@ -102,21 +102,26 @@ def _read_wanted(arguments: Any) -> "Wanted":
 def add_arguments(parser: Any) -> None:
     """Add the runs, the lengths and what is wanted."""
     parser.add_argument(
-        "run_directories", type=str, nargs="+", help="directories of sweeps, one per machine"
+        "run_directories", type=str, nargs="+", help="run directories of sweeps, one per machine"
     )
-    parser.add_argument("--lengths", type=str, default="", help="file of `profile.py lengths`")
-    parser.add_argument("--objective", type=str, default="latency", help=", ".join(OBJECTIVES))
-    parser.add_argument("--phase", type=str, default="inference", help=", ".join(PHASES))
-    parser.add_argument("--batch_size", type=int | None, default=None, help="samples of a batch")
-    parser.add_argument("--max_length", type=int | None, default=None, help="cut samples to it")
-    parser.add_argument("--budget_gib", type=float | None, default=None, help="most memory")
+    add = parser.add_argument
+    add("--lengths", type=str, default="", help="file that `profile.py lengths` wrote; required")
+    told = f"what is to be small per sample: {', '.join(OBJECTIVES)}"
+    add("--objective", type=str, default="latency", help=told)
+    add("--phase", type=str, default="inference", help=f"one of: {', '.join(PHASES)}")
+    usual = f"samples in a batch; default: {USUAL_BATCH['throughput']} for throughput, else 1"
+    add("--batch_size", type=int | None, default=None, help=usual)
+    longest = "length at which longer samples are cut; default: none is cut"
+    add("--max_length", type=int | None, default=None, help=longest)
+    budget = "memory in GiB that a recommended variant may take; default: any"
+    add("--budget_gib", type=float | None, default=None, help=budget)
     told = "JSON file of what your own runs found: variant, metric, value, source"
-    parser.add_argument("--quality", type=str | None, default=None, help=told)
-    parser.add_argument("--json", action="store_true", help="print a map for programs")
+    add("--quality", type=str | None, default=None, help=told)
+    add("--json", action="store_true", help="print a map for programs")
 
 
 ADVISE = Command(
-    help="which variant for data of these lengths",
+    help="say which variant to take for data of these lengths",
     description="Recommend variant, implementation and batching policy for a data set.",
     add_arguments=add_arguments,
     run=run,

@@ -88,21 +88,23 @@ def _judge(comparison: "RunComparison", allowed: float) -> int:
 
 def add_arguments(parser: Any) -> None:
     """Add the two run directories and how to answer."""
-    parser.add_argument("run_a", type=str, help="directory of the run to compare with")
-    parser.add_argument("run_b", type=str, help="directory of the run that is judged")
+    parser.add_argument("run_a", type=str, help="run directory to compare with")
+    parser.add_argument("run_b", type=str, help="run directory that is judged")
     parser.add_argument("--json", action="store_true", help="print a list for programs")
-    parser.add_argument("--markdown", action="store_true", help="print it for a pull request")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print markdown, for a pull request"
+    )
     parser.add_argument(
         "--fail-on-slower",
         type=float | None,
         default=None,
         metavar="PERCENT",
-        help="exit with status 1 where a point costs more by this, its whole interval",
+        help="exit with status 1 if a point surely costs more, by more than this percentage",
     )
 
 
 COMPARE = Command(
-    help="two runs: faster, slower or cannot tell",
+    help="say where a run is faster or slower than another one",
     description="Say which points of run B are faster or slower than those of run A.",
     add_arguments=add_arguments,
     run=run,

@@ -52,13 +52,15 @@ def _read_scale(arguments: Any) -> Scale:
     if arguments.tiny:
         return tiny(arguments.device or "cpu")
     if arguments.device == "cpu":
-        raise SettingsError("`device` cpu needs `tiny`: what a GPU does takes a CPU hours")
+        raise SettingsError("`device` cpu needs `tiny`: the whole check would take a CPU hours")
     return full()
 
 
 def _refuse(arguments: Any) -> None:
     if arguments.assume_device is not None:
-        raise SettingsError("`assume_device` needs `dry_run`: what is not here measures nothing")
+        raise SettingsError(
+            "`assume_device` needs `dry_run`: a GPU that is not here cannot be measured"
+        )
     if arguments.out is None:
         raise SettingsError("`out` must be given: a folder for the archive and what is in it")
 
@@ -104,19 +106,19 @@ def add_arguments(parser: Any) -> None:
     """Add where everything goes, how long it may take, and how large it is."""
     add = parser.add_argument
     add("--out", type=str, default=None, help="folder for the archive and what is in it")
-    add("--seconds", type=float, default=WHOLE_S, help="for everything; what is over is cut")
-    add("--tiny", action="store_true", help="every part in small, on a CPU: to see that it works")
-    add("--device", choices=DEVICES, default=None, help="cuda; with tiny: cpu")
-    add("--dry-run", "--dry_run", action="store_true", help="say what would run, and how long")
+    add("--seconds", type=float, default=WHOLE_S, help="time for all parts; what is left is cut")
+    add("--tiny", action="store_true", help="run every part in small, on a CPU, as a trial")
+    add("--device", choices=DEVICES, default=None, help="default: cuda; with tiny: cpu")
+    add("--dry-run", "--dry_run", action="store_true", help="only say what would run")
     names = ", ".join(sorted(ASSUMED))
     assumed = f"with dry-run: estimate for a GPU that is not here ({names})"
     add("--assume-device", "--assume_device", default=None, help=assumed)
-    add("--commit", type=str, default=None, help="of the code, where there is no .git to ask")
+    add("--commit", type=str, default=None, help="commit that runs, if no .git tells it")
 
 
 GPU_CHECK = Command(
-    help="everything that one GPU can tell in 8 minutes",
-    description="Test, prove and measure on a GPU, in a given time, into one archive.",
+    help="test and measure everything that one GPU can tell in 8 minutes",
+    description="Test the kernels and measure on a GPU, in a given time, into one archive.",
     add_arguments=add_arguments,
     run=run,
     settings=("assume-device", "commit", "device", "dry-run", "out", "seconds", "tiny"),

@@ -81,21 +81,21 @@ def add_arguments(parser: Any) -> None:
         help="lengths.json files, or YAML files with a `data` block",
     )
     add("--config", action="config", help="YAML file with a `data` block")
-    add("--data", type=dict[str, Any], default={}, help="class_path, init_args")
-    add("--out", type=str, default="lengths.json", help="file to write, where data are read")
-    add("--sample", type=int | None, default=None, help="draw so many samples; default: all")
-    add("--seed", type=int, default=0, help="of that draw")
-    sizes = "samples of a batch, for padding; several as [8,32]"
+    add("--data", type=dict[str, Any], default={}, help="data block: class_path and init_args")
+    add("--out", type=str, default="lengths.json", help="file to write the lengths of the data to")
+    add("--sample", type=int | None, default=None, help="number of samples to draw; default: all")
+    add("--seed", type=int, default=0, help="seed of that draw")
+    sizes = "samples in a batch, to tell the padding; several as [8,32]"
     add("--batch_size", type=int | list[int], default=[8, 32, 128], help=sizes)
-    add("--num_buckets", type=int, default=8, help="buckets that edges are suggested for")
-    longest = "longest length, for padding; default: the recommended one"
+    add("--num_buckets", type=int, default=8, help="number of buckets to suggest edges for")
+    longest = "length at which samples are cut, to tell the padding; default: the recommended one"
     add("--max_length", type=int | None, default=None, help=longest)
     add("--picture", type=str | None, default=None, help="PNG or SVG file to draw")
     add("--json", action="store_true", help="print a list for programs")
 
 
 LENGTHS = Command(
-    help="length distribution of a data set: what to cut, what padding costs",
+    help="read the lengths of a data set: what to cut, what padding costs",
     description="Read the lengths of data sets; say what cuts, padding and buckets do to them.",
     add_arguments=add_arguments,
     run=run,

@@ -119,25 +119,25 @@ def run(arguments: Any) -> int:
 
 def add_arguments(parser: Any) -> None:
     """Add the run directory and how to judge."""
-    parser.add_argument("run_directory", type=str, help="directory of a sweep")
+    parser.add_argument("run_directory", type=str, help="run directory of a sweep")
     parser.add_argument(
         "--strict",
         type=bool,
         default=False,
-        help="leave undecided what chance alone may have decided, among so many comparisons",
+        help="leave undecided what chance may have decided, given the number of comparisons",
     )
     parser.add_argument(
         "--lengths",
         type=str,
         nargs="+",
         default=[],
-        help="files of `profile.py lengths`, to draw under the curves",
+        help="files that `profile.py lengths` wrote, to draw under the curves",
     )
 
 
 REPORT = Command(
-    help="rebuild report and TensorBoard",
-    description="Rebuild tipping points, report and TensorBoard from the rows.",
+    help="rebuild table, report and TensorBoard from the measurements",
+    description="Rebuild tipping points, report and TensorBoard from the measurements.",
     add_arguments=add_arguments,
     run=run,
     settings=("strict", "lengths"),

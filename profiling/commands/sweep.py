@@ -89,13 +89,15 @@ def run(arguments: Any) -> int:
 def add_arguments(parser: Any) -> None:
     """Add every setting of a sweep."""
     parser.add_argument("--config", action="config", help="YAML file of the settings below")
-    parser.add_argument("--out", type=str, default=None, help="run directory; runs/<config name>")
+    parser.add_argument("--out", type=str, default=None, help="run directory (runs/<config name>)")
     # Either with a value, as every other setting, or alone, as people write a switch.
     switch = partial(parser.add_argument, type=bool, default=False, nargs="?", const=True)
     switch("--fresh", help="forget earlier measurements")
-    parser.add_argument("--shard", type=str, default="1/1", help="measure only part i/n, from 1")
-    switch("--dry-run", "--dry_run", help="say what would be measured and how long it takes")
-    assumed = f"with dry_run: estimate for a GPU that is not here ({', '.join(ASSUMED)})"
+    parser.add_argument(
+        "--shard", type=str, default="1/1", help="measure only part i of n, given as i/n"
+    )
+    switch("--dry-run", "--dry_run", help="only say what would be measured, and for how long")
+    assumed = f"with dry_run: estimate the time for a GPU that is not here ({', '.join(ASSUMED)})"
     parser.add_argument(
         "--assume-device", "--assume_device", type=str | None, default=None, help=assumed
     )
@@ -119,7 +121,9 @@ def read_assumed(arguments: Any, settings: SweepSettings) -> AssumedDevice | Non
         return None
     assumed = find_assumed(arguments.assume_device)
     if not arguments.dry_run:
-        raise SettingsError("`assume_device` needs `dry_run`: what is not here measures nothing")
+        raise SettingsError(
+            "`assume_device` needs `dry_run`: a GPU that is not here cannot be measured"
+        )
     if settings.device != "cuda":
         raise SettingsError(
             f"`assume_device` {assumed.name} needs `device` cuda, got {settings.device}"
@@ -141,8 +145,8 @@ def _read_shard(text: str) -> tuple[int, int]:
 
 
 SWEEP = Command(
-    help="measure, find the tipping points",
-    description="Measure what is missing in a run directory, then report.",
+    help="measure variants over input lengths and find the tipping points",
+    description="Measure what is still missing in a run directory, then report the answers.",
     add_arguments=add_arguments,
     run=run,
     settings=(

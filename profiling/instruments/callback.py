@@ -35,14 +35,15 @@ class ProfilingCallback(lightning.Callback):
     `output`.
 
     A step's latency runs from the start of `training_step` (`predict_step`) to the end of the
-    optimiser step, or of the backward pass in a step that only accumulates gradients; of a module
-    that optimises by hand, to the end of `training_step`. Of accumulated gradients all steps up
-    to an optimiser step are measured, or none. `step_kind` tells steps that an optimiser
-    "stepped" from those that "accumulated" gradients or were "skipped".
+    optimiser step, or of the backward pass in a step that only accumulates gradients. In a module
+    that optimises by hand it ends with `training_step`. Where gradients are accumulated, either
+    all steps up to an optimiser step are measured, or none. `step_kind` tells steps that an
+    optimiser "stepped" from those that "accumulated" gradients or were "skipped".
 
-    Parts are sums: a step may have several backward passes. By hand `forward_ms` is null, because
-    nobody tells where a forward pass begins. `throughput_tokens_per_s` counts padding,
-    `throughput_real_tokens_per_s` what the `attention_mask` calls real.
+    Parts are sums, because a step may have several backward passes. `forward_ms` of a module that
+    optimises by hand is null, because nothing shows where its forward pass begins.
+    `throughput_tokens_per_s` counts padding, `throughput_real_tokens_per_s` does not: it counts
+    what the `attention_mask` calls real.
 
     With `breakdown` half of the measured steps are broken down into the components of an
     encoder of transformers instead of being timed (`components` in the rows); at the end the log
@@ -53,7 +54,7 @@ class ProfilingCallback(lightning.Callback):
 
     Args:
         every_n_steps: Measure one step in so many; in training, one optimiser step.
-        num_warmup_steps: Such steps at the beginning that are not measured.
+        num_warmup_steps: Number of such steps at the beginning that are not measured.
         output: File for the rows, JSON lines; null writes none.
         shape_of: Gives the `BatchShape` of a batch; null knows the usual ones.
         memory: Peak memory begun before the model was built; null takes the beginning of each

@@ -52,41 +52,42 @@ class SweepSettings:
         implementations: Attention kernels to measure; null takes all that run here in both phases.
         phases: inference (forward) and training (forward, backward, optimiser step).
         metrics: What to measure: latency, throughput, memory.
-        breakdown: Whether the step of each point is broken down into components too, in a run of
-            its own.
-        masked_steps: Whether steps with a mask of padding are measured too, and what they take over
-            steps without one: `advise` then knows what padded batches cost beyond their length.
-        size: base (as published), wide (its widths, fewer layers), small or tiny.
-        precision: Lightning's name of the number format.
-        device: cpu or cuda.
+        breakdown: Whether the step of each point is also broken down into components, such as
+            attention and feed-forward layers, in a run of its own.
+        masked_steps: Whether steps with a mask of padding are measured beside steps without one:
+            `advise` then knows what a mask adds to the cost of a padded batch.
+        size: Of the models: base (as published), wide (its widths, fewer layers), small or tiny.
+        precision: Number format, by Lightning's name.
+        device: Where to measure: cpu or cuda.
         tf32: On cuda, whether float32 may be rounded to TF32, in products and convolutions alike.
         cudnn_benchmark: On cuda, whether cuDNN tries its kernels for each new shape.
         sdpa_backend: On cuda, the kernel that torch's fused attention takes where it can: any
             (torch's own order), cudnn, flash (efficient where there is a mask), efficient or math.
-        dropout: none, or the published rates.
-        memory_budget_gib: Memory a measurement may take, in GiB; null takes 80 % of the
-            machine's (cuda: of the device's).
+        dropout: none, or published (the published rates).
+        memory_budget_gib: Memory that a measurement may take, in GiB; null takes 80 % of that of
+            the machine (cuda: of the device).
         threads: CPU threads of a measurement; null takes all cores.
         allocator: kept (a process keeps the memory that it frees, as on a GPU: without this a step
             on a CPU spends up to half of its time on fresh pages) or system (the C library's own
             way). Peak memory is measured in a process that keeps none, whichever is chosen.
         seed: Seed of weights and synthetic batches.
-        visits: How often each point is measured, in separate processes; with `refine` at most.
-        target_factor: With `refine`, the answers are measured until the upper end of a tipping
-            point's interval is at most so many times the lower one.
-        time_budget_s: Seconds of measuring that visits after the first of each point may not
-            exceed in all. Null makes exactly `visits` of each.
-        seconds_per_measurement: Seconds of timed runs per point and visit.
-        min_samples: Timed runs per point and visit, however long they take.
-        num_warmup_steps: Untimed runs before them.
+        visits: How often each point is measured, each time in a process of its own; with `refine`
+            at most so often.
+        target_factor: With `refine`, an answer is measured until the upper end of its interval is
+            at most so many times the lower end.
+        time_budget_s: Seconds of measuring in all. The first visit of each point is made even
+            beyond them. Null makes exactly `visits` of each point.
+        seconds_per_measurement: Seconds of timed steps per point and visit.
+        min_samples: Fewest timed steps per point and visit, however long they take.
+        num_warmup_steps: Untimed steps before them.
         max_batch_size: Largest batch of the throughput search, which tries 1, 2, 4, ...
-        point_timeout_s: Seconds after which one measurement is given up as an error.
-        frontier: Whether to search also, for every variant, implementation and phase, the largest
-            batch that fits into the memory budget at each length, and the largest length at batch
-            size 1; with `refine` at the two ends.
-        frontier_seconds: Seconds after which one of these searches ends with what it has.
-        pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed"; a compiled one is
-            "bert:sdpa compiled", one that is replayed "bert:sdpa graphed".
+        point_timeout_s: Seconds after which one measurement is given up and becomes an error row.
+        frontier: Whether to search as well what fits into the memory budget, for every variant,
+            implementation and phase: the largest batch at each length (with `refine`, at the two
+            ends) and the largest length at batch size 1.
+        frontier_seconds: Seconds after which such a search ends with what it has found.
+        pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed"; a compiled kernel is
+            "bert:sdpa compiled", one with CUDA graphs "bert:sdpa graphed".
     """
 
     modalities: dict[str, ModalitySettings]

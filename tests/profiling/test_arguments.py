@@ -19,6 +19,14 @@ from profiling.arguments import one_sentence
             "`budget`: expected float or null, got lots",
         ),
         ("the following arguments are required: sweep.modalities", "`modalities` must be given"),
+        (
+            'expected "command" to be one of {run,tell, ...}, but it was not provided.',
+            "`command` must be given; choose one of: run, stop, tell",
+        ),
+        (
+            "argument subcommand: invalid choice: 'rum' (choose from 'run', 'tell', 'stop')",
+            "`command` has no 'rum'; choose one of: run, stop, tell",
+        ),
         ("unrecognized arguments: --foo x", "`foo` is not a setting; choose one of: bar, size"),
         ("Option 'lenths' is not accepted", "`lenths` is not a setting; choose one of: bar, size"),
         ("the following arguments are required: modalities", "`modalities` must be given"),
@@ -39,7 +47,7 @@ from profiling.arguments import one_sentence
     ],
 )
 def test_a_parsers_message_becomes_one_sentence(message: str, sentence: str) -> None:
-    assert one_sentence(message, ["size", "bar"]) == sentence
+    assert one_sentence(message, ["size", "bar"], ["tell", "run", "stop"]) == sentence
 
 
 def test_an_unknown_setting_of_a_class_lists_what_the_class_takes() -> None:

@@ -1,4 +1,4 @@
-"""Parakeet, a Fast Conformer: full attention among an eighth of the positions, 80 ms each.
+"""Parakeet, a Fast Conformer: full attention among tokens of 80 ms, a quarter as many as HuBERT's.
 
 Source: Fast Conformer, Rekesh et al. 2023 (arXiv 2305.05084); masked prediction with it hides the
 features before they are subsampled, NEST, Huang et al. 2024 (arXiv 2408.13106).

@@ -76,7 +76,7 @@ def _copy(scale: Scale) -> dict[str, Any]:
 def _product(scale: Scale, kind: str) -> dict[str, Any]:
     is_tf32 = kind == "tf32"
     if is_tf32 and scale.device == "cpu":
-        raise NotHereError("TF32 is of CUDA devices")
+        raise NotHereError("only CUDA devices have TF32")
     side = scale.product_side
     dtype = torch.float32 if is_tf32 else getattr(torch, kind)
     left, right = (torch.randn(side, side, device=scale.device).to(dtype) for _ in range(2))

@@ -72,7 +72,7 @@ def _launched(scale: Scale, contender: Contender) -> dict[str, Any]:
 
 def _replayed(scale: Scale, contender: Contender) -> dict[str, Any]:
     if scale.device != "cuda":
-        raise NotHereError("CUDA graphs are of CUDA devices")
+        raise NotHereError("only CUDA devices have CUDA graphs")
     _, run = _forward(scale, contender, 1)
     replay = _captured(run)
     samples = wall_ms(replay, scale.device, 4 * scale.seconds_per_case)

@@ -41,7 +41,7 @@ def test_the_whole_check_sweeps_what_is_to_decide_something_three_times() -> Non
         (["--seconds", "soon"], "`seconds` must be a number, got 'soon'"),
         (["--seconds", "0"], "`seconds` must be above zero, got 0"),
         (["--device", "tpu"], "`device` has no 'tpu'; choose one of: cpu, cuda"),
-        (["--device", "cpu"], "`device` cpu needs `tiny`: what a GPU does takes a CPU hours"),
+        (["--device", "cpu"], "`device` cpu needs `tiny`: the whole check would take a CPU hours"),
         (["--tinny"], "`tinny` is not a setting; choose one of: assume-device, commit, device, "),
         (["--out"], "`out`: expected one argument, got none"),
         (
@@ -50,7 +50,7 @@ def test_the_whole_check_sweeps_what_is_to_decide_something_three_times() -> Non
         ),
         (
             ["--assume-device", "h100", "--out", "x"],
-            "`assume_device` needs `dry_run`: what is not here measures nothing",
+            "`assume_device` needs `dry_run`: a GPU that is not here cannot be measured",
         ),
     ],
 )

@@ -138,7 +138,7 @@ def test_the_table_says_what_chance_alone_would_decide() -> None:
 
 def test_at_most_and_proven_from_are_explained_where_they_stand() -> None:
     text = " ".join(shown([CROSSES | {"at_most": True, "proven_from": 2048}]).split())
-    assert "at most: It lost nowhere" in text
+    assert "at most: The efficient variant lost nowhere" in text
     assert "proven_from, in the report, is stricter" in text
     assert "at most:" not in shown([CROSSES])
 
