@@ -22,6 +22,7 @@ from lightning_modules.attention import check_implementation
 from lightning_modules.checkpoints.pretrained import OF_THE_CLASS, load_pretrained
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
+from lightning_modules.lhubert.chunk_sizes import is_recorded
 from lightning_modules.lhubert.configuration import DEFAULT_IMPLEMENTATION, LHubertConfig
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 from lightning_modules.lhubert.masking import MaskedInPlace
@@ -140,9 +141,13 @@ class LHubertModel(LocalHubert, MaskedInPlace, HubertModel):
 def _refuse_gaps(attention_mask: Tensor) -> None:
     """Refuse a mask that is not ones, then zeros: the library would only count its ones.
 
+    It is not looked at while the calls to a GPU are recorded.
+
     Raises:
         ModelError: A recording begins with padding, or has some in the middle.
     """
+    if is_recorded():
+        return
     is_real = attention_mask.ne(0)
     if bool((is_real[:, 1:] & ~is_real[:, :-1]).any()):
         raise ModelError(
