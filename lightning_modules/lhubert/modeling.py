@@ -132,9 +132,11 @@ class LHubertModel(LocalHubert, MaskedInPlace, HubertModel):
                 f"got shape {tuple(attention_mask.shape)} for {feature_vector_length} frames"
             )
         _refuse_gaps(attention_mask)
-        mask = super()._get_feature_vector_attention_mask(feature_vector_length, attention_mask)
+        # The library sums it as it is: in half precision that rounds, and a 2 counts twice.
+        is_real = attention_mask.ne(0).long()
+        mask = super()._get_feature_vector_attention_mask(feature_vector_length, is_real)
         # The library takes all frames of a sample that is too short for one to be real.
-        real: Any = self._get_feat_extract_output_lengths(attention_mask.sum(-1))
+        real: Any = self._get_feat_extract_output_lengths(is_real.sum(-1))
         return mask & (real > 0)[:, None]
 
 
