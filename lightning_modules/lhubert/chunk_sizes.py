@@ -45,6 +45,8 @@ def is_recorded() -> bool:
     """Tell whether the calls to a GPU are being recorded, for a CUDA graph.
 
     Then no value can be looked at, which would wait for the GPU; and the recording is replayed with
-    other values anyway.
+    other values anyway. A compiler of models cannot follow the question, and records nothing.
     """
-    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+    if torch.compiler.is_compiling() or not torch.cuda.is_available():
+        return False
+    return torch.cuda.is_current_stream_capturing()
