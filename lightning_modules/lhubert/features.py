@@ -140,14 +140,15 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
         mean, variance = _moments(layer.conv, input_values, chunk_frames * self.hop_samples)
         norm = layer.layer_norm
         # (x - mean) / deviation * weight + bias, as one multiplication and one addition; in float32
-        # and rounded once, as torch's group norm does in half precision.
+        # at least and rounded once, as torch's group norm does in half precision.
+        exact = torch.promote_types(norm.weight.dtype, torch.float32)
         scale = norm.weight.double()[:, None] * (variance + norm.eps).rsqrt()
-        shift = (norm.bias.double()[:, None] - mean * scale).float()
-        scale = scale.float()
+        shift = (norm.bias.double()[:, None] - mean * scale).to(exact)
+        scale = scale.to(exact)
 
         def normalised(chunk: Tensor) -> Tensor:
             hidden = layer.conv(chunk)
-            moved = torch.addcmul(shift, hidden.float(), scale)
+            moved = torch.addcmul(shift, hidden.to(exact), scale)
             activated: Tensor = layer.activation(moved.to(hidden.dtype))
             return activated
 

@@ -55,6 +55,15 @@ def test_chunks_are_rounded_as_one_piece_is_in_half_precision():
     assert error <= 1.5 * expected
 
 
+def test_chunks_are_as_exact_as_one_piece_is_in_double_precision():
+    encoder = extractor("group").double()
+    audio = waveform(200).double()
+    with torch.no_grad():
+        whole, ours = encoder(audio), encoder.in_chunks(audio, 31)
+    assert ours.dtype == torch.float64
+    torch.testing.assert_close(ours, whole, atol=1e-12, rtol=1e-10)
+
+
 def test_a_long_recording_layer_by_layer_is_one_forward_with_a_group_norm():
     model = lhubert([2, 12, 8])
     audio = waveform(CHUNK_FRAMES + 300)
