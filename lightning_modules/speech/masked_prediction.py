@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.building import build_speech_model
+from lightning_modules.lhubert.building import build_speech_model, has_random_head
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
 from lightning_modules.speech.figures import log_masked_prediction
@@ -97,6 +97,8 @@ class MaskedPrediction(SpeechTraining):
         self.model = build_speech_model(
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
+        # Where it is, `python train.py predict` and the like need a `ckpt_path`.
+        self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
         self.centroids = centroids
         if "label_embeddings" not in getattr(self.model, "random_weights", []):
             self._check_centroids(getattr(self.model.config, "centroids", None))
