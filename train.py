@@ -45,8 +45,14 @@ CALLBACKS = (
     *(RandomStates, PendingValidation, FolderUse),
     *(AccumulationWarning, MonitorWarning, CollapseWarning),
 )
-# Number formats of weights that lose small steps, and what to take instead.
+# Number formats of weights in 16 bits, what to take instead, and why, by subcommand.
 HALF_WEIGHTS = {"bf16-true": "bf16-mixed", "16-true": "16-mixed"}
+WHY_NO_HALF_WEIGHTS = {
+    "fit": "in which weights take no step that is smaller than their rounding, as those of the "
+    "learning rates of HuBERT are",
+    "labels": "in which recordings, their spectra and the centroids are rounded, so that frames "
+    "get other labels than those of their k-means",
+}
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
 
@@ -177,17 +183,12 @@ class TrainCLI(LightningCLI):
         """Compare model and data before anything is trained.
 
         Raises:
-            SettingsError: They are of different modalities, texts are too long for the model, or a
-                model is to be evaluated that was never trained.
+            SettingsError: They are of different modalities, texts are too long for the model, the
+                precision is too low, or a model is to be evaluated that was never trained.
         """
         if isinstance(self.model, VariantModule):
             self._compare(self.model)
-        if self.config.subcommand == "fit" and self.trainer.precision in HALF_WEIGHTS:
-            raise SettingsError(
-                f"`precision` must be {HALF_WEIGHTS[self.trainer.precision]} or 32-true for `fit`, "
-                f"got {self.trainer.precision}, in which weights take no step that is smaller than "
-                "their rounding, as those of the learning rates of HuBERT are"
-            )
+        self._check_precision(self.trainer.precision)
         chosen = self.config_init[self.config.subcommand]
         if not isinstance(self.trainer.accelerator, CPUAccelerator):
             choose_sdpa(chosen["sdpa_backend"])
@@ -200,6 +201,14 @@ class TrainCLI(LightningCLI):
             self._check_trained()
         if ckpt_path is not None and Path(ckpt_path).is_file():
             compare_weights(self.model, ckpt_path)
+
+    def _check_precision(self, precision: str) -> None:
+        command = self.config.subcommand
+        if command in WHY_NO_HALF_WEIGHTS and precision in HALF_WEIGHTS:
+            raise SettingsError(
+                f"`precision` must be {HALF_WEIGHTS[precision]} or 32-true for `{command}`, got "
+                f"{precision}, {WHY_NO_HALF_WEIGHTS[command]}"
+            )
 
     def _check_trained(self) -> None:
         if getattr(self.model, "head_is_random", False):

@@ -107,7 +107,9 @@ def test_a_training_config_trains_and_measures(
     assert "ProfilingCallback" in callbacks
 
 
-@pytest.mark.parametrize("name", ["superb_asr", "lhubert_keywords", "digits_ctc"])
+@pytest.mark.parametrize(
+    "name", ["superb_asr", "lhubert_keywords", "digits_ctc", "digits_pretrain"]
+)
 @pytest.mark.parametrize("command", ["validate", "predict"])
 def test_a_head_that_was_never_trained_is_not_evaluated(
     name: str,

@@ -107,6 +107,17 @@ def test_every_frame_of_mfcc_gets_a_label(sounds, tmp_path, capsys):
     assert read_all(tmp_path / "out") == before
 
 
+@pytest.mark.torchaudio
+def test_labels_in_double_precision_are_of_the_same_kmeans(sounds, made, tmp_path, capsys):
+    more = {"model__init_args__kmeans": made / "kmeans.safetensors"}
+    assert labels(MFCC, sounds[0], tmp_path / "out", trainer__precision="64-true", **more) == 0
+    found, expected = LabelFolder(tmp_path / "out"), LabelFolder(made)
+    assert f"k-means {expected.facts.centroids}: " in capsys.readouterr().out
+    assert found.facts == expected.facts
+    same = np.concatenate([found.ids(name) == expected.ids(name) for name in expected.names])
+    assert same.mean() > 0.99  # a sum may be rounded otherwise
+
+
 @pytest.mark.parametrize("variant", ["hubert", "lhubert"])
 def test_every_frame_of_a_layer_gets_a_label(sounds, checkpoints, tmp_path, variant, capsys):
     source, samples = sounds
@@ -335,6 +346,8 @@ def test_a_damaged_recording_stops_or_is_left_out(sounds, tmp_path, capsys):
         ({"model__init_args__kmeans": "absent"}, "`kmeans` must be"),
         ({"model__init_args__alignment": "absent"}, "`alignment` must be"),
         ({"model__init_args__num_clusters": 0}, "`num_clusters` must be at least 1"),
+        ({"trainer__precision": "bf16-true"}, "`precision` must be bf16-mixed .* for `labels`"),
+        ({"trainer__precision": "16-true"}, "`precision` must be 16-mixed .* got 16-true"),
         (
             {"data": "datamodules.modalities.synthetic.SyntheticSpeech"},
             "`data` must be .*RecordingData",

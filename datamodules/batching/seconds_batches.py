@@ -41,7 +41,7 @@ class TrainingBatches(Batches):
             longest one once for every process.
     """
 
-    depends_on = "recordings, `batch_seconds` and `seed`"
+    depends_on = "recordings, `batch_seconds`, `seed` and, for few long ones, number of processes"
 
     def __init__(
         self,
@@ -66,14 +66,20 @@ class TrainingBatches(Batches):
                 f"utterance in each of {count} processes, got {budget_frames * FRAME_SECONDS:.2f}"
             )
         self.buckets = _make_buckets(self.lengths, budget_frames)
-        self._sizes = [
-            _batch_sizes(len(bucket), num_batches, count) for bucket, num_batches in self.buckets
-        ]
+        self._sizes, self._sizes_alone = (
+            [_batch_sizes(len(bucket), number, sharing) for bucket, number in self.buckets]
+            for sharing in (count, 1)
+        )
 
     @property
     def identity(self) -> str:
-        """A short text that changes with the lengths, the seed and the budget."""
+        """A short text that changes with the lengths, the seed and the budget.
+
+        With the number of processes only where they have other batches than one process has.
+        """
         facts = f"{self.order_seed} {self.budget_frames} ".encode() + self.lengths.tobytes()
+        if self._sizes != self._sizes_alone:
+            facts += f" {self.processes.count}".encode()
         return hashlib.sha256(facts).hexdigest()[:16]
 
     def __len__(self) -> int:

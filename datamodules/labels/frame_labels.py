@@ -48,6 +48,7 @@ class FrameLabels(ABC):
 
         Raises:
             ValueError: They are no numbers.
+            TypeError: One is missing.
             OverflowError: One fits no 64 bits.
         """
 
@@ -72,7 +73,7 @@ class FrameLabels(ABC):
         place = self._place(name)
         try:
             labels = self.read(place)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise BadSampleError(f"{self._labels_of(name)} are damaged: {error}") from error
         if len(labels) != self._counts[place]:
             raise BadSampleError(

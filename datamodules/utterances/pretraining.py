@@ -150,6 +150,19 @@ class PretrainingSpeech(TrainingSpeech):
         self.mask_probability = mask_probability
         self.crops = crops
 
+    def setup(self, stage: str) -> None:
+        """Open the sources that are needed.
+
+        Raises:
+            DataError: Recordings are to be predicted, or their labels are missing or do not match.
+        """
+        if stage == "predict":  # under the names of whole recordings would stand parts of them
+            raise DataError(
+                "`data` must be RecordingData for `predict`, which reads recordings whole, got "
+                "PretrainingSpeech, which crops them"
+            )
+        super().setup(stage)
+
     @cached_property
     def _train_labels(self) -> FrameLabels:
         return open_labels(self.labels, self.num_clusters, self.label_rate_hz)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+from transformers.integrations.fsdp import is_fsdp_managed_module
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.bert.modeling_bert import BertEncoder
 from transformers.models.hubert.modeling_hubert import (
@@ -111,10 +113,13 @@ class _OnPackedFrames:
         packing = Packing.of(attention_mask)
         lengths = packing.lengths.tolist()
         packed = self.dropout(self._normed(packing.pack(hidden_states), after=False))[None]
+        # Where processes hold parts of every layer, all must call it, or the others wait for ever.
+        encoder: Any = self
+        calls_all = is_deepspeed_zero3_enabled() or is_fsdp_managed_module(encoder)
         for layer in self.layers:
-            if self.training and bool(torch.rand([]) < self.config.layerdrop):
-                continue
-            packed = layer(packed, attention_mask=None, packed_lengths=lengths, **more)
+            is_left_out = self.training and bool(torch.rand([]) < self.config.layerdrop)
+            if calls_all or not is_left_out:
+                packed = layer(packed, attention_mask=None, packed_lengths=lengths, **more)
         packed = self._normed(packed[0], after=True)
         return BaseModelOutput(last_hidden_state=packing.unpack(packed))
 

@@ -5,6 +5,7 @@ import pickle
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoConfig
@@ -41,7 +42,7 @@ def load_pretrained(
     """
     try:
         config = AutoConfig.from_pretrained(checkpoint)
-    except (OSError, ValueError) as error:
+    except (OSError, StrictDataclassError, TypeError, ValueError) as error:
         raise ModelError(
             f"`checkpoint` must be a folder or hub name of a transformers model, got {checkpoint!r}"
         ) from error

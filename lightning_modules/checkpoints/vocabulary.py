@@ -7,6 +7,7 @@ from lightning_modules.errors import ModelError
 
 FILE = "vocab.json"
 BLANK_NAME = "<pad>"
+BLANK_NAMES = (BLANK_NAME, "[PAD]")  # the other one in files of others
 
 
 def write_vocabulary(alphabet: list[str], folder: Path) -> None:
@@ -17,6 +18,8 @@ def write_vocabulary(alphabet: list[str], folder: Path) -> None:
 
 def read_vocabulary(checkpoint: str | None) -> list[str] | None:
     """Return the alphabet of an exported model; None where there is no such file.
+
+    The blank is the empty symbol, wherever it stands: in models of others it may be the last one.
 
     Raises:
         ModelError: The file is damaged.
@@ -29,4 +32,4 @@ def read_vocabulary(checkpoint: str | None) -> list[str] | None:
         symbols = sorted(numbers, key=numbers.__getitem__)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"`checkpoint` has a {FILE} that is damaged, {path}") from error
-    return ["" if symbol == BLANK_NAME else symbol for symbol in symbols]
+    return ["" if symbol in BLANK_NAMES else symbol for symbol in symbols]

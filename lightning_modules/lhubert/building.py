@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from transformers import (
     AutoFeatureExtractor,
     HubertForCTC,
@@ -21,13 +23,13 @@ from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import (
     HubertForPreTraining,
-    LHubertConfig,
     LHubertForCTC,
     LHubertForPreTraining,
     LHubertForSequenceClassification,
     LHubertModel,
 )
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
+from lightning_modules.lhubert.fields import explained_fields, validate_fields
 from lightning_modules.lhubert.masking import mask_in_place
 from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, NUM_CONV_LAYERS
@@ -86,7 +88,9 @@ def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any
         fields["attention_window"] = settings.attention_window
     if settings.checkpoint is not None:
         converted = ("hubert",) if is_local else ()
-        model = load_pretrained(model_class, settings.checkpoint, fields, MASK_VECTORS, converted)
+        with explained_fields(StrictDataclassError):
+            source = settings.checkpoint
+            model = load_pretrained(model_class, source, fields, MASK_VECTORS, converted)
         _warn_of_loudness(model.config, settings.checkpoint)
     else:
         model = _build_random(model_class, settings.size, fields)
@@ -104,12 +108,7 @@ def _validate(settings: SpeechModelSettings) -> None:
     if settings.variant == "lhubert" and isinstance(window, list):
         window = None  # the configuration checks it, which knows how many layers there are
     validate_settings("speech", settings.variant, settings.size, settings.implementation, window)
-    known = set(LHubertConfig().to_dict())
-    unknown = sorted(set(settings.model_fields) - known)
-    if unknown:
-        raise ModelError(
-            f"`model_fields` must be fields of a HuBERT configuration, got {unknown[0]!r}"
-        )
+    validate_fields(settings.model_fields)
 
 
 def _warn_of_loudness(config: Any, checkpoint: str) -> None:
@@ -144,22 +143,19 @@ def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
     }
     config_class = model_class.config_class
     implementation = fields.pop("_attn_implementation")
-    try:
+    with explained_fields(StrictDataclassError, TypeError, ValueError):
         config = config_class(**(shape | fields))
-    except ModelError:
-        raise
-    except (TypeError, ValueError) as problem:
-        reason = str(problem).strip().splitlines()[-1].strip()
-        raise ModelError(
-            f"`model_fields` do not make a HuBERT configuration: {reason}"
-        ) from problem
     config._attn_implementation = implementation
     # Drawn before the head, whose size differs, so that every task begins from the same encoder.
-    positions = draw_positions(config)
-    model = model_class(config)
+    with explained_fields(ValueError):
+        positions = draw_positions(config)
+        model = model_class(config)
     conv: nn.Conv1d = model.base_model.encoder.pos_conv_embed.conv
     with torch.no_grad():
-        conv.weight = positions  # through the weight norm
+        if parametrize.is_parametrized(conv):
+            conv.weight = positions  # through the weight norm
+        else:
+            conv.weight.copy_(positions)
         if conv.bias is not None:
             conv.bias.zero_()
     return model

@@ -32,10 +32,21 @@ def free_bytes(device: torch.device) -> int:
 
     Neither a device that only seems to be there can be, nor one whose calls are being recorded.
     """
-    if not torch.cuda.is_available() or torch.cuda.is_current_stream_capturing():
+    if not torch.cuda.is_available() or is_recorded():
         return 0
     free, total = torch.cuda.mem_get_info(device)
     allocated = torch.cuda.memory_allocated(device)
     unused = torch.cuda.memory_reserved(device) - allocated
     allowed = int(total * torch.cuda.get_per_process_memory_fraction(device)) - allocated
     return max(0, min(free + unused, allowed))
+
+
+def is_recorded() -> bool:
+    """Tell whether the calls to a GPU are being recorded, for a CUDA graph.
+
+    Then no value can be looked at, which would wait for the GPU; and the recording is replayed with
+    other values anyway. A compiler of models cannot follow the question, and records nothing.
+    """
+    if torch.compiler.is_compiling() or not torch.cuda.is_available():
+        return False
+    return torch.cuda.is_current_stream_capturing()

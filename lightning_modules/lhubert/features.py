@@ -17,7 +17,7 @@ from transformers.models.hubert.modeling_hubert import (
 )
 
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.chunk_sizes import frames_at_once
+from lightning_modules.lhubert.chunk_sizes import frames_at_once, is_recorded
 
 SAMPLE_RATE_HZ = 16_000
 # On a CPU a convolution is compiled for the length of its input, 20 ms for each gradient of the
@@ -140,14 +140,15 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
         mean, variance = _moments(layer.conv, input_values, chunk_frames * self.hop_samples)
         norm = layer.layer_norm
         # (x - mean) / deviation * weight + bias, as one multiplication and one addition; in float32
-        # and rounded once, as torch's group norm does in half precision.
+        # at least and rounded once, as torch's group norm does in half precision.
+        exact = torch.promote_types(norm.weight.dtype, torch.float32)
         scale = norm.weight.double()[:, None] * (variance + norm.eps).rsqrt()
-        shift = (norm.bias.double()[:, None] - mean * scale).float()
-        scale = scale.float()
+        shift = (norm.bias.double()[:, None] - mean * scale).to(exact)
+        scale = scale.to(exact)
 
         def normalised(chunk: Tensor) -> Tensor:
             hidden = layer.conv(chunk)
-            moved = torch.addcmul(shift, hidden.float(), scale)
+            moved = torch.addcmul(shift, hidden.to(exact), scale)
             activated: Tensor = layer.activation(moved.to(hidden.dtype))
             return activated
 
@@ -193,9 +194,12 @@ def _input_chunks(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> 
 
 
 def validate_waveform(input_values: Tensor, frame_samples: int) -> None:
-    """Raise ModelError for a waveform that is too short for one frame, or holds NaN or infinity."""
+    """Raise ModelError for a waveform that is too short for one frame, or holds NaN or infinity.
+
+    Its values are not looked at while the calls to a GPU are recorded.
+    """
     _validate_length(input_values, frame_samples)
-    if not bool(input_values.isfinite().all()):
+    if not is_recorded() and not bool(input_values.isfinite().all()):
         raise ModelError("`input_values` must be finite, got NaN or infinity")
 
 

@@ -22,6 +22,7 @@ from lightning_modules.attention import check_implementation
 from lightning_modules.checkpoints.pretrained import OF_THE_CLASS, load_pretrained
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
+from lightning_modules.lhubert.chunk_sizes import is_recorded
 from lightning_modules.lhubert.configuration import DEFAULT_IMPLEMENTATION, LHubertConfig
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 from lightning_modules.lhubert.masking import MaskedInPlace
@@ -131,18 +132,24 @@ class LHubertModel(LocalHubert, MaskedInPlace, HubertModel):
                 f"got shape {tuple(attention_mask.shape)} for {feature_vector_length} frames"
             )
         _refuse_gaps(attention_mask)
-        mask = super()._get_feature_vector_attention_mask(feature_vector_length, attention_mask)
+        # The library sums it as it is: in half precision that rounds, and a 2 counts twice.
+        is_real = attention_mask.ne(0).long()
+        mask = super()._get_feature_vector_attention_mask(feature_vector_length, is_real)
         # The library takes all frames of a sample that is too short for one to be real.
-        real: Any = self._get_feat_extract_output_lengths(attention_mask.sum(-1))
+        real: Any = self._get_feat_extract_output_lengths(is_real.sum(-1))
         return mask & (real > 0)[:, None]
 
 
 def _refuse_gaps(attention_mask: Tensor) -> None:
     """Refuse a mask that is not ones, then zeros: the library would only count its ones.
 
+    It is not looked at while the calls to a GPU are recorded.
+
     Raises:
         ModelError: A recording begins with padding, or has some in the middle.
     """
+    if is_recorded():
+        return
     is_real = attention_mask.ne(0)
     if bool((is_real[:, 1:] & ~is_real[:, :-1]).any()):
         raise ModelError(

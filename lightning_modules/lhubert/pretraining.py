@@ -103,7 +103,7 @@ class HubertForPreTraining(HubertPreTrainedModel):
         frame_mask = None
         if attention_mask is not None:
             reduce: Any = self.hubert._get_feature_vector_attention_mask
-            frame_mask = reduce(shape[1], attention_mask.long())
+            frame_mask = reduce(shape[1], attention_mask.ne(0).long())
             is_masked = is_masked & frame_mask
         hidden = encode_features(self.hubert, features, frame_mask, is_masked)
         logits = self._logits(hidden)

@@ -48,8 +48,8 @@ def encode_recording(
         (frames, hidden), the last hidden states.
 
     Raises:
-        ModelError: The model is in training mode or has no local attention, or the waveform is
-            too short or not finite.
+        ModelError: The model is in training mode, has a head or no local attention, or the
+            waveform is too short or not finite.
     """
     if model.training:
         raise ModelError("`model` must be in evaluation mode: call `model.eval()` first")
@@ -57,6 +57,10 @@ def encode_recording(
         raise ModelError(f"`waveform` must be (samples,), got shape {tuple(waveform.shape)}")
     if not find_implementations(model) <= set(IMPLEMENTATIONS):
         raise ModelError(f"`model` must have local attention, got a {type(model).__name__}")
+    if not isinstance(model, LHubertModel):
+        raise ModelError(
+            f"`model` must be an LHubertModel, without a head, got a {type(model).__name__}"
+        )
     extractor, encoder = _parts(model)
     validate_waveform(waveform, extractor.frame_samples)
     hidden = _project(model, extractor(waveform[None])[0], chunk_frames)
@@ -97,14 +101,21 @@ def _add_positions(model: LHubertModel, hidden: Tensor, chunk_frames: int) -> Te
 def _in_chunks(
     compute: Callable[[Tensor], Tensor], hidden: Tensor, margin: int, chunk_frames: int
 ) -> Tensor:
-    """Compute (frames, hidden) in chunks, each with `margin` frames of its neighbours around it."""
-    output = torch.empty_like(hidden)
+    """Compute (frames, hidden) in chunks, each with `margin` frames of its neighbours around it.
+
+    What is computed may be of another dtype: autocast leaves norms, and so the states between
+    layers, in float32 on a GPU.
+    """
+    output: Tensor | None = None
     num_frames = len(hidden)
     for begin in range(0, num_frames, chunk_frames):
         end = min(begin + chunk_frames, num_frames)
         first, last = max(0, begin - margin), min(num_frames, end + margin)
         computed = compute(hidden[None, first:last])[0]
+        if output is None:
+            output = torch.empty_like(hidden, dtype=computed.dtype)
         output[begin:end] = computed[begin - first : end - first]
+    assert output is not None
     return output
 
 

@@ -107,16 +107,16 @@ class VariantModule(lightning.LightningModule):
         raise NotImplementedError
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Compute and log `train_loss`, ()."""
+        """Compute and log `train_loss`, (), of this process's share: nothing waits for others."""
         return self._logged_loss("train_loss", batch)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log `val_loss`."""
-        self._logged_loss("val_loss", batch)
+        """Log `val_loss`, of all processes."""
+        self._logged_loss("val_loss", batch, of_all_processes=True)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log `test_loss`."""
-        self._logged_loss("test_loss", batch)
+        """Log `test_loss`, of all processes."""
+        self._logged_loss("test_loss", batch, of_all_processes=True)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the logits of a batch as `forward` does; what only training needs is ignored."""
@@ -244,10 +244,13 @@ class VariantModule(lightning.LightningModule):
             return None
         return f"its attention modules would call {sorted(found)}"
 
-    def _logged_loss(self, name: str, batch: dict[str, Tensor]) -> Tensor:
+    def _logged_loss(
+        self, name: str, batch: dict[str, Tensor], of_all_processes: bool = False
+    ) -> Tensor:
         logits = self(**batch)
         loss = self.loss(logits, batch)
-        self.log(name, loss, batch_size=len(logits), prog_bar=True)
+        size = len(logits)
+        self.log(name, loss, batch_size=size, prog_bar=True, sync_dist=of_all_processes)
         return loss
 
 

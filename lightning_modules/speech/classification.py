@@ -16,7 +16,7 @@ from lightning_modules.lhubert.building import (
     build_speech_model,
     has_random_head,
 )
-from lightning_modules.speech.layer_mixing import validate_layerdrop
+from lightning_modules.speech.layer_mixing import validate_summing
 from lightning_modules.speech.utterance_module import (
     UtteranceModule,
     masked_frames,
@@ -66,7 +66,8 @@ class ClassificationModule(UtteranceModule):
         fields = CLASSIFICATION_FIELDS | {"id2label": named, "label2id": numbered}
         self.model = build_speech_model("classification", self.settings, **fields)
         self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
-        validate_layerdrop(self.model.config)
+        if self.model.config.use_weighted_layer_sum:
+            validate_summing(self.model.config)
         validate_masking(self.model.config)
         self.is_frozen = freeze_upstream
         if freeze_feature_encoder or freeze_upstream:

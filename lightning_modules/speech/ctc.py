@@ -18,6 +18,7 @@ from lightning_modules.lhubert.building import (
     build_speech_model,
     has_random_head,
 )
+from lightning_modules.speech.ctc_decoding import BLANK
 from lightning_modules.speech.transcriber import Transcriber
 from lightning_modules.speech.utterance_module import (
     masked_frames,
@@ -114,7 +115,14 @@ class CtcModule(Transcriber):
             )
 
     def _check_letters(self, saved: list[str] | None) -> None:
-        if saved is not None and saved != self.alphabet and not self.head_is_random:
+        if saved is None or self.head_is_random:
+            return
+        if "" in saved[BLANK + 1 :]:
+            raise ModelError(
+                f"`checkpoint` must have the blank as its output {BLANK}, got it as output "
+                f"{saved.index('', BLANK + 1)}: its frames would be read as other letters"
+            )
+        if saved != self.alphabet:
             raise ModelError(
                 f"`alphabet` must be {''.join(saved)} as `checkpoint` was trained on, got "
                 f"{''.join(self.alphabet)}"

@@ -4,10 +4,12 @@ Source: SUPERB, Yang et al. 2021, section 3.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.attention.unpadded import NAME as UNPADDED
 from lightning_modules.errors import ModelError
 
 
@@ -43,10 +45,17 @@ class LayerMix(nn.Module):
         return total
 
 
-def validate_layerdrop(config: object) -> None:
-    """Raise ModelError where a configuration would leave out layers that are to be summed."""
-    layerdrop = getattr(config, "layerdrop", 0.0)
-    if layerdrop > 0:
+def validate_summing(config: Any) -> None:
+    """Raise ModelError where a configuration gives no sum of layers.
+
+    LayerDrop leaves some out, and the layers of an unpadded model have the real frames of all
+    recordings in one row, which no head can tell apart.
+    """
+    if config.layerdrop > 0:
         raise ModelError(
-            f"`layerdrop` of `model_fields` must be 0 for a sum of layers, got {layerdrop}"
+            f"`layerdrop` of `model_fields` must be 0 for a sum of layers, got {config.layerdrop}"
+        )
+    if config._attn_implementation == UNPADDED:
+        raise ModelError(
+            f"`implementation` must be eager or sdpa for a sum of layers of hubert, got {UNPADDED}"
         )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.building import build_speech_model
+from lightning_modules.lhubert.building import build_speech_model, has_random_head
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
 from lightning_modules.speech.figures import log_masked_prediction
@@ -23,6 +23,7 @@ from lightning_modules.speech.masked_sums import (
     unmasked_loss,
 )
 from lightning_modules.speech.training_module import SpeechTraining
+from lightning_modules.speech.utterance_module import real_waveforms
 from lightning_modules.training.schedules import linear_warmup_decay, planned_steps, stepwise
 from lightning_modules.training.step_totals import (
     StepTotals,
@@ -96,6 +97,8 @@ class MaskedPrediction(SpeechTraining):
         self.model = build_speech_model(
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
+        # Where it is, `python train.py predict` and the like need a `ckpt_path`.
+        self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
         self.centroids = centroids
         if "label_embeddings" not in getattr(self.model, "random_weights", []):
             self._check_centroids(getattr(self.model.config, "centroids", None))
@@ -156,13 +159,15 @@ class MaskedPrediction(SpeechTraining):
         """Log `test_loss` and its companions."""
         self._log_sums("test", self.val_totals.reduce(self))
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the most likely cluster of every frame, no frame masked, (batch, frames) int64."""
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[Tensor]:
+        """Return the most likely cluster of every frame of every recording, (frames,) int64.
+
+        No frame is masked, and each recording is computed as if it were alone: padding has no
+        clusters, and would change the group norm of HuBERT's first layer.
+        """
         if not batch:  # other processes still have one
-            return torch.empty(0)
-        logits = self.model(batch["input_values"], batch.get("attention_mask")).logits
-        codes: Tensor = logits.argmax(-1)
-        return codes
+            return []
+        return [self.model(each[None]).logits[0].argmax(-1) for each in real_waveforms(batch)]
 
     def configure_optimizers(self) -> Any:
         """Build AdamW with linear warm-up and linear decay, stepped at every optimiser step."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import build_speech_model
-from lightning_modules.speech.layer_mixing import LayerMix, validate_layerdrop
+from lightning_modules.speech.layer_mixing import LayerMix, validate_summing
 from lightning_modules.speech.spec_augment import augment_features
 from lightning_modules.speech.transcriber import Transcriber
 from lightning_modules.speech.utterance_module import frame_lengths
@@ -89,7 +89,7 @@ class SuperbAsr(Transcriber):
         self.upstream = build_speech_model("encoder", self.settings, layerdrop=0.0).eval()
         self.upstream.requires_grad_(False)
         config = self.upstream.config
-        validate_layerdrop(config)
+        validate_summing(config)
         self.mix = LayerMix(config.num_hidden_layers + 1)
         self.head_is_random = True
         self.head = BlstmHead(config.hidden_size, head_size, len(self.alphabet), head_dropout)

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed
-from torchmetrics.text import CharErrorRate, WordErrorRate
 
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc_decoding import (
@@ -16,6 +15,7 @@ from lightning_modules.speech.ctc_decoding import (
     read_labels,
     validate_alphabet,
 )
+from lightning_modules.speech.error_rates import LetterErrors, WordErrors
 from lightning_modules.speech.figures import tensorboards
 from lightning_modules.speech.utterance_module import UtteranceModule, frame_lengths, real_waveforms
 
@@ -45,8 +45,8 @@ class Transcriber(UtteranceModule):
         super().__init__(**settings)
         self.alphabet = list(self.usual_alphabet() if alphabet is None else alphabet)
         validate_alphabet(self.alphabet)
-        self.wer = WordErrorRate()
-        self.cer = CharErrorRate()
+        self.wer = WordErrors()
+        self.cer = LetterErrors()
         self.hypotheses: list[Transcript] = []
         """Of all processes, in the order of the source, after a test."""
         self._transcripts: list[Transcript] = []

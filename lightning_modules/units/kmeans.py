@@ -107,7 +107,7 @@ def fit_centroids(frames: NDArray[np.float32], num_clusters: int, seed: int) -> 
 
 
 class Quantizer(nn.Module):
-    """Gives every frame the number of its nearest centroid.
+    """Gives every frame the number of its nearest centroid, by distances in float32.
 
     Args:
         centroids: (clusters, size).
@@ -148,10 +148,11 @@ class Quantizer(nn.Module):
             (frames,) int64
         """
         # The squared distance is |x|^2 - 2 x C + |C|^2; |x|^2 is the same for all centroids.
-        squares = self.centroids.square().sum(1)
+        centroids = self.centroids.float()  # the weights of a module may be of another dtype
+        squares = centroids.square().sum(1)
         with torch.autocast(features.device.type, enabled=False):
             nearest = [
-                torch.addmm(squares, part.float(), self.centroids.T, alpha=-2).argmin(1)
+                torch.addmm(squares, part.float(), centroids.T, alpha=-2).argmin(1)
                 for part in features.split(ASSIGNED_FRAMES)
             ]
         return torch.cat(nearest)
@@ -173,5 +174,5 @@ class Quantizer(nn.Module):
         return cls(*read_centroids(Path(path)))
 
     def _numpy(self) -> NDArray[np.float32]:
-        values: NDArray[np.float32] = np.ascontiguousarray(self.centroids.cpu().numpy())
+        values: NDArray[np.float32] = np.ascontiguousarray(self.centroids.float().cpu().numpy())
         return values

@@ -60,6 +60,14 @@ def test_checkpoint_of_another_architecture_is_refused(tmp_path):
         build("text", "bert", checkpoint=str(tmp_path / "missing"))
 
 
+@pytest.mark.parametrize("content", ["", "5", '{"model_type": "bert", "hidden_size": "wide"}'])
+def test_a_damaged_configuration_is_named_in_one_sentence(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ModelError, match="`checkpoint` must be a folder or hub name .* got") as no:
+        build("text", "bert", checkpoint=str(tmp_path))
+    assert len(str(no.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage", b"half"])
 def test_a_damaged_checkpoint_is_named_in_one_sentence(tmp_path, content):
     build("text", "bert").model.save_pretrained(tmp_path)

@@ -69,6 +69,31 @@ def test_a_small_budget_leaves_out_fewer_utterances_than_there_are_processes(num
     assert num_utterances - len(sum(seen, [])) < 8
 
 
+@given(
+    st.lists(st.integers(20, 300), min_size=4, max_size=60), st.integers(2, 4), st.integers(2, 4)
+)
+def test_orders_of_one_identity_have_the_same_batches_for_any_number_of_processes(
+    frames, count, other
+):
+    def global_batches(count):
+        samplers = [
+            TrainingBatches(frames, 300 * 4, 1, Processes(count, rank)) for rank in range(count)
+        ]
+        steps = zip(*(epoch_of(sampler, 2) for sampler in samplers), strict=True)
+        return samplers[0].identity, [sorted(positions(step)) for step in steps]
+
+    (mine, batches), (others, expected) = global_batches(count), global_batches(other)
+    assert (mine == others) <= (batches == expected)
+
+
+def test_few_long_utterances_have_an_order_of_their_own_for_more_processes():
+    alone, shared = (TrainingBatches([100] * 4, 300, 0, Processes(count)) for count in (1, 3))
+    assert (len(alone), len(shared)) == (2, 1)
+    assert alone.identity != shared.identity
+    usual = (TrainingBatches([100] * 60, 300, 0, Processes(count)).identity for count in (1, 3))
+    assert len(set(usual)) == 1
+
+
 def test_fewer_utterances_than_processes_are_refused():
     with pytest.raises(DataError, match="a training recording for each of 2 processes, got 1"):
         TrainingBatches([100], 1000, 0, Processes(2, 0))

@@ -165,6 +165,13 @@ def test_labels_that_are_no_clusters_are_named(tmp_path):
             labels.ids(name)
 
 
+def test_a_label_that_is_missing_in_a_list_is_named(tmp_path):
+    columns = as_lists({"a": [0, None, 1]})
+    labels = open_labels(write_parquet(tmp_path, columns), num_clusters=9)
+    with pytest.raises(BadSampleError, match="labels of recording a in .* are damaged"):
+        labels.ids("a")
+
+
 def change(name, text):
     return lambda folder: (folder / name).write_text(text)
 

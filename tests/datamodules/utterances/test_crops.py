@@ -55,6 +55,13 @@ def test_a_crop_has_the_samples_and_labels_of_the_same_frames(tmp_path, rate_hz,
     assert max(seen) == frames - 11
 
 
+def test_crops_are_never_predicted_under_the_names_of_whole_recordings(folder):
+    data = speech(folder)
+    with pytest.raises(DataError, match="`data` must be RecordingData for `predict`"):
+        data.setup("predict")
+    data.setup("fit")
+
+
 def test_crops_may_all_begin_at_the_beginning(folder):
     reader = speech(folder, crops="beginning").train_reader
     frames = reader.lengths[0]

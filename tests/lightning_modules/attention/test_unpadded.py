@@ -163,3 +163,18 @@ def test_real_frames_and_gradients_of_hubert_are_those_of_padded_sdpa(stable):
     assert found.keys() == wanted.keys()
     for name, gradient in wanted.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-8, atol=1e-10, msg=name)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_layerdrop_leaves_no_layer_out_that_is_shared_among_processes(is_shared):
+    torch.manual_seed(0)
+    fields = HUBERT | NO_DROPOUT_OF_HUBERT | {"layerdrop": 1.0}
+    model = unpad(HubertModel(HubertConfig(**fields))).train()
+    model.encoder._is_fsdp_managed_module = is_shared  # as FSDP notes it
+    called = []
+    for layer in model.encoder.layers:
+        layer.register_forward_hook(lambda layer, *_: called.append(layer))
+    mask = torch.ones(2, SAMPLES, dtype=torch.long)
+    mask[1, 3_000:] = 0
+    model(torch.randn(2, SAMPLES), attention_mask=mask)
+    assert called == (list(model.encoder.layers) if is_shared else [])

@@ -3,6 +3,7 @@ import torch
 
 from lightning_modules.lhubert import chunk_sizes
 from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES, frames_at_once, free_bytes
+from tests.samples.variants.hubert import lhubert, waveform
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 MIB = 2**20
@@ -54,3 +55,31 @@ def test_a_device_that_cannot_be_asked_has_nothing_free(
 ) -> None:
     monkeypatch.setattr(torch.cuda, name, lambda: value)
     assert free_bytes(CUDA) == 0
+
+
+@pytest.fixture(params=[False, True], ids=["launched", "recorded"])
+def recorded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether a GPU is said to record what is called."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: request.param)
+    return bool(request.param)
+
+
+@pytest.mark.parametrize("is_padded", [False, True])
+def test_while_calls_are_recorded_no_value_of_an_input_is_waited_for(
+    recorded: bool, is_padded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    as_bool = torch.Tensor.__bool__
+
+    def look(value: torch.Tensor) -> bool:
+        looked.append(value)
+        return as_bool(value)
+
+    monkeypatch.setattr(torch.Tensor, "__bool__", look)
+    frames = 20 if is_padded else CHUNK_FRAMES + 3  # which is taken in chunks
+    audio = waveform(frames)
+    mask = torch.ones_like(audio, dtype=torch.long) if is_padded else None
+    with torch.no_grad():
+        assert lhubert()(audio, attention_mask=mask).last_hidden_state.shape[1] == frames
+    assert bool(looked) != recorded

@@ -15,7 +15,14 @@ from lightning_modules.lhubert import (
     LHubertForSequenceClassification,
     LHubertModel,
 )
-from tests.samples.variants.hubert import FRAME_SAMPLES, HOP_SAMPLES, TINY, lhubert
+from tests.samples.variants.hubert import (
+    FRAME_SAMPLES,
+    HOP_SAMPLES,
+    TINY,
+    first_output,
+    lhubert,
+    waveform,
+)
 
 SAMPLES = FRAME_SAMPLES + 9 * HOP_SAMPLES
 CLASSES: list[Any] = [
@@ -57,3 +64,18 @@ def test_a_mask_is_taken_if_and_only_if_its_ones_come_first(rows: list[list[bool
         assert is_sorted
         lengths = model._get_feat_extract_output_lengths(parts.sum(-1)).clamp(min=0)
         assert mask.sum(-1).tolist() == lengths.tolist()
+
+
+@pytest.mark.parametrize("local_class", [LHubertForPreTraining, LHubertModel])
+@pytest.mark.parametrize(
+    ("dtype", "real"),
+    [(torch.bool, 1), (torch.bfloat16, 1), (torch.float32, 0.5), (torch.int32, 2)],
+)
+def test_whatever_is_not_zero_is_real(local_class: Any, dtype: torch.dtype, real: float) -> None:
+    model = local_class(LHubertConfig(**TINY, num_clusters=5)).eval()
+    audio = waveform(50, batch=2)
+    is_real = torch.arange(audio.shape[1]) < torch.tensor([[audio.shape[1]], [9_000]])
+    expected, found = (
+        first_output(model, audio, mask) for mask in (is_real.long(), (is_real * real).to(dtype))
+    )
+    assert torch.equal(found, expected)

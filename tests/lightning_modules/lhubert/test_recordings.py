@@ -1,5 +1,7 @@
 """Long recordings: in chunks, with the result that they have in one piece."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,14 @@ from hypothesis import strategies as st
 from transformers import HubertModel
 from transformers.models.hubert.modeling_hubert import HubertFeatureEncoder
 
+from lightning_modules.attention.interface import localize
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert import HiddenStateFiles, LHubertModel, encode_recording
+from lightning_modules.lhubert import (
+    HiddenStateFiles,
+    LHubertForCTC,
+    LHubertModel,
+    encode_recording,
+)
 from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 from tests.samples.variants.hubert import hubert, lhubert, waveform
@@ -45,6 +53,15 @@ def test_chunks_are_rounded_as_one_piece_is_in_half_precision():
     assert ours.dtype == torch.bfloat16
     error, expected = ((x.double() - exact).abs().max() for x in (ours, whole))
     assert error <= 1.5 * expected
+
+
+def test_chunks_are_as_exact_as_one_piece_is_in_double_precision():
+    encoder = extractor("group").double()
+    audio = waveform(200).double()
+    with torch.no_grad():
+        whole, ours = encoder(audio), encoder.in_chunks(audio, 31)
+    assert ours.dtype == torch.float64
+    torch.testing.assert_close(ours, whole, atol=1e-12, rtol=1e-10)
 
 
 def test_a_long_recording_layer_by_layer_is_one_forward_with_a_group_norm():
@@ -139,6 +156,24 @@ def test_a_recording_layer_by_layer_is_one_forward(fields, frames, chunk_frames)
     torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
 
 
+def test_what_autocast_keeps_in_float32_is_not_rounded_between_chunks(monkeypatch):
+    def in_float32(norm, hidden):
+        with torch.autocast("cpu", enabled=False):
+            given = (hidden.float(), norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+            return torch.nn.functional.layer_norm(*given)
+
+    # As autocast has it on a GPU, whose norms on a CPU stay in half precision.
+    monkeypatch.setattr(torch.nn.LayerNorm, "forward", in_float32)
+    model, audio = lhubert([2, 12, 8]), waveform(70)
+    seen = []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = model(audio).last_hidden_state[0]
+        ours = encode_recording(model, audio[0], lambda _, __, hidden: seen.append(hidden.dtype))
+    assert expected.dtype == ours.dtype == torch.float32
+    assert set(seen) == {torch.float32}
+    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_every_layers_states_are_handed_over_in_order():
     model = lhubert([2, 12, 8])
     audio = waveform(70)
@@ -203,6 +238,12 @@ def test_what_cannot_be_encoded_is_named():
     model = lhubert()
     with pytest.raises(ModelError, match="`model` must have local attention, got a HubertModel"):
         encode_recording(hubert(), torch.zeros(800))  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="must be an LHubertModel, without a head, got a HubertM"):
+        encode_recording(localize(hubert(), 8), torch.zeros(800))
+    config: Any = model.config
+    with_head: Any = LHubertForCTC(config).eval()
+    with pytest.raises(ModelError, match="without a head, got a LHubertForCTC"):
+        encode_recording(with_head, torch.zeros(800))
     with pytest.raises(ModelError, match="at least 400 samples, one frame, got 399"):
         encode_recording(model, torch.zeros(399))
     with pytest.raises(ModelError, match=r"`waveform` must be \(samples,\), got shape \(1, 800\)"):

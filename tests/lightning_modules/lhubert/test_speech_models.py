@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2FeatureExtractor
 
+from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.variants import build_module
@@ -57,3 +58,40 @@ def test_positions_are_drawn_as_fairseq_draws_them():
     conv = model.encoder.pos_conv_embed.conv
     assert conv.weight.std().item() == pytest.approx((4 / (128 * 128)) ** 0.5, rel=0.02)
     assert not conv.bias.any()
+
+
+def test_positions_that_are_normalised_over_the_batch_are_drawn_too():
+    fields = {"conv_pos_batch_norm": True}
+    plain, normalised = (
+        build_speech_model("encoder", SpeechModelSettings(model_fields=chosen))
+        for chosen in ({}, fields)
+    )
+    for model in (plain, normalised):
+        conv = model.encoder.pos_conv_embed.conv
+        expected = (4 / (model.config.num_conv_pos_embeddings * model.config.hidden_size)) ** 0.5
+        assert conv.weight.std().item() == pytest.approx(expected, rel=0.02)
+        assert not conv.bias.any()
+    frames = normalised(torch.randn(2, 4_000)).last_hidden_state
+    assert frames.shape == (2, 12, 128)
+    assert bool(frames.isfinite().all())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"hidden_size": "wide"}, "do not make a HuBERT configuration: .*'hidden_size'.* got str"),
+        ({"layerdrop": None}, "do not make a HuBERT configuration: .*'layerdrop'"),
+        ({"hidden_act": "geluu"}, "unknown `hidden_act` 'geluu' .* choose one of: gelu, "),
+        ({"num_attention_heads": 5}, "must be divisible by"),
+        ({"num_conv_pos_embedding_groups": 5}, "must be divisible by"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_fields_that_make_no_model_are_one_sentence(fields, message, is_loaded, tmp_path):
+    hubert().save_pretrained(tmp_path)
+    source = str(tmp_path) if is_loaded else None
+    settings = SpeechModelSettings(checkpoint=source, model_fields=fields)
+    with pytest.raises(ModelError, match=message) as refusal:
+        build_speech_model("encoder", settings)
+    assert len(str(refusal.value).splitlines()) == 1

@@ -66,3 +66,17 @@ def test_loss_falls_below_that_of_guessing(modality, variant, tmp_path, monkeypa
     predicted = built.predict(module, data)
     assert predicted is not None
     assert len(predicted) == 1
+
+
+def test_the_loss_of_an_evaluation_is_that_of_all_processes(monkeypatch):
+    data = SyntheticText(sequence_length=8, num_classes=18, batch_size=2, num_batches=1)
+    module = build_module("text", "bert", size="tiny", num_classes=data.num_classes, max_length=8)
+    joined = {}
+    monkeypatch.setattr(
+        module, "log", lambda name, *_, sync_dist=False, **__: joined.update({name: sync_dist})
+    )
+    batch = data.batch_at(8, 2)
+    for step in (module.training_step, module.validation_step, module.test_step):
+        step(batch, 0)
+    # A step waits for no other process; what is compared between runs is of all of them.
+    assert joined == {"train_loss": False, "val_loss": True, "test_loss": True}

@@ -132,6 +132,18 @@ def test_layerdrop_is_refused_where_layers_are_summed() -> None:
         module(model_fields={"layerdrop": 0.1})
 
 
+def test_a_model_whose_layers_hold_no_padding_takes_the_last_of_them_only() -> None:
+    with pytest.raises(ModelError, match="`implementation` must be eager or sdpa .* got unpadded"):
+        module("hubert", implementation="unpadded")
+    last = {"use_weighted_layer_sum": False}
+    plain, unpadded = (
+        module("hubert", implementation=name, model_fields=last).eval()
+        for name in ("sdpa", "unpadded")
+    )
+    given = padded(batch())
+    torch.testing.assert_close(unpadded(given), plain(given), rtol=1e-4, atol=1e-5)
+
+
 def test_a_mix_starts_as_the_mean_and_refuses_missing_layers() -> None:
     states = torch.randn(3, 2, 5, 4).unbind()
     mix = LayerMix(3)

@@ -13,7 +13,7 @@ from lightning_modules.speech.ctc_decoding import (
     ctc_losses,
 )
 from tests.samples.ctc import FRAMES, batches, module, slow_decode, utterances
-from tests.samples.fitting import fit
+from tests.samples.fitting import fit, loader, trainer
 from tests.samples.speech import RIGHT_IN_BFLOAT16
 from tests.samples.variants.gradients import TrainingRecord, assert_same_training
 from tests.samples.variants.hubert import samples_of
@@ -27,6 +27,16 @@ def weights(model: Any) -> dict[str, torch.Tensor]:
 
 def changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
     return {name for name, value in before.items() if not torch.equal(value, after[name])}
+
+
+def edits(reference: list[str], heard: list[str]) -> int:
+    """Count the words to insert, leave out or replace, one prefix after the other."""
+    row = list(range(len(heard) + 1))
+    for number, word in enumerate(reference, 1):
+        before, row = row, [number]
+        for place, said in enumerate(heard):
+            row.append(min(row[-1] + 1, before[place + 1] + 1, before[place] + (word != said)))
+    return row[-1]
 
 
 class Losses(lightning.Callback):
@@ -52,6 +62,15 @@ def test_mixed_bfloat16_fine_tunes_as_float32_does_but_for_its_rounding(tmp_path
     assert mixed == pytest.approx(plain, rel=2**-7)
     assert mixed != plain
     assert mixed[-1] < 0.8 * mixed[0]
+
+
+def test_error_rates_are_counted_exactly_in_weights_of_bfloat16(tmp_path: Path) -> None:
+    model, given = module(), utterances(10)
+    built = trainer(tmp_path, precision="bf16-true")
+    (found,) = built.test(model, loader([given] * 60), verbose=False)  # 840 words
+    heard = [(words.split(), said.split()) for _, words, said in model.hypotheses]
+    assert sum(len(words) for words, _ in heard) == 840
+    assert found["test_wer"] == pytest.approx(sum(itertools.starmap(edits, heard)) / 840, abs=1e-6)
 
 
 def test_steps_of_the_published_rate_are_lost_in_weights_of_bfloat16(tmp_path: Path) -> None:

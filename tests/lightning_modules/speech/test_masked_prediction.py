@@ -10,10 +10,10 @@ from torch.nn import functional
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.figures import draw_masked_prediction
 from lightning_modules.speech.masked_prediction import MaskedPrediction
-from tests.samples.fitting import fit, loader, trainer
+from tests.samples.fitting import fit, loader, predict, trainer
 from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, RIGHT_IN_BFLOAT16, TINY
 from tests.samples.variants.gradients import TrainingRecord, assert_same_training
-from tests.samples.variants.hubert import waveform
+from tests.samples.variants.hubert import samples_of, waveform
 
 FRAMES = 30
 
@@ -62,6 +62,20 @@ def test_accumulated_batches_train_as_one_batch_does_short_last_window_included(
     for found, other_loss in others:
         assert_same_training(found, wanted)
         assert other_loss == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_clusters_are_predicted_of_real_frames_only_each_recording_as_if_alone(variant, tmp_path):
+    model, audio = module(variant), waveform(FRAMES, 2)
+    lengths = [samples_of(FRAMES), samples_of(11)]
+    is_real = torch.arange(audio.shape[1]) < torch.tensor(lengths)[:, None]
+    together = {"input_values": audio * is_real, "attention_mask": is_real.long()}
+    (found,) = predict(model, [together], tmp_path)
+    assert [len(codes) for codes in found] == [FRAMES, 11]
+    for codes, row, length in zip(found, audio, lengths, strict=True):
+        with torch.no_grad():
+            assert torch.equal(codes, model.model(row[None, :length]).logits[0].argmax(-1))
+    assert model.predict_step({}, 0) == []
 
 
 class Losses(lightning.Callback):

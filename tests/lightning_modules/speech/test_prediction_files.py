@@ -98,6 +98,21 @@ def test_transcripts_come_in_the_order_of_the_source_with_the_letters_of_the_mod
     assert set("".join(line.split("\t")[1] for line in lines)) <= set(" XY")
 
 
+@pytest.mark.parametrize("blank", ["<pad>", "[PAD]"])
+def test_a_model_of_others_whose_blank_is_not_the_first_output_is_refused(tmp_path, capsys, blank):
+    write_sounds(tmp_path / "sounds", 2)
+    alphabet = ["", "|", "X", "Y"]
+    module = CtcModule(variant="lhubert", attention_window=8, model_fields=TINY, alphabet=alphabet)
+    export(module, None, "exported")
+    names = {"X": 0, "Y": 1, "|": 2, blank: 3}
+    Path("exported/vocab.json").write_text(json.dumps(names))
+    assert predict("transcribe", "--model.init_args.checkpoint=exported") == 2
+    assert "must have the blank as its output 0, got it as output 3" in capsys.readouterr().err
+    anew = ["", "|", "X", "Y", "Z"]  # a head of its own
+    module = CtcModule(variant="lhubert", checkpoint="exported", alphabet=anew)
+    assert module.head_is_random
+
+
 def test_a_model_without_letters_does_not_transcribe(tmp_path, capsys):
     write_sounds(tmp_path / "sounds", 2)
     pretrained(tmp_path)

@@ -148,3 +148,8 @@ def test_gradients_reach_every_layer_weight() -> None:
 def test_layerdrop_is_refused() -> None:
     with pytest.raises(ModelError, match="`layerdrop` .* must be 0 for a sum of layers, got 0.2"):
         module(model_fields={"layerdrop": 0.2})
+
+
+def test_a_model_whose_layers_hold_no_padding_is_refused() -> None:
+    with pytest.raises(ModelError, match="`implementation` must be eager or sdpa .* got unpadded"):
+        module("hubert", implementation="unpadded")

@@ -70,6 +70,16 @@ def test_every_frame_gets_its_nearest_centroid(monkeypatch, num_frames):
     assert torch.equal(labels, distances.argmin(1))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_quantizer_whose_weights_are_of_another_dtype_still_assigns(dtype):
+    centroids = torch.tensor([[0.0, 1.0], [4.0, 4.0], [-2.0, 0.5]])  # exact in any of them
+    quantizer = Quantizer(centroids, "mfcc")
+    before = quantizer.hash
+    features = (centroids[[2, 0, 1, 1]] + 0.25).to(dtype)
+    assert quantizer.to(dtype).assign(features).tolist() == [2, 0, 1, 1]
+    assert quantizer.hash == before
+
+
 def test_a_saved_quantizer_is_the_same(tmp_path):
     quantizer = Quantizer(torch.randn(4, 3), "mfcc")
     quantizer.save(tmp_path / "deep" / "kmeans.safetensors")
