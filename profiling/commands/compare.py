@@ -14,6 +14,7 @@ from profiling.rows.reading import read_manifest, read_rows
 
 if TYPE_CHECKING:
     from profiling.analysis.run_comparison.comparing import RunComparison
+    from profiling.analysis.run_comparison.differences import RunDifference
 
 WIDTH_OF_FILES = 120
 
@@ -35,13 +36,26 @@ def run(arguments: Any) -> int:
     comparison = compare_runs(Run(first), Run(second))
     differences = find_differences(first, second, (of_first, of_second))
     if not comparison.answers:
-        listed = "; ".join(each.describe() for each in differences) or "other variants or lengths"
-        raise SettingsError(
-            f"`run_b` must share points with `run_a`, but no point of {names[1]} is in {names[0]}: "
-            f"{listed}"
-        )
+        raise SettingsError(_why_not_compared(comparison, differences, names))
     _print(comparison, head_lines(comparison, differences, names), arguments)
     return 0 if allowed is None else _judge(comparison, allowed)
+
+
+def _why_not_compared(
+    comparison: "RunComparison", differences: list["RunDifference"], names: tuple[str, str]
+) -> str:
+    """Return the sentence about two runs that have no answer in common."""
+    if comparison.num_shared:
+        return (
+            f"`run_b` must have measured a point that `run_a` has measured, but of the "
+            f"{comparison.num_shared:,} points that {names[1]} and {names[0]} share none has a "
+            "number in both"
+        )
+    listed = "; ".join(each.describe() for each in differences) or "other variants or lengths"
+    return (
+        f"`run_b` must share points with `run_a`, but no point of {names[1]} is in {names[0]}: "
+        f"{listed}"
+    )
 
 
 def _read(directory: Path) -> tuple[list[Row], dict[str, Any]]:
@@ -77,7 +91,7 @@ def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None
 def _judge(comparison: "RunComparison", allowed: float) -> int:
     """Say which points are slower than allowed; return the exit status."""
     slower = [answer for answer in comparison.answers if answer.is_slower_than(allowed)]
-    if not comparison.num_judged:
+    if not comparison.num_judged and not slower:
         print("no point could be judged: it takes two visits in each run", file=sys.stderr)
     if not slower:
         return 0
@@ -94,6 +108,7 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--markdown", action="store_true", help="print it for a pull request")
     parser.add_argument(
         "--fail-on-slower",
+        "--fail_on_slower",
         type=float | None,
         default=None,
         metavar="PERCENT",

@@ -74,16 +74,23 @@ class RunComparison:
         answers: One per point and metric that both have.
         only_first: What the second run lacks.
         only_second: What the first run lacks.
+        num_shared: How many points both tried, also those where one has no number.
     """
 
     answers: list[Answer]
     only_first: list[Alone] = field(default_factory=list)
     only_second: list[Alone] = field(default_factory=list)
+    num_shared: int = 0
 
     @property
     def num_judged(self) -> int:
         """How many answers have an interval, hence could be wrong by chance."""
         return sum(answer.ci_low is not None for answer in self.answers)
+
+    @property
+    def num_unjudged(self) -> int:
+        """How many answers wait for further visits; running out of memory needs no interval."""
+        return sum(a.ci_low is None and a.verdict == "cannot_tell" for a in self.answers)
 
     @property
     def num_by_chance(self) -> float:
@@ -110,7 +117,7 @@ def compare_runs(first: Run, second: Run) -> RunComparison:
     A point is left out of a metric where neither run has it, or neither has the memory for it.
     """
     points = sorted({*first.points, *second.points}, key=lambda point: point.order)
-    found = RunComparison([])
+    found = RunComparison([], num_shared=len({*first.points} & {*second.points}))
     alone: tuple[dict[Point, list[str]], dict[Point, list[str]]] = ({}, {})
     for metric in judged_columns():
         meetings = [m for point in points for m in _meetings(first, second, point, metric)]
