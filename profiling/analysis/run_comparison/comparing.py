@@ -9,11 +9,9 @@ import numpy as np
 
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
 from profiling.analysis.run_comparison.shared_points import PLACE, Measured, Point, Run
-from profiling.analysis.statistics.intervals import TAIL, Array
+from profiling.analysis.statistics.intervals import TAIL, Array, bounded
 from profiling.analysis.statistics.unpaired import FEWEST_VISITS, unpaired_intervals
 from profiling.rows.columns import Row, columns_of, judged_columns, value_of
-
-LARGEST_LOG = 700.0  # of what fits into a float
 
 
 @dataclass(frozen=True)
@@ -172,19 +170,15 @@ def _answer(metric: str, meeting: _Meeting, difference: float, half: float) -> A
     about = (meeting.point, meeting.place, metric)
     if math.isnan(difference):
         return Answer(*about, "cannot_tell", reason=_why_not(meeting))
-    ratio = _exp(difference)
+    ratio = math.exp(bounded(difference))
     if math.isnan(half):
         return Answer(*about, "cannot_tell", ratio, reason=_why_not(meeting))
     if metric == "memory":
         half = max(half, _resolution(meeting.first.log_costs, meeting.second.log_costs))
     low, high = difference - half, difference + half
     verdict = "faster" if high < 0 else "slower" if low > 0 else "cannot_tell"
-    return Answer(*about, verdict, ratio, _exp(low), _exp(high))
-
-
-def _exp(log_ratio: float) -> float:
-    """Return a ratio that is a number, however little two damaged values have in common."""
-    return math.exp(min(log_ratio, LARGEST_LOG))
+    ci_low, ci_high = (math.exp(bounded(end)) for end in (low, high))
+    return Answer(*about, verdict, ratio, ci_low, ci_high)
 
 
 def _why_not(meeting: _Meeting) -> str:
