@@ -53,6 +53,6 @@ def would_change(
         return []
     point, family = min(above)
     return [
-        f"longer data would change the answer: half of the samples are shorter than {middle:,}, "
+        f"longer data would change the answer: half of the samples have at most {middle:,}, "
         f"and {family} begins to win at {point:,.0f} {distribution.unit}"
     ]
