@@ -33,7 +33,7 @@ class Column:
         name: Its name in rows, TensorBoard and the CSV.
         kind: What it says of a row.
         type: Type of its values, beside null.
-        items: Type of what a list holds.
+        items: Type of what a list or a map holds.
         unit: Unit of a number, in the words of a chart.
         before: Value of rows that were written before there was such a column.
         required: Whether no row can do without it.
@@ -154,7 +154,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("flops_exact", "result", float),
     Column("flops_dense", "result", float),
     Column("peak_flops_per_s", "result", float),
-    Column("components", "result", dict),
+    Column("components", "result", dict, items=dict),
     Column("components_closure", "result", float, heading="components over step"),
     Column("components_error", "result", str),
     Column("seconds", "result", float, "s", before=0.0),
@@ -226,7 +226,8 @@ def wrong_column(row: Row) -> str | None:
         if column.choices and value not in column.choices:
             choices = ", ".join(column.choices)
             return f"`{column.name}` must be one of {choices}, got {_short(value)}"
-        if column.items and not all(_is_of(item, column.items) for item in value or ()):
+        held = value.values() if isinstance(value, dict) else value or ()
+        if column.items and not all(_is_of(item, column.items) for item in held):
             return f"`{column.name}` must hold {column.items.__name__}s alone, got {_short(value)}"
     return f"`visit` must not be negative, got {row['visit']}" if row["visit"] < 0 else None
 

@@ -39,6 +39,7 @@ DAMAGED: dict[str, object] = {
     "samples that are no numbers": row("bert", "sdpa", latency_ms_samples=["a"] * 6),
     "a number that is too large": row("bert", "sdpa", latency_ms=10**400),
     "a length that is too large": row("bert", "sdpa", sequence_length=2**70),
+    "a component without its fields": row("bert", "sdpa", components={"attention_core": 0.5}),
     "a name twice": '{"key": "a", "key": "b"}',
     "half a character": row("bert", "sdpa", checkpoint="\ud800"),
     "a deep nest": "[" * 100_000,
