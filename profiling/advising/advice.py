@@ -77,7 +77,11 @@ def advise_run(
             *notes_of(chosen.candidate if chosen else None, measured, distribution, wanted),
             *_measured_notes(measured, qualities),
             *compared_with(judged, modality),
-            *would_change(of_group, seen, wanted.objective),
+            *(
+                would_change(of_group, seen, wanted.objective, wanted.max_length)
+                if chosen and is_vanilla(chosen, modality)
+                else ()
+            ),
         ],
     }
 

@@ -54,18 +54,27 @@ def choose(judged: Sequence[Judged], modality: str) -> tuple[Judged | None, str]
     if not vanilla:
         return (efficient[0], "only_feasible") if efficient else (None, "nothing_fits")
     cheapest = vanilla[0].candidate
-    over_cheapest = find_savings([(each.candidate, cheapest) for each in efficient])
-    outcomes = [_outcome(*each) for each in zip(efficient, over_cheapest, strict=True)]
+    outcomes = _outcomes(efficient, cheapest)
     if "win" in outcomes:
         return efficient[outcomes.index("win")], "saves"
     return _plainest(vanilla, modality), "cannot_tell" if "tie" in outcomes else "keep_vanilla"
 
 
-def _outcome(judged: Judged, over_cheapest: Saving) -> str:
-    """Return win, tie or lose against the vanilla one that it is compared with and the cheapest.
+def _outcomes(efficient: Sequence[Judged], cheapest: Candidate) -> list[str]:
+    """Return win, tie or lose against the vanilla one that each is compared with and the cheapest.
 
     Who saves over its own vanilla one alone would be taken though another one may cost less.
     """
+    over_cheapest: dict[int, Saving] = {}
+    # Policies apart: under two of them a contender has the same noise, which it cannot lend itself.
+    for policy in dict.fromkeys(each.candidate.plan.policy for each in efficient):
+        ours = [each.candidate for each in efficient if each.candidate.plan.policy == policy]
+        savings = find_savings([(each, cheapest) for each in ours])
+        over_cheapest |= dict(zip(map(id, ours), savings, strict=True))
+    return [_outcome(each, over_cheapest[id(each.candidate)]) for each in efficient]
+
+
+def _outcome(judged: Judged, over_cheapest: Saving) -> str:
     told = {each.outcome for each in (judged.same_policy, over_cheapest) if each}
     return "lose" if "lose" in told else "tie" if "tie" in told else "win"
 

@@ -32,14 +32,22 @@ class Times:
     disturbed: bool = False
 
 
-def times_of(points: Points, efforts: Efforts) -> Times:
-    """Return what the steps of a contender took, with and without a mask."""
+def times_of(points: Points, efforts: Efforts, *, calm: bool = False) -> Times:
+    """Return what the steps of a contender took, with and without a mask.
+
+    Args:
+        points: Its visits by length.
+        efforts: The efforts of all rows.
+        calm: Whether lengths are left out where too few visits passed undisturbed.
+    """
     plain, masked, disturbed = [], [], False
     columns = judged_columns()
     for length, rows in points.items():
         for metric, ratio_column in MASKED_RATIOS.items():
             visits = efforts.newest(rows, columns[metric])
             reading = read_column(visits, columns[metric])
+            if calm and reading.disturbed:
+                continue
             disturbed |= reading.disturbed
             for row, seen in _steps_of(visits, metric, reading.values, length):
                 plain.append(seen)

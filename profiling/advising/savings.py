@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,16 +25,18 @@ class Saving:
         saving: 1 less the ratio of the costs.
         ci_low: Lower end of the 95 % interval; None where one visit knows no noise.
         ci_high: Upper end.
+        disturbed: Whether other processes took part in the times of either.
     """
 
     saving: float
     ci_low: float | None = None
     ci_high: float | None = None
+    disturbed: bool = False
 
     @property
     def outcome(self) -> str:
         """Win, tie or lose, as everywhere: by the whole interval."""
-        if self.ci_low is None or self.ci_high is None:
+        if self.ci_low is None or self.ci_high is None or self.disturbed:
             return "tie"
         if self.ci_low > 0:
             return "win"
@@ -58,7 +60,9 @@ def find_savings(pairs: Sequence[tuple[Candidate, Candidate]]) -> list[Saving]:
         return []
     log_ratios = _log_ratios(pairs)
     ends = interval_ends(draw_deviations(log_ratios))
-    return [_saving(*each) for each in zip(pairs, log_ratios, ends, strict=True)]
+    found = [_saving(*each) for each in zip(pairs, log_ratios, ends, strict=True)]
+    disturbed = [any(each.measured.disturbed for each in pair) for pair in pairs]
+    return [replace(one, disturbed=by) for one, by in zip(found, disturbed, strict=True)]
 
 
 def _saving(pair: tuple[Candidate, Candidate], log_ratios: Array, ends: Array) -> Saving:

@@ -174,9 +174,9 @@ def judge(
         for duel, ends in zip(duels, interval_ends(deviations), strict=True)
     ]
     log_ratios = np.array([duel.log_ratio for duel in duels])
-    chance = 0.0
-    if np.isfinite(log_ratios[-1]):
-        chance = 1.0 if outcomes[-1]["outcome"] == "tie" else chance_of(noise, len(duels) - 1)
+    chance = 1.0 if outcomes[-1]["outcome"] == "tie" else 0.0
+    if not chance and np.isfinite(log_ratios[-1]):
+        chance = chance_of(noise, len(duels) - 1)
     told = np.nan_to_num(deviations) + _unresolved(duels, metric)
     return Judged(outcomes, log_ratios, told, interval_from, chance)
 

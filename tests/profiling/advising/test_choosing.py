@@ -99,7 +99,25 @@ def test_data_that_are_cut_are_asked_at_the_lengths_that_are_left():
 
     assert found["ceiling"] == pytest.approx(0.1)
     assert found["share_beyond"] == 0
-    assert any("have at most 256, and local_bert" in note for note in found["notes"])
+    assert not any("longer data" in note for note in found["notes"])  # they would be cut, too
+
+
+def test_one_sample_is_not_said_to_be_shorter_than_itself():
+    data = LengthDistribution.from_lengths([100], "made up", "text", "nowhere")
+
+    notes = advise_run(CROSSING, data, Wanted())["notes"]
+
+    assert any("half of the samples have at most 100, and local_bert" in note for note in notes)
+
+
+def test_who_is_taken_already_is_not_said_to_give_way_where_another_one_begins_to_win():
+    rows = [*CROSSING, *rows_of("fnet", "library", lambda n: 1.6 * linear_law(n))]
+
+    notes = advise_run(rows, lengths_around(700), Wanted())["notes"]
+    kept = advise_run(rows, lengths_around(100), Wanted())["notes"]
+
+    assert not any("would change" in note for note in notes)
+    assert any("would change" in note for note in kept)
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])
@@ -132,6 +150,30 @@ def test_one_visit_in_common_decides_nothing_though_other_contenders_lend_their_
     told = [a for a in found["alternatives"] if a["variant"] == "local_bert"]
     assert found["verdict"] == "cannot_tell"
     assert all(a["saving"] > 0.1 and a["ci_low"] is None for a in told)
+
+
+def test_times_that_others_disturbed_decide_nothing():
+    rows = [row | {"disturbed": row["visit"] > 0} for row in CROSSING]
+
+    found = advise_run(rows, lengths_around(1300), Wanted())
+
+    assert found["verdict"] == "cannot_tell"
+    assert any("measure again" in note for note in found["notes"])
+
+
+def test_a_length_that_others_disturbed_is_left_out_where_the_rest_suffices():
+    rows = [
+        row | {"disturbed": True, "latency_ms": 9 * row["latency_ms"]}
+        if (row["variant"], row["sequence_length"]) == ("local_bert", 512)
+        else row
+        for row in CROSSING
+    ]
+
+    calm, found = (advise_run(each, lengths_around(1300), Wanted()) for each in (CROSSING, rows))
+
+    assert found["verdict"] == "saves"
+    assert found["saving"] == pytest.approx(calm["saving"], abs=0.01)
+    assert not any("measure again" in note for note in found["notes"])
 
 
 @pytest.mark.parametrize("factors", [(1e-300, 1e300), (1e300, 1e-300), (0.0, 1.0)])

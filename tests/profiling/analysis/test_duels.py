@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from tests.samples.rows.curves import Row, find, find_one, judge, outcomes, rows_of
+from profiling.analysis.answers.comparisons import find_comparisons
+from profiling.analysis.answers.duels import find_duels
+from profiling.analysis.answers.verdicts import decide
+from tests.samples.rows.curves import OPPONENTS, Row, find, find_one, judge, outcomes, rows_of
 
 
 def test_a_tie_carries_its_interval_and_so_does_a_win() -> None:
@@ -128,6 +131,15 @@ def test_running_out_of_memory_in_one_visit_decides_nothing_beside_lengths_with_
     assert outcomes(row) == ["lose", "tie"]
     assert (row["verdict"], row["reason"]) == ("undecided", row["lengths"][1]["reason"])
     assert "measure again" in row["reason"]
+
+
+def test_what_one_visit_left_open_does_not_make_other_answers_look_less_like_chance() -> None:
+    rows = rows_of("bert", {128: 1.0}) + rows_of("longformer", {128: 2.0})
+    rows += rows_of("bert", {256: "oom"}, wobble=(1.0,))
+    rows += rows_of("longformer", {256: 2.0}, wobble=(1.0,))
+    comparison = find_comparisons(rows, (), lambda _: OPPONENTS)[0]
+    judged, answer = decide(comparison, find_duels(comparison.sides("latency")), "latency")
+    assert (answer.verdict, judged.chance) == ("undecided", 1.0)
 
 
 @pytest.mark.parametrize("times", [(1e-300, 1e300), (1e300, 1e-300), (5e-324, 1.0)])
