@@ -74,7 +74,7 @@ def advise_run(
         ],
         "notes": [
             f"conditions: {group.setting.describe()}",
-            *notes_of(chosen.candidate if chosen else None, measured, distribution, wanted),
+            *notes_of(chosen.candidate if chosen else None, measured, seen, wanted),
             *_measured_notes(measured, qualities),
             *compared_with(judged, modality),
             *(

@@ -55,9 +55,9 @@ def find_candidates(
     """Return every contender with a model under every policy that it can run, cheapest first.
 
     Of policies that cost the same the one with less padding comes first: it is no dearer in what
-    was not asked for.
+    was not asked for. Of those that are the same in that too the plainest one does.
     """
-    policies = ["pad_to_maximum", "dynamic", *(["buckets"] if wanted.batch_size > 1 else [])]
+    policies = ["dynamic", *(["buckets"] if wanted.batch_size > 1 else []), "pad_to_maximum"]
     plans = {
         policy: plan_epoch(distribution, policy, wanted.batch_size, wanted.max_length)
         for policy in [*policies, "packed"]

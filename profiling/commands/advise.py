@@ -26,7 +26,7 @@ def run(arguments: Any) -> int:
         raise SettingsError("`lengths` must be given: a file that `profile.py lengths` wrote")
     distribution = LengthDistribution.from_json(arguments.lengths)
     directories = [Path(each) for each in arguments.run_directories]
-    if len(set(directories)) < len(directories):
+    if len({each.resolve() for each in directories}) < len(directories):
         raise SettingsError("`run_directories` must differ, but one was given twice")
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
     from profiling.advising.advice import advise_run

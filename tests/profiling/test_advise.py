@@ -189,7 +189,7 @@ def test_a_wrong_quality_is_refused_in_one_sentence(
     assert len(told.splitlines()) == 1
 
 
-@pytest.mark.parametrize("content", [None, b"\xff", b"{"])
+@pytest.mark.parametrize("content", [None, b"\xff", b"{", b"[" * 99_999])
 def test_a_file_of_quality_that_is_none_is_refused(
     run_directory, lengths, tmp_path, capsys, content
 ):
@@ -199,3 +199,10 @@ def test_a_file_of_quality_that_is_none_is_refused(
     assert main(["advise", run_directory, "--lengths", lengths, *given]) == 2
 
     assert "`quality` " in capsys.readouterr().err
+
+
+def test_a_run_is_no_second_one_under_another_name(run_directory, lengths, capsys):
+    again = f"{run_directory}/../run"
+    assert main(["advise", run_directory, again, "--lengths", lengths]) == 2
+
+    assert "`run_directories` must differ" in capsys.readouterr().err

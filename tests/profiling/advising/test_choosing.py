@@ -120,6 +120,19 @@ def test_who_is_taken_already_is_not_said_to_give_way_where_another_one_begins_t
     assert any("would change" in note for note in kept)
 
 
+def test_data_that_are_cut_are_not_said_to_be_longer():
+    notes = advise_run(CROSSING, lengths_around(8000), Wanted(max_length=32))["notes"]
+
+    assert any("extrapolated" in note and "; 0.0% of the samples are longer" in note
+               for note in notes)  # fmt: skip
+
+
+def test_samples_that_are_all_as_long_need_no_policy_that_pads():
+    data = LengthDistribution.from_lengths([700] * 9, "made up", "text", "nowhere")
+
+    assert advise_run(CROSSING, data, Wanted())["recommended"]["policy"] == "dynamic"
+
+
 @pytest.mark.parametrize("batch_size", [1, 8])
 def test_of_policies_that_need_the_same_memory_one_that_pads_less_is_taken(batch_size):
     wanted = Wanted("memory", batch_size=batch_size)
