@@ -218,18 +218,25 @@ def complete(row: Row) -> dict[str, Any]:
 def wrong_column(row: Row) -> str | None:
     """Return in a few words what keeps a map from being a measurement row; None if nothing does."""
     for column in COLUMNS:
-        value = value_of(row, column)
-        if value is None and column.required:
-            return f"`{column.name}` must be given"
-        if value is not None and not _is_of(value, column.type):
-            return f"`{column.name}` must be of type {column.type.__name__}, got {_short(value)}"
-        if column.choices and value not in column.choices:
-            choices = ", ".join(column.choices)
-            return f"`{column.name}` must be one of {choices}, got {_short(value)}"
-        held = value.values() if isinstance(value, dict) else value or ()
-        if column.items and not all(_is_of(item, column.items) for item in held):
-            return f"`{column.name}` must hold {column.items.__name__}s alone, got {_short(value)}"
+        if wrong := wrong_value(row, column):
+            return wrong
     return f"`visit` must not be negative, got {row['visit']}" if row["visit"] < 0 else None
+
+
+def wrong_value(row: Row, column: Column) -> str | None:
+    """Return in a few words what a row cannot have in a column; None if nothing is wrong."""
+    value = value_of(row, column)
+    if value is None:
+        return f"`{column.name}` must be given" if column.required else None
+    if not _is_of(value, column.type):
+        return f"`{column.name}` must be of type {column.type.__name__}, got {_short(value)}"
+    if column.choices and value not in column.choices:
+        choices = ", ".join(column.choices)
+        return f"`{column.name}` must be one of {choices}, got {_short(value)}"
+    held = value.values() if isinstance(value, dict) else value
+    if column.items and not all(_is_of(item, column.items) for item in held):
+        return f"`{column.name}` must hold {column.items.__name__}s alone, got {_short(value)}"
+    return None
 
 
 def _short(value: Any) -> str:
