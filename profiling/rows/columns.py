@@ -6,6 +6,7 @@ TensorBoard ask this table. A column that is added here is in all of them.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -67,6 +68,8 @@ class Column:
 
 # What arrays of numbers can hold.
 LARGEST_INTEGER = 2**63 - 1
+# Products and ratios of two floats up to here are floats, and what is drawn has room around it.
+LARGEST_FLOAT = 1e100
 PHASES = ("inference", "training")
 COLUMNS: tuple[Column, ...] = (
     Column("key", "name", str, required=True),
@@ -248,4 +251,6 @@ def _is_of(value: Any, wanted: type) -> bool:
         return wanted is bool
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         return False
+    if isinstance(value, float) and value and not 1 / LARGEST_FLOAT < abs(value) < LARGEST_FLOAT:
+        return not math.isfinite(value)  # which says that there is no number
     return isinstance(value, (int, float) if wanted is float else wanted)

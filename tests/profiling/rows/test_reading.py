@@ -38,6 +38,8 @@ DAMAGED: dict[str, object] = {
     "a visit that is no number": row("bert", "sdpa", visit="0"),
     "samples that are no numbers": row("bert", "sdpa", latency_ms_samples=["a"] * 6),
     "a number that is too large": row("bert", "sdpa", latency_ms=10**400),
+    "a time that is too large": row("bert", "sdpa", latency_ms=1e300),
+    "a time that is too small": row("bert", "sdpa", latency_ms=5e-324),
     "a length that is too large": row("bert", "sdpa", sequence_length=2**70),
     "a component without its fields": row("bert", "sdpa", components={"attention_core": 0.5}),
     "a name twice": '{"key": "a", "key": "b"}',
