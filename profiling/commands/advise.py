@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from datamodules.lengths import LengthDistribution
 from profiling.commands.command import Command
+from profiling.commands.current_run import read_run
 from profiling.errors import SettingsError
 from profiling.rows.columns import PHASES
-from profiling.rows.current import current_rows
-from profiling.rows.reading import read_manifest, read_rows
+from profiling.rows.current import describe_left_out
 
 if TYPE_CHECKING:
     from profiling.advising.contenders import Wanted
@@ -35,9 +35,11 @@ def run(arguments: Any) -> int:
     qualities = read_quality(arguments.quality) if arguments.quality is not None else []
     found = {}
     for directory in directories:
-        manifest = read_manifest(directory)
-        rows = current_rows(read_rows(directory), manifest)
-        found[str(directory)] = advise_run(rows, distribution, wanted, qualities)
+        rows, every_row, manifest = read_run(directory)
+        advice = advise_run(rows, distribution, wanted, qualities)
+        asked = [row for row in every_row if row["modality"] == distribution.modality]
+        advice["notes"] += describe_left_out(asked, manifest)
+        found[str(directory)] = advice
     _print(found, wanted, as_json=arguments.json)
     return 0
 

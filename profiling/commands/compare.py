@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiling.commands.command import Command
+from profiling.commands.current_run import read_run
 from profiling.errors import SettingsError
-from profiling.rows.columns import Row
-from profiling.rows.current import current_rows
-from profiling.rows.reading import read_manifest, read_rows
 
 if TYPE_CHECKING:
     from profiling.analysis.run_comparison.comparing import RunComparison
@@ -25,7 +23,7 @@ def run(arguments: Any) -> int:
     if arguments.json and arguments.markdown:
         raise SettingsError("`json` and `markdown` must not both be given: choose one of them")
     names = (str(arguments.run_a), str(arguments.run_b))
-    (first, of_first), (second, of_second) = (_read(Path(name)) for name in names)
+    (first, _, of_first), (second, _, of_second) = (read_run(Path(name)) for name in names)
 
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
     from profiling.analysis.run_comparison.comparing import compare_runs
@@ -56,12 +54,6 @@ def _why_not_compared(
         f"`run_b` must share points with `run_a`, but no point of {names[1]} is in {names[0]}: "
         f"{listed}"
     )
-
-
-def _read(directory: Path) -> tuple[list[Row], dict[str, Any]]:
-    """Return the rows of a run's current state, and its manifest."""
-    manifest = read_manifest(directory)
-    return current_rows(read_rows(directory), manifest), manifest
 
 
 def _read_percent(given: float | None) -> float | None:

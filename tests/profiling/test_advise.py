@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -206,3 +207,25 @@ def test_a_run_is_no_second_one_under_another_name(run_directory, lengths, capsy
     assert main(["advise", run_directory, again, "--lengths", lengths]) == 2
 
     assert "`run_directories` must differ" in capsys.readouterr().err
+
+
+def test_rows_of_another_state_are_counted_and_a_run_of_nothing_else_is_refused(
+    run_directory, lengths, capsys
+):
+    file = Path(run_directory) / "measurements.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    of_two = [row | {"versions": "1" if row["implementation"] != "sdpa" else "2"} for row in rows]
+    file.write_text("".join(json.dumps(row) + "\n" for row in of_two))
+    arguments = ["advise", run_directory, "--lengths", lengths]
+
+    write_manifest(run_directory, "2")
+    assert main(arguments) == 0
+    assert f"- {len(rows) // 2} of {len(rows)} rows of text are left" in capsys.readouterr().out
+    write_manifest(run_directory, "3")
+    assert main(arguments) == 2
+    assert "must hold rows that count, but" in capsys.readouterr().err
+
+
+def write_manifest(run_directory: str, versions: str) -> None:
+    manifest = {"states": {"text": {"versions": versions}}}
+    (Path(run_directory) / "manifest.json").write_text(json.dumps(manifest))

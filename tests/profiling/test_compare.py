@@ -129,3 +129,16 @@ def test_running_out_of_memory_is_not_said_to_lack_visits(tmp_path: Path) -> Non
     status, said, complained = command("compare", str(first), str(second), "--fail-on-slower", "5")
     assert status == 1
     assert "two visits" not in said + complained
+
+
+def test_a_run_whose_rows_are_all_of_another_state_is_refused_with_what_differs(
+    tmp_path: Path,
+) -> None:
+    rows = visits_of([10.0, 11.0], seed=1, versions="torch 2")
+    old = {"states": {"text": {"seed": 1, "versions": "torch 3"}}}
+    first, second = (write_run(tmp_path / name, rows) for name in ("a", "b"))
+    (second / "manifest.json").write_text(json.dumps(old))
+    status, _, complained = command("compare", str(first), str(second))
+    assert status == 2
+    assert "must hold rows that count, but 2 of 2 rows of text are left out" in complained
+    assert "`versions` differs" in complained
