@@ -194,7 +194,7 @@ class LengthDistribution:
             fields = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"cannot read lengths from {path}: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"lengths file {path} is not JSON: {error}") from error
         try:
             return cls.from_dict(fields)

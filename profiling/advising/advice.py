@@ -12,11 +12,13 @@ from profiling.advising.choosing import (
     Judged,
     best_efficient,
     choose,
+    compared_with,
     is_vanilla,
     judge,
     vanilla_name,
 )
 from profiling.advising.contenders import Measured, Wanted, measure, newest_group
+from profiling.advising.cut_lengths import cut_lengths
 from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.notes import notes_of
 from profiling.advising.quality import quality_of
@@ -60,20 +62,26 @@ def advise_run(
     judged = judge(candidates, modality)
     chosen, verdict = choose(judged, modality)
     of_group = [row for points in contenders.values() for v in points.values() for row in v]
-    beyond = shares_beyond(of_group, distribution, wanted.objective)
+    seen = cut_lengths(distribution, wanted.max_length)
+    beyond = shares_beyond(of_group, seen, wanted.objective)
     answer = _answer(chosen, verdict, modality, wanted)
     family = best_efficient(judged, modality) if is_vanilla(chosen, modality) else chosen
     return answer | {
         "share_beyond": beyond.get(family.candidate.measured.contender.family) if family else None,
-        "ceiling": _ceiling(judged, modality, distribution, wanted, family),
+        "ceiling": _ceiling(judged, modality, seen, wanted, family),
         "alternatives": [
             _alternative(each, beyond, qualities) for each in judged if each is not chosen
         ],
         "notes": [
             f"conditions: {group.setting.describe()}",
-            *notes_of(chosen.candidate if chosen else None, measured, distribution, wanted),
+            *notes_of(chosen.candidate if chosen else None, measured, seen, wanted),
             *_measured_notes(measured, qualities),
-            *would_change(of_group, distribution, wanted.objective),
+            *compared_with(judged, modality),
+            *(
+                would_change(of_group, seen, wanted.objective, wanted.max_length)
+                if chosen and is_vanilla(chosen, modality)
+                else ()
+            ),
         ],
     }
 

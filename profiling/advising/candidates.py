@@ -38,6 +38,11 @@ class Candidate:
         return float(np.exp(np.mean(np.log(self.cost.per_sample))))
 
     @property
+    def padding_share(self) -> float:
+        """Share of the positions that hold nothing, between 0 and 1."""
+        return self.plan.padding_share
+
+    @property
     def by_visit(self) -> dict[int, float]:
         """What a sample costs in each visit."""
         assert self.measured.model
@@ -47,8 +52,12 @@ class Candidate:
 def find_candidates(
     measured: Iterable[Measured], distribution: LengthDistribution, wanted: Wanted
 ) -> list[Candidate]:
-    """Return every contender with a model under every policy that it can run, cheapest first."""
-    policies = ["pad_to_maximum", "dynamic", *(["buckets"] if wanted.batch_size > 1 else [])]
+    """Return every contender with a model under every policy that it can run, cheapest first.
+
+    Of policies that cost the same the one with less padding comes first: it is no dearer in what
+    was not asked for. Of those that are the same in that too the plainest one does.
+    """
+    policies = ["dynamic", *(["buckets"] if wanted.batch_size > 1 else []), "pad_to_maximum"]
     plans = {
         policy: plan_epoch(distribution, policy, wanted.batch_size, wanted.max_length)
         for policy in [*policies, "packed"]
@@ -59,7 +68,12 @@ def find_candidates(
         if one.model
         for policy in (_packed(wanted) if one.contender.implementation in PACKING else policies)
     ]
-    return sorted(found, key=lambda each: each.mean_cost)
+    return sorted(found, key=lambda each: (_without_rounding(each.mean_cost), each.padding_share))
+
+
+def _without_rounding(cost: float) -> float:
+    """Return a cost without the digits in which sums of the same numbers differ."""
+    return float(f"{cost:.9g}")
 
 
 def _packed(wanted: Wanted) -> list[str]:

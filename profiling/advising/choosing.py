@@ -16,12 +16,14 @@ class Judged:
 
     Args:
         candidate: What is judged.
-        same_policy: What it saves over the best vanilla kernel under its policy; None where
-            that one does not fit or was not measured.
+        vanilla: The best vanilla kernel under its policy: of the variant that it is compared with,
+            or of another one where that does not fit or was not measured. None where none is left.
+        same_policy: What it saves over that.
         over_padded: What it saves over the best vanilla kernel with padding to the maximum.
     """
 
     candidate: Candidate
+    vanilla: Candidate | None
     same_policy: Saving | None
     over_padded: Saving | None
 
@@ -31,10 +33,11 @@ def judge(candidates: Sequence[Candidate], modality: str) -> list[Judged]:
     found = {}
     for policy in dict.fromkeys(each.plan.policy for each in candidates):
         ours = [each for each in candidates if each.plan.policy == policy]
-        same = _savings(ours, candidates, modality, policy)
-        padded = _savings(ours, candidates, modality, PADDED)
-        for each, first, second in zip(ours, same, padded, strict=True):
-            found[id(each)] = Judged(each, first, second)
+        opponents = [_opponent(each, candidates, modality, policy) for each in ours]
+        same = _savings(ours, opponents)
+        padded = _savings(ours, [_opponent(each, candidates, modality, PADDED) for each in ours])
+        for one in map(Judged, ours, opponents, same, padded):
+            found[id(one.candidate)] = one
     return [found[id(each)] for each in candidates]
 
 
@@ -50,15 +53,30 @@ def choose(judged: Sequence[Judged], modality: str) -> tuple[Judged | None, str]
     efficient = [each for each in usable if not is_vanilla(each, modality)]
     if not vanilla:
         return (efficient[0], "only_feasible") if efficient else (None, "nothing_fits")
-    limit = vanilla[0].candidate.mean_cost
-    for each in efficient:
-        saving = each.same_policy
-        if saving and saving.outcome == "win" and each.candidate.mean_cost < limit:
-            return each, "saves"
-    open_ones = [
-        each for each in efficient if each.same_policy and each.same_policy.outcome == "tie"
-    ]
-    return _plainest(vanilla, modality), "cannot_tell" if open_ones else "keep_vanilla"
+    cheapest = vanilla[0].candidate
+    outcomes = _outcomes(efficient, cheapest)
+    if "win" in outcomes:
+        return efficient[outcomes.index("win")], "saves"
+    return _plainest(vanilla, modality), "cannot_tell" if "tie" in outcomes else "keep_vanilla"
+
+
+def _outcomes(efficient: Sequence[Judged], cheapest: Candidate) -> list[str]:
+    """Return win, tie or lose against the vanilla one that each is compared with and the cheapest.
+
+    Who saves over its own vanilla one alone would be taken though another one may cost less.
+    """
+    over_cheapest: dict[int, Saving] = {}
+    # Policies apart: under two of them a contender has the same noise, which it cannot lend itself.
+    for policy in dict.fromkeys(each.candidate.plan.policy for each in efficient):
+        ours = [each.candidate for each in efficient if each.candidate.plan.policy == policy]
+        savings = find_savings([(each, cheapest) for each in ours])
+        over_cheapest |= dict(zip(map(id, ours), savings, strict=True))
+    return [_outcome(each, over_cheapest[id(each.candidate)]) for each in efficient]
+
+
+def _outcome(judged: Judged, over_cheapest: Saving) -> str:
+    told = {each.outcome for each in (judged.same_policy, over_cheapest) if each}
+    return "lose" if "lose" in told else "tie" if "tie" in told else "win"
 
 
 def _plainest(vanilla: Sequence[Judged], modality: str) -> Judged:
@@ -86,22 +104,24 @@ def _is_default(judged: Judged, modality: str) -> bool:
     return contender.kernel == find_variant(modality, contender.variant).default
 
 
+def _opponent(
+    candidate: Candidate, candidates: Sequence[Candidate], modality: str, policy: str
+) -> Candidate | None:
+    """Return the vanilla candidate under a policy that one is compared with, if any can be used."""
+    policy = "dynamic" if policy == "packed" else policy
+    usable = [each for each in candidates if each.plan.policy == policy and not each.problems]
+    wanted = vanilla_name(candidate, modality)
+    own = [each for each in usable if each.measured.contender.variant == wanted]
+    if own or _is_vanilla(candidate, modality):
+        return own[0] if own else None
+    return next((each for each in usable if _is_vanilla(each, modality)), None)
+
+
 def _savings(
-    ours: Sequence[Candidate], candidates: Sequence[Candidate], modality: str, policy: str
+    ours: Sequence[Candidate], opponents: Sequence[Candidate | None]
 ) -> list[Saving | None]:
-    """Return what candidates of one policy save over the best vanilla kernel under another."""
-    pairs = {}
-    for each in ours:
-        wanted = vanilla_name(each, modality)
-        theirs = [
-            other
-            for other in candidates
-            if other.measured.contender.variant == wanted
-            and not other.problems
-            and other.plan.policy == ("dynamic" if policy == "packed" else policy)
-        ]
-        if theirs:
-            pairs[id(each)] = (each, theirs[0])
+    """Return what candidates save over their opponents; None where one has none."""
+    pairs = {id(each): (each, other) for each, other in zip(ours, opponents, strict=True) if other}
     real = {name: pair for name, pair in pairs.items() if pair[0] is not pair[1]}
     found: dict[int, Saving] = dict.fromkeys(pairs, Saving(0.0, 0.0, 0.0))
     found |= dict(zip(real, find_savings([*real.values()]), strict=True))
@@ -119,12 +139,26 @@ def vanilla_name(candidate: Candidate, modality: str) -> str:
 
 def is_vanilla(judged: Judged | None, modality: str) -> bool:
     """Tell whether it is a vanilla one, or nothing."""
-    if judged is None:
-        return True
-    entry = VARIANTS[modality].get(judged.candidate.measured.contender.variant)
+    return judged is None or _is_vanilla(judged.candidate, modality)
+
+
+def _is_vanilla(candidate: Candidate, modality: str) -> bool:
+    entry = VARIANTS[modality].get(candidate.measured.contender.variant)
     return bool(entry and entry.is_vanilla)
 
 
 def best_efficient(judged: Sequence[Judged], modality: str) -> Judged | None:
     """Return the cheapest efficient one."""
     return next((each for each in judged if not is_vanilla(each, modality)), None)
+
+
+def compared_with(judged: Sequence[Judged], modality: str) -> list[str]:
+    """Say of which vanilla variant savings are, where a reader would think of another one."""
+    found: dict[str, None] = {}
+    for each in judged:
+        name = each.candidate.measured.contender.variant
+        other = each.vanilla.measured.contender.variant if each.vanilla else name
+        usual = vanilla_name(each.candidate, modality)
+        if not is_vanilla(each, modality) and {other, usual} != {vanilla_of(modality)}:
+            found[f"what {name} saves is meant over {other}"] = None
+    return [*found]

@@ -48,7 +48,7 @@ class Measured:
         loaded: MiB of the loaded model.
         takes: Longest length that it took, where a longer one ran out of memory.
         reason: Why there is no model.
-        disturbed: Whether visits had to be kept that other processes disturbed.
+        disturbed: Whether visits had to be kept that other processes disturbed: nothing is decided.
     """
 
     contender: Contender
@@ -100,7 +100,7 @@ def _measured(
 ) -> Measured:
     tokens = _tokens_of(contender, modality)
     timed = objective != "memory"
-    times = times_of(points, efforts) if timed else Times()
+    times = _times(points, efforts, tokens) if timed else Times()
     peaks = peaks_of(points, efforts)
     loaded = [value for rows in points.values() for row in rows
               if (value := finite(row.get("loaded_memory_mib"))) is not None]  # fmt: skip
@@ -117,6 +117,12 @@ def _measured(
     except TooFewLengthsError as problem:
         return replace(known, memory=memory, reason=str(problem))
     return replace(known, model=model, masked=_masked(times, model), memory=memory)
+
+
+def _times(points: Points, efforts: Efforts, tokens: Tokens) -> Times:
+    """Return the times of undisturbed lengths; of all where those are too few for a model."""
+    calm = times_of(points, efforts, calm=True)
+    return calm if _fit_or_none(calm.plain, tokens) else times_of(points, efforts)
 
 
 def _masked(times: Times, model: CostModel) -> CostModel | None:

@@ -14,6 +14,7 @@ from datamodules.batching.policies import (
 )
 from datamodules.lengths import LengthDistribution
 from profiling.advising.cost_model import CostModel
+from profiling.advising.cut_lengths import cut_lengths
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
 from profiling.analysis.statistics.intervals import Array
 
@@ -196,12 +197,5 @@ def _samples(distribution: LengthDistribution) -> list[int]:
 
 
 def _edges(distribution: LengthDistribution, max_length: int | None) -> list[int]:
-    counted = _cut(distribution.values, distribution.counts, max_length)
-    return suggest_edges(sorted(counted), [counted[v] for v in sorted(counted)], NUM_BUCKETS)
-
-
-def _cut(values: Sequence[int], counts: Sequence[int], max_length: int | None) -> Counter[int]:
-    found: Counter[int] = Counter()
-    for value, count in zip(values, counts, strict=True):
-        found[min(value, max_length) if max_length else value] += count
-    return found
+    seen = cut_lengths(distribution, max_length)
+    return suggest_edges(seen.values, seen.counts, NUM_BUCKETS)

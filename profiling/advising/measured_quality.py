@@ -56,7 +56,7 @@ def read_quality(path: str) -> list[MeasuredQuality]:
         given = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"`quality` {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"`quality` {path} must be JSON, got something else") from error
     if not isinstance(given, list) or not given:
         raise SettingsError(f"`quality` {path} must be a list of entries, got {_shown(given)}")

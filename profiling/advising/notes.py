@@ -15,7 +15,14 @@ def notes_of(
     distribution: LengthDistribution,
     wanted: Wanted,
 ) -> list[str]:
-    """Return one sentence per caution, the most important first."""
+    """Return one sentence per caution, the most important first.
+
+    Args:
+        chosen: What is recommended; None for nothing.
+        measured: All contenders.
+        distribution: Lengths of the data, cut to `max_length`.
+        wanted: What was asked for.
+    """
     notes = _of_lengths(chosen, distribution)
     if chosen:
         notes += _of_masks(chosen, wanted) + _of_batches(chosen, wanted) + _of_quality(chosen)

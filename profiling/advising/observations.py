@@ -32,14 +32,22 @@ class Times:
     disturbed: bool = False
 
 
-def times_of(points: Points, efforts: Efforts) -> Times:
-    """Return what the steps of a contender took, with and without a mask."""
+def times_of(points: Points, efforts: Efforts, *, calm: bool = False) -> Times:
+    """Return what the steps of a contender took, with and without a mask.
+
+    Args:
+        points: Its visits by length.
+        efforts: The efforts of all rows.
+        calm: Whether lengths are left out where too few visits passed undisturbed.
+    """
     plain, masked, disturbed = [], [], False
     columns = judged_columns()
     for length, rows in points.items():
         for metric, ratio_column in MASKED_RATIOS.items():
             visits = efforts.newest(rows, columns[metric])
             reading = read_column(visits, columns[metric])
+            if calm and reading.disturbed:
+                continue
             disturbed |= reading.disturbed
             for row, seen in _steps_of(visits, metric, reading.values, length):
                 plain.append(seen)
@@ -66,8 +74,9 @@ def _step_of(row: Row, metric: str, value: float) -> tuple[int, float]:
     if metric == "latency":
         return 1, value
     batch_size = row.get("throughput_batch_size") or 0
-    samples = row.get("throughput_latency_ms_samples")
-    return batch_size, float(np.median(samples)) if samples else 1000.0 * batch_size / value
+    if samples := row.get("throughput_latency_ms_samples"):
+        return batch_size, float(np.median(samples))
+    return (batch_size, 1000.0 * batch_size / value) if value > 0 else (0, 0.0)
 
 
 def peaks_of(points: Points, efforts: Efforts) -> list[Observation]:
@@ -81,7 +90,7 @@ def peaks_of(points: Points, efforts: Efforts) -> list[Observation]:
 
 
 def longest_taken(points: Points, efforts: Efforts, metric: str) -> int | None:
-    """Return the longest length below the first that ran out of memory; None if none did."""
+    """Return the longest length that ran below the first out of memory; None if none was."""
     column = judged_columns()[metric]
     statuses = {
         length: read_column(efforts.newest(rows, column), column).status
@@ -90,4 +99,5 @@ def longest_taken(points: Points, efforts: Efforts, metric: str) -> int | None:
     out = [length for length, status in statuses.items() if status == "oom"]
     if not out:
         return None
-    return max((length for length in statuses if length < out[0]), default=0)
+    ran = [length for length, status in statuses.items() if status == "ok" and length < out[0]]
+    return max(ran, default=0)

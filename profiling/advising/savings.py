@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from profiling.advising.candidates import Candidate
-from profiling.analysis.statistics.intervals import Array, draw_deviations, interval_ends
+from profiling.analysis.points.readings import MIN_VISITS
+from profiling.analysis.statistics.intervals import (
+    Array,
+    bounded,
+    draw_deviations,
+    interval_ends,
+)
 
 
 @dataclass(frozen=True)
@@ -19,16 +25,18 @@ class Saving:
         saving: 1 less the ratio of the costs.
         ci_low: Lower end of the 95 % interval; None where one visit knows no noise.
         ci_high: Upper end.
+        disturbed: Whether other processes took part in the times of either.
     """
 
     saving: float
     ci_low: float | None = None
     ci_high: float | None = None
+    disturbed: bool = False
 
     @property
     def outcome(self) -> str:
         """Win, tie or lose, as everywhere: by the whole interval."""
-        if self.ci_low is None or self.ci_high is None:
+        if self.ci_low is None or self.ci_high is None or self.disturbed:
             return "tie"
         if self.ci_low > 0:
             return "win"
@@ -46,26 +54,34 @@ def find_savings(pairs: Sequence[tuple[Candidate, Candidate]]) -> list[Saving]:
     also holds what the fits of both are off, and what lies beside the measured lengths.
 
     Args:
-        pairs: Of different contenders under one policy.
+        pairs: Of different contenders, each pair in the same visits.
     """
     if not pairs:
         return []
     log_ratios = _log_ratios(pairs)
     ends = interval_ends(draw_deviations(log_ratios))
-    found = []
-    for pair, row, (below, above) in zip(pairs, log_ratios, ends, strict=True):
-        known = row[np.isfinite(row)]
-        if not len(known):
-            centre = float(np.log(pair[0].mean_cost / pair[1].mean_cost))
-            found.append(Saving(float(-np.expm1(centre))))
-            continue
-        centre, error = float(known.mean()), _error(pair)
-        extrapolated = sum(each.cost.extrapolation_error for each in pair)
-        low = float(-np.expm1(centre + np.hypot(above, error) + extrapolated))
-        high = float(-np.expm1(centre - np.hypot(below, error) - extrapolated))
-        told = (low, high) if np.isfinite([low, high]).all() else (None, None)
-        found.append(Saving(float(-np.expm1(centre)), *told))
-    return found
+    found = [_saving(*each) for each in zip(pairs, log_ratios, ends, strict=True)]
+    disturbed = [any(each.measured.disturbed for each in pair) for pair in pairs]
+    return [replace(one, disturbed=by) for one, by in zip(found, disturbed, strict=True)]
+
+
+def _saving(pair: tuple[Candidate, Candidate], log_ratios: Array, ends: Array) -> Saving:
+    known = log_ratios[np.isfinite(log_ratios)]
+    if not len(known):
+        ours, theirs = (np.log(each.mean_cost) for each in pair)
+        return Saving(_share(float(ours - theirs)))
+    centre, error = float(known.mean()), _error(pair)
+    # One visit decides nothing, whatever noise others lend it.
+    if len(known) < MIN_VISITS or not np.isfinite(ends).all():
+        return Saving(_share(centre))
+    extrapolated = sum(each.cost.extrapolation_error for each in pair)
+    below, above = (float(np.hypot(end, error)) + extrapolated for end in ends)
+    return Saving(_share(centre), _share(centre + above), _share(centre - below))
+
+
+def _share(log_ratio: float) -> float:
+    """Return the share of the cost that is saved at a log ratio of the costs."""
+    return float(-np.expm1(bounded(log_ratio)))
 
 
 def _log_ratios(pairs: Sequence[tuple[Candidate, Candidate]]) -> Array:
@@ -75,7 +91,8 @@ def _log_ratios(pairs: Sequence[tuple[Candidate, Candidate]]) -> Array:
     return np.array(
         [
             [
-                np.log(ours.by_visit.get(visit, nothing) / theirs.by_visit.get(visit, nothing))
+                np.log(ours.by_visit.get(visit, nothing))
+                - np.log(theirs.by_visit.get(visit, nothing))
                 for visit in visits
             ]
             for ours, theirs in pairs

@@ -40,19 +40,30 @@ def _family(row: Mapping[str, Any]) -> str:
 
 
 def would_change(
-    rows: Sequence[Row], distribution: LengthDistribution, objective: str
+    rows: Sequence[Row],
+    distribution: LengthDistribution,
+    objective: str,
+    max_length: int | None = None,
 ) -> list[str]:
-    """Say which tipping point longer data would meet next."""
+    """Say which tipping point longer data would meet next, where vanilla is what to take.
+
+    Args:
+        rows: Measurements under the conditions of the advice.
+        distribution: Lengths of the data.
+        objective: latency, throughput or memory.
+        max_length: What samples are cut to: no data are longer; None cuts none.
+    """
     (middle,) = distribution.quantiles([0.5])
     above = [
         (row["tipping_point"], _family(row))
         for row in _crossings(rows, objective)
-        if row["tipping_point"] is not None and row["tipping_point"] > middle
+        if row["tipping_point"] is not None
+        and middle < row["tipping_point"] <= (max_length or row["tipping_point"])
     ]
     if not above:
         return []
     point, family = min(above)
     return [
-        f"longer data would change the answer: half of the samples are shorter than {middle:,}, "
+        f"longer data would change the answer: half of the samples have at most {middle:,}, "
         f"and {family} begins to win at {point:,.0f} {distribution.unit}"
     ]

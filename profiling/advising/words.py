@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lightning_modules.variants import VARIANTS
+
 VERDICTS = {
     "saves": "Take {name}.",
     "cannot_tell": "Cannot tell whether an efficient variant saves anything; stay with {name}.",
@@ -10,6 +12,7 @@ VERDICTS = {
     "only_feasible": "Take {name}: no vanilla one was measured that can run these data.",
     "nothing_fits": "Nothing that was measured can run these data.",
 }
+NOTHING_ELSE = "Keep {name}: no efficient variant was measured that can run these data."
 MOST_ALTERNATIVES = 8
 MARKED_FROM = 0.05  # of the cost: what a sample in the tail adds needs no mark
 
@@ -21,7 +24,7 @@ def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
         advice: As `advise_run` returns it.
         unit: Of the cost of a sample.
     """
-    lines = [VERDICTS[advice["verdict"]].format(name=_name(advice["recommended"]))]
+    lines = [_verdict(advice).format(name=_name(advice["recommended"]))]
     if advice["recommended"]:
         lines += _of_recommended(advice, unit)
     lines += ["Alternatives, cheapest first:"] if advice["alternatives"] else []
@@ -35,6 +38,17 @@ def comparison_lines(names: Sequence[str], comparison: Mapping[str, Any]) -> lis
     cheapest = comparison["cheapest_run"]
     told = f"; a sample costs least in {cheapest}" if cheapest else ""
     return [f"The advice of {len(names)} runs is {same}{told}."]
+
+
+def _verdict(advice: Mapping[str, Any]) -> str:
+    vanilla = {name for name, each in VARIANTS[advice["modality"]].items() if each.is_vanilla}
+    efficient = [
+        each
+        for each in advice["alternatives"]
+        if not each["problems"] and each["variant"] not in vanilla
+    ]
+    kept = advice["verdict"] == "keep_vanilla"
+    return VERDICTS[advice["verdict"]] if efficient or not kept else NOTHING_ELSE
 
 
 def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:

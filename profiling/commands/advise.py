@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from datamodules.lengths import LengthDistribution
 from profiling.commands.command import Command
+from profiling.commands.current_run import read_run
 from profiling.errors import SettingsError
 from profiling.rows.columns import PHASES
-from profiling.rows.current import current_rows
-from profiling.rows.reading import read_manifest, read_rows
+from profiling.rows.current import describe_left_out
 
 if TYPE_CHECKING:
     from profiling.advising.contenders import Wanted
@@ -26,7 +26,7 @@ def run(arguments: Any) -> int:
         raise SettingsError("`lengths` must be given: a file that `profile.py lengths` wrote")
     distribution = LengthDistribution.from_json(arguments.lengths)
     directories = [Path(each) for each in arguments.run_directories]
-    if len(set(directories)) < len(directories):
+    if len({each.resolve() for each in directories}) < len(directories):
         raise SettingsError("`run_directories` must differ, but one was given twice")
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
     from profiling.advising.advice import advise_run
@@ -35,9 +35,11 @@ def run(arguments: Any) -> int:
     qualities = read_quality(arguments.quality) if arguments.quality is not None else []
     found = {}
     for directory in directories:
-        manifest = read_manifest(directory)
-        rows = current_rows(read_rows(directory), manifest)
-        found[str(directory)] = advise_run(rows, distribution, wanted, qualities)
+        rows, every_row, manifest = read_run(directory)
+        advice = advise_run(rows, distribution, wanted, qualities)
+        asked = [row for row in every_row if row["modality"] == distribution.modality]
+        advice["notes"] += describe_left_out(asked, manifest)
+        found[str(directory)] = advice
     _print(found, wanted, as_json=arguments.json)
     return 0
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from profiling.commands.command import Command
+from profiling.commands.current_run import read_run
 from profiling.errors import SettingsError
-from profiling.rows.columns import Row
-from profiling.rows.current import current_rows
-from profiling.rows.reading import read_manifest, read_rows
 
 if TYPE_CHECKING:
     from profiling.analysis.run_comparison.comparing import RunComparison
+    from profiling.analysis.run_comparison.differences import RunDifference
 
 WIDTH_OF_FILES = 120
 
@@ -24,7 +23,7 @@ def run(arguments: Any) -> int:
     if arguments.json and arguments.markdown:
         raise SettingsError("`json` and `markdown` must not both be given: choose one of them")
     names = (str(arguments.run_a), str(arguments.run_b))
-    (first, of_first), (second, of_second) = (_read(Path(name)) for name in names)
+    (first, _, of_first), (second, _, of_second) = (read_run(Path(name)) for name in names)
 
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
     from profiling.analysis.run_comparison.comparing import compare_runs
@@ -35,19 +34,26 @@ def run(arguments: Any) -> int:
     comparison = compare_runs(Run(first), Run(second))
     differences = find_differences(first, second, (of_first, of_second))
     if not comparison.answers:
-        listed = "; ".join(each.describe() for each in differences) or "other variants or lengths"
-        raise SettingsError(
-            f"`run_b` must share points with `run_a`, but no point of {names[1]} is in {names[0]}: "
-            f"{listed}"
-        )
+        raise SettingsError(_why_not_compared(comparison, differences, names))
     _print(comparison, head_lines(comparison, differences, names), arguments)
     return 0 if allowed is None else _judge(comparison, allowed)
 
 
-def _read(directory: Path) -> tuple[list[Row], dict[str, Any]]:
-    """Return the rows of a run's current state, and its manifest."""
-    manifest = read_manifest(directory)
-    return current_rows(read_rows(directory), manifest), manifest
+def _why_not_compared(
+    comparison: "RunComparison", differences: list["RunDifference"], names: tuple[str, str]
+) -> str:
+    """Return the sentence about two runs that have no answer in common."""
+    if comparison.num_shared:
+        return (
+            f"`run_b` must have measured a point that `run_a` has measured, but of the "
+            f"{comparison.num_shared:,} points that {names[1]} and {names[0]} share none has a "
+            "number in both"
+        )
+    listed = "; ".join(each.describe() for each in differences) or "other variants or lengths"
+    return (
+        f"`run_b` must share points with `run_a`, but no point of {names[1]} is in {names[0]}: "
+        f"{listed}"
+    )
 
 
 def _read_percent(given: float | None) -> float | None:
@@ -77,7 +83,7 @@ def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None
 def _judge(comparison: "RunComparison", allowed: float) -> int:
     """Say which points are slower than allowed; return the exit status."""
     slower = [answer for answer in comparison.answers if answer.is_slower_than(allowed)]
-    if not comparison.num_judged:
+    if not comparison.num_judged and not slower:
         print("no point could be judged: it takes two visits in each run", file=sys.stderr)
     if not slower:
         return 0
@@ -96,6 +102,7 @@ def add_arguments(parser: Any) -> None:
     )
     parser.add_argument(
         "--fail-on-slower",
+        "--fail_on_slower",
         type=float | None,
         default=None,
         metavar="PERCENT",

@@ -41,6 +41,7 @@ def answer(
     """
     # Imported here: `--help` and a mistake in the settings do not wait for what computes and draws.
     from rich.console import Console
+    from rich.text import Text
 
     from profiling.analysis.answers.tipping_points import (
         find_ladder,
@@ -78,9 +79,10 @@ def answer(
     print_sections(sections, console)
     cautions = cautions_of(rows, judge_steadiness(readings, tipping_points))
     for sentence in [*cautions, *describe_left_out(every_row, manifest)]:
-        console.print(sentence, highlight=False)
-    console.print(f"Report: {page}", soft_wrap=True, highlight=False)
-    console.print(f"Charts: tensorboard --logdir {directory / 'tensorboard'}", soft_wrap=True)
+        console.print(Text(sentence))
+    # Texts: brackets in a path or in the words of an error are no markup.
+    console.print(Text(f"Report: {page}"), soft_wrap=True)
+    console.print(Text(f"Charts: tensorboard --logdir {directory / 'tensorboard'}"), soft_wrap=True)
 
 
 def _read_lengths(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from datamodules.modality import find_modality
-from profiling.distributions.cutting import MOST_CUT, Cut, name_length
+from profiling.distributions.cutting import MOST_CUT, Cut, name_length, usual_lengths
 from profiling.distributions.estimates import Estimate
 from profiling.distributions.summary import Summary
 
@@ -81,11 +81,17 @@ def _cut_table(summary: Summary) -> Table:
 
 
 def _recommendation(summary: Summary) -> str:
-    cut, unit = summary.recommended, summary.distribution.unit
+    cut, distribution = summary.recommended, summary.distribution
+    most = f"{MOST_CUT:.0%}".replace("%", " %")
     rule = (
-        f"the smallest usual value beyond which lie at most {MOST_CUT:.0%} of the samples and "
-        f"{MOST_CUT:.0%} of the {unit}"
-    ).replace("%", " %")
+        f"the smallest usual value beyond which lie at most {most} of the samples and {most} of "
+        f"the {distribution.unit}"
+    )
+    if cut.max_length not in usual_lengths(distribution.modality):
+        rule = (
+            f"as long as the longest sample: beyond every usual value lie more than {most} of the "
+            f"samples or of the {distribution.unit}"
+        )
     doubt = ""
     if not all(each.is_certain for each in summary.cuts if each.max_length <= cut.max_length):
         doubt = "; by the intervals another value is possible: draw more samples"

@@ -1,4 +1,4 @@
-"""What a reader must know before the answers: models, disturbed visits, a machine that drifted."""
+"""What a reader must know before the answers: failures, models, disturbed visits, a drift."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,10 @@ from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
 from profiling.analysis.points.groups import Contender
-from profiling.rows.columns import Row
+from profiling.analysis.points.readings import finite
+from profiling.rows.columns import Row, judged_columns
+
+NO_NUMBER = ("error", "skipped")
 
 
 def cautions_of(rows: Iterable[Row], steadiness: Steadiness) -> list[str]:
@@ -17,7 +20,37 @@ def cautions_of(rows: Iterable[Row], steadiness: Steadiness) -> list[str]:
         steadiness: What the sentinel says of the same run.
     """
     rows = list(rows)
-    return [*_disturbed(rows), *_drifted(steadiness), *_of_variants(rows)]
+    return [
+        *_without_number(rows),
+        *_disturbed(rows),
+        *_drifted(steadiness),
+        *_of_variants(rows),
+    ]
+
+
+def _without_number(rows: Iterable[Row]) -> list[str]:
+    """Return a sentence about each contender that failed everywhere: no answer names it."""
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        place = str(row.get("modality")), str(row.get("phase")), Contender.of(row).label
+        found.setdefault(place, []).append(row)
+    return [
+        f"No number of {name} in {modality}, {phase}: {_reason(visits)}."
+        for (modality, phase, name), visits in found.items()
+        if all(map(_is_failed, visits))
+    ]
+
+
+def _is_failed(row: Row) -> bool:
+    """Tell whether a visit gave nothing; one that failed late keeps what it had by then."""
+    values = (finite(row.get(column.name)) for column in judged_columns().values())
+    return row.get("status") in NO_NUMBER and all(value is None for value in values)
+
+
+def _reason(visits: Iterable[Row]) -> str:
+    """Return why visits failed, in the first line of the first that says it."""
+    told = next((str(row["error"]) for row in visits if row.get("error")), "nobody knows why")
+    return next(iter(told.splitlines()), told).rstrip(". ")
 
 
 def _of_variants(rows: Iterable[Row]) -> list[str]:

@@ -106,7 +106,7 @@ def _only(run: str, alone: Sequence[Alone]) -> Iterator[str]:
 def foot_lines(comparison: RunComparison) -> list[str]:
     """Return how to read the answers, and how many of them chance would give."""
     judged = comparison.num_judged
-    unjudged = len(comparison.answers) - judged
+    unjudged = comparison.num_unjudged
     lines = [
         LEGEND,
         f"Of {judged:,} intervals, {comparison.num_by_chance:.0f} or so would lie beside 1 by "

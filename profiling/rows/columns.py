@@ -6,6 +6,7 @@ TensorBoard ask this table. A column that is added here is in all of them.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -33,7 +34,7 @@ class Column:
         name: Its name in rows, TensorBoard and the CSV.
         kind: What it says of a row.
         type: Type of its values, beside null.
-        items: Type of what a list holds.
+        items: Type of what a list or a map holds.
         unit: Unit of a number, in the words of a chart.
         before: Value of rows that were written before there was such a column.
         required: Whether no row can do without it.
@@ -67,6 +68,8 @@ class Column:
 
 # What arrays of numbers can hold.
 LARGEST_INTEGER = 2**63 - 1
+# Products and ratios of two floats up to here are floats, and what is drawn has room around it.
+LARGEST_FLOAT = 1e100
 PHASES = ("inference", "training")
 COLUMNS: tuple[Column, ...] = (
     Column("key", "name", str, required=True),
@@ -154,7 +157,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("flops_exact", "result", float),
     Column("flops_dense", "result", float),
     Column("peak_flops_per_s", "result", float),
-    Column("components", "result", dict),
+    Column("components", "result", dict, items=dict),
     Column("components_closure", "result", float, heading="components over step"),
     Column("components_error", "result", str),
     Column("seconds", "result", float, "s", before=0.0),
@@ -218,17 +221,25 @@ def complete(row: Row) -> dict[str, Any]:
 def wrong_column(row: Row) -> str | None:
     """Return in a few words what keeps a map from being a measurement row; None if nothing does."""
     for column in COLUMNS:
-        value = value_of(row, column)
-        if value is None and column.required:
-            return f"`{column.name}` must be given"
-        if value is not None and not _is_of(value, column.type):
-            return f"`{column.name}` must be of type {column.type.__name__}, got {_short(value)}"
-        if column.choices and value not in column.choices:
-            choices = ", ".join(column.choices)
-            return f"`{column.name}` must be one of {choices}, got {_short(value)}"
-        if column.items and not all(_is_of(item, column.items) for item in value or ()):
-            return f"`{column.name}` must hold {column.items.__name__}s alone, got {_short(value)}"
+        if wrong := wrong_value(row, column):
+            return wrong
     return f"`visit` must not be negative, got {row['visit']}" if row["visit"] < 0 else None
+
+
+def wrong_value(row: Row, column: Column) -> str | None:
+    """Return in a few words what a row cannot have in a column; None if nothing is wrong."""
+    value = value_of(row, column)
+    if value is None:
+        return f"`{column.name}` must be given" if column.required else None
+    if not _is_of(value, column.type):
+        return f"`{column.name}` must be of type {column.type.__name__}, got {_short(value)}"
+    if column.choices and value not in column.choices:
+        choices = ", ".join(column.choices)
+        return f"`{column.name}` must be one of {choices}, got {_short(value)}"
+    held = value.values() if isinstance(value, dict) else value
+    if column.items and not all(_is_of(item, column.items) for item in held):
+        return f"`{column.name}` must hold {column.items.__name__}s alone, got {_short(value)}"
+    return None
 
 
 def _short(value: Any) -> str:
@@ -240,4 +251,6 @@ def _is_of(value: Any, wanted: type) -> bool:
         return wanted is bool
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         return False
+    if isinstance(value, float) and value and not 1 / LARGEST_FLOAT < abs(value) < LARGEST_FLOAT:
+        return not math.isfinite(value)  # which says that there is no number
     return isinstance(value, (int, float) if wanted is float else wanted)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from profiling.rows.columns import Row, columns_of
+from profiling.rows.columns import LARGEST_INTEGER, Row, columns_of, wrong_value
 from profiling.rows.reading import RowFile
 
 FRONTIER = "frontier.jsonl"
@@ -12,7 +12,9 @@ SEARCHED = ("batch_size", "sequence_length", "input_size")
 LIMITED_BY = ("memory", "positions", "cap", "time")
 OUTCOMES = ("ok", "oom", "positions", "time", "error")
 # Beside identity, conditions and state, which are those of measurements.
+SHARED = columns_of("identity", "condition", "state")
 NUMBERS = ("feasible", "infeasible", "peak_memory_mib", "loaded_memory_mib", "seconds")
+WHOLE = ("feasible", "infeasible", "sequence_length", "input_size")
 
 
 def frontier_rows(path: Path) -> list[Row]:
@@ -59,8 +61,7 @@ def read_search(row: dict[str, Any]) -> Row:
     """
     if wrong := _wrong(row):
         raise ValueError(f"must be a search of the frontier, but its {wrong}")
-    known = columns_of("identity", "condition", "state")
-    return {column.name: column.before for column in known} | row
+    return {column.name: column.before for column in SHARED} | row
 
 
 def _wrong(row: dict[str, Any]) -> str | None:
@@ -75,12 +76,23 @@ def _wrong(row: dict[str, Any]) -> str | None:
     for name in ("key", "modality", "variant", "implementation", "phase"):
         if not isinstance(row.get(name), str):
             return f"`{name}` must be a text"
-    for name in NUMBERS:
-        if row.get(name) is not None and not _is_number(row[name]):
-            return f"`{name}` must be a number"
     tries = row.get("tries")
     if not isinstance(tries, list) or not all(map(_is_try, tries)):
         return "`tries` must be a list of maps with value, peak_memory_mib and outcome"
+    return _wrong_number(row) or next(
+        filter(None, (wrong_value(row, column) for column in SHARED)), None
+    )
+
+
+def _wrong_number(row: dict[str, Any]) -> str | None:
+    given = {name: row[name] for name in NUMBERS if row.get(name) is not None}
+    for name, value in given.items():
+        if not _is_number(value):
+            return f"`{name}` must be a number"
+    for name in WHOLE:
+        value = row.get(name)
+        if isinstance(value, int | float) and (value < 1 or isinstance(value, float)):
+            return f"`{name}` must be a whole number above zero"
     return None
 
 
@@ -94,4 +106,8 @@ def _is_try(one: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= LARGEST_INTEGER  # which NaN is not
+    )

@@ -77,7 +77,9 @@ def test_a_wrong_field_is_named_with_the_file(tmp_path, change, message):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1]", b'{"name": "x"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"[1]", b'{"name": "x"}', b"[" * 99_999]
+)
 def test_a_file_that_is_no_distribution_is_one_sentence(tmp_path, content):
     path = tmp_path / "lengths.json"
     path.write_bytes(content)

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -189,7 +190,7 @@ def test_a_wrong_quality_is_refused_in_one_sentence(
     assert len(told.splitlines()) == 1
 
 
-@pytest.mark.parametrize("content", [None, b"\xff", b"{"])
+@pytest.mark.parametrize("content", [None, b"\xff", b"{", b"[" * 99_999])
 def test_a_file_of_quality_that_is_none_is_refused(
     run_directory, lengths, tmp_path, capsys, content
 ):
@@ -199,3 +200,32 @@ def test_a_file_of_quality_that_is_none_is_refused(
     assert main(["advise", run_directory, "--lengths", lengths, *given]) == 2
 
     assert "`quality` " in capsys.readouterr().err
+
+
+def test_a_run_is_no_second_one_under_another_name(run_directory, lengths, capsys):
+    again = f"{run_directory}/../run"
+    assert main(["advise", run_directory, again, "--lengths", lengths]) == 2
+
+    assert "`run_directories` must differ" in capsys.readouterr().err
+
+
+def test_rows_of_another_state_are_counted_and_a_run_of_nothing_else_is_refused(
+    run_directory, lengths, capsys
+):
+    file = Path(run_directory) / "measurements.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    of_two = [row | {"versions": "1" if row["implementation"] != "sdpa" else "2"} for row in rows]
+    file.write_text("".join(json.dumps(row) + "\n" for row in of_two))
+    arguments = ["advise", run_directory, "--lengths", lengths]
+
+    write_manifest(run_directory, "2")
+    assert main(arguments) == 0
+    assert f"- {len(rows) // 2} of {len(rows)} rows of text are left" in capsys.readouterr().out
+    write_manifest(run_directory, "3")
+    assert main(arguments) == 2
+    assert "must hold rows that count, but" in capsys.readouterr().err
+
+
+def write_manifest(run_directory: str, versions: str) -> None:
+    manifest = {"states": {"text": {"versions": versions}}}
+    (Path(run_directory) / "manifest.json").write_text(json.dumps(manifest))

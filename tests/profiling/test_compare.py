@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.samples.rows.comparisons import METRICS
 from tests.samples.rows.runs import noisy_rows, visits_of, write_run
 from tests.samples.sweeps import command
 
@@ -102,3 +103,42 @@ def test_runs_that_share_no_point_are_refused_with_what_keeps_them_apart(tmp_pat
     assert status == 2
     assert "`run_b`" in complained
     assert "size: tiny -> base" in complained
+
+
+def test_runs_that_share_points_without_a_number_in_both_are_not_said_to_share_none(
+    tmp_path: Path,
+) -> None:
+    first = write_run(tmp_path / "a", visits_of([10.0, 11.0]))
+    failed = visits_of([10.0, 11.0], status="error", error="it broke")
+    broken = [row | dict.fromkeys(METRICS) for row in failed]
+    second = write_run(tmp_path / "b", broken)
+    status, _, complained = command("compare", str(first), str(second))
+    assert status == 2
+    assert "of the 1 points that" in complained
+    assert "other variants or lengths" not in complained
+
+
+def test_a_setting_is_taken_by_the_name_that_its_errors_give_it(runs: tuple[str, str]) -> None:
+    assert command("compare", *runs, "--fail_on_slower", "5")[0] == 1
+
+
+def test_running_out_of_memory_is_not_said_to_lack_visits(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", visits_of([10.0, 11.0]))
+    out = [row | dict.fromkeys(METRICS) for row in visits_of([10.0, 11.0], status="oom")]
+    second = write_run(tmp_path / "b", out)
+    status, said, complained = command("compare", str(first), str(second), "--fail-on-slower", "5")
+    assert status == 1
+    assert "two visits" not in said + complained
+
+
+def test_a_run_whose_rows_are_all_of_another_state_is_refused_with_what_differs(
+    tmp_path: Path,
+) -> None:
+    rows = visits_of([10.0, 11.0], seed=1, versions="torch 2")
+    old = {"states": {"text": {"seed": 1, "versions": "torch 3"}}}
+    first, second = (write_run(tmp_path / name, rows) for name in ("a", "b"))
+    (second / "manifest.json").write_text(json.dumps(old))
+    status, _, complained = command("compare", str(first), str(second))
+    assert status == 2
+    assert "must hold rows that count, but 2 of 2 rows of text are left out" in complained
+    assert "`versions` differs" in complained

@@ -7,6 +7,7 @@ import pytest
 
 from profiling.cli import main
 from tests.samples.rows.advising import keyed_rows_of, lengths_around, linear_law, vanilla_law
+from tests.samples.rows.comparisons import METRICS
 from tests.samples.rows.runs import write_run
 
 
@@ -57,3 +58,21 @@ def test_lengths_of_a_modality_that_was_not_measured_are_a_mistake(run_directory
     assert main(["report", run_directory, "--lengths", file]) == 2
     said = capsys.readouterr().err
     assert f"`lengths` {file} must be of a modality that was measured (text), got speech" in said
+
+
+def test_a_variant_that_failed_everywhere_is_named_with_what_it_said(tmp_path, capsys):
+    nothing = {"status": "error", "error": "it [red]broke[/blue].\nhere", **dict.fromkeys(METRICS)}
+    rows = [
+        *keyed_rows_of("bert", "sdpa", vanilla_law),
+        *keyed_rows_of("local_bert", "local_blocked", linear_law, **nothing),
+    ]
+    assert main(["report", str(write_run(tmp_path / "run", rows))]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No number of local_bert local_blocked in text, inference: it [red]broke[/blue]." in said
+    assert "No number of bert" not in said
+
+
+def test_a_path_is_said_as_it_is(tmp_path, capsys):
+    directory = write_run(tmp_path / "a [bold]run", keyed_rows_of("bert", "sdpa", vanilla_law))
+    assert main(["report", str(directory)]) == 0
+    assert f"Report: {directory / 'report.html'}" in capsys.readouterr().out

@@ -10,8 +10,10 @@ from profiling.analysis.answers.comparisons import Comparison
 from profiling.analysis.points.readings import MIN_VISITS
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB, Side
 from profiling.analysis.statistics.intervals import (
+    NUM_RESAMPLES,
     Array,
     block_log_ratios,
+    bounded,
     chance_of,
     draw_deviations,
     interval_ends,
@@ -93,7 +95,8 @@ class Judged:
     Args:
         outcomes: The entries of `lengths` in a tipping point row, of what was compared.
         log_ratios: One per outcome, infinite where one side is infeasible.
-        deviations: (resamples, outcomes), what the log ratios may be off by; zero where unknown.
+        deviations: (resamples, outcomes), what the log ratios may be off by, through noise and
+            resolution; zero where unknown.
         interval_from: visits, blocks (of one visit), resolution (of memory, with one visit), or
             null when noise is unknown.
         chance: How often chance alone would put the longest length at least this far from a tie.
@@ -171,10 +174,25 @@ def judge(
         for duel, ends in zip(duels, interval_ends(deviations), strict=True)
     ]
     log_ratios = np.array([duel.log_ratio for duel in duels])
-    chance = 0.0
-    if np.isfinite(log_ratios[-1]):
-        chance = 1.0 if outcomes[-1]["outcome"] == "tie" else chance_of(noise, len(duels) - 1)
-    return Judged(outcomes, log_ratios, np.nan_to_num(deviations), interval_from, chance)
+    chance = 1.0 if outcomes[-1]["outcome"] == "tie" else 0.0
+    if not chance and np.isfinite(log_ratios[-1]):
+        chance = chance_of(noise, len(duels) - 1)
+    told = np.nan_to_num(deviations) + _unresolved(duels, metric)
+    return Judged(outcomes, log_ratios, told, interval_from, chance)
+
+
+def _unresolved(duels: Sequence[Duel], metric: str) -> Array:
+    """Return what log ratios may be off by as far as nobody can measure, (resamples, lengths).
+
+    Half of the curves lie too high at all lengths and half too low, which moves a crossing most.
+    """
+    finite = [np.isfinite(duel.log_ratio) for duel in duels]
+    off = [
+        _resolution(duel, metric) if known else 0.0
+        for duel, known in zip(duels, finite, strict=True)
+    ]
+    signs = np.resize([1.0, -1.0], NUM_RESAMPLES)
+    return np.asarray(signs[:, None] * np.array(off))
 
 
 def _noise(duels: Sequence[Duel]) -> tuple[Array, str | None]:
@@ -197,14 +215,17 @@ def _noise(duels: Sequence[Duel]) -> tuple[Array, str | None]:
 def _outcome(comparison: Comparison, duel: Duel, ends: Array, metric: str) -> dict[str, Any]:
     item: dict[str, Any] = {"length": duel.length}
     item |= dict.fromkeys(("outcome", "ratio", "ci_low", "ci_high"))
+    one_visit = duel.num_visits < MIN_VISITS
     for side, model, outcome in (
         (duel.vanilla, comparison.vanilla, "win"),
         (duel.efficient, comparison.efficient, "lose"),
     ):
         if side.status == "oom":
+            if one_visit:
+                return item | {"outcome": "tie", "reason": ONE_VISIT}
             return item | {"outcome": outcome, "reason": f"{model.variant} runs out of memory"}
-    item["ratio"] = float(np.exp(duel.log_ratio))
-    undecided = ONE_VISIT if duel.num_visits < MIN_VISITS else DISTURBED if duel.disturbed else ""
+    item["ratio"] = float(np.exp(bounded(duel.log_ratio)))
+    undecided = ONE_VISIT if one_visit else DISTURBED if duel.disturbed else ""
     why = {"outcome": "tie", "reason": undecided} if undecided else {}
     if not np.isfinite(ends).all():
         if metric != "memory":
@@ -214,7 +235,8 @@ def _outcome(comparison: Comparison, duel: Duel, ends: Array, metric: str) -> di
     low = duel.log_ratio + min(float(ends[0]), -resolution)
     high = duel.log_ratio + max(float(ends[1]), resolution)
     item["outcome"] = "win" if high < 0 else "lose" if low > 0 else "tie"
-    return item | {"ci_low": float(np.exp(low)), "ci_high": float(np.exp(high))} | why
+    ci_low, ci_high = (float(np.exp(bounded(end))) for end in (low, high))
+    return item | {"ci_low": ci_low, "ci_high": ci_high} | why
 
 
 def _resolution(duel: Duel, metric: str) -> float:

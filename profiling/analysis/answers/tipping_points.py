@@ -22,6 +22,7 @@ from profiling.analysis.answers.ladder import find_rungs
 from profiling.analysis.answers.verdicts import Answer, as_fields, decide
 from profiling.analysis.points.axes import axis_of, on_own_axis
 from profiling.analysis.points.sides import Side
+from profiling.analysis.statistics.intervals import bounded
 from profiling.analysis.statistics.many import BY_CHANCE, beyond_chance
 from profiling.rows.columns import Row, judged_columns, shared_conditions
 from profiling.rows.files import write_atomically
@@ -182,7 +183,7 @@ def _at_longest(duels: Sequence[Duel], metric: str) -> dict[str, float | None]:
     if not duels:
         return dict.fromkeys(("vanilla_at_longest", "efficient_at_longest", "saving_at_longest"))
     duel = duels[-1]
-    saving = float(-np.expm1(duel.log_ratio)) if np.isfinite(duel.log_ratio) else None
+    saving = float(-np.expm1(bounded(duel.log_ratio))) if np.isfinite(duel.log_ratio) else None
     return {
         "vanilla_at_longest": _value(duel.vanilla, metric),
         "efficient_at_longest": _value(duel.efficient, metric),

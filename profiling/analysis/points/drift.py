@@ -6,6 +6,7 @@ from math import exp, log
 from statistics import median
 
 from profiling.analysis.points.readings import finite
+from profiling.analysis.statistics.intervals import bounded
 from profiling.rows.columns import Row
 
 # With two, one that went wrong cannot be told from a machine that changed.
@@ -62,7 +63,7 @@ def drift_of(latencies: Sequence[float]) -> float | None:
     if len(latencies) < FEWEST_READINGS:
         return None
     steadied = steady([log(latency) for latency in latencies])
-    return exp(max(steadied) - min(steadied))
+    return exp(bounded(max(steadied) - min(steadied)))
 
 
 def steady(values: Sequence[float]) -> list[float]:

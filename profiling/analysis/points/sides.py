@@ -74,7 +74,7 @@ def read_side(implementation: str, visits: Sequence[Row], metric: str) -> Side:
     if reading.status != "ok":
         return Side(reading.status, implementation, reason=reading.reason)
     costs = {visit: _cost(value, column) for visit, value in reading.values.items()}
-    costs = {visit: cost for visit, cost in costs.items() if cost > 0}
+    costs = {visit: cost for visit, cost in costs.items() if 0 < cost < math.inf}
     if not costs:
         return Side("missing", implementation)
     name = SAMPLES.get(metric, "")

@@ -9,11 +9,9 @@ import numpy as np
 
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
 from profiling.analysis.run_comparison.shared_points import PLACE, Measured, Point, Run
-from profiling.analysis.statistics.intervals import TAIL, Array
+from profiling.analysis.statistics.intervals import TAIL, Array, bounded
 from profiling.analysis.statistics.unpaired import FEWEST_VISITS, unpaired_intervals
 from profiling.rows.columns import Row, columns_of, judged_columns, value_of
-
-LARGEST_LOG = 700.0  # of what fits into a float
 
 
 @dataclass(frozen=True)
@@ -74,16 +72,23 @@ class RunComparison:
         answers: One per point and metric that both have.
         only_first: What the second run lacks.
         only_second: What the first run lacks.
+        num_shared: How many points both tried, also those where one has no number.
     """
 
     answers: list[Answer]
     only_first: list[Alone] = field(default_factory=list)
     only_second: list[Alone] = field(default_factory=list)
+    num_shared: int = 0
 
     @property
     def num_judged(self) -> int:
         """How many answers have an interval, hence could be wrong by chance."""
         return sum(answer.ci_low is not None for answer in self.answers)
+
+    @property
+    def num_unjudged(self) -> int:
+        """How many answers wait for further visits; running out of memory needs no interval."""
+        return sum(a.ci_low is None and a.verdict == "cannot_tell" for a in self.answers)
 
     @property
     def num_by_chance(self) -> float:
@@ -110,7 +115,7 @@ def compare_runs(first: Run, second: Run) -> RunComparison:
     A point is left out of a metric where neither run has it, or neither has the memory for it.
     """
     points = sorted({*first.points, *second.points}, key=lambda point: point.order)
-    found = RunComparison([])
+    found = RunComparison([], num_shared=len({*first.points} & {*second.points}))
     alone: tuple[dict[Point, list[str]], dict[Point, list[str]]] = ({}, {})
     for metric in judged_columns():
         meetings = [m for point in points for m in _meetings(first, second, point, metric)]
@@ -165,19 +170,15 @@ def _answer(metric: str, meeting: _Meeting, difference: float, half: float) -> A
     about = (meeting.point, meeting.place, metric)
     if math.isnan(difference):
         return Answer(*about, "cannot_tell", reason=_why_not(meeting))
-    ratio = _exp(difference)
+    ratio = math.exp(bounded(difference))
     if math.isnan(half):
         return Answer(*about, "cannot_tell", ratio, reason=_why_not(meeting))
     if metric == "memory":
         half = max(half, _resolution(meeting.first.log_costs, meeting.second.log_costs))
     low, high = difference - half, difference + half
     verdict = "faster" if high < 0 else "slower" if low > 0 else "cannot_tell"
-    return Answer(*about, verdict, ratio, _exp(low), _exp(high))
-
-
-def _exp(log_ratio: float) -> float:
-    """Return a ratio that is a number, however little two damaged values have in common."""
-    return math.exp(min(log_ratio, LARGEST_LOG))
+    ci_low, ci_high = (math.exp(bounded(end)) for end in (low, high))
+    return Answer(*about, verdict, ratio, ci_low, ci_high)
 
 
 def _why_not(meeting: _Meeting) -> str:

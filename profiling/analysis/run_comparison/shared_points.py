@@ -130,7 +130,6 @@ class Run:
             return Measured("oom", np.array([]), sum(row["status"] == "oom" for row in chosen))
         disturbed = {row["visit"] for row in chosen if row.get("disturbed") and metric != "memory"}
         costs = np.array([c for visit, c in side.costs.items() if visit not in disturbed])
-        costs = costs[np.isfinite(costs)]
         return Measured(side.status, np.log(costs), len(costs))
 
 

@@ -1,5 +1,6 @@
 """Point estimates and 95 % intervals of log ratios, from few visits."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.special import chdtri, ndtri, stdtr, stdtrit
 Array = NDArray[np.float64]
 
 TAIL = 0.975
+LARGEST_LOG = 700.0  # of what fits into a float
 NUM_RESAMPLES = 2000
 MIN_BLOCKS, MAX_BLOCKS = 4, 8
 # Degrees of freedom lent by the other lengths of a curve; `benchmarks/answers/coverage.py` shows
@@ -19,6 +21,11 @@ MEDIAN_LOSS = 0.4
 # A length whose own variance is more than so many times the lent one borrows less: it is noisier
 # than the others, and what they know is not about it.
 ALIKE = 4.0
+
+
+def bounded(log_ratio: float) -> float:
+    """Return a log ratio whose ratio is a number, however little two damaged values share."""
+    return min(log_ratio, LARGEST_LOG)
 
 
 def median(samples: Sequence[float] | Array) -> float:
@@ -36,9 +43,16 @@ def paired_log_ratios(
 ) -> dict[int, float]:
     """Return the log ratio of every visit that both have; pairing cancels drift between visits."""
     return {
-        visit: float(np.log(efficient[visit] / vanilla[visit]))
+        visit: _log_ratio(efficient[visit], vanilla[visit])
         for visit in sorted(efficient.keys() & vanilla.keys())
     }
+
+
+def _log_ratio(ours: float, theirs: float) -> float:
+    ratio = ours / theirs
+    if 0 < ratio < math.inf:
+        return math.log(ratio)
+    return math.log(ours) - math.log(theirs)  # the ratio itself is no number
 
 
 def block_log_ratios(efficient: Sequence[float], vanilla: Sequence[float]) -> list[float]:

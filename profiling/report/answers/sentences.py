@@ -74,7 +74,7 @@ def _first(row: Row, rows: Sequence[Row], unit: str) -> str:
     name, vanilla = efficient_family(row), _vanilla(rows)
     where = f"{number_text(shown_value(row), row)} {unit}"
     if row["verdict"] == "always":
-        return f"{name} beats {vanilla} from {where} on, the shortest that both were measured at"
+        return f"{name} beats {vanilla} from {where} on, {_why_always(row)}"
     if row.get("at_most"):
         return f"{name} beats {vanilla} from {where} on at the latest"
     about = f"about {describe_crossing(row)} {unit}"
@@ -86,6 +86,14 @@ def _first(row: Row, rows: Sequence[Row], unit: str) -> str:
         return f"{name} beats {vanilla} for good from {about} on"
     nothing = "nothing beats" if all(map(_all_lose, below)) else "nothing is shown to beat"
     return f"up to {about} {nothing} {vanilla}; from there on {name} does"
+
+
+def _why_always(row: Row) -> str:
+    """Say what the shortest length of a winner is: one that both ran, or the vanilla one never."""
+    ratios = [item["ratio"] for item in row["lengths"] if item["length"] == row["tipping_point"]]
+    if ratios == [None]:
+        return f"the shortest measured, where {vanilla_family(row)} runs out of memory"
+    return "the shortest that both were measured at"
 
 
 def _need(row: Row) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from profiling.analysis.points.axes import axis_unit, search_on_axis_of_sweep
+from profiling.analysis.points.axes import axis_unit, row_length, search_on_axis_of_sweep
 from profiling.analysis.points.groups import Contender, Setting
 from profiling.report.charts.frontier import build_frontier_chart, is_bound, limit_words
 from profiling.report.palette import Style
@@ -60,7 +60,7 @@ def _frontier(
     places = []
     for phase in phases:
         found = [row for row in rows if row["phase"] == phase and row["searched"] == BATCH]
-        able = [row for row in found if row.get("feasible")]
+        able = [row for row in found if row.get("feasible") and row_length(row)]
         if able:
             places.append((phase, len(charts)))
             charts.append(build_frontier_chart(able, styles))

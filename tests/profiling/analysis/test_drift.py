@@ -1,5 +1,6 @@
 """How far a machine drifted, by the readings of its sentinel."""
 
+import math
 from itertools import permutations
 
 import pytest
@@ -71,3 +72,7 @@ def test_a_drift_matters_where_answers_claim_to_know_better(
 ) -> None:
     rows = answers(width) if width else []
     assert judge_steadiness(readings_of([4.0, 5.0, 6.0]), rows).exceeds_answers is exceeds
+
+
+def test_readings_that_no_machine_can_have_make_a_drift_that_is_a_number() -> None:
+    assert math.isfinite(drift_of([1e-300, 1e-300, 1e300, 1e300]) or math.inf)

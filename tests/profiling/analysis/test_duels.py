@@ -1,8 +1,13 @@
 """Win, tie or lose at one length, from hand-written measurements."""
 
+import json
+
 import pytest
 
-from tests.samples.rows.curves import Row, find, find_one, judge, outcomes, rows_of
+from profiling.analysis.answers.comparisons import find_comparisons
+from profiling.analysis.answers.duels import find_duels
+from profiling.analysis.answers.verdicts import decide
+from tests.samples.rows.curves import OPPONENTS, Row, find, find_one, judge, outcomes, rows_of
 
 
 def test_a_tie_carries_its_interval_and_so_does_a_win() -> None:
@@ -112,6 +117,40 @@ def test_running_out_of_memory_in_the_only_visit_decides_nothing() -> None:
     rows += rows_of("longformer", {128: 1.0, 256: 1.0}, wobble=(1.0,))
     (row,) = find(rows)
     assert row["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize("out", ["bert", "longformer"])
+def test_running_out_of_memory_in_one_visit_decides_nothing_beside_lengths_with_several(
+    out: str,
+) -> None:
+    costs = {"bert": 1.0, "longformer": 2.0}
+    rows = [row for name, cost in costs.items() for row in rows_of(name, {128: cost})]
+    for name, cost in costs.items():
+        rows += rows_of(name, {256: "oom" if name == out else cost}, wobble=(1.0,))
+    (row,) = find(rows)
+    assert outcomes(row) == ["lose", "tie"]
+    assert (row["verdict"], row["reason"]) == ("undecided", row["lengths"][1]["reason"])
+    assert "measure again" in row["reason"]
+
+
+def test_what_one_visit_left_open_does_not_make_other_answers_look_less_like_chance() -> None:
+    rows = rows_of("bert", {128: 1.0}) + rows_of("longformer", {128: 2.0})
+    rows += rows_of("bert", {256: "oom"}, wobble=(1.0,))
+    rows += rows_of("longformer", {256: 2.0}, wobble=(1.0,))
+    comparison = find_comparisons(rows, (), lambda _: OPPONENTS)[0]
+    judged, answer = decide(comparison, find_duels(comparison.sides("latency")), "latency")
+    assert (answer.verdict, judged.chance) == ("undecided", 1.0)
+
+
+@pytest.mark.parametrize("times", [(1e-300, 1e300), (1e300, 1e-300), (5e-324, 1.0)])
+def test_numbers_that_no_machine_can_have_make_an_answer_that_can_be_saved(
+    times: tuple[float, float],
+) -> None:
+    rows = rows_of("bert", {128: times[0], 256: times[0]})
+    rows += rows_of("longformer", {128: times[1], 256: times[1]})
+    (row,) = find(rows)
+    assert outcomes(row) == ["lose" if times[0] < times[1] else "win"] * 2
+    assert json.dumps(row, allow_nan=False)
 
 
 def test_a_length_with_one_visit_ties_though_others_lend_it_their_noise() -> None:

@@ -64,6 +64,8 @@ def test_the_smallest_length_that_cuts_little_is_recommended(lengths, expected):
 def test_beyond_all_usual_lengths_the_longest_sample_is_recommended():
     found = make([200_000, 5])
     assert recommend(found, usual_cuts(found)).max_length == 200_000
+    text = describe(summarise(found, BATCHING))
+    assert "recommended max_length: 200,000 (as long as the longest sample: beyond every" in text
 
 
 def test_edges_are_those_of_the_cut_samples():

@@ -32,6 +32,11 @@ def test_batches_are_drawn_by_length_and_the_longest_input_is_told() -> None:
     assert chart["data"][0]["x"] == [128, 512]
 
 
+def test_a_batch_at_an_unknown_length_is_not_drawn() -> None:
+    page = page_of([search(None, 64, searched="batch_size")])
+    assert not [c for c in charts_of(page) if "largest batch" in c["table"]["columns"]]
+
+
 def test_what_memory_did_not_limit_is_a_lower_bound() -> None:
     reached = search(None, 900, limited_by="time", infeasible=None)
     assert "at least 900 (the time was over)" in page_of([reached])

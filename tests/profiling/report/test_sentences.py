@@ -26,6 +26,10 @@ def told(*rows: Row) -> str:
         (["missing", "lose", "win"], "nothing is shown to beat bert (sdpa)"),
         (["win", "lose", "win"], "one beats bert (sdpa) for good from about 333 [303-366] tokens"),
         (["win", "tie", "win"], "one beats bert (sdpa) from 128 tokens on, the shortest"),
+        (
+            ["out", "out", "out"],
+            "from 128 tokens on, the shortest measured, where bert runs out of",
+        ),
         (["tie", "win", "win"], "one beats bert (sdpa) from 183 tokens on at the latest"),
         (["win", "win", "lose"], "beat bert (sdpa) for good up to 512 tokens. One wins only below"),
         (["lose", "lose", "lost"], "nothing beats bert (sdpa) up to 512 tokens."),
