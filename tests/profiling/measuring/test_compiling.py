@@ -22,7 +22,7 @@ from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_st
 from profiling.measuring.tasks import measure_memory, measure_speed
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.sweeps import ONCE, rows_in, sweep, write_config
 from tests.samples.variants.points import points_of
 
 MISSING = limit_of_compiling("cpu")
@@ -172,6 +172,7 @@ def test_a_sweep_measures_a_variant_both_ways_and_never_mixes_them(tmp_path: Pat
         phases=["inference"],
         metrics=["latency"],
         pairs=["bert:sdpa,bert:sdpa compiled"],
+        **ONCE,
     )
     status, said, complained = sweep(config, tmp_path / "run")
     assert status == 0, complained

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples.places import ROOT
-from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.sweeps import ONCE, rows_in, sweep, write_config
 
 TWO = {"text": {"variants": ["bert", "local_bert"], "lengths": [40, 72]}}
 # Per length and phase: bert's eager and sdpa, local_bert's local_masked and local_blocked.
@@ -25,7 +25,7 @@ def start(config: Path, out: Path, shard: str, interpreter: Path) -> subprocess.
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shards")
     return write_config(
-        folder / "two.yaml", modalities=TWO, metrics=["latency"], visits=VISITS, threads=1
+        folder / "two.yaml", modalities=TWO, metrics=["latency"], visits=VISITS, threads=1, **ONCE
     )
 
 
