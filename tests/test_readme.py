@@ -48,10 +48,14 @@ BRIEF_SWEEP = [
     "--modalities.vision.input_sizes=[64]",
     *(f"--modalities.{name}.refine=false" for name in ("text", "speech", "vision")),
 ]
-# What each variant's components cost is counted in `test_costs.py` and `test_components.py`.
+# What each variant's components cost is counted in `test_costs.py` and `test_components.py`. Here
+# every point measures for seconds what the device computes at most.
 BRIEF_BREAKDOWN = [
     "--modalities.text.variants=[{name: bert, implementations: [sdpa]},"
-    "{name: local_bert, attention_window: 64, implementations: [local_blocked]}]"
+    "{name: local_bert, attention_window: 64, implementations: [local_blocked]}]",
+    "--modalities.speech.variants=[{name: hubert, implementations: [sdpa]}]",
+    "--modalities.vision.variants=[{name: vit, implementations: [sdpa]},"
+    "{name: swin, implementations: [eager]}]",
 ]
 IS_SET_UP = (ROOT / ".venv/ready").exists()
 # Those that need no data, and those from recordings to transcripts, which follow on each other.

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 import torch
 
-from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.sweeps import ONCE, rows_in, sweep, write_config
 
 
 def write_tone(path: Path, frames: int, pitch: float) -> None:
@@ -34,6 +34,7 @@ def config_for(folder: Path, source: Path) -> Path:
         modalities={"speech": {"variants": variants, "data": data}},
         phases=["inference"],
         metrics=["latency"],
+        **ONCE,
     )
 
 

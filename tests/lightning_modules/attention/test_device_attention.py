@@ -46,34 +46,24 @@ def test_flex_stays_compiled_past_torchs_limit_of_recompilations():
 
 
 @compiles
-def test_flex_does_not_find_kernels_for_another_number_of_threads_in_torchs_cache():
+def test_flex_finds_kernels_in_torchs_cache_only_of_its_own_threads_and_instructions(monkeypatch):
     before, found_in_cache = torch.get_num_threads(), []
+    # Buffers for one thread would hold what two write. The last one finds what the first one built.
+    kinds = [(2, "AVX2"), (1, "AVX2"), (2, "unknown"), (2, "AVX2")]
     try:
         with fresh_cache():
-            for threads in (2, 1, 2):  # buffers of the first would hold what the second writes
+            for threads, instructions in kinds:
                 torch.set_num_threads(threads)
+                monkeypatch.setattr(
+                    torch.backends.cpu, "get_cpu_capability", lambda name=instructions: name
+                )
                 torch._dynamo.reset()  # as a process of its own would begin
                 counters.clear()
                 attend_by_flex(20, draw_inputs((2, 3, 70, 16), torch.float32))
                 found_in_cache.append(counters["inductor"]["fxgraph_cache_hit"])
     finally:
         torch.set_num_threads(before)
-    assert found_in_cache == [0, 0, 1]
-
-
-@compiles
-def test_flex_does_not_find_kernels_for_other_instructions_in_torchs_cache(monkeypatch):
-    found_in_cache = []
-    with fresh_cache():
-        for instructions in ("AVX2", "unknown", "AVX2"):
-            monkeypatch.setattr(
-                torch.backends.cpu, "get_cpu_capability", lambda name=instructions: name
-            )
-            torch._dynamo.reset()
-            counters.clear()
-            attend_by_flex(20, draw_inputs((2, 3, 70, 16), torch.float32))
-            found_in_cache.append(counters["inductor"]["fxgraph_cache_hit"])
-    assert found_in_cache == [0, 0, 1]
+    assert found_in_cache == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,17 @@ import torch
 
 from lightning_modules.kernel_limits import limit_of_compiling
 from lightning_modules.models.base import VariantModule
-from profiling.children.server import run_in_child
 from profiling.measuring.breakdown import measure_breakdown
 from profiling.measuring.paths import compiling
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.paths.compiling import CompileWatch, num_graphs
 from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.turn import HandOver
 from profiling.measuring.tasks import measure_memory, measure_speed
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.sweeps import rows_in, sweep, write_config
+from profiling.sweeping import group
+from tests.samples.sweeps import ONCE, rows_in, sweep, write_config
 from tests.samples.variants.points import points_of
 
 MISSING = limit_of_compiling("cpu")
@@ -144,45 +144,60 @@ def test_a_compiled_model_is_not_broken_down() -> None:
     assert "compiled" in found["components_error"]
 
 
-def measure_and_look_around(point: Point) -> Iterator[dict[str, Any]]:
+def measure_and_look_around(point: Point, hand_over: HandOver) -> Iterator[dict[str, Any]]:
     """Measure, then list the processes that this one has started and that are still there."""
-    yield from measure_speed(point)
+    yield from measure_speed(point, hand_over)
     own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     yield {"left": [pid for file in own for pid in file.read_text().split()]}
 
 
-@compiles
-def test_training_compiles_in_a_child_and_leaves_no_process_behind(
-    server: ForkServerContext,
-) -> None:
-    function = f"{__name__}:measure_and_look_around"
-    outcome = run_in_child(server, function, point_of("training"), 300.0)
-    assert outcome.kind == "ok", outcome.message
-    assert outcome.value["compile_seconds"] > outcome.value["latency_ms"] / 1e3
-    assert outcome.value["compiled_graphs"] == 1
-    assert outcome.value["left"] == []
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Train one variant as it comes and compiled, once for all tests that look: it takes a minute.
 
-
-@compiles
-def test_a_sweep_measures_a_variant_both_ways_and_never_mixes_them(tmp_path: Path) -> None:
+    Return the run directory and what was said.
+    """
+    folder = tmp_path_factory.mktemp("compiled")
     chosen = {"name": "bert", "implementations": ["sdpa"], "compiled": [False, True]}
     config = write_config(
-        tmp_path / "sweep.yaml",
+        folder / "sweep.yaml",
         modalities={"text": {"variants": [chosen], "lengths": [24]}},
-        phases=["inference"],
+        phases=["training"],
         metrics=["latency"],
         pairs=["bert:sdpa,bert:sdpa compiled"],
+        **ONCE,
     )
-    status, said, complained = sweep(config, tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(group, "SPEED", f"{__name__}:{measure_and_look_around.__name__}")
+        status, said, complained = sweep(config, folder / "run")
     assert status == 0, complained
-    plain, compiled = sorted(rows_in(tmp_path / "run"), key=lambda row: row["compiled"])
+    return folder / "run", said
+
+
+@compiles
+def test_training_compiles_in_a_child_and_leaves_no_process_behind(
+    swept: tuple[Path, str],
+) -> None:
+    (row,) = [row for row in rows_in(swept[0]) if row["compiled"]]
+    assert row["status"] == "ok", row["error"]
+    assert row["compile_seconds"] > row["latency_ms"] / 1e3
+    assert row["compiled_graphs"] == 1
+    assert row["left"] == []
+
+
+@compiles
+def test_a_sweep_measures_a_variant_both_ways_and_never_mixes_them(
+    swept: tuple[Path, str],
+) -> None:
+    out, said = swept
+    plain, compiled = sorted(rows_in(out), key=lambda row: row["compiled"])
     assert (plain["compiled"], compiled["compiled"]) == (False, True)
     assert (plain["status"], compiled["status"]) == ("ok", "ok"), compiled["error"]
     assert plain["key"] != compiled["key"]
     assert plain["compile_seconds"] is None
     assert compiled["compile_seconds"] > compiled["latency_ms"] / 1e3
     assert "sdpa compiled" in said
-    assert "bert sdpa compiled" in (tmp_path / "run" / "report.html").read_text()
+    assert "bert sdpa compiled" in (out / "report.html").read_text()
 
 
 @pytest.mark.usefixtures("quick")

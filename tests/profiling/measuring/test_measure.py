@@ -152,7 +152,8 @@ def test_a_window_that_covers_the_input_is_recorded(length: int, covers: bool) -
     assert str(check.kernel).endswith("(the window covers all)") == covers
 
 
-PRECISIONS = ["32-true", "bf16-true", "bf16-mixed", "16-true"]
+# In 32-true all are measured in `test_sweep.py`, and more of each.
+PRECISIONS = ["bf16-true", "bf16-mixed", "16-true"]
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -164,7 +165,7 @@ PRECISIONS = ["32-true", "bf16-true", "bf16-mixed", "16-true"]
         ("vision", 64, ["vit", "swin", "swinv2"]),
     ],
 )
-def test_every_variant_is_measured_in_every_precision(
+def test_every_variant_is_measured_in_every_other_precision(
     server: ForkServerContext,
     modality: str,
     length: int,

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.samples.places import ROOT
-from tests.samples.sweeps import FAST
+from tests.samples.sweeps import FAST, ONCE
 from tests.samples.warm.interpreter import warm_interpreter
 
 MODEL = '''"""BERT once more."""
@@ -88,7 +88,7 @@ def run(folder: Path, *arguments: str) -> str:
 def test_a_sweep_measures_it_and_the_report_compares_it(edited: Path) -> None:
     text = {"variants": ["bert", "twin"], "lengths": [66]}
     config = {"modalities": {"text": text}, "implementations": ["eager"], "phases": ["inference"]}
-    (edited / "pair.yaml").write_text(yaml.safe_dump(FAST | config))
+    (edited / "pair.yaml").write_text(yaml.safe_dump(FAST | ONCE | config))
     said = run(edited, "profile.py", "sweep", "--config", "pair.yaml", "--out", "run")
     assert "twin" in said
     answers = json.loads((edited / "run" / "tipping_points.json").read_text())

@@ -15,7 +15,7 @@ from profiling.rows.reading import SENTINEL, read_sentinel
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping import sentinel
 from profiling.sweeping.sentinel import EFFORT, SHARE, Sentinel, choose_sentinel
-from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.sweeps import ONCE, rows_in, sweep, write_config
 from tests.samples.variants.points import points_of
 
 TEXT = points_of("text", [256, 64, 800], ["longformer", "bigbird", "bert"])
@@ -172,6 +172,7 @@ def test_a_sweep_leaves_readings_beside_its_rows_and_none_when_it_is_complete(
         implementations=["sdpa", "local_blocked"],
         phases=["inference"],
         metrics=["latency"],
+        **ONCE,
     )
     out = tmp_path / "run"
     assert sweep(config, out)[0] == 0

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.samples.places import ROOT
-from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.sweeps import ONCE, rows_in, sweep, write_config
 
 TWO = {"text": {"variants": ["bert", "local_bert"], "lengths": [40, 72]}}
 # Per length and phase: bert's eager and sdpa, local_bert's local_masked and local_blocked.
-POINTS, VISITS = 4 * 2 * 2, 3
+POINTS, VISITS = 4 * 2 * 2, 2
 
 
-def start(config: Path, out: Path, shard: str, interpreter: Path) -> subprocess.Popen[str]:
-    settings = ["--config", str(config), "--out", str(out), "--shard", shard]
+def start(
+    config: Path, out: Path, shard: str, interpreter: Path, *more: str
+) -> subprocess.Popen[str]:
+    settings = ["--config", str(config), "--out", str(out), "--shard", shard, *more]
     command = [str(interpreter / "python"), str(ROOT / "profile.py"), "sweep", *settings]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -25,7 +27,7 @@ def start(config: Path, out: Path, shard: str, interpreter: Path) -> subprocess.
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shards")
     return write_config(
-        folder / "two.yaml", modalities=TWO, metrics=["latency"], visits=VISITS, threads=1
+        folder / "two.yaml", modalities=TWO, metrics=["latency"], visits=VISITS, threads=1, **ONCE
     )
 
 
@@ -60,7 +62,8 @@ def test_shards_side_by_side_lose_and_double_nothing(
 def test_a_shard_that_runs_refuses_what_it_would_share_points_with(
     config: Path, tmp_path: Path, interpreter: Path
 ) -> None:
-    running = start(config, tmp_path, "1/2", interpreter)
+    # So long that it still runs when the others have been refused.
+    running = start(config, tmp_path, "1/2", interpreter, "--visits", "3")
     try:
         wait_for_rows(tmp_path)
         for more in (["--shard", "1/2"], ["--shard", "1/3"], [], ["--fresh", "true"]):

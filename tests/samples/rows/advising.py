@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
+from profiling.advising.contenders import Wanted
 from tests.samples.rows.comparisons import row
 
 Law = Callable[[float], float]
 LENGTHS = (64, 128, 256, 512, 1024, 2048)
+THROUGHPUT = Wanted("throughput", batch_size=8)
 
 
 def vanilla_law(tokens: float) -> float:
@@ -55,3 +57,10 @@ def lengths_around(middle: int, modality: str = "text") -> LengthDistribution:
     chance = random.Random(middle)
     drawn = [round(middle * chance.uniform(0.5, 1.5)) for _ in range(100)]
     return LengthDistribution.from_lengths(drawn, "made up", modality, "nowhere")
+
+
+# Vanilla for short inputs, local for long ones.
+CROSSING = [
+    *rows_of("bert", "sdpa", vanilla_law),
+    *rows_of("local_bert", "local_blocked", linear_law, attention_window=32),
+]

@@ -1,0 +1,100 @@
+"""Advice on batches: how they are padded or packed, and what their masks add."""
+
+from typing import Any
+
+import pytest
+
+from profiling.advising.advice import advise_run
+from profiling.advising.contenders import Wanted
+from tests.samples.rows.advising import (
+    CROSSING,
+    THROUGHPUT,
+    lengths_around,
+    linear_law,
+    rows_of,
+    vanilla_law,
+)
+
+DATA = lengths_around(300)
+
+
+def test_dynamic_padding_saves_more_over_padding_to_the_maximum():
+    found = advise_run(CROSSING, lengths_around(1300), THROUGHPUT)
+
+    assert found["recommended"]["policy"] == "buckets"
+    assert found["saving_over_padded"]["saving"] > found["saving"]
+
+
+def test_a_kernel_that_packs_in_its_attention_alone_is_not_said_to_compute_no_padding():
+    rows = [
+        *rows_of("hubert", "sdpa", vanilla_law, modality="speech"),
+        *rows_of("lhubert", "local_varlen", linear_law, modality="speech", attention_window=32),
+    ]
+
+    found = advise_run(rows, lengths_around(1300, "speech"), THROUGHPUT)
+
+    policies = {a["policy"] for a in [found["recommended"], *found["alternatives"]]}
+    assert policies == {"pad_to_maximum", "dynamic", "buckets"}
+
+
+def test_a_vanilla_one_without_padding_is_packed_too():
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("bert", "unpadded", vanilla_law),
+        *rows_of("local_bert", "local_blocked", linear_law, attention_window=32),
+    ]
+
+    found = advise_run(rows, lengths_around(300), THROUGHPUT)
+
+    named = [found["recommended"], *found["alternatives"]]
+    packed = {a["implementation"] for a in named if a["policy"] == "packed"}
+    policies = {a["policy"] for a in named if a["implementation"] == "unpadded"}
+    assert packed == {"unpadded"}
+    assert policies == {"packed"}  # padding costs it nothing: any other would be the same
+
+
+def masked_rows(ratio: float, packing_ratio: float):
+    """Return an `sdpa` and an `unpadded` of the same costs, whose masks add different amounts."""
+
+    def ratios(value: float) -> dict[str, Any]:
+        return {"masked_step_ratio": value, "throughput_masked_step_ratio": value}
+
+    return [
+        *rows_of("bert", "sdpa", vanilla_law, **ratios(ratio)),
+        *rows_of("bert", "unpadded", vanilla_law, **ratios(packing_ratio)),
+    ]
+
+
+def test_packing_is_advised_only_where_it_costs_less_than_the_padding_that_it_saves():
+    cheap = advise_run(masked_rows(1.1, 1.1), lengths_around(300), THROUGHPUT)
+    dear = advise_run(masked_rows(1.1, 2.0), lengths_around(300), THROUGHPUT)
+
+    assert cheap["recommended"]["implementation"] == "unpadded"
+    assert dear["recommended"]["implementation"] == "sdpa"
+
+
+def test_padded_batches_cost_as_much_more_as_their_masks_add():
+    plain, masked = (
+        advise_run(masked_rows(ratio, 9.0), lengths_around(300), THROUGHPUT) for ratio in (1.0, 1.2)
+    )
+
+    assert masked["cost_per_sample"] == pytest.approx(1.2 * plain["cost_per_sample"], rel=0.01)
+
+
+def test_a_run_without_masked_steps_says_what_it_does_not_know():
+    def warned(rows, wanted):
+        return any("`masked_steps`" in note for note in advise_run(rows, DATA, wanted)["notes"])
+
+    assert warned(CROSSING, THROUGHPUT)
+    assert not warned(masked_rows(1.1, 1.1), THROUGHPUT)
+    assert not warned(CROSSING, Wanted())  # one sample at a time, each at its own length
+
+
+def test_a_visit_without_a_ratio_leaves_all_masks_uncounted():
+    unknown = {"masked_step_ratio": None, "throughput_masked_step_ratio": None}
+    rows = masked_rows(1.5, 9.0)
+    some = [row | unknown if row["visit"] == 1 else row for row in rows]
+    none = [row | unknown for row in rows]
+
+    costs = [advise_run(each, DATA, THROUGHPUT)["cost_per_sample"] for each in (some, none)]
+    assert costs[0] == costs[1]

@@ -1,0 +1,46 @@
+"""`python train.py labels` and what it writes."""
+
+from lightning import Trainer
+
+import train
+from datamodules.utterances.whole import RecordingData
+from lightning_modules.units.extractor import UnitExtractor
+from tests.samples.places import CONFIGS as ALL_CONFIGS
+
+CONFIGS = ALL_CONFIGS / "train"
+MFCC, HUBERT = CONFIGS / "labels_mfcc.yaml", CONFIGS / "labels_hubert.yaml"
+FILES = ("labels.json", "labels.km", "labels.tsv", "kmeans.safetensors")
+
+
+def labels(config, source, folder, **more):
+    """Run the command in this process, with further settings; return its exit status."""
+    settings = {
+        "data.init_args.source": source,
+        "data.init_args.num_workers": 0,
+        "model.init_args.folder": folder,
+        "model.init_args.num_clusters": 6,
+        "trainer.accelerator": "cpu",
+        "trainer.enable_progress_bar": "false",
+    }
+    settings |= {name.replace("__", "."): value for name, value in more.items()}
+    arguments = [f"--{name}={value}" for name, value in settings.items()]
+    try:
+        return train.main(["labels", "--config", str(config), *arguments])
+    except SystemExit as ended:
+        return ended.code
+
+
+def read_all(folder):
+    """Return the contents of all that a folder of labels holds."""
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    return [(folder / name).read_bytes() for name in FILES]
+
+
+def make_labels(source, folder, **settings):
+    """Write labels from Python, where an error is an exception."""
+    model = UnitExtractor(str(folder), num_clusters=settings.pop("num_clusters", 6), **settings)
+    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    trainer.predict(
+        model, datamodule=RecordingData(str(source), num_workers=0), return_predictions=False
+    )
+    return model
