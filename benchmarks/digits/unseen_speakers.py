@@ -3,7 +3,7 @@
     python benchmarks/digits/unseen_speakers.py --recordings DIR --out runs/unseen_speakers
 
 DIR holds short recordings named `digit_speaker_take.wav`, as in the Free Spoken Digit Dataset. Each
-speaker is left out once: everything is learnt from the others, with voices changed in many ways,
+speaker is left out once: everything is learnt from the others, with words slower and faster,
 and the one left out is transcribed. A speaker and a seed are a fold; folds run side by side, one
 per core. The command may be stopped at any moment: the same one goes on with the next batch.
 """
@@ -18,7 +18,15 @@ if not __package__:
 
 from benchmarks.digits.command import make_parser, results_of, run_each, start
 from benchmarks.digits.running import run
-from benchmarks.digits.speakers.folds import MEANS, Fold, Recipe, fold_stages, list_folds, prepare
+from benchmarks.digits.speakers.folds import (
+    CHOSEN,
+    MEANS,
+    Fold,
+    Recipe,
+    fold_stages,
+    list_folds,
+    prepare,
+)
 from benchmarks.digits.speakers.table import write_results
 
 
@@ -33,8 +41,8 @@ def run_fold(fold: Fold, given: argparse.Namespace) -> None:
 
 
 def is_whole(given: argparse.Namespace) -> bool:
-    """Tell whether all means and models are asked for."""
-    return tuple(given.means) == MEANS and not given.few
+    """Tell whether the means of the table and all models are asked for."""
+    return tuple(given.means) == CHOSEN and not given.few
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -44,9 +52,9 @@ def arguments() -> argparse.ArgumentParser:
         "--means",
         nargs="*",
         choices=MEANS,
-        default=list(MEANS),
+        default=list(CHOSEN),
         help="what is changed in voices and in the model, to see what each is worth; the results "
-        "of fewer than all stay in OUT, which should be new",
+        "of others than the default stay in OUT, which should be new",
     )
     parser.add_argument(
         "--few", action="store_true", help="HuBERT and the control alone, to compare means"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.digits.errors import errors_of_recordings, read_transcripts
 from benchmarks.digits.power import power
-from benchmarks.digits.speakers.folds import ALL, Recipe, one_at_a_time
+from benchmarks.digits.speakers.folds import DEFAULT, Recipe, one_at_a_time
 from benchmarks.digits.table import (
     BASELINE,
     CONTROL,
@@ -60,7 +60,7 @@ def resample_speakers(errors: Errors, baseline: Errors, seed: int = 0) -> NDArra
     return ours[theirs > 0] / theirs[theirs > 0]
 
 
-def write_results(out: Path, folder: Path, recipe: Recipe = ALL) -> None:
+def write_results(out: Path, folder: Path, recipe: Recipe = DEFAULT) -> None:
     """Add the folds that are done in a run directory to the results in a folder, with a table."""
     with one_at_a_time(out):  # folds that run side by side end when they like
         path = folder / f"{NAME}.json"

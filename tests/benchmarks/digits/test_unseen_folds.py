@@ -10,7 +10,15 @@ import yaml
 from benchmarks.digits import unseen_speakers
 from benchmarks.digits.command import results_of
 from benchmarks.digits.speakers import folds as speaker_folds
-from benchmarks.digits.speakers.folds import REGULAR, Fold, Recipe, fold_stages, list_folds, prepare
+from benchmarks.digits.speakers.folds import (
+    MEANS,
+    REGULAR,
+    Fold,
+    Recipe,
+    fold_stages,
+    list_folds,
+    prepare,
+)
 from benchmarks.digits.speakers.table import ROWS, write_results
 from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, seed_stages
 from benchmarks.digits.table import BASELINE, CONTROL
@@ -46,7 +54,7 @@ def test_a_fold_has_all_rows_of_the_table_and_no_training_from_the_start():
     assert {name.rpartition("/")[2] for name in names if "/transcripts/" in name} == set(ROWS)
     assert not any("/lhubert-w32/" in name for name in names)
     assert CONTROL in ROWS
-    assert all(each.num_steps % SAVED_EVERY == 0 for each in speaker_folds.ALL.rounds.values())
+    assert all(each.num_steps % SAVED_EVERY == 0 for each in Recipe(MEANS).rounds.values())
 
 
 def fields_of(stages, tmp_path, name):
@@ -59,7 +67,7 @@ def fields_of(stages, tmp_path, name):
 def test_fine_tuning_masks_features_and_the_table_of_known_speakers_stays_as_it_was(tmp_path):
     unseen = fold_stages(Fold("bo", 0), 1.0)
     known = seed_stages(0, 1.0)
-    assert set(speaker_folds.ALL.rounds) == set(ROUNDS)
+    assert set(Recipe(MEANS).rounds) == set(ROUNDS)
     for name in ("words", "ctc", "more"):
         fields = fields_of(unseen, tmp_path, f"seed-0/hubert/{name}")
         assert fields.items() >= REGULAR.items()
@@ -75,7 +83,7 @@ def test_means_that_are_not_chosen_change_nothing(tmp_path):
     recipe = Recipe(("formants",))
     assert recipe.whole.augmentation == Voices(formants=speaker_folds.VOICES.formants)
     assert replace(recipe.whole, augmentation=speaker_folds.VOICES) == speaker_folds.WHOLE
-    assert speaker_folds.ALL.whole == speaker_folds.WHOLE
+    assert Recipe(MEANS).whole == speaker_folds.WHOLE
     few = fold_stages(Fold("bo", 1), 1.0, recipe, few=True)
     assert [each.name for each in few] == [
         *(f"seed-1/hubert/{name}" for name in ROUNDS),
