@@ -65,7 +65,7 @@ def fields_of(stages, tmp_path, name):
 
 
 def test_fine_tuning_masks_features_and_the_table_of_known_speakers_stays_as_it_was(tmp_path):
-    unseen = fold_stages(Fold("bo", 0), 1.0)
+    unseen = fold_stages(Fold("bo", 0), 1.0, Recipe(MEANS))
     known = seed_stages(0, 1.0)
     assert set(Recipe(MEANS).rounds) == set(ROUNDS)
     for name in ("words", "ctc", "more"):
@@ -151,7 +151,7 @@ def test_the_command_takes_folds_by_name():
     assert results_of(given, unseen_speakers.is_whole(given)) == given.out
 
 
-@pytest.mark.parametrize("option", [[], ["--few"], ["--means", "speeds"], ["--steps", "0.5"]])
+@pytest.mark.parametrize("option", [[], ["--few"], ["--means", "regular"], ["--steps", "0.5"]])
 def test_only_the_whole_experiment_is_written_into_the_repository(option):
     given = unseen_speakers.arguments().parse_args(["--recordings", "r", *option])
     found = results_of(given, unseen_speakers.is_whole(given))
