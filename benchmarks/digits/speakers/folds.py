@@ -71,8 +71,8 @@ class Recipe:
         fields = REGULAR if "regular" in self.means else {}
         return {
             "pretrain": Round("digits_pretrain", 300),
-            "words": RegularRound("digits_ctc", 1500, 1e-3, "words", 5.0, 0.0, fields),
-            "ctc": RegularRound("digits_ctc", 600, 5e-4, "corpus", 10.0, 0.2, fields),
+            "words": RegularRound("digits_ctc", 3000, 1e-3, "words", 5.0, 0.0, fields),
+            "ctc": RegularRound("digits_ctc", 1500, 5e-4, "corpus", 10.0, 0.2, fields),
             "more": RegularRound("digits_ctc", 200, 3e-4, "corpus", 10.0, 0.2, fields),
         }
 
