@@ -49,15 +49,16 @@ def draw_curves(logs: Path) -> Any:
     """Draw every model and seed: pre-training on the left, fine-tuning on the right."""
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[2, 3])
-    seeds = sorted({folder.name[: len("seed-0")] for folder in logs.glob("seed-*")})
+    seeds = {"-".join(folder.name.split("-")[:2]) for folder in logs.glob("seed-*")}
     for model, colour in COLOURS.items():
-        for seed in seeds:
-            style = {"color": colour, "lw": 1}
-            for axes, points in zip((left, right), read_curves(logs, model, seed), strict=True):
-                if points:
-                    marker = "." if axes is right else ""
-                    axes.plot(*zip(*points, strict=True), marker=marker, **style)
-        right.plot([], [], color=colour, lw=1, marker=".", label=model)
+        curves = [read_curves(logs, model, seed) for seed in sorted(seeds)]
+        # A model that was not fine-tuned yet would be a name without a line.
+        curves = [(losses, rates) for losses, rates in curves if rates]
+        for losses, rates in curves:
+            left.plot(*zip(*losses, strict=True), color=colour, lw=1)
+            right.plot(*zip(*rates, strict=True), color=colour, lw=1, marker=".")
+        if curves:
+            right.plot([], [], color=colour, lw=1, marker=".", label=model)
     left.set(xlabel="step", ylabel="loss per hidden frame, nats", title="pre-training")
     right.set(xlabel="step", ylabel="WER, validation", title="fine-tuning", ylim=(0, 1.05))
     begun = 0

@@ -7,7 +7,7 @@ import yaml
 from torch.utils.tensorboard import SummaryWriter
 
 from benchmarks.digits import reference_curves
-from benchmarks.digits.curves import read_scalar
+from benchmarks.digits.curves import draw_curves, read_scalar
 from benchmarks.digits.reference.compare import compare_curve
 from benchmarks.digits.reference.curves import over_seeds, read_reference
 from benchmarks.digits.stages import ROUNDS
@@ -123,3 +123,13 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(run, capsys, logs, name, 
 def test_a_folder_without_logs_has_no_curves(tmp_path, capsys):
     assert reference_curves.main(["write", str(tmp_path)]) == 2
     assert "has no logs of spoken digits" in capsys.readouterr().err
+
+
+def test_the_picture_has_every_seed_and_names_only_models_that_were_fine_tuned(tmp_path):
+    for seed in (1, 10, 11):
+        write_logs(tmp_path / f"seed-{seed}-hubert-pretrain", [5.0, 4.0])
+        write_logs(tmp_path / f"seed-{seed}-hubert-words", [0.9, 0.5], "val_wer")
+    write_logs(tmp_path / "seed-1-lhubert-w32-pretrain", [5.0])
+    left, right = draw_curves(tmp_path).axes
+    assert len(left.lines) == 3
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["hubert"]
