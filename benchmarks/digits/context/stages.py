@@ -20,7 +20,7 @@ from benchmarks.digits.stages import (
     fit_stage,
 )
 
-WINDOWS = (8, 32, 64, 100, 200)
+WINDOWS = (8, 32, 64, 100, 200, 400)
 LOCAL = [Model("lhubert", window) for window in WINDOWS]
 MODELS = (*LOCAL, HUBERT)  # as the table has them
 BEFORE = ("pretrain", "words", "ctc")  # of spoken_digits.py
