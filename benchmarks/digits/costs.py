@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from benchmarks.digits.stages import CONFIGS, HUBERT, LOCAL
+from benchmarks.digits.configurations import CONFIGS
+from benchmarks.digits.rounds import HUBERT, LOCAL
 from profiling.children.server import run_in_child, start_server
 
 SECONDS = (8, 32)  # of one utterance

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from benchmarks.digits.stages import HUBERT, LOCAL, ROUNDS
+from benchmarks.digits.rounds import HUBERT, LOCAL, ROUNDS
 
 COLOURS = {HUBERT.name: "black", LOCAL[0].name: "tab:orange", LOCAL[1].name: "tab:blue"}
 FINE_TUNING = [name for name in ROUNDS if name != "pretrain"]

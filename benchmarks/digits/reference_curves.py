@@ -26,7 +26,7 @@ from benchmarks.digits.reference.curves import (
     write_reference,
 )
 from benchmarks.digits.reference.pages import write_events
-from benchmarks.digits.stages import ROUNDS
+from benchmarks.digits.rounds import ROUNDS
 from benchmarks.digits.table import RESULTS
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.digits.curves import draw_curves
 from benchmarks.digits.errors import errors_of_recordings, read_transcripts
 from benchmarks.digits.power import WANTED, Experiment, find_scatter, needed, power
-from benchmarks.digits.stages import ROUNDS
+from benchmarks.digits.rounds import ROUNDS
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 BASELINE = "hubert"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.digits.context.labels import NUM_WORDS, number_words
 from benchmarks.digits.errors import read_transcripts
-from benchmarks.digits.stages import Model
+from benchmarks.digits.rounds import Model
 from datamodules.geometry import HOP_SAMPLES, frames_for_samples
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.listing import read_header

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.digits.configurations import fit_config
 from benchmarks.digits.context.stages import hubert_runs
-from benchmarks.digits.stages import HUBERT, Config, Run, fit_config
+from benchmarks.digits.rounds import HUBERT, Config, Run
 from datamodules.composing.corpus import FORMAT, MANIFEST, ComposeSettings, fingerprint_words
 from datamodules.composing.words import list_words
 from datamodules.errors import DataError

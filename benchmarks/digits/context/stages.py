@@ -9,20 +9,11 @@ answer in a single frame, taught a model of this size no answer in minutes.
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.digits.stages import (
-    HUBERT,
-    ROUNDS,
-    Config,
-    Model,
-    Round,
-    Run,
-    Stage,
-    fit_stage,
-)
+from benchmarks.digits.rounds import HUBERT, ROUNDS, Config, Model, Round, Run
+from benchmarks.digits.stages import Stage, fit_stage
 
 WINDOWS = (8, 32, 64, 100, 200, 400)
-LOCAL = [Model("lhubert", window) for window in WINDOWS]
-MODELS = (*LOCAL, HUBERT)  # as the table has them
+MODELS = (*(Model("lhubert", window) for window in WINDOWS), HUBERT)  # as the table has them
 BEFORE = ("pretrain", "words", "ctc")  # of spoken_digits.py
 NUM_LAYERS = 4  # of configs/train/digits_ctc.yaml
 NEAR_STEPS, FAR_STEPS = 500, 800
@@ -82,7 +73,8 @@ def context_stages(seed: int, share: float, digits: Path | None = None) -> list[
         for run, weights in hubert_runs(seed, share, "digits"):
             stages.append(fit_stage(run, weights))
             hubert = f"{run.folder}/exported"
-    for model in (HUBERT, *LOCAL):  # whether the task can be learned is known first
+    # HuBERT comes first: it tells whether the task can be learned.
+    for model in sorted(MODELS, key=lambda each: each is not HUBERT):
         weights = hubert
         for name, each in ASKED_ROUNDS.items():
             run = Run(f"seed-{seed}/{model.name}/{name}", model, each, seed, share)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.digits.context.reach import Reach, reach_of
 from benchmarks.digits.context.stages import MODELS, NUM_LAYERS, WINDOWS
-from benchmarks.digits.stages import HUBERT, Model
+from benchmarks.digits.rounds import HUBERT, Model
 
 NUM_RESAMPLES = 10_000
 MARGIN = 0.1  # of all answers: what a window may miss more than HuBERT and still know

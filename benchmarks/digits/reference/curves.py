@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from benchmarks.digits.curves import Points, read_scalars
-from benchmarks.digits.stages import HUBERT, LOCAL, ROUNDS
+from benchmarks.digits.rounds import HUBERT, LOCAL, ROUNDS
 from benchmarks.digits.table import RESULTS, describe_machine
 
 NAME = "reference_curves"

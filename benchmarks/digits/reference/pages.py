@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.digits.curves import COLOURS
-from benchmarks.digits.stages import ROUNDS
+from benchmarks.digits.rounds import ROUNDS
 
 # What the picture and the table show: round, scalar, what it is called.
 SHOWN = (

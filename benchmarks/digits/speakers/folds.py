@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.digits.rounds import Round
 from benchmarks.digits.running import run
-from benchmarks.digits.stages import Round, Stage, seed_stages, shared_stages
+from benchmarks.digits.stages import Stage, seed_stages, shared_stages
 from benchmarks.digits.table import BASELINE, CONTROL
 from datamodules.composing.corpus import ComposeSettings, compose
 from datamodules.composing.voices import Voices

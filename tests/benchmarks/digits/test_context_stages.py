@@ -12,8 +12,8 @@ from benchmarks.digits import needed_context
 from benchmarks.digits.context import stages as context_stages
 from benchmarks.digits.context.results import write_results
 from benchmarks.digits.context.stages import MODELS, WINDOWS
+from benchmarks.digits.rounds import Model
 from benchmarks.digits.running import run
-from benchmarks.digits.stages import Model
 from datamodules.composing.questions import Questions
 from tests.samples.speech import write_sound
 

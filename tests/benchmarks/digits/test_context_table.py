@@ -19,7 +19,7 @@ from benchmarks.digits.context.table import (
     Table,
     make_table,
 )
-from benchmarks.digits.stages import HUBERT, Model
+from benchmarks.digits.rounds import HUBERT, Model
 
 GUESSING = 0.9
 Share = Callable[[Model, int], float]

@@ -5,11 +5,11 @@ import pytest
 import torch
 import yaml
 
+from benchmarks.digits.configurations import CONFIGS
 from benchmarks.digits.context.answers import distances, find_missed
 from benchmarks.digits.context.labels import label_frames
 from benchmarks.digits.context.reach import KERNEL, reach_of
 from benchmarks.digits.context.stages import NUM_LAYERS
-from benchmarks.digits.stages import CONFIGS
 from tests.samples.speech import NO_DROPOUT, TINY
 
 

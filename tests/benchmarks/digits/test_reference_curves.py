@@ -10,7 +10,7 @@ from benchmarks.digits import reference_curves
 from benchmarks.digits.curves import draw_curves, read_scalar
 from benchmarks.digits.reference.compare import compare_curve
 from benchmarks.digits.reference.curves import over_seeds, read_reference
-from benchmarks.digits.stages import ROUNDS
+from benchmarks.digits.rounds import ROUNDS
 
 LOSSES = {0: [5.0, 3.0, 2.0], 1: [4.0, 4.0, 2.5]}  # by seed
 

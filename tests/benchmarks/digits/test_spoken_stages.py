@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks.digits import spoken_digits
 from benchmarks.digits.errors import read_transcripts
+from benchmarks.digits.rounds import ROUNDS, SAVED_EVERY
 from benchmarks.digits.running import run
-from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, Stage, seed_stages, shared_stages
+from benchmarks.digits.stages import Stage, seed_stages, shared_stages
 from benchmarks.digits.table import (
     FROM_START,
     ROWS,

@@ -9,6 +9,7 @@ import yaml
 
 from benchmarks.digits import unseen_speakers
 from benchmarks.digits.command import results_of
+from benchmarks.digits.rounds import ROUNDS, SAVED_EVERY
 from benchmarks.digits.speakers import folds as speaker_folds
 from benchmarks.digits.speakers.folds import (
     MEANS,
@@ -20,7 +21,7 @@ from benchmarks.digits.speakers.folds import (
     prepare,
 )
 from benchmarks.digits.speakers.table import ROWS, write_results
-from benchmarks.digits.stages import ROUNDS, SAVED_EVERY, seed_stages
+from benchmarks.digits.stages import seed_stages
 from benchmarks.digits.table import BASELINE, CONTROL
 from datamodules.composing.voices import Voices
 from tests.samples.speech import write_sound
