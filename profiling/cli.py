@@ -1,7 +1,9 @@
 """The command line of `profile.py`: which verb runs what."""
 
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from profiling.class_names import DATA, short_name
@@ -33,8 +35,13 @@ COMMANDS: dict[str, Command] = {
 }
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM, as schedulers and `kill` do."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         given = sys.argv[1:] if arguments is None else arguments
         if given and given[0] in COMMANDS and COMMANDS[given[0]].parses_plainly:
@@ -46,9 +53,15 @@ def main(arguments: list[str] | None = None) -> int:
     except USER_ERRORS as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
         print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+        return 143 if isinstance(ended, Terminated) else 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
 
 
 def parse(arguments: Sequence[str]) -> Any:

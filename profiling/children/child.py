@@ -126,5 +126,6 @@ def _main(connection: Connection, function: str, task: Any, takes_turns: bool) -
 
     arguments = (() if task is None else (task,)) + ((hand_over,) if takes_turns else ())
     outcome = guarded(function, arguments, connection.send)
-    connection.send(replace(outcome, preloaded=preloaded))
+    with suppress(BrokenPipeError):  # the sweep was ended: nobody listens any more
+        connection.send(replace(outcome, preloaded=preloaded))
     connection.close()
