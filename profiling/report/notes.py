@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from profiling.analysis.answers.tipping_points import MISSING
 from profiling.analysis.answers.verdicts import NOISE
 from profiling.analysis.points.axes import unit_of
+from profiling.analysis.points.maximum import maximum_on_axis
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
 from profiling.rows.columns import Row
@@ -35,12 +36,17 @@ def gather_notes(rows: Iterable[Row]) -> list[str]:
 
 
 def _beyond(row: Row) -> dict[int, str]:
-    """Return the lengths beyond the last one compared where one of the two gave no number."""
+    """Return the lengths beyond the last one compared where one of the two gave no number.
+
+    Beyond the longest input that a variant takes nothing is missing.
+    """
     longest = row.get("longest_measured") or 0
+    end = maximum_on_axis(row)
     return {
         int(item["length"]): f"not compared ({item.get('reason')})"
         for item in row.get("lengths") or ()
         if item.get("outcome") == MISSING
         and item["length"] > longest
+        and (end is None or item["length"] <= end)
         and item.get("reason") not in (BOTH_OUT, row.get("reason"))
     }

@@ -24,7 +24,7 @@ def answer_sentences(rows: Iterable[Row]) -> tuple[str, ...]:
     """Return a paragraph per vanilla variant and metric, from the best kernel of each side.
 
     Nothing is said to win or lose that was not told apart from noise. The latency always has a
-    paragraph, other metrics where at least one variant is decided.
+    paragraph, other metrics where at least one variant is decided; those without one are named.
 
     Args:
         rows: Tipping points of one modality, phase and setting.
@@ -34,12 +34,16 @@ def answer_sentences(rows: Iterable[Row]) -> tuple[str, ...]:
         if row.get("comparison") == BEST:
             groups.setdefault((str(row["metric"]), vanilla_family(row)), []).append(row)
     metrics = [*judged_columns()]
-    ordered = sorted(groups.items(), key=lambda item: metrics.index(item[0][0]))
-    return tuple(
-        _paragraph(metric, members)
-        for (metric, _), members in ordered
-        if metric == metrics[0] or any(row["verdict"] != "undecided" for row in members)
-    )
+    paragraphs: list[str] = []
+    undecided: dict[str, list[str]] = {}
+    for (metric, vanilla), members in sorted(
+        groups.items(), key=lambda item: metrics.index(item[0][0])
+    ):
+        if metric == metrics[0] or any(row["verdict"] != "undecided" for row in members):
+            paragraphs.append(_paragraph(metric, members))
+        else:
+            undecided.setdefault(vanilla, []).append(metric)
+    return (*paragraphs, *(_untold(names, vanilla) for vanilla, names in undecided.items()))
 
 
 def winners_of(rows: Iterable[Row]) -> list[Row]:
@@ -59,6 +63,10 @@ def _paragraph(metric: str, rows: Sequence[Row]) -> str:
         describe_least(rows, unit),
     ]
     return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences if sentence)
+
+
+def _untold(metrics: Sequence[str], vanilla: str) -> str:
+    return f"{listed(metrics).capitalize()}: it cannot be told whether anything beats {vanilla}."
 
 
 def _range(rows: Sequence[Row], unit: str) -> list[str]:

@@ -1,12 +1,14 @@
 """`report.html`: one file that needs no network."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from profiling.analysis.points.drift import Steadiness
 from profiling.report.answers.sections import chance_sentence
@@ -24,6 +26,7 @@ from profiling.report.words import AT_MOST, CEILING, KERNELS, NO_ANSWERS, PROVEN
 from profiling.rows.columns import judged_columns
 
 TEMPLATE = "page.html.j2"
+INSEPARABLE = re.compile(r"\[[^\[\]]*\]|[\d.,]+ %")
 
 
 def render_page(material: Material, pictures: Mapping[str, bytes] | None = None) -> str:
@@ -44,6 +47,7 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["whole"] = whole_numbers
     judged = judged_columns()
     row_table = RowTable.of(material.rows)
     return environment.get_template(TEMPLATE).render(
@@ -77,6 +81,11 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         plotly=packed_plotly(),
         pictures={name: _as_url(png) for name, png in (pictures or {}).items()},
     )
+
+
+def whole_numbers(text: str) -> Markup:
+    """Return a sentence in which no line ends within an interval or before a per cent sign."""
+    return Markup(INSEPARABLE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
 
 
 def _steadiness(steadiness: Steadiness, charts: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from profiling.report.page.rendering import whole_numbers
 from tests.samples.rows.run import (
     charts_of,
     report_of,
@@ -31,3 +32,13 @@ def test_the_page_shows_from_where_every_length_is_proven_to_win(tmp_path: Path)
     page = (sample_report() / "report.html").read_text()
     assert re.search(r"proven from [\d,]+</span>", page)
     assert "comparisons about" in page
+
+
+def test_no_line_ends_within_an_interval_or_before_a_per_cent_sign() -> None:
+    written = whole_numbers("it saves 68 % [67-70 %] & needs 1,625 [1,438-1,843] tokens")
+    assert written == (
+        'it saves <span class="whole">68 %</span> <span class="whole">[67-70 %]</span> &amp; '
+        'needs 1,625 <span class="whole">[1,438-1,843]</span> tokens'
+    )
+    page = (sample_report() / "report.html").read_text()
+    assert re.search(r'<li>Latency[^\n]*<span class="whole">\[', page)

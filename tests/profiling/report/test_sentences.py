@@ -1,5 +1,7 @@
 """The answers in plain sentences, from hand-written tipping points."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,12 +77,15 @@ def test_which_costs_least_is_told_only_where_intervals_lie_apart() -> None:
     assert "costs least" not in unknown
 
 
-def test_a_metric_in_which_nothing_is_decided_has_no_sentence_but_latency_has() -> None:
-    rows = [answer_of("one", ["tie"], metric=metric) for metric in ("memory", "latency")]
-    assert [each.split(",")[0] for each in answer_sentences(rows)] == ["Latency"]
+def test_metrics_in_which_nothing_is_decided_share_a_sentence_but_latency_has_its_own() -> None:
+    metrics = ("memory", "throughput", "latency")
+    rows = [answer_of("one", ["tie"], metric=metric) for metric in metrics]
+    latency, others = answer_sentences(rows)
+    assert latency.startswith("Latency, ")
+    assert others == "Throughput and memory: it cannot be told whether anything beats bert."
     decided = answer_of("two", ["lose"], metric="memory")
-    words = [each.split(",")[0] for each in answer_sentences([*rows, decided])]
-    assert words == ["Latency", "Memory"]
+    words = [re.split("[,:]", each)[0] for each in answer_sentences([*rows, decided])]
+    assert words == ["Latency", "Memory", "Throughput"]
 
 
 def test_only_the_best_kernels_are_told_of() -> None:
