@@ -1,5 +1,7 @@
 """What stands below a table of answers."""
 
+from typing import Any
+
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.maximum import maximum_on_axis
 from profiling.report.notes import gather_notes
@@ -8,7 +10,7 @@ from tests.samples.rows.answers import Row, answer_of
 WHY = "hubert sdpa was not measured"
 
 
-def answer_to(longest: float, **fields: object) -> Row:
+def answer_to(longest: float, **fields: Any) -> Row:
     """Return an answer of three lengths, at the last of which one side is missing."""
     row = answer_of("whisper", ["lose", "win", "missing"], modality="speech", **fields)
     for item, length in zip(row["lengths"], (16_000, 32_000, longest), strict=True):
