@@ -1,4 +1,4 @@
-"""Numbers of things in prose: one sample, two samples."""
+"""Numbers of things in prose: one sample is, two samples are."""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -6,7 +6,20 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
     Args:
         number: How many there are.
-        noun: What one of them is called.
-        plural: What several are called; the noun with an s unless given.
+        noun: What one of them is called; words that agree with it may follow.
+        plural: The same for several; the noun with an s unless given.
     """
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def counted_of(number: int, total: int, noun: str, is_one: str, are_several: str) -> str:
+    """Return a part of a number of things and its verb: `1 of 2 rows is`, `2 of 2 rows are`.
+
+    Args:
+        number: How many of them.
+        total: How many there are.
+        noun: What one of them is called; several have an s.
+        is_one: The verb of one.
+        are_several: The verb of several.
+    """
+    return f"{number:,} of {counted(total, noun)} {is_one if number == 1 else are_several}"

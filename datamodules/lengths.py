@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
+from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.files.writing import write_text
 from datamodules.modality import find_modality
@@ -59,7 +60,8 @@ class LengthDistribution:
             raise DataError("`values` must be ascending and without repetition")
         if self.sampled is not None and self.sampled.drawn_from < self.count:
             raise DataError(
-                f"`sampled` must be drawn from at least the {self.count} samples that there are, "
+                "`sampled` must be drawn from at least the "
+                f"{counted(self.count, 'sample that there is', 'samples that there are')}, "
                 f"got {self.sampled.drawn_from}"
             )
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from datamodules.counted import counted
 from datamodules.errors import DataError, opening, shown
 from datamodules.libraries import needed
 
@@ -78,7 +79,7 @@ def _read_csv(path: Path, text_column: str) -> Iterator[Text]:
             for row in rows:
                 if any(row[len(columns) :]):
                     raise DataError(
-                        f"`source` file {path} must have {len(columns)} fields in line "
+                        f"`source` file {path} must have {counted(len(columns), 'field')} in line "
                         f"{rows.line_num}, as in its first line, got {len(row)}"
                     )
                 if row:

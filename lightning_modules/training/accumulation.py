@@ -15,6 +15,6 @@ class AccumulationWarning(Callback):
         wanted, found = trainer.accumulate_grad_batches, trainer.num_training_batches
         if wanted > found:
             rank_zero_warn(
-                f"`accumulate_grad_batches` {wanted} is more than the {found} batches of an epoch: "
+                f"`accumulate_grad_batches` {wanted} is more than an epoch has batches, {found}: "
                 f"a step accumulates {found}"
             )

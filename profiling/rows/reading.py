@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from profiling.errors import SettingsError
@@ -161,7 +162,10 @@ def _name(damaged: list[str], path: Path) -> None:
     for sentence in damaged[:MOST_NAMED]:
         _say_once(sentence)
     if len(damaged) > MOST_NAMED:
-        _say_once(f"`{path}`: {len(damaged) - MOST_NAMED:,} more lines are left out")
+        _say_once(
+            f"`{path}`: {counted(len(damaged) - MOST_NAMED, 'more line is', 'more lines are')} "
+            "left out"
+        )
 
 
 @cache

@@ -155,7 +155,10 @@ def test_a_gate_fails_where_a_point_that_ran_has_no_number_any_more(
     tmp_path: Path, status: str, visits: int
 ) -> None:
     before = with_longest(tmp_path, "before")
-    nothing = dict.fromkeys(METRICS) | {"status": status, "error": "it broke\nat length"}
+    nothing: dict[str, Any] = dict.fromkeys(METRICS) | {
+        "status": status,
+        "error": "it broke\nat length",
+    }
     after = with_longest(tmp_path, "after", visits, **nothing)
     gate = ("compare", before, after, "--fail-on-slower", "5")
     ended, said, complained = command(*gate)
@@ -172,7 +175,7 @@ def test_a_gate_fails_where_a_point_that_ran_has_no_number_any_more(
 
 @pytest.mark.parametrize("status", LOSSES)
 def test_the_list_for_programs_has_what_was_lost_and_why(tmp_path: Path, status: str) -> None:
-    nothing = dict.fromkeys(METRICS) | {"status": status, "error": "it broke"}
+    nothing: dict[str, Any] = dict.fromkeys(METRICS) | {"status": status, "error": "it broke"}
     runs = with_longest(tmp_path, "before"), with_longest(tmp_path, "after", **nothing)
     entries = json.loads(command("compare", *runs, "--json")[1])
     lost = [each for each in entries if each["conditions"]["sequence_length"] == 1024]
