@@ -13,6 +13,7 @@ from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.files.writing import write_text
 from datamodules.modality import find_modality
+from datamodules.nesting import parse_json
 from datamodules.sampling import Sampled
 
 
@@ -193,10 +194,10 @@ class LengthDistribution:
             DataError: the file is missing, is not JSON or does not hold a distribution.
         """
         try:
-            fields = json.loads(Path(path).read_text(encoding="utf-8"))
+            fields = parse_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"cannot read lengths from {path}: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DataError(f"lengths file {path} is not JSON: {error}") from error
         try:
             return cls.from_dict(fields)
