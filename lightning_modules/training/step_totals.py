@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, distributed
 
 from lightning_modules.errors import ModelError
+from lightning_modules.widest_float import widened
 
 
 class StepTotals:
@@ -29,7 +30,7 @@ class StepTotals:
         """Add those of one batch; nothing waits for the device."""
         if set(sums) != set(self.names):
             raise ValueError(f"expected sums of {sorted(self.names)}, got {sorted(sums)}")
-        values = {name: value.detach().double() for name, value in sums.items()}
+        values = {name: widened(value.detach()) for name, value in sums.items()}
         before = self._sums
         self._sums = values if before is None else {n: before[n] + values[n] for n in values}
 
