@@ -258,7 +258,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         refuse_undecodable(sys.argv[1:] if arguments is None else arguments)
         with needed("jsonargparse", "a command line"):
-            import jsonargparse  # noqa: F401
+            from profiling.arguments import refuse_deep_yaml
+        refuse_deep_yaml()
         TrainCLI(
             LightningModule,
             LightningDataModule,

@@ -71,6 +71,8 @@ def reason_of(error: Exception) -> str:
         return "it does not exist" if error.errno else str(error)
     if isinstance(error, UnicodeDecodeError):
         return "it is no text in UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line for line in str(error).strip().splitlines() if line.strip()]

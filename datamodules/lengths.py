@@ -9,9 +9,11 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
+from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.files.writing import write_text
 from datamodules.modality import find_modality
+from datamodules.nesting import parse_json
 from datamodules.sampling import Sampled
 
 
@@ -59,7 +61,8 @@ class LengthDistribution:
             raise DataError("`values` must be ascending and without repetition")
         if self.sampled is not None and self.sampled.drawn_from < self.count:
             raise DataError(
-                f"`sampled` must be drawn from at least the {self.count} samples that there are, "
+                "`sampled` must be drawn from at least the "
+                f"{counted(self.count, 'sample that there is', 'samples that there are')}, "
                 f"got {self.sampled.drawn_from}"
             )
 
@@ -191,10 +194,10 @@ class LengthDistribution:
             DataError: the file is missing, is not JSON or does not hold a distribution.
         """
         try:
-            fields = json.loads(Path(path).read_text(encoding="utf-8"))
+            fields = parse_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"cannot read lengths from {path}: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DataError(f"lengths file {path} is not JSON: {error}") from error
         try:
             return cls.from_dict(fields)

@@ -4,14 +4,24 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, NoReturn
 
+import yaml
+
 from datamodules.libraries import needed
+from datamodules.nesting import guarded
 
 with needed("jsonargparse", "a command line"):
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentParser, get_loader, set_loader
 
 VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # * and **
+
+
+@cache  # once: a guard around a guard would look twice
+def refuse_deep_yaml() -> None:
+    """Let files of settings that are nested too deeply be refused as those that are no YAML are."""
+    set_loader("yaml", guarded(get_loader("yaml")), (yaml.YAMLError,))
 
 
 def one_sentence(message: str, known: Iterable[str] = (), verbs: Iterable[str] = ()) -> str:
@@ -36,6 +46,12 @@ def one_sentence(message: str, known: Iterable[str] = (), verbs: Iterable[str] =
         return f"`{found[1].split('=')[0]}` is not a setting{listed}"
     if found := re.match(r"the following arguments are required: (.+)", text):
         return f"`{found[1].rsplit('.', 1)[-1]}` must be given"
+    return _of_value(text)
+
+
+def _of_value(text: str) -> str:
+    if found := re.match(r"Problems parsing config: (.+)", text):
+        return f"`config` must be a file of YAML: {found[1]}"
     if found := re.search(r'Parser key "([^"]+)".* Expected a dot import path string: (\S+)', text):
         return f"`{found[1]}` must be the path of a class, as in module.Class, got {found[2]!r}"
     if found := re.search(r'Parser key "([^"]+)":? ?(.*)', text):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from datamodules.nesting import guarded
 from profiling.class_names import DATA, short_name
 from profiling.commands.advise import ADVISE
 from profiling.commands.command import Command, plain
@@ -106,6 +107,7 @@ def build_parser() -> "OneSentenceParser":
 def _expand_class_names() -> None:
     """Let settings be read as YAML in which our classes go by their names alone."""
     from jsonargparse import get_loader, set_loader
+    from yaml import YAMLError
 
     load = get_loader("yaml")
-    set_loader(MODE, lambda text: with_full_paths(load(text)))
+    set_loader(MODE, guarded(lambda text: with_full_paths(load(text))), (YAMLError,))

@@ -55,6 +55,18 @@ def test_train_answers_help() -> None:
     assert "--config" in answer.stdout
 
 
+@pytest.mark.parametrize("command", [("profile.py", "sweep"), ("train.py", "fit")])
+@pytest.mark.parametrize("content", [pytest.param("[" * 100_000, id="deep"), "data: [text"])
+def test_settings_that_no_parser_can_follow_are_one_sentence(
+    command: tuple[str, str], content: str, tmp_path: Path
+) -> None:
+    (tmp_path / "damaged.yaml").write_text(content)
+    answer = run(*command, "--config", str(tmp_path / "damaged.yaml"))
+    assert answer.returncode == 2
+    (sentence,) = answer.stderr.splitlines()
+    assert "`config` must be a file of YAML: " in sentence
+
+
 QUICKSTART = "configs/profile/quickstart.yaml"
 HELPED = ["sweep", "report", "compare", "lengths"]
 MISTAKES: list[tuple[list[str], list[str]]] = [
@@ -74,6 +86,8 @@ MISTAKES: list[tuple[list[str], list[str]]] = [
         ["`attention_window`", "even", "7"],
     ),
     (["sweep", "--config", "nowhere.yaml"], ["`config`", "nowhere.yaml"]),
+    (["lengths", "--data.source", "[" * 500], ["`source`", "[["]),
+    (["lengths", "--data.source", "[text"], ["`source`", "[text"]),
     (["sweep"], ["`modalities`"]),
     (["sweep", "--config", QUICKSTART, "--shard", "3/2"], ["`shard`", "3/2"]),
     (["sweep", "--config", QUICKSTART, "--threads", "999"], ["`threads`", "999"]),

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, get_worker_info
 from datamodules.bad_samples import BadSamples
 from datamodules.base import MASKS, Batch, generator_for
 from datamodules.batching.orders import BatchDraw
+from datamodules.counted import counted
 from datamodules.errors import BadSampleError, DataError
 
 WhenEmpty = Literal["another", "nothing", "stop"]
@@ -124,7 +125,9 @@ class SampleSet(Dataset[Any]):
         found = [(place, self._read(place, draw)) for place in draw.positions]
         read = [(place, sample) for place, sample in found if sample is not None]
         if draw.positions and not read and self.when_empty == "stop":
-            raise DataError(f"all {len(found)} samples of a batch of `source` are damaged")
+            raise DataError(
+                f"every one of {counted(len(found), 'sample')} of a batch of `source` is damaged"
+            )
         if draw.positions and not read and self.when_empty == "another":
             read = [self._read_another(draw)]
         if not read:
@@ -143,8 +146,8 @@ class SampleSet(Dataset[Any]):
             if fits and (sample := self._read(position, draw)) is not None:
                 return position, sample
         raise DataError(
-            f"all {len(draw.positions)} samples of a batch are damaged, and there is no other of "
-            f"length {draw.shortest} to {draw.longest}"
+            f"every one of {counted(len(draw.positions), 'sample')} of a batch is damaged, and "
+            f"there is no other of length {draw.shortest} to {draw.longest}"
         )
 
     def _read(self, position: int, draw: BatchDraw) -> Batch | None:

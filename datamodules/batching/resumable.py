@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batching.orders import Batches
 from datamodules.batching.reading import HandedOver, SampleSet
+from datamodules.counted import counted
 from datamodules.errors import DataError
 
 
@@ -53,7 +54,7 @@ class ResumableLoader(DataLoader[Any]):
         if state["order"] != self.batches.identity and num_left:
             raise DataError(
                 f"`ckpt_path` must be of a run with the same {self.batches.depends_on}: it stopped "
-                f"after {state['batches']} batches of another order"
+                f"after {counted(state['batches'], 'batch', 'batches')} of another order"
             )
         self._place = dict(state)
         self._resumed = True

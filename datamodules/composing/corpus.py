@@ -19,6 +19,7 @@ from datamodules.composing.questions import Questions, name_answers
 from datamodules.composing.sounds import Augmentation, Gaps, compose_sound, write_sound
 from datamodules.composing.words import Word, group, list_words, split_takes
 from datamodules.errors import DataError, validate_choice, validate_minimum
+from datamodules.nesting import parse_json
 from datamodules.recordings.transcripts import TRANSCRIPTS
 
 PASSES = {"train": "passes", "val": "val_passes", "test": "test_passes"}
@@ -152,7 +153,7 @@ def _is_composed(target: Path, facts: dict[str, Any], fresh: bool) -> bool:
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     try:
-        manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+        manifest = parse_json((target / MANIFEST).read_text(encoding="utf-8"))
         found = {name: manifest[name] for name in facts}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"`folder` {target} exists, and is no composed corpus") from error

@@ -50,7 +50,7 @@ def open_rows(source: str, setting: str = "source") -> Any:
         return load_split(source, kind, setting=setting, data_files=file, split="train")
     try:
         rows = datasets.load_from_disk(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"`{setting}` of `datasets` must be a folder saved by save_to_disk or a hub name, got "
             f"{source}"

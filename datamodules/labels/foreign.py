@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.counted import counted_of
 from datamodules.errors import DataError
 from datamodules.labels.format import RATES_HZ, LabelFacts
 from datamodules.labels.frame_labels import FrameLabels
@@ -67,10 +68,11 @@ class ForeignLabels(FrameLabels):
                 f"got {self.facts.rate_hz}"
             )
         super().check_counts(recordings)
-        if uneven := np.count_nonzero(counts != self.facts.count_for(samples)):
+        if uneven := int(np.count_nonzero(counts != self.facts.count_for(samples))):
             warnings.warn(
-                f"{uneven} of {len(recordings)} recordings have a few labels more or less than "
-                f"frames in {self.path}: further ones are left out, the last one is repeated",
+                f"{counted_of(uneven, len(recordings), 'recording', 'has', 'have')} a few labels "
+                f"more or less than frames in {self.path}: further ones are left out, the last "
+                "one is repeated",
                 stacklevel=2,
             )
 

@@ -5,7 +5,6 @@ order, separated by spaces (the format of fairseq), `labels.json` the facts abou
 """
 
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.geometry import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
+from datamodules.nesting import parse_json
 
 MODEL_RATE_HZ = SAMPLE_RATE_HZ // HOP_SAMPLES
 RATES_HZ = (MODEL_RATE_HZ, 2 * MODEL_RATE_HZ)
@@ -85,12 +85,12 @@ def read_facts(path: Path) -> LabelFacts:
         DataError: The file is missing or damaged, or the rate is not one that fits the model.
     """
     try:
-        stated = json.loads(path.read_bytes())
+        stated = parse_json(path.read_bytes())
         facts = LabelFacts(**{field.name: stated[field.name] for field in fields(LabelFacts)})
         is_known = isinstance(facts.num_clusters, int) and facts.num_clusters > 0
     except OSError as error:
         raise missing(path) from error
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         is_known = False
     if not is_known:
         names = ", ".join(field.name for field in fields(LabelFacts))

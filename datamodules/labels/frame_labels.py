@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.counted import counted
 from datamodules.errors import BadSampleError, DataError, shown
 from datamodules.labels.format import MODEL_RATE_HZ, LabelFacts
 from datamodules.recordings.recording import Recording
@@ -108,8 +109,8 @@ class FrameLabels(ABC):
         end = len(on_grid) if num_frames is None else first_frame + num_frames
         if not 0 <= first_frame <= end <= len(on_grid) + self.slack_frames:
             raise DataError(
-                f"{self._labels_of(name)} are of {len(on_grid)} frames, which must include "
-                f"{first_frame} to {end - 1}"
+                f"{self._labels_of(name)} are of {counted(len(on_grid), 'frame')}, which must "
+                f"include {first_frame} to {end - 1}"
             )
         taken = np.minimum(np.arange(first_frame, end), len(on_grid) - 1)
         return torch.from_numpy(on_grid[taken])
@@ -123,7 +124,11 @@ class FrameLabels(ABC):
         """
         lacking = [recording.name for recording in recordings if recording.name not in self]
         if lacking:
-            more = f", and of {len(lacking) - 1} others that have none" if lacking[1:] else ""
+            more = (
+                f", and of {counted(len(lacking) - 1, 'other that has', 'others that have')} none"
+                if lacking[1:]
+                else ""
+            )
             raise DataError(
                 f"`labels` {self.path} must have labels of recording {shown(lacking[0])}{more}"
             )

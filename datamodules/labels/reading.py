@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.labels.format import (
     FACTS_FILE,
@@ -80,7 +81,8 @@ class LabelFolder(FrameLabels):
         if (wrong := np.flatnonzero(self._lines.counts != self._counts)).size:
             place = wrong[0]
             raise DataError(
-                f"`labels` {self.path / LABELS_FILE} must have {self._counts[place]} labels for "
+                f"`labels` {self.path / LABELS_FILE} must have "
+                f"{counted(self._counts[place], 'label')} for "
                 f"{self.names[place]}, as {NAMES_FILE} says, got {self._lines.counts[place]}"
             )
 
@@ -96,6 +98,6 @@ def check_line_count(lines: LabelLines, expected: int, listed_in: str) -> None:
     """Raise DataError unless there is a line for every recording."""
     if len(lines.counts) != expected:
         raise DataError(
-            f"`labels` {lines.path} must have {expected} lines, one for every recording of "
-            f"{listed_in}, got {len(lines.counts)}"
+            f"`labels` {lines.path} must have {counted(expected, 'line')}, one for every "
+            f"recording of {listed_in}, got {len(lines.counts)}"
         )

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.files.writing import whole_file, write_text
 from datamodules.labels.format import (
@@ -101,7 +102,8 @@ def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
     index = _find_labels(folder, facts)
     if lacking := [name for name in names if name not in index]:
         raise DataError(
-            f"`folder` {folder} has no labels yet of {len(lacking)} of {len(names)} recordings, "
+            f"`folder` {folder} has no labels yet of {len(lacking)} of "
+            f"{counted(len(names), 'recording')}, "
             f"such as {lacking[0]}: the same command again goes on with them"
         )
     kept = [name for name in names if index[name][2]]

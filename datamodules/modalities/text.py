@@ -15,6 +15,7 @@ from datamodules.batching.masking import IGNORED_LABEL, TokenMasking
 from datamodules.batching.orders import BatchDraw
 from datamodules.batching.padding import attention_mask, pad_stack
 from datamodules.batching.reading import SampleReader
+from datamodules.counted import counted
 from datamodules.errors import DataError, validate_fraction, validate_minimum
 from datamodules.files.datasets_hub import local_path
 from datamodules.files.fingerprints import Stamp, fingerprint_of, stamp_file
@@ -76,7 +77,8 @@ class TextReader(SampleReader):
         limit = min((limit for limit in limits if limit is not None), default=None)
         if limit is not None and limit <= self.num_special_tokens:
             raise DataError(
-                f"`lengths` must exceed the tokenizer's {self.num_special_tokens} special tokens, "
+                "`lengths` must exceed the tokenizer's "
+                f"{counted(self.num_special_tokens, 'special token')}, "
                 f"got {limit}"
             )
         encoded = self.tokenizer(

@@ -6,15 +6,16 @@ their type half way, and "NA" is a word.
 
 import csv
 import itertools
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from datamodules.counted import counted
 from datamodules.errors import DataError, opening, shown
 from datamodules.libraries import needed
+from datamodules.nesting import parse_json
 
 ROWS_AT_A_TIME = 10_000
 Text = str | None
@@ -78,7 +79,7 @@ def _read_csv(path: Path, text_column: str) -> Iterator[Text]:
             for row in rows:
                 if any(row[len(columns) :]):
                     raise DataError(
-                        f"`source` file {path} must have {len(columns)} fields in line "
+                        f"`source` file {path} must have {counted(len(columns), 'field')} in line "
                         f"{rows.line_num}, as in its first line, got {len(row)}"
                     )
                 if row:
@@ -126,13 +127,13 @@ def _json_rows(path: Path) -> Iterator[Any]:
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         first = next((line for line in file if line.strip()), "")
         try:
-            is_lines = isinstance(json.loads(first), dict)
+            is_lines = isinstance(parse_json(first), dict)
         except ValueError:
             is_lines = False
         if is_lines:
-            yield from (json.loads(line) for line in itertools.chain([first], file) if line.strip())
+            yield from (parse_json(line) for line in itertools.chain([first], file) if line.strip())
             return
-        whole = json.loads(first + file.read())
+        whole = parse_json(first + file.read())
     if isinstance(whole, list):
         yield from whole
     else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from datamodules.counted import counted
 from datamodules.errors import DataError
 
 WORD_END = "|"
@@ -14,7 +15,11 @@ def validate_alphabet(alphabet: Sequence[str]) -> None:
     symbols = list(alphabet[1:])
     wrong = [symbol for symbol in symbols if len(symbol) != 1 or symbol.isspace()]
     if wrong or WORD_END not in symbols or len(set(symbols)) < len(symbols):
-        problem = f"got {wrong[0]!r}" if wrong else f"got {len(symbols)} symbols after the first"
+        problem = (
+            f"got {wrong[0]!r}"
+            if wrong
+            else f"got {counted(len(symbols), 'symbol')} after the first"
+        )
         raise DataError(
             "`alphabet` must be the blank followed by single characters, each once, one of them "
             f"{WORD_END!r}, which ends a word; {problem}"

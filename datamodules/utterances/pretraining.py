@@ -11,6 +11,7 @@ from datamodules.bad_samples import BadSamples
 from datamodules.base import Batch
 from datamodules.batching.masking import SPAN_FRAMES, mask_spans
 from datamodules.batching.orders import BatchDraw
+from datamodules.counted import counted, counted_of
 from datamodules.errors import DataError, validate_choice, validate_fraction, validate_minimum
 from datamodules.geometry import (
     HOP_SAMPLES,
@@ -191,16 +192,15 @@ class PretrainingSpeech(TrainingSpeech):
         long_enough = [each for each in recordings if each.num_samples >= shortest]
         if not long_enough:
             raise DataError(
-                f"`min_seconds` {self.min_seconds:g} leaves none of {len(recordings)} recordings"
+                f"`min_seconds` {self.min_seconds:g} leaves none of "
+                f"{counted(len(recordings), 'recording')}"
             )
         short = [each.path for each in recordings if each.num_samples < shortest]
         bad_samples.leave_out(short, f"shorter than `min_seconds` {self.min_seconds:g}")
-        if left_out := len(short):
-            warnings.warn(
-                f"{left_out} of {len(recordings)} recordings are left out: they are shorter than "
-                f"`min_seconds` {self.min_seconds:g}",
-                stacklevel=2,
-            )
+        if short:
+            verbs = ("is left out: it is", "are left out: they are")
+            told = counted_of(len(short), len(recordings), "recording", *verbs)
+            warnings.warn(f"{told} shorter than `min_seconds` {self.min_seconds:g}", stacklevel=2)
         if bad_samples.policy == "skip":  # a damaged recording was not labelled either
             long_enough = _labelled(long_enough, labels, bad_samples)
         labels.check(long_enough)
@@ -226,8 +226,8 @@ class PretrainingSpeech(TrainingSpeech):
             )
         if found.facts.num_clusters != self.num_classes:
             raise DataError(
-                f"`{split}_labels` must be of {self.num_classes} clusters as `labels` is, got "
-                f"{found.facts.num_clusters} in {found.path}"
+                f"`{split}_labels` must be of {counted(self.num_classes, 'cluster')} as `labels` "
+                f"is, got {found.facts.num_clusters} in {found.path}"
             )
 
 
@@ -245,13 +245,13 @@ def _labelled(
     """Return the recordings that have labels, and say how many have none."""
     found = [recording for recording in recordings if recording.name in labels]
     if not found:
-        raise DataError(f"`labels` {labels.path} has none of the {len(recordings)} recordings")
+        raise DataError(
+            f"`labels` {labels.path} has none of the {counted(len(recordings), 'recording')}"
+        )
     bare = [recording.path for recording in recordings if recording.name not in labels]
     bad_samples.leave_out(bare, "without labels")
-    if left_out := len(bare):
-        warnings.warn(
-            f"{left_out} of {len(recordings)} recordings are left out: they have no labels in "
-            f"{labels.path}",
-            stacklevel=3,
-        )
+    if bare:
+        verbs = ("is left out: it has", "are left out: they have")
+        told = counted_of(len(bare), len(recordings), "recording", *verbs)
+        warnings.warn(f"{told} no labels in {labels.path}", stacklevel=3)
     return found

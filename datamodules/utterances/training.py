@@ -10,6 +10,7 @@ from datamodules.batching.orders import Processes
 from datamodules.batching.reading import SampleSet
 from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader
 from datamodules.batching.seconds_batches import EvaluationBatches, TrainingBatches, frames_of
+from datamodules.counted import counted
 from datamodules.errors import DataError, validate_fraction, validate_minimum
 from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from datamodules.recordings.listing import list_paths
@@ -125,8 +126,8 @@ class TrainingSpeech(UtteranceData):
             files = list_paths(source, self.layout)
             if shared := [file for file in files if file.resolve() in trained]:
                 warnings.warn(
-                    f"`{setting}` {source} has {len(shared)} files that `source` {self.source} has "
-                    f"too, such as {shared[0]}: they are trained on",
+                    f"`{setting}` {source} has {counted(len(shared), 'file')} that `source` "
+                    f"{self.source} has too, and trains on, such as {shared[0]}",
                     stacklevel=2,
                 )
 

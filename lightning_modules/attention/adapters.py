@@ -83,9 +83,12 @@ def _heed_note(model: Any, note: Path, source: str) -> None:
     """Refuse an adapter whose base had other windows.
 
     Raises:
-        ModelError: The model is not local, or its windows are others.
+        ModelError: The model is not local, its windows are others, or the note is damaged.
     """
-    expected = json.loads(note.read_text())["attention_window"]
+    try:
+        expected = json.loads(note.read_text())["attention_window"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelError(f"the adapter in {source} has a {NOTE} that is damaged, {note}") from error
     config = _base_config(model)
     got = config.attention_window if says_local(config) else None
     if got != expected:

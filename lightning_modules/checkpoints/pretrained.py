@@ -15,7 +15,9 @@ from lightning_modules.errors import ModelError
 # Fields of a configuration that name its class.
 OF_THE_CLASS = ("architectures", "model_type")
 # What loading weights raises: no such file, cut short, no archive, other shapes.
-LOADING_ERRORS = (OSError, SafetensorError, pickle.UnpicklingError, EOFError, ValueError)
+LOADING_ERRORS = (
+    *(OSError, SafetensorError, pickle.UnpicklingError, EOFError, ValueError, RecursionError),
+)
 DAMAGED_ARCHIVE = "PytorchStreamReader"  # in the message of a RuntimeError
 
 
@@ -42,7 +44,7 @@ def load_pretrained(
     """
     try:
         config = AutoConfig.from_pretrained(checkpoint)
-    except (OSError, StrictDataclassError, TypeError, ValueError) as error:
+    except (OSError, StrictDataclassError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(
             f"`checkpoint` must be a folder or hub name of a transformers model, got {checkpoint!r}"
         ) from error
@@ -67,7 +69,7 @@ def load_pretrained(
             output_loading_info=True,
         )
     except (*LOADING_ERRORS, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and DAMAGED_ARCHIVE not in str(error):
+        if not isinstance(error, LOADING_ERRORS) and DAMAGED_ARCHIVE not in str(error):
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"`checkpoint` {checkpoint!r} holds no weights that load: {reason}") from (

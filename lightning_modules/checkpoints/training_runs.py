@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from lightning import LightningModule
 
+from lightning_modules.counted import counted
 from lightning_modules.errors import ModelError
 
 # What Lightning itself understands in place of a file, in `fit`.
@@ -46,5 +47,5 @@ def compare_weights(model: LightningModule, ckpt_path: str) -> None:
     if different:
         raise ModelError(
             f"`ckpt_path` must be of a {type(model).__name__} with these settings, {ckpt_path} "
-            f"differs in {len(different)} weights, such as {different[0]}"
+            f"differs in {counted(len(different), 'weight')}, such as {different[0]}"
         )

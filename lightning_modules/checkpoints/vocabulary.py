@@ -30,6 +30,6 @@ def read_vocabulary(checkpoint: str | None) -> list[str] | None:
     try:
         numbers = json.loads(path.read_text(encoding="utf-8"))
         symbols = sorted(numbers, key=numbers.__getitem__)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"`checkpoint` has a {FILE} that is damaged, {path}") from error
     return ["" if symbol in BLANK_NAMES else symbol for symbol in symbols]

@@ -120,7 +120,7 @@ def _warn_of_loudness(config: Any, checkpoint: str) -> None:
         return
     try:
         extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
-    except (OSError, ValueError):  # none was saved with the model
+    except (OSError, ValueError, RecursionError):  # none was saved with the model
         return
     if getattr(extractor, "do_normalize", False):
         warnings.warn(

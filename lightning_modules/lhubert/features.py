@@ -18,6 +18,7 @@ from transformers.models.hubert.modeling_hubert import (
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.chunk_sizes import frames_at_once, is_recorded
+from lightning_modules.widest_float import widened, widest_float
 
 SAMPLE_RATE_HZ = 16_000
 # On a CPU a convolution is compiled for the length of its input, 20 ms for each gradient of the
@@ -142,8 +143,8 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
         # (x - mean) / deviation * weight + bias, as one multiplication and one addition; in float32
         # at least and rounded once, as torch's group norm does in half precision.
         exact = torch.promote_types(norm.weight.dtype, torch.float32)
-        scale = norm.weight.double()[:, None] * (variance + norm.eps).rsqrt()
-        shift = (norm.bias.double()[:, None] - mean * scale).to(exact)
+        scale = widened(norm.weight)[:, None] * (variance + norm.eps).rsqrt()
+        shift = (widened(norm.bias)[:, None] - mean * scale).to(exact)
         scale = scale.to(exact)
 
         def normalised(chunk: Tensor) -> Tensor:
@@ -162,7 +163,9 @@ def round_up_by_octave(frames: int) -> int:
 
 
 def _moments(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> tuple[Tensor, Tensor]:
-    """Return mean and variance of each channel of a convolution over time, in double precision.
+    """Return mean and variance of each channel of a convolution over time.
+
+    They are in the widest format of the device.
 
     Chunks are merged by Chan, Golub and LeVeque's update, which does not cancel.
 
@@ -170,9 +173,10 @@ def _moments(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> tuple
         Two of (batch, channels, 1).
     """
     count = 0
-    mean = squares = torch.zeros((), dtype=torch.float64, device=input_values.device)
+    device = input_values.device
+    mean = squares = torch.zeros((), dtype=widest_float(device), device=device)
     for chunk in _input_chunks(conv, input_values, chunk_samples):
-        hidden = conv(chunk).double()
+        hidden = widened(conv(chunk))
         added = hidden.shape[-1]
         variance, own_mean = torch.var_mean(hidden, -1, correction=0, keepdim=True)
         difference = own_mean - mean

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
+from lightning_modules.widest_float import widened
 
 COUNTS = (
     *("loss", "prediction_loss", "masked", "masked_right", "unmasked", "unmasked_right"),
@@ -49,7 +50,7 @@ def unmasked_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
 
 @torch.no_grad()
 def count_batch(output: Any, loss: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the sums of one batch, as `COUNTS` names them, in double precision.
+    """Return the sums of one batch, as `COUNTS` names them, in the widest format of the device.
 
     Args:
         output: A PreTrainingOutput.
@@ -77,7 +78,7 @@ def count_batch(output: Any, loss: Tensor, batch: dict[str, Tensor]) -> dict[str
         "samples": num_samples,
         "codes": torch.bincount(predicted[masked], minlength=output.logits.shape[-1]),
     }
-    return {name: value.double() for name, value in sums.items()}
+    return {name: widened(value) for name, value in sums.items()}
 
 
 def count_nothing(num_clusters: int, device: torch.device) -> dict[str, Tensor]:

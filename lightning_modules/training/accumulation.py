@@ -3,6 +3,8 @@
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
+from lightning_modules.counted import counted
+
 
 class AccumulationWarning(Callback):
     """Warns where an epoch has fewer batches than one step is to accumulate.
@@ -15,6 +17,7 @@ class AccumulationWarning(Callback):
         wanted, found = trainer.accumulate_grad_batches, trainer.num_training_batches
         if wanted > found:
             rank_zero_warn(
-                f"`accumulate_grad_batches` {wanted} is more than the {found} batches of an epoch: "
+                f"`accumulate_grad_batches` {wanted} is more than the "
+                f"{counted(int(found), 'batch', 'batches')} of an epoch: "
                 f"a step accumulates {found}"
             )

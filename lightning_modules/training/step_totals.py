@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, distributed
 
 from lightning_modules.errors import ModelError
+from lightning_modules.widest_float import widened
 
 
 class StepTotals:
@@ -29,7 +30,7 @@ class StepTotals:
         """Add those of one batch; nothing waits for the device."""
         if set(sums) != set(self.names):
             raise ValueError(f"expected sums of {sorted(self.names)}, got {sorted(sums)}")
-        values = {name: value.detach().double() for name, value in sums.items()}
+        values = {name: widened(value.detach()) for name, value in sums.items()}
         before = self._sums
         self._sums = values if before is None else {n: before[n] + values[n] for n in values}
 
@@ -75,7 +76,17 @@ def check_finite(module: Any, loss: Tensor, norm: Tensor) -> None:
 
 
 def gradient_norm(module: lightning.LightningModule) -> Tensor:
-    """Return the norm of all gradients; under FSDP of this process's share of them."""
+    """Return the norm of all gradients, (); all processes must call it, and get the same."""
+    if module.trainer.world_size > 1:
+        # Imported here: not every build of torch has it.
+        from torch.distributed.fsdp import FullyShardedDataParallel
+
+        shared = module.trainer.model
+        if isinstance(shared, FullyShardedDataParallel):
+            # Each process has a part of the gradients. Nothing is longer than infinity, so that
+            # none is clipped.
+            norm: Tensor = shared.clip_grad_norm_(torch.inf)
+            return norm
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
     return torch.nn.utils.get_total_norm(gradients)
 

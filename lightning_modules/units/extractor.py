@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
+from lightning_modules.counted import counted
 from lightning_modules.errors import ModelError
 from lightning_modules.units.frame_features import build_features
 from lightning_modules.units.kmeans import FrameSample, Quantizer, fit_centroids
@@ -165,6 +166,9 @@ class UnitExtractor(lightning.LightningModule):
                 sample.add(features, int(batch["index"]))
             if sample.is_full:
                 break
-        rank_zero_info(f"Fitting {self.num_clusters} clusters on {len(sample.frames)} frames.")
+        rank_zero_info(
+            f"Fitting {counted(self.num_clusters, 'cluster')} on "
+            f"{counted(len(sample.frames), 'frame')}."
+        )
         centroids = fit_centroids(sample.frames, self.num_clusters, self.seed)
         return Quantizer(centroids, self.features.fingerprint)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_modules.counted import counted
 from lightning_modules.errors import ModelError
 
 RATES_HZ = (50, 100)
@@ -40,7 +41,7 @@ class LabelQuality:
     def __str__(self) -> str:
         return (
             f"phone purity {self.phone_purity:.4f}, cluster purity {self.cluster_purity:.4f}, "
-            f"PNMI {self.pnmi:.4f} over {self.num_frames} frames"
+            f"PNMI {self.pnmi:.4f} over {counted(self.num_frames, 'frame')}"
         )
 
 

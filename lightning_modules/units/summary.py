@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lightning_modules.counted import counted
 from lightning_modules.units.frame_features import LayerStates, Mfcc
 from lightning_modules.units.kmeans import Quantizer
 from lightning_modules.units.label_data import Labels
@@ -28,13 +29,13 @@ def describe_labels(
     for name in labels.names:
         counts += np.bincount(labels.ids(name), minlength=quantizer.num_clusters)
     facts = [
-        f"{len(labels.names)} recordings",
-        f"{counts.sum()} labels at {features.rate_hz} Hz",
-        f"{np.count_nonzero(counts)} of {quantizer.num_clusters} clusters used",
+        counted(len(labels.names), "recording"),
+        f"{counted(counts.sum(), 'label')} at {features.rate_hz} Hz",
+        f"{np.count_nonzero(counts)} of {counted(quantizer.num_clusters, 'cluster')} used",
         f"k-means {quantizer.hash}",
     ]
     if left_out := num_recordings - len(labels.names):
-        facts.append(f"{left_out} damaged recordings left out")
+        facts.append(f"{counted(left_out, 'damaged recording')} left out")
     if alignment is not None:
         found = measure(
             alignment,

@@ -7,6 +7,7 @@ import numpy as np
 
 from datamodules.lengths import LengthDistribution
 from lightning_modules.variants import VARIANTS
+from profiling.advising.between_runs import Advised
 from profiling.advising.candidates import Candidate, find_candidates
 from profiling.advising.choosing import (
     Judged,
@@ -34,7 +35,17 @@ def advise_run(
     wanted: Wanted,
     qualities: Sequence[MeasuredQuality] = (),
 ) -> dict[str, Any]:
-    """Return the advice of one run, as `advise --json` prints it.
+    """Return the answer of `find_advice` alone, as `advise --json` prints it."""
+    return find_advice(rows, distribution, wanted, qualities).answer
+
+
+def find_advice(
+    rows: Sequence[Row],
+    distribution: LengthDistribution,
+    wanted: Wanted,
+    qualities: Sequence[MeasuredQuality] = (),
+) -> Advised:
+    """Return the advice of one run.
 
     Args:
         rows: Current measurement rows of the run, oldest first.
@@ -66,7 +77,7 @@ def advise_run(
     beyond = shares_beyond(of_group, seen, wanted.objective)
     answer = _answer(chosen, verdict, modality, wanted)
     family = best_efficient(judged, modality) if is_vanilla(chosen, modality) else chosen
-    return answer | {
+    answer |= {
         "share_beyond": beyond.get(family.candidate.measured.contender.family) if family else None,
         "ceiling": _ceiling(judged, modality, seen, wanted, family),
         "alternatives": [
@@ -84,6 +95,7 @@ def advise_run(
             ),
         ],
     }
+    return Advised(answer, chosen.candidate if chosen else None)
 
 
 def _answer(chosen: Judged | None, verdict: str, modality: str, wanted: Wanted) -> dict[str, Any]:

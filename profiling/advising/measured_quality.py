@@ -1,12 +1,12 @@
 """What one's own runs found a variant to keep or lose: a file that `advise --quality` reads."""
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from datamodules.nesting import parse_json
 from lightning_modules.variants import VARIANTS
 from profiling.errors import SettingsError
 
@@ -53,10 +53,10 @@ def read_quality(path: str) -> list[MeasuredQuality]:
         SettingsError: The file cannot be read, or an entry cannot be.
     """
     try:
-        given = json.loads(Path(path).read_text(encoding="utf-8"))
+        given = parse_json(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"`quality` {path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SettingsError(f"`quality` {path} must be JSON, got something else") from error
     if not isinstance(given, list) or not given:
         raise SettingsError(f"`quality` {path} must be a list of entries, got {_shown(given)}")

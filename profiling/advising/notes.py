@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from datamodules.counted import counted_of
 from datamodules.lengths import LengthDistribution
 from lightning_modules.variants import VARIANTS
 from profiling.advising.candidates import Candidate
@@ -51,7 +52,8 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
         )
     if chosen.plan.num_cut:
         notes.append(
-            f"{chosen.plan.num_cut:,} of {distribution.count:,} samples are cut to `max_length`"
+            counted_of(chosen.plan.num_cut, distribution.count, "sample", "is", "are")
+            + " cut to `max_length`"
         )
     return notes
 

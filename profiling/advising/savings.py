@@ -70,7 +70,7 @@ def _saving(pair: tuple[Candidate, Candidate], log_ratios: Array, ends: Array) -
     if not len(known):
         ours, theirs = (np.log(each.mean_cost) for each in pair)
         return Saving(_share(float(ours - theirs)))
-    centre, error = float(known.mean()), _error(pair)
+    centre, error = float(known.mean()), error_of(pair)
     # One visit decides nothing, whatever noise others lend it.
     if len(known) < MIN_VISITS or not np.isfinite(ends).all():
         return Saving(_share(centre))
@@ -100,7 +100,7 @@ def _log_ratios(pairs: Sequence[tuple[Candidate, Candidate]]) -> Array:
     )
 
 
-def _error(pair: tuple[Candidate, Candidate]) -> float:
+def error_of(pair: tuple[Candidate, Candidate]) -> float:
     """Return what the fits of both may be off together."""
     models = [each.measured.model for each in pair]
     return math.hypot(*(model.holdout_error if model else 0.0 for model in models))

@@ -35,8 +35,12 @@ def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
 def comparison_lines(names: Sequence[str], comparison: Mapping[str, Any]) -> list[str]:
     """Return what several runs say together."""
     same = "the same" if comparison["same_recommendation"] else "not the same"
-    cheapest = comparison["cheapest_run"]
-    told = f"; a sample costs least in {cheapest}" if cheapest else ""
+    maybe = comparison["maybe_cheapest"]
+    told = ""
+    if comparison["cheapest_run"]:
+        told = f"; a sample costs least in {comparison['cheapest_run']}"
+    elif maybe:
+        told = f"; in which of {', '.join(maybe)} a sample costs least cannot be told"
     return [f"The advice of {len(names)} runs is {same}{told}."]
 
 

@@ -1,5 +1,6 @@
 """What a check would do, and how long its parts take."""
 
+from datamodules.counted import counted
 from profiling.checking.parts import PARTS, WHOLE_S, Part, deadlines
 from profiling.checking.scale import Scale
 from profiling.checking.sweeping import describe
@@ -60,4 +61,4 @@ def _of_sweeps(scale: Scale, assumed: AssumedDevice | None) -> list[str]:
 
 
 def _visits(part: Part) -> str:
-    return f", {part.visits} visits" if part.visits > 1 else ""
+    return f", {counted(part.visits, 'visit')}" if part.visits > 1 else ""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from datamodules.counted import counted
 from profiling.checking.rows import row
 from profiling.checking.time_box import Stopwatch, TimeIsUp, time_box
 from profiling.planning.settings import SweepSettings
@@ -76,5 +77,9 @@ def _report(out: Path, answer: Answer) -> dict[str, Any]:
     except Exception as problem:  # the rows are there all the same
         return row("sweep", "report", "failed", f"{type(problem).__name__}: {problem}"[:300])
     bad = [one for one in read_rows(out) if one["status"] == "error"]
-    reason = f"{len(bad)} rows are errors, the first: {bad[0]['error']}" if bad else None
+    reason = (
+        f"{counted(len(bad), 'row is an error', 'rows are errors')}, the first: {bad[0]['error']}"
+        if bad
+        else None
+    )
     return row("sweep", "report", "failed" if bad else "ok", reason)

@@ -13,6 +13,7 @@ from profiling.rows.columns import PHASES
 from profiling.rows.current import describe_left_out
 
 if TYPE_CHECKING:
+    from profiling.advising.between_runs import Advised
     from profiling.advising.contenders import Wanted
 
 OBJECTIVES = ("latency", "throughput", "memory")
@@ -29,38 +30,30 @@ def run(arguments: Any) -> int:
     if len({each.resolve() for each in directories}) < len(directories):
         raise SettingsError("`run_directories` must differ, but one was given twice")
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
-    from profiling.advising.advice import advise_run
+    from profiling.advising.advice import find_advice
     from profiling.advising.measured_quality import read_quality
 
     qualities = read_quality(arguments.quality) if arguments.quality is not None else []
     found = {}
     for directory in directories:
         rows, every_row, manifest = read_run(directory)
-        advice = advise_run(rows, distribution, wanted, qualities)
+        advised = find_advice(rows, distribution, wanted, qualities)
         asked = [row for row in every_row if row["modality"] == distribution.modality]
-        advice["notes"] += describe_left_out(asked, manifest)
-        found[str(directory)] = advice
+        advised.answer["notes"] += describe_left_out(asked, manifest)
+        found[str(directory)] = advised
     _print(found, wanted, as_json=arguments.json)
     return 0
 
 
-def compare_advice(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return whether runs agree, and in which a sample costs least."""
-    told = {name: advice for name, advice in found.items() if advice["recommended"]}
-    named = [advice["recommended"] for advice in found.values()]
-    return {
-        "same_recommendation": all(each == named[0] for each in named),
-        "cheapest_run": min(told, key=lambda n: told[n]["cost_per_sample"]) if told else None,
-    }
-
-
-def _print(found: dict[str, dict[str, Any]], wanted: "Wanted", as_json: bool) -> None:
+def _print(advised: dict[str, "Advised"], wanted: "Wanted", as_json: bool) -> None:
+    from profiling.advising.between_runs import compare_advice
     from profiling.advising.words import as_lines, comparison_lines
 
+    found = {name: each.answer for name, each in advised.items()}
     several = len(found) > 1
     if as_json:
         runs = [{"run": name, **advice} for name, advice in found.items()]
-        whole = {"runs": runs, "comparison": compare_advice(found)}
+        whole = {"runs": runs, "comparison": compare_advice(advised)}
         answer: Any = whole if several else next(iter(found.values()))
         print(json.dumps(answer, indent=2, allow_nan=False))
         return
@@ -68,7 +61,7 @@ def _print(found: dict[str, dict[str, Any]], wanted: "Wanted", as_json: bool) ->
     for name, advice in found.items():
         print("\n".join([*([f"{name}:"] if several else []), *as_lines(advice, unit)]))
     if several:
-        print("\n".join(comparison_lines([*found], compare_advice(found))))
+        print("\n".join(comparison_lines([*found], compare_advice(advised))))
 
 
 def _read_wanted(arguments: Any) -> "Wanted":

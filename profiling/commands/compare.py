@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datamodules.counted import counted
 from profiling.commands.command import Command
 from profiling.commands.current_run import read_run
 from profiling.errors import SettingsError
@@ -18,7 +19,7 @@ WIDTH_OF_FILES = 120
 
 
 def run(arguments: Any) -> int:
-    """Compare and print; return 1 where a point is slower than allowed."""
+    """Compare and print; return 1 where a point is slower than allowed, or was lost."""
     allowed = _read_percent(arguments.fail_on_slower)
     if arguments.json and arguments.markdown:
         raise SettingsError("`json` and `markdown` must not both be given: choose one of them")
@@ -43,11 +44,13 @@ def _why_not_compared(
     comparison: "RunComparison", differences: list["RunDifference"], names: tuple[str, str]
 ) -> str:
     """Return the sentence about two runs that have no answer in common."""
+    from profiling.report.comparison_words import lost_lines
+
     if comparison.num_shared:
         return (
             f"`run_b` must have measured a point that `run_a` has measured, but of the "
-            f"{comparison.num_shared:,} points that {names[1]} and {names[0]} share none has a "
-            "number in both"
+            f"{counted(comparison.num_shared, 'point')} that {names[1]} and {names[0]} share none "
+            "has a number in both" + "".join(f"; {line}" for line in lost_lines(comparison))
         )
     listed = "; ".join(each.describe() for each in differences) or "other variants or lengths"
     return (
@@ -68,7 +71,7 @@ def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None
     from profiling.report.comparison_table import comparison_as_markdown, print_comparison
 
     if arguments.json:
-        found = [answer.to_dict() for answer in comparison.answers]
+        found = [answer.to_dict() for answer in (*comparison.answers, *comparison.failed)]
         print(json.dumps(found, indent=2, allow_nan=False))
         print("\n".join(head), file=sys.stderr)
     elif arguments.markdown:
@@ -81,15 +84,19 @@ def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None
 
 
 def _judge(comparison: "RunComparison", allowed: float) -> int:
-    """Say which points are slower than allowed; return the exit status."""
-    slower = [answer for answer in comparison.answers if answer.is_slower_than(allowed)]
-    if not comparison.num_judged and not slower:
+    """Say which points are slower than allowed, and which were lost; return the exit status."""
+    from profiling.report.comparison_words import lost_lines
+
+    ran = [answer for answer in comparison.answers if not answer.is_lost]
+    slower = [answer for answer in ran if answer.is_slower_than(allowed)]
+    lost = [*lost_lines(comparison)]
+    if not comparison.num_judged and not lost:
         print("no point could be judged: it takes two visits in each run", file=sys.stderr)
-    if not slower:
-        return 0
-    names = ", ".join(f"{answer.point.describe()} {answer.metric}" for answer in slower)
-    print(f"slower by more than {allowed:g} %: {names}", file=sys.stderr)
-    return 1
+    if slower:
+        names = ", ".join(f"{answer.point.describe()} {answer.metric}" for answer in slower)
+        print(f"slower by more than {allowed:g} %: {names}", file=sys.stderr)
+    print("".join(f"{line}\n" for line in lost), end="", file=sys.stderr)
+    return 1 if slower or lost else 0
 
 
 def add_arguments(parser: Any) -> None:
@@ -106,7 +113,8 @@ def add_arguments(parser: Any) -> None:
         type=float | None,
         default=None,
         metavar="PERCENT",
-        help="exit with status 1 if a point surely costs more, by more than this percentage",
+        help="exit with status 1 if a point surely costs more, by more than this percentage, or "
+        "if run A has measured a point that fails or runs out of memory in run B",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from datamodules.nesting import parse_yaml
 from profiling.class_names import DATA, full_path
 from profiling.errors import SettingsError
 
@@ -40,8 +41,15 @@ def split_data_settings(arguments: Sequence[str]) -> tuple[list[str], Overrides]
         value = text if text is not None else next(left, None)
         if value is None:
             raise SettingsError(f"`{argument.removeprefix('--')}` must be given a value")
-        taken.append((modality, name, yaml.safe_load(value)))
+        taken.append((modality, name, _read_value(name, value)))
     return others, taken
+
+
+def _read_value(name: str, text: str) -> Any:
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"`{name}` must be a value as in YAML, got {text[:60]!r}") from error
 
 
 def with_full_paths(value: Any) -> Any:

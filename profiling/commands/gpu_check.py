@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from datamodules.counted import counted
 from profiling.checking.check import Check
 from profiling.checking.outlook import describe_check
 from profiling.checking.parts import WHOLE_S
@@ -38,7 +39,9 @@ def run(arguments: Any) -> int:
         check = Check(scale, folder, arguments.seconds, arguments.commit, _report)
         archive = check.run()
     failures, cuts = check.rows.count("failed"), check.rows.count("cut")
-    print(f"{len(check.rows.rows)} rows, {failures} failed, {cuts} cut. Archive: {archive}")
+    print(
+        f"{counted(len(check.rows.rows), 'row')}, {failures} failed, {cuts} cut. Archive: {archive}"
+    )
     return 1 if failures else 0
 
 

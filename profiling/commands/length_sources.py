@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from datamodules.lengths import LengthDistribution
+from datamodules.nesting import parse_yaml
 from profiling.commands.data_settings import with_full_paths
 from profiling.errors import SettingsError
 
@@ -62,7 +63,7 @@ def told_apart(found: Sequence[LengthDistribution]) -> list[LengthDistribution]:
 
 def _read_block(name: str) -> dict[str, Any]:
     try:
-        content = with_full_paths(yaml.safe_load(Path(name).read_text(encoding="utf-8")))
+        content = with_full_paths(parse_yaml(Path(name).read_text(encoding="utf-8")))
     except OSError as error:
         raise SettingsError(f"`files` {name} cannot be read: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:

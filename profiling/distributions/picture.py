@@ -6,6 +6,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datamodules.counted import counted
 from datamodules.modality import find_modality
 from profiling.distributions.cutting import power_of
 from profiling.distributions.summary import QUANTILES, Summary
@@ -106,8 +107,10 @@ def _add_legend(panel: "Axes", summaries: Sequence[Summary]) -> None:
 
 def _name(summary: Summary) -> str:
     distribution = summary.distribution
-    drawn = f" of {distribution.sampled.drawn_from:,}" if distribution.sampled else ""
-    return f"{distribution.name} ({distribution.count:,}{drawn} samples)"
+    told = counted(distribution.count, "sample")
+    if distribution.sampled:
+        told = f"{distribution.count:,} of {counted(distribution.sampled.drawn_from, 'sample')}"
+    return f"{distribution.name} ({told})"
 
 
 def _axis_words(summary: Summary) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from datamodules.counted import counted
 from datamodules.modality import find_modality
 from profiling.distributions.cutting import MOST_CUT, Cut, name_length, usual_lengths
 from profiling.distributions.estimates import Estimate
@@ -57,7 +58,7 @@ def aligned(table: Table) -> str:
 
 def _head(summary: Summary) -> str:
     distribution = summary.distribution
-    samples = f"{distribution.count:,} samples"
+    samples = counted(distribution.count, "sample")
     if distribution.sampled:
         samples += f" of {distribution.sampled.drawn_from:,}, drawn without replacement"
     levels = ", ".join(

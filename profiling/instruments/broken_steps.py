@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from datamodules.counted import counted
 from lightning_modules.models.components import COMPONENTS
 from profiling.instruments.batch_shapes import BatchShape
 
@@ -78,16 +79,16 @@ def say_what_attention_takes(steps: Sequence[BrokenStep]) -> None:
 
 def what_attention_takes(steps: Sequence[BrokenStep]) -> str:
     """Return a paragraph about lengths, padding and the share of attention; empty without steps."""
-    counted = [step for step in steps if step.latency_ms > 0]
-    if not counted:
+    timed = [step for step in steps if step.latency_ms > 0]
+    if not timed:
         return ""
     return " ".join(
         part
         for part in (
-            f"`ProfilingCallback` broke {len(counted)} steps down.",
-            _lengths(counted),
-            _padding(counted),
-            _attention(counted),
+            f"`ProfilingCallback` broke {counted(len(timed), 'step')} down.",
+            _lengths(timed),
+            _padding(timed),
+            _attention(timed),
         )
         if part
     )

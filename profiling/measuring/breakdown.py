@@ -52,10 +52,11 @@ def measure_breakdown(point: Point) -> Iterator[dict[str, Any]]:
     yield costs.fields()
     peak = 0.0
     for _ in range(ATTEMPTS):
-        # A machine changes its speed: the steps may come at a better moment than a peak.
-        peak = max(peak, _peak_flops_per_s(point.conditions))
         clean_ms, steps = _broken_down(point, surroundings)
         peak = max(peak, _peak_flops_per_s(point.conditions))
+        # A machine changes its speed: the steps may have come at a better moment than the peak.
+        if fastest_flops_per_s(steps, costs.component_fields()) > peak:
+            peak = max(peak, _peak_flops_per_s(point.conditions))
         found = judged(clean_ms, steps, costs.component_fields(), peak)
         if found["components_error"] is None:
             break
@@ -96,13 +97,8 @@ def judged(
     """
     if not steps or not clean_ms:
         return {"components": None, "components_error": "no step could be broken down"}
-    times = components_of(steps)
-    closure = closure_of(times, median(clean_ms))
-    components = {
-        name: {**NOTHING, **times.get(name, {}), **costs.get(name, {})}
-        for name in COMPONENTS
-        if name in times or name in costs
-    }
+    closure = closure_of(components_of(steps), median(clean_ms))
+    components = _with_costs(steps, costs)
     for part in components.values():
         part["peak_share"] = _rate_of(part) / peak_flops_per_s
     problem = why_open(closure) or why_impossible(components, peak_flops_per_s)
@@ -110,6 +106,26 @@ def judged(
         "components": components if problem is None else None,
         "components_closure": closure,
         "components_error": problem,
+    }
+
+
+def fastest_flops_per_s(
+    steps: Sequence[BrokenStep], costs: Mapping[str, Mapping[str, float]]
+) -> float:
+    """Return the operations per second of the fastest component, 0 where no step was broken."""
+    if not steps:
+        return 0.0
+    return max((_rate_of(part) for part in _with_costs(steps, costs).values()), default=0.0)
+
+
+def _with_costs(
+    steps: Sequence[BrokenStep], costs: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    times = components_of(steps)
+    return {
+        name: {**NOTHING, **times.get(name, {}), **costs.get(name, {})}
+        for name in COMPONENTS
+        if name in times or name in costs
     }
 
 

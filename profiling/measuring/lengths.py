@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from datamodules.modalities.real import RealData
@@ -38,7 +39,10 @@ class ReadingProgress:
             return
         self._last = now
         left_s = (now - self.began) * (total - done) / done
-        line = f"lengths: {min(done, total):,} of {total:,} samples, {max(0.0, left_s):.0f} s left"
+        line = (
+            f"lengths: {min(done, total):,} of {counted(total, 'sample')}, "
+            f"{max(0.0, left_s):.0f} s left"
+        )
         if self.is_terminal:
             print(f"\r{line:<70}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
         else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from datamodules.counted import counted
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
@@ -70,8 +71,9 @@ def _disturbed(rows: Iterable[Row]) -> list[str]:
     if not disturbed:
         return []
     return [
-        f"Other processes disturbed {disturbed:,} of {len(visits):,} visits: their times are left "
-        "out where at least two undisturbed visits remain, and elsewhere the length is a tie."
+        f"Other processes disturbed {disturbed:,} of {counted(len(visits), 'visit')}: their "
+        "times are left out where at least two undisturbed visits remain, and elsewhere the "
+        "length is a tie."
     ]
 
 
@@ -98,8 +100,10 @@ def describe_steadiness(steadiness: Steadiness) -> list[str]:
 def _describe_series(series: Sequence[Row]) -> str:
     disturbed = sum(bool(row.get("disturbed")) for row in series)
     calm = f", {disturbed:,} of them disturbed" if disturbed else ""
-    times = "time" if len(series) == 1 else "times"
-    return f"The sentinel, {name_sentinel(series[0])}, was measured {len(series):,} {times}{calm}."
+    return (
+        f"The sentinel, {name_sentinel(series[0])}, was measured "
+        f"{counted(len(series), 'time')}{calm}."
+    )
 
 
 def name_sentinel(row: Row) -> str:

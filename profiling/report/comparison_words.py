@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from datamodules.counted import counted
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.groups import Setting
 from profiling.analysis.run_comparison.comparing import Alone, Answer, RunComparison
 from profiling.analysis.run_comparison.differences import RunDifference
+from profiling.analysis.run_comparison.shared_points import Point
 from profiling.report.answers.sections import NOT_MEASURED
 from profiling.rows.columns import judged_columns
 
@@ -84,9 +86,34 @@ def head_lines(
         f"A: {names[0]}",
         f"B: {names[1]}",
         *(listed or ["The same conditions, versions and commit."]),
-        *_only("A", comparison.only_first),
+        *lost_lines(comparison),
+        *_only("A", _never_tried(comparison)),
         *_only("B", comparison.only_second),
     ]
+
+
+def lost_lines(comparison: RunComparison) -> Iterator[str]:
+    """Yield a line per reason for which B has no number of points that A has measured."""
+    reasons: dict[str, dict[Point, list[str]]] = {}
+    for answer in comparison.lost:
+        reasons.setdefault(answer.reason, {}).setdefault(answer.point, []).append(answer.metric)
+    for reason, points in reasons.items():
+        named = ", ".join(f"{point.describe()}{_some(points[point])}" for point in points)
+        yield f"Lost in B, {counted(len(points), 'point')}: {named} ({reason})"
+
+
+def _never_tried(comparison: RunComparison) -> list[Alone]:
+    """Return what only A has because B never asked for it."""
+    failed = {(answer.point, answer.metric) for answer in comparison.failed}
+    left = [
+        Alone(each.point, tuple(m for m in each.metrics if (each.point, m) not in failed))
+        for each in comparison.only_first
+    ]
+    return [each for each in left if each.metrics]
+
+
+def _some(metrics: Sequence[str]) -> str:
+    return "" if len(set(metrics)) == len(judged_columns()) else f" {', '.join(metrics)}"
 
 
 def _only(run: str, alone: Sequence[Alone]) -> Iterator[str]:
@@ -94,13 +121,11 @@ def _only(run: str, alone: Sequence[Alone]) -> Iterator[str]:
         return
     groups: dict[str, list[str]] = {}
     for each in alone:
-        metrics = (
-            "" if len(each.metrics) == len(judged_columns()) else f" {', '.join(each.metrics)}"
-        )
+        metrics = _some(each.metrics)
         name = f"{each.point.contender.label} {each.point.columns['phase']}{metrics}"
         groups.setdefault(name, []).append(f"{each.point.length:,}")
     named = "; ".join(f"{name} at {' '.join(lengths)}" for name, lengths in groups.items())
-    yield f"Only {run} has, {len(alone):,} points: {named}"
+    yield f"Only {run} has, {counted(len(alone), 'point')}: {named}"
 
 
 def foot_lines(comparison: RunComparison) -> list[str]:
@@ -109,13 +134,13 @@ def foot_lines(comparison: RunComparison) -> list[str]:
     unjudged = comparison.num_unjudged
     lines = [
         LEGEND,
-        f"Of {judged:,} intervals, {comparison.num_by_chance:.0f} or so would lie beside 1 by "
-        "chance alone (5 %).",
+        f"Of {counted(judged, 'interval')}, {comparison.num_by_chance:.0f} or so would lie beside "
+        "1 by chance alone (5 %).",
     ]
     if unjudged:
         lines.append(
-            f"{unjudged:,} answers have no interval: it takes two visits in each run that no other "
-            "process disturbed."
+            f"{counted(unjudged, 'answer has', 'answers have')} no interval: it takes two visits "
+            "in each run that no other process disturbed."
         )
     return lines
 

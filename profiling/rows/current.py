@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from datamodules.counted import counted_of
 from profiling.rows.columns import Row, columns_of, value_of
 
 
@@ -49,9 +50,11 @@ def describe_left_out(rows: Iterable[Row], manifest: Mapping[str, Any]) -> list[
             for place, name in enumerate(names)
             if any(state[place] != now[place] for state in states)
         ]
+        verbs = ("is left out, because it was", "are left out, because they were")
+        told = counted_of(len(states), total, "row", *(f"of {modality} {verb}" for verb in verbs))
         sentences.append(
-            f"{len(states):,} of {total:,} rows of {modality} are left out, because they were "
-            f"measured in another state ({', '.join(differing)}); the sweep measures them again."
+            f"{told} measured in another state ({', '.join(differing)}); the sweep measures "
+            f"{'it' if len(states) == 1 else 'them'} again."
         )
     return sentences
 

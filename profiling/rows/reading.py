@@ -7,8 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
+from datamodules.nesting import parse_json
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row, complete, wrong_column
 
@@ -129,10 +131,10 @@ def _parse(line: bytes) -> dict[str, Any]:
     """
     shown = line[:60].decode(errors="replace")
     try:
-        row = json.loads(line.decode(), object_pairs_hook=_unique)
+        row = parse_json(line.decode(), object_pairs_hook=_unique)
         if b"\\ud" in line.lower():  # half of a pair of surrogates is no text
             json.dumps(row, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         row = None
     if not isinstance(row, dict):
         raise ValueError(f"must be a measurement, got {shown!r}")
@@ -161,7 +163,10 @@ def _name(damaged: list[str], path: Path) -> None:
     for sentence in damaged[:MOST_NAMED]:
         _say_once(sentence)
     if len(damaged) > MOST_NAMED:
-        _say_once(f"`{path}`: {len(damaged) - MOST_NAMED:,} more lines are left out")
+        _say_once(
+            f"`{path}`: {counted(len(damaged) - MOST_NAMED, 'more line is', 'more lines are')} "
+            "left out"
+        )
 
 
 @cache
@@ -178,10 +183,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes().decode(), object_pairs_hook=_unique)
+        manifest = parse_json(path.read_bytes().decode(), object_pairs_hook=_unique)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as problem:
+    except (OSError, ValueError) as problem:
         raise SettingsError(f"`{path}` must be a JSON map, got: {problem}") from problem
     if not isinstance(manifest, dict):
         raise SettingsError(f"`{path}` must be a JSON map, got a {type(manifest).__name__}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from datamodules.counted import counted
 from profiling.planning.assumed_devices import AssumedDevice
 from profiling.planning.frontier import Search
 from profiling.planning.points import Point
@@ -88,8 +89,11 @@ class Outlook:
 
     def describe(self) -> str:
         """Return it in a few lines."""
-        lines = [f"{name}: {count:,} points" for name, count in self.parts.items()]
-        lines += [f"skipped, {count:,} points: {reason}" for reason, count in self.skipped.items()]
+        lines = [f"{name}: {counted(count, 'point')}" for name, count in self.parts.items()]
+        lines += [
+            f"skipped, {counted(count, 'point')}: {reason}"
+            for reason, count in self.skipped.items()
+        ]
         minutes = max(1, round(self.seconds / 60))
         time = f"{minutes:,} min or more"
         basis = "that is what tiny models take"
@@ -98,18 +102,20 @@ class Outlook:
         elif self.assumed:
             time = f"about {minutes:,} min"
             basis = f"an estimate from the figures of an assumed {self.assumed}"
-        points = f"{sum(self.parts.values()):,} points"
+        points = counted(sum(self.parts.values()), "point")
         plan = (
             f"{points} to begin with, then lengths and visits where answers are widest, "
-            f"{self.done:,} visits done"
+            f"{counted(self.done, 'visit')} done"
             if self.visits is None
-            else f"in all {points}, at most {self.visits:,} visits, {self.done:,} of them done"
+            else f"in all {points}, at most {counted(self.visits, 'visit')}, {self.done:,} of "
+            "them done"
         )
         lines.append(f"{plan}; {time} from here, {basis}")
         if self.searches:
             lines.append(
-                f"frontier: {self.searches:,} searches of the largest batch or length besides, "
-                f"{self.searches_done:,} of them done, each {self.search_seconds:g} s at most "
+                f"frontier: {counted(self.searches, 'search', 'searches')} of the largest batch "
+                f"or length besides, {self.searches_done:,} of them done, each "
+                f"{self.search_seconds:g} s at most "
                 "and a last try"
             )
         return "\n".join(lines)

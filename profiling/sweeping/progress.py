@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from datamodules.counted import counted
 from profiling.planning.points import Point
 from profiling.planning.schedule import Visit
 from profiling.rows.columns import Row
@@ -83,7 +84,9 @@ class Progress:
 def warn_of_skipped(skipped: Sequence[str]) -> None:
     """Say how many samples of a data set were left out, and the first of them."""
     if skipped:
-        print(f"skipped {len(skipped):,} samples, the first: {skipped[0]}", file=sys.stderr)
+        print(
+            f"skipped {counted(len(skipped), 'sample')}, the first: {skipped[0]}", file=sys.stderr
+        )
 
 
 def _describe(points: Sequence[Point]) -> str:

@@ -31,7 +31,7 @@ def test_a_damaged_recording_stops_or_is_left_out(sounds, tmp_path, capsys):
     skip = {"data__init_args__on_bad_sample": "skip"}
     with pytest.warns(UserWarning, match="skipped: .*bad.flac"):
         assert labels(MFCC, source, tmp_path / "skipped", **skip) == 0
-    assert "1 damaged recordings left out" in capsys.readouterr().out
+    assert "1 damaged recording left out" in capsys.readouterr().out
     assert labels(MFCC, source, tmp_path / "skipped", **skip) == 0  # is not tried again
     assert len(LabelFolder(tmp_path / "skipped").names) == 3
 

@@ -13,6 +13,7 @@ from transformers import (
     SwinForImageClassification,
 )
 
+from lightning_modules.checkpoints.vocabulary import read_vocabulary
 from lightning_modules.errors import ModelError
 from lightning_modules.variants import VARIANTS, build_module, find_variant
 from tests.samples.variants.models import TEXT, VARIANT_CASES, WINDOW, batch_of, build, predict
@@ -60,7 +61,13 @@ def test_checkpoint_of_another_architecture_is_refused(tmp_path):
         build("text", "bert", checkpoint=str(tmp_path / "missing"))
 
 
-@pytest.mark.parametrize("content", ["", "5", '{"model_type": "bert", "hidden_size": "wide"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "5", '{"model_type": "bert", "hidden_size": "wide"}'),
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)
 def test_a_damaged_configuration_is_named_in_one_sentence(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ModelError, match="`checkpoint` must be a folder or hub name .* got") as no:
@@ -77,6 +84,13 @@ def test_a_damaged_checkpoint_is_named_in_one_sentence(tmp_path, content):
     with pytest.raises(ModelError, match="`checkpoint` .* holds no weights that load: .") as caught:
         build("text", "bert", checkpoint=str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "5", pytest.param("[" * 100_000, id="deep")])
+def test_damaged_letters_of_a_checkpoint_are_named_in_one_sentence(tmp_path, content):
+    (tmp_path / "vocab.json").write_text(content)
+    with pytest.raises(ModelError, match=r"`checkpoint` has a vocab\.json that is damaged"):
+        read_vocabulary(str(tmp_path))
 
 
 def test_weights_that_are_missing_or_of_another_shape_are_never_random_ones(tmp_path):

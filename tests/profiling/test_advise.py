@@ -76,7 +76,45 @@ def test_several_runs_are_answered_one_by_one_and_compared(
 
     found = json.loads(capsys.readouterr().out)
     assert [run["run"] for run in found["runs"]] == [other, run_directory]
-    assert found["comparison"] == {"same_recommendation": False, "cheapest_run": run_directory}
+    assert found["comparison"] == {
+        "same_recommendation": False,
+        "cheapest_run": run_directory,
+        "maybe_cheapest": [run_directory],
+    }
+
+
+def test_of_two_runs_within_their_noise_none_is_called_the_cheapest(lengths, capsys, tmp_path):
+    names = []
+    for seed, slower in ((1, 1.0), (2, 1.01)):
+        rows = keyed_rows_of("bert", "sdpa", lambda n, by=slower: by * vanilla_law(n), 0.05, seed)
+        names.append(str(write_run(tmp_path / f"run{seed}", rows)))
+
+    assert main(["advise", *names, "--lengths", lengths, "--json"]) == 0
+    comparison = json.loads(capsys.readouterr().out)["comparison"]
+    assert comparison["cheapest_run"] is None
+    assert sorted(comparison["maybe_cheapest"]) == names
+    assert main(["advise", *names, "--lengths", lengths]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("The advice of 2 runs is the same; in which of ")
+    assert last.endswith(" a sample costs least cannot be told.")
+
+
+@pytest.mark.parametrize("spoilt", ["one visit", "disturbed"])
+def test_a_run_that_decides_nothing_may_be_the_cheapest_or_not(lengths, capsys, tmp_path, spoilt):
+    slow = keyed_rows_of("bert", "sdpa", lambda n: 3 * vanilla_law(n))
+    fast = keyed_rows_of("bert", "sdpa", vanilla_law)
+    if spoilt == "one visit":
+        fast = [row for row in fast if row["visit"] == 0]
+    else:
+        fast = [row | {"disturbed": True} for row in fast]
+    names = [
+        str(write_run(tmp_path / name, rows)) for name, rows in zip("ab", (slow, fast), strict=True)
+    ]
+
+    assert main(["advise", *names, "--lengths", lengths, "--json"]) == 0
+    comparison = json.loads(capsys.readouterr().out)["comparison"]
+    assert comparison["cheapest_run"] is None
+    assert comparison["maybe_cheapest"] == names[::-1]
 
 
 @pytest.mark.parametrize(

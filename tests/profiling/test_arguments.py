@@ -41,6 +41,10 @@ from profiling.arguments import one_sentence
             "`class_path` a.B: module 'a' has no attribute 'B'",
         ),
         (
+            "Problems parsing config: it is nested too deeply",
+            "`config` must be a file of YAML: it is nested too deeply",
+        ),
+        (
             "Parser key \"config\": File does not exist: 'nope.yaml'",
             "`config`: File does not exist: 'nope.yaml'",
         ),

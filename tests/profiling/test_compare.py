@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_points_of_one_run_alone_are_counted_and_named(
 ) -> None:
     more = write_run(tmp_path / "more", noisy_rows(1, 6) + visits_of([10.0, 10.0], 4096))
     assert (
-        "Only B has, 1 points: bert sdpa inference at 4,096"
+        "Only B has, 1 point: bert sdpa inference at 4,096"
         in command("compare", runs[0], str(more))[1]
     )
 
@@ -114,7 +115,10 @@ def test_runs_that_share_points_without_a_number_in_both_are_not_said_to_share_n
     second = write_run(tmp_path / "b", broken)
     status, _, complained = command("compare", str(first), str(second))
     assert status == 2
-    assert "of the 1 points that" in complained
+    assert "of the 1 point that" in complained
+    assert "Lost in B, 1 point: bert sdpa inference 512 (the second run failed: it broke)" in (
+        complained
+    )
     assert "other variants or lengths" not in complained
 
 
@@ -129,6 +133,66 @@ def test_running_out_of_memory_is_not_said_to_lack_visits(tmp_path: Path) -> Non
     status, said, complained = command("compare", str(first), str(second), "--fail-on-slower", "5")
     assert status == 1
     assert "two visits" not in said + complained
+
+
+LOSSES = {
+    "oom": "only the second run ran out of memory",
+    "error": "the second run failed: it broke",
+    "skipped": "the second run skipped it: it broke",
+}
+
+
+def with_longest(tmp_path: Path, name: str, visits: int = 2, **fields: Any) -> str:
+    """Write a run that measured two lengths alike, but for fields of the longer one."""
+    latencies = [10.0, 10.1][:visits]
+    longest = [row | fields for row in visits_of(latencies, 1024)]
+    return str(write_run(tmp_path / name, visits_of([5.0, 5.1]) + longest))
+
+
+@pytest.mark.parametrize("visits", [1, 2])
+@pytest.mark.parametrize("status", LOSSES)
+def test_a_gate_fails_where_a_point_that_ran_has_no_number_any_more(
+    tmp_path: Path, status: str, visits: int
+) -> None:
+    before = with_longest(tmp_path, "before")
+    nothing: dict[str, Any] = dict.fromkeys(METRICS) | {
+        "status": status,
+        "error": "it broke\nat length",
+    }
+    after = with_longest(tmp_path, "after", visits, **nothing)
+    gate = ("compare", before, after, "--fail-on-slower", "5")
+    ended, said, complained = command(*gate)
+    assert ended == 1
+    (named,) = [line for line in complained.splitlines() if "Lost" in line]
+    assert named.startswith("Lost in B, 1 point: bert sdpa inference 1,024 (")
+    assert LOSSES[status] in named
+    assert named in said
+    assert "Only A has" not in said
+    assert named in command(*gate, "--markdown")[1]
+    assert command("compare", before, after)[0] == 0
+    assert command("compare", after, before, "--fail-on-slower", "5")[0] == 0
+
+
+@pytest.mark.parametrize("status", LOSSES)
+def test_the_list_for_programs_has_what_was_lost_and_why(tmp_path: Path, status: str) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(METRICS) | {"status": status, "error": "it broke"}
+    runs = with_longest(tmp_path, "before"), with_longest(tmp_path, "after", **nothing)
+    entries = json.loads(command("compare", *runs, "--json")[1])
+    lost = [each for each in entries if each["conditions"]["sequence_length"] == 1024]
+    assert [each["reason"] for each in lost] == [LOSSES[status]] * 3
+    assert {each["ratio"] for each in lost} == {None}
+    assert {each["verdict"] for each in lost} == {"slower" if status == "oom" else "cannot_tell"}
+    assert all("reason" not in each for each in entries if each not in lost)
+
+
+def test_a_point_that_nobody_asked_for_any_more_fails_no_gate(tmp_path: Path) -> None:
+    before = with_longest(tmp_path, "before")
+    after = str(write_run(tmp_path / "after", visits_of([5.0, 5.1])))
+    ended, said, complained = command("compare", before, after, "--fail-on-slower", "5")
+    assert (ended, complained) == (0, "")
+    assert "Only A has, 1 point: bert sdpa inference at 1,024" in said
+    unasked = with_longest(tmp_path, "unasked", latency_ms=None)
+    assert command("compare", before, unasked, "--fail-on-slower", "5")[0] == 0
 
 
 def test_a_run_whose_rows_are_all_of_another_state_is_refused_with_what_differs(

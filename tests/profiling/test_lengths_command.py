@@ -70,7 +70,7 @@ def test_a_data_set_of_one_length_can_be_drawn(tmp_path, capsys):
     path = tmp_path / "one.json"
     LengthDistribution.from_lengths([7], "$one$", "text", "c").to_json(path)
     assert main(["lengths", str(path), "--picture", str(tmp_path / "one.png")]) == 0
-    assert "$one$: 1 samples" in capsys.readouterr().out
+    assert "$one$: 1 sample\n" in capsys.readouterr().out
 
 
 def test_blocks_are_read_in_children_and_each_gets_a_file(tmp_path, monkeypatch, capsys):

@@ -13,6 +13,9 @@ from profiling.analysis.statistics.intervals import TAIL, Array, bounded
 from profiling.analysis.statistics.unpaired import FEWEST_VISITS, unpaired_intervals
 from profiling.rows.columns import Row, columns_of, judged_columns, value_of
 
+# Statuses of a run that went for a number and has none, unlike one that never asked for it.
+FAILED = {"error": "failed", "skipped": "skipped it"}
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -28,6 +31,7 @@ class Answer:
         ci_low: Lower end of its 95 % interval; null where a run has fewer than two visits.
         ci_high: Upper end.
         reason: Why there is no interval; empty where there is one.
+        is_lost: Whether the first run has a number, and the second one tried and has none.
     """
 
     point: Point
@@ -38,6 +42,7 @@ class Answer:
     ci_low: float | None = None
     ci_high: float | None = None
     reason: str = ""
+    is_lost: bool = False
 
     def is_slower_than(self, percent: float) -> bool:
         """Tell whether all of the interval lies above what is allowed; no memory lies above all."""
@@ -46,13 +51,14 @@ class Answer:
         return self.ci_low > 1 + percent / 100
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry of `compare --json`."""
+        """Return the entry of `compare --json`; it says why where it has no interval."""
         values = self.point.columns | dict(self.place)
         return {
             "identity": {c.name: values[c.name] for c in columns_of("identity")},
             "conditions": {c.name: values[c.name] for c in _named(values)},
             **{name: getattr(self, name) for name in ("metric", "ratio", "ci_low", "ci_high")},
             "verdict": self.verdict,
+            **({"reason": self.reason} if self.reason else {}),
         }
 
 
@@ -73,12 +79,20 @@ class RunComparison:
         only_first: What the second run lacks.
         only_second: What the first run lacks.
         num_shared: How many points both tried, also those where one has no number.
+        failed: One per point and metric that only the first run has, because it failed or was
+            skipped in the second one: no answer, but not a point that nobody asked for either.
     """
 
     answers: list[Answer]
     only_first: list[Alone] = field(default_factory=list)
     only_second: list[Alone] = field(default_factory=list)
     num_shared: int = 0
+    failed: list[Answer] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[Answer]:
+        """What the first run has and the second one tried in vain, in however few visits."""
+        return [answer for answer in (*self.answers, *self.failed) if answer.is_lost]
 
     @property
     def num_judged(self) -> int:
@@ -120,10 +134,12 @@ def compare_runs(first: Run, second: Run) -> RunComparison:
     for metric in judged_columns():
         meetings = [m for point in points for m in _meetings(first, second, point, metric)]
         found.answers.extend(_judge(metric, meetings))
+        found.failed.extend(_failed(metric, m) for m in meetings if _is_failed(m))
         for meeting in meetings:
             if meeting.first.is_answer != meeting.second.is_answer:
                 alone[meeting.second.is_answer].setdefault(meeting.point, []).append(metric)
-    found.answers.sort(key=lambda answer: answer.point.order)
+    for answers in (found.answers, found.failed):
+        answers.sort(key=lambda answer: answer.point.order)
     for listed, by_point in zip((found.only_first, found.only_second), alone, strict=True):
         listed.extend(Alone(p, tuple(dict.fromkeys(by_point[p]))) for p in points if p in by_point)
     return found
@@ -186,13 +202,25 @@ def _why_not(meeting: _Meeting) -> str:
     return f"{counts} undisturbed visits; each run needs {FEWEST_VISITS}"
 
 
+def _is_failed(meeting: _Meeting) -> bool:
+    return meeting.first.status == "ok" and meeting.second.status in FAILED
+
+
+def _failed(metric: str, meeting: _Meeting) -> Answer:
+    said = meeting.second.reason.strip().partition("\n")[0]
+    reason = f"the second run {FAILED[meeting.second.status]}{f': {said}' if said else ''}"
+    about = (meeting.point, meeting.place, metric)
+    return Answer(*about, "cannot_tell", reason=reason, is_lost=True)
+
+
 def _without_memory(metric: str, meeting: _Meeting) -> Answer:
     about = (meeting.point, meeting.place, metric)
+    is_lost = meeting.second.status == "oom"
+    reason = f"only the {'second' if is_lost else 'first'} run ran out of memory"
+    verdict = "slower" if is_lost else "faster"
     if min(meeting.first.num_visits, meeting.second.num_visits) < FEWEST_VISITS:
-        return Answer(*about, "cannot_tell", reason=_why_not(meeting))
-    if meeting.first.status == "oom":
-        return Answer(*about, "faster", reason="only the first run ran out of memory")
-    return Answer(*about, "slower", reason="only the second run ran out of memory")
+        verdict, reason = "cannot_tell", f"{reason}, and there were {_why_not(meeting)}"
+    return Answer(*about, verdict, reason=reason, is_lost=is_lost)
 
 
 def _resolution(first: Array, second: Array) -> float:

@@ -79,11 +79,13 @@ class Measured:
         log_costs: Of the visits that count; lower is better. Where others computed on the same
             cores, a visit's times do not count; its memory does.
         num_visits: How many visits that answer stand behind the status.
+        reason: Why there is no value, in the words of the row; empty where nobody tried.
     """
 
     status: str
     log_costs: Array
     num_visits: int
+    reason: str = ""
 
     @property
     def is_answer(self) -> bool:
@@ -127,10 +129,11 @@ class Run:
         chosen = self._efforts.newest(visits, judged_columns()[metric])
         side = read_side("", chosen, metric)
         if side.status == "oom":
-            return Measured("oom", np.array([]), sum(row["status"] == "oom" for row in chosen))
+            num_visits = sum(row["status"] == "oom" for row in chosen)
+            return Measured("oom", np.array([]), num_visits, side.reason)
         disturbed = {row["visit"] for row in chosen if row.get("disturbed") and metric != "memory"}
         costs = np.array([c for visit, c in side.costs.items() if visit not in disturbed])
-        return Measured(side.status, np.log(costs), len(costs))
+        return Measured(side.status, np.log(costs), len(costs), side.reason)
 
 
 def _place_columns() -> list[Column]:

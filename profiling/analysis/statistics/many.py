@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.counted import counted
+
 FALSE_SHARE = 0.05
 BY_CHANCE = "chance alone may have decided it, among so many comparisons"
 
@@ -28,6 +30,6 @@ def decided_by_chance(num_comparisons: int) -> str:
     """Say how many of so many comparisons of equals chance alone would decide, in a sentence."""
     about = FALSE_SHARE * num_comparisons
     return (
-        f"Of {num_comparisons:,} comparisons about {about:.2g} would be decided by chance alone, "
-        "were all equal; `--strict true` leaves those undecided."
+        f"Of {counted(num_comparisons, 'comparison')} about {about:.2g} would be decided by "
+        "chance alone, were all equal; `--strict true` leaves those undecided."
     )

@@ -6,6 +6,7 @@ import lightning
 import torch
 from lightning import LightningModule, Trainer
 
+from datamodules.counted import counted
 from lightning_modules.models.base import VariantModule
 from profiling.measuring.paths.attention_watch import AttentionWatch
 from profiling.measuring.paths.compiling import kernels_of_compiled
@@ -109,7 +110,7 @@ def refuse_all_pairs(
     most = module.most_all_pairs(length, training)
     if seen.num_all_pairs <= most:
         return
-    allowed = f", {seen.num_all_pairs} times instead of {most}" if most else ""
+    allowed = f", {counted(seen.num_all_pairs, 'time')} instead of {most}" if most else ""
     raise RuntimeError(
         f"`{module.variant}` with `implementation` {module.implementation!r} does not run as "
         f"measured: {seen.all_pairs_by} computes all pairs of {module.effective_length(length)} "

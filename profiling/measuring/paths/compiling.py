@@ -13,6 +13,8 @@ import torch._inductor.config
 from lightning import LightningModule, Trainer
 from torch._dynamo.utils import counters
 
+from datamodules.counted import counted
+
 BACKEND = "inductor"
 # Of torch's profiler, which otherwise complains on stderr where there is no GPU.
 SILENT = "5"
@@ -114,7 +116,9 @@ class CompileWatch(lightning.Callback):
     def _check(self) -> None:
         later = num_graphs() - self._graphs
         if later:
-            raise RuntimeError(f"{later} graphs were compiled while steps were timed")
+            raise RuntimeError(
+                f"{counted(later, 'graph was', 'graphs were')} compiled while steps were timed"
+            )
 
 
 def kernels_of_compiled(module: LightningModule, batch: dict[str, torch.Tensor]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import lightning
 import torch
 
+from datamodules.counted import counted
 from profiling.instruments.allocated import allocated_mib
 from profiling.instruments.memory import MIB
 from profiling.instruments.steps import Sample
@@ -100,8 +101,8 @@ class TimedStretch(lightning.Callback):
         growth = (self._kept_mib - self._before_mib) / num_steps
         if growth > MOST_KEPT_MIB_PER_STEP:
             raise RuntimeError(
-                f"the model leaks: each of {num_steps} steps left {growth:.1f} MiB behind, "
-                f"more than {MOST_KEPT_MIB_PER_STEP:g} MiB"
+                f"the model leaks: each of {counted(num_steps, 'step')} left {growth:.1f} MiB "
+                f"behind, more than {MOST_KEPT_MIB_PER_STEP:g} MiB"
             )
 
     def _end(self) -> None:

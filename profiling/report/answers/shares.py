@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from datamodules.counted import counted
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import on_axis_of_sweep, unit_of
 from profiling.analysis.points.maximum import maximum_on_axis, share_taken
@@ -42,7 +43,7 @@ def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> 
             for row in others
         ),
     ]
-    about = f"{metric.capitalize()}: of the {data.count:,} samples of {data.name}"
+    about = f"{metric.capitalize()}: of the {counted(data.count, 'sample')} of {data.name}"
     return f"{about} {'; '.join(parts)}."
 
 

@@ -178,7 +178,9 @@ def test_asked_again_nothing_is_done_and_other_settings_are_named(words, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "words"]
 
 
-@pytest.mark.parametrize("content", [None, "{}", "no json", "[]"])
+@pytest.mark.parametrize(
+    "content", [None, "{}", "no json", "[]", pytest.param("[" * 100_000, id="deep")]
+)
 def test_a_folder_that_was_not_composed_is_never_replaced(words, tmp_path, content):
     mine = tmp_path / "mine"
     mine.mkdir()

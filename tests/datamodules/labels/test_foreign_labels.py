@@ -138,7 +138,7 @@ def test_the_rate_that_would_fit_is_named(tmp_path):
 def test_utterances_without_labels_are_named_and_counted(tmp_path):
     labels = open_labels(write_fairseq(tmp_path))
     others = recordings({"x.wav": 1_360, "y.wav": 1_360, "c.wav": 8_123})
-    with pytest.raises(DataError, match="of recording x.wav, and of 1 others that have none"):
+    with pytest.raises(DataError, match="of recording x.wav, and of 1 other that has none"):
         labels.check(others)
 
 

@@ -197,7 +197,7 @@ def test_a_batch_of_damaged_files_alone_is_named(folder):
     data = SpeechData(str(folder), on_bad_sample="skip", batch_size=1)
     with (
         pytest.warns(UserWarning, match="skipped"),
-        pytest.raises(DataError, match="all 1 samples of a batch"),
+        pytest.raises(DataError, match="every one of 1 sample of a batch"),
     ):
         list(data.predict_dataloader())
 

@@ -20,7 +20,7 @@ def test_a_transcript_is_spelled_in_letters_with_an_end_of_every_word():
 @pytest.mark.parametrize(
     ("alphabet", "problem"),
     [
-        (["", "A"], "got 1 symbols"),
+        (["", "A"], "got 1 symbol after"),
         (["", "|", "A", "A"], "got 3 symbols"),
         (["", "|", "AB"], "got 'AB'"),
         (["", "|", " "], "got ' '"),

@@ -149,7 +149,7 @@ def test_where_damaged_recordings_are_skipped_those_without_labels_are_left_out(
     write_sound(folder / "sounds/unlabelled.wav", 9_000)
     with pytest.raises(DataError, match="unlabelled.wav"):
         speech(folder).setup("fit")
-    with pytest.warns(UserWarning, match="1 of 10 recordings are left out: they have no labels"):
+    with pytest.warns(UserWarning, match="1 of 10 recordings is left out: it has no labels"):
         speech(folder, on_bad_sample="skip").setup("fit")
 
 

@@ -78,7 +78,9 @@ def test_where_all_of_a_batch_is_damaged_another_utterance_takes_its_place(corpu
     assert frames - 60 <= reader.lengths[index] <= frames
     whole = samples_for_frames(reader.lengths[index])
     assert int(batch["attention_mask"].sum()) == whole < batch["input_values"].shape[1]
-    with pytest.raises(DataError, match="all 1 samples of a batch are damaged, and there is no"):
+    with pytest.raises(
+        DataError, match="every one of 1 sample of a batch is damaged, and there is"
+    ):
         utterances[BatchDraw((5,), 0, frames, frames)]
 
 

@@ -110,6 +110,14 @@ def test_an_adapter_from_the_hub_without_a_note_is_loaded(tmp_path: Path) -> Non
     assert len(full.loaded) == 2
 
 
+@pytest.mark.parametrize("note", ["", "{}", "[]", pytest.param("[" * 100_000, id="deep")])
+def test_a_damaged_note_is_named_in_one_sentence(note: str, tmp_path: Path) -> None:
+    Adapted(localize(_bert(), 8)).save_pretrained(tmp_path)
+    (tmp_path / NOTE).write_text(note)
+    with pytest.raises(ModelError, match=f"has a {NOTE} that is damaged"):
+        Adapted(localize(_bert(), 8)).load_adapter(str(tmp_path))
+
+
 def test_the_adapters_of_transformers_are_guarded_too(tmp_path: Path) -> None:
     Adapted(localize(_bert(), 8)).save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="got full attention"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
@@ -68,10 +69,14 @@ def test_a_component_that_computes_more_than_the_device_can_spoils_all() -> None
 
 def test_without_a_broken_step_the_reason_is_said() -> None:
     assert judged([10.0], [], COSTS, PEAK)["components_error"] == "no step could be broken down"
+    assert breakdown.fastest_flops_per_s([], COSTS) == 0.0
 
 
-def measured_by_a_clock_of(factors: list[float]) -> list[dict[str, Any]]:
+def measured_by_a_clock_of(
+    factors: list[float], peaks: Iterator[float] | None = None
+) -> list[dict[str, Any]]:
     """Break a point down while the clock of each attempt stretches the broken steps."""
+    peaks = peaks or repeat(1e12)
     bert = {"name": "bert", "implementations": ["sdpa"]}
     point = replace(points_of("text", [20], [bert])[0], effort=Effort(1, 1, 0.0))
 
@@ -81,7 +86,7 @@ def measured_by_a_clock_of(factors: list[float]) -> list[dict[str, Any]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(breakdown, "_broken_down", attempt)
-        patch.setattr(breakdown, "_peak_flops_per_s", lambda _: 1e12)
+        patch.setattr(breakdown, "_peak_flops_per_s", lambda _: next(peaks))
         patch.setattr(breakdown, "prepare_process", lambda _: None)
         patch.setattr(breakdown, "set_threads", lambda _: None)
         patch.setattr(breakdown, "Surroundings", lambda _: None)
@@ -102,6 +107,21 @@ def test_what_never_adds_up_is_given_up_with_the_reason() -> None:
     assert found["components"] is None
     assert "128%" in found["components_error"]
     assert len(factors) == 4 - breakdown.ATTEMPTS
+
+
+def test_the_peak_is_measured_once_for_an_attempt() -> None:
+    peaks = iter([1e12, 2e12, 3e12])
+    *_, found = measured_by_a_clock_of([1.28, 1.0], peaks)
+    assert found["peak_flops_per_s"] == 2e12
+    assert [*peaks] == [3e12]
+
+
+def test_steps_that_are_faster_than_the_peak_have_it_measured_again() -> None:
+    peaks = iter([1.0, 1e12, 3e12])
+    *_, found = measured_by_a_clock_of([1.0], peaks)
+    assert found["components_error"] is None
+    assert found["peak_flops_per_s"] == 1e12
+    assert [*peaks] == [3e12]
 
 
 def measured_whatever_closes(point: Point) -> Iterator[dict[str, Any]]:

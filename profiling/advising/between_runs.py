@@ -1,0 +1,61 @@
+"""In which of several runs a sample surely costs least, each with what it recommends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from profiling.advising.candidates import Candidate
+from profiling.advising.savings import error_of
+from profiling.analysis.statistics.unpaired import unpaired_intervals
+
+
+@dataclass(frozen=True)
+class Advised:
+    """The advice of one run.
+
+    Args:
+        answer: What `advise --json` prints of it.
+        chosen: What it recommends; None where nothing can run the data.
+    """
+
+    answer: dict[str, Any]
+    chosen: Candidate | None
+
+
+def compare_advice(found: Mapping[str, Advised]) -> dict[str, Any]:
+    """Return whether runs agree, and in which a sample costs least.
+
+    Args:
+        found: The advice of each run, by the run's name.
+
+    Returns:
+        `same_recommendation`; `cheapest_run`, the run in which a sample surely costs less than in
+        every other one, None where nobody can tell; and `maybe_cheapest`, all runs that may be
+        that one, cheapest first.
+    """
+    named = [each.answer["recommended"] for each in found.values()]
+    told = [(name, each.chosen) for name, each in found.items() if each.chosen]
+    told.sort(key=lambda each: each[1].mean_cost)
+    left = [name for name, each in told if not costs_more(each, told[0][1])]
+    return {
+        "same_recommendation": all(each == named[0] for each in named),
+        "cheapest_run": left[0] if len(left) == 1 else None,
+        "maybe_cheapest": left,
+    }
+
+
+def costs_more(candidate: Candidate, other: Candidate) -> bool:
+    """Tell whether a candidate of one run surely costs more than one of another run.
+
+    The whole 95 % interval must say so. Visits of two runs have nothing in common, so they are not
+    paired. The interval also holds what the fits of both are off, and what lies beside the
+    measured lengths. One visit, or times that other processes disturbed, decide nothing.
+    """
+    if candidate is other or any(each.measured.disturbed for each in (candidate, other)):
+        return False
+    ours, theirs = (np.log([*each.by_visit.values()]) for each in (candidate, other))
+    (difference,), (half,) = unpaired_intervals([ours], [theirs])
+    extrapolated = sum(each.cost.extrapolation_error for each in (candidate, other))
+    return bool(difference - np.hypot(half, error_of((candidate, other))) - extrapolated > 0)
