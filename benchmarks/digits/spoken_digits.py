@@ -23,7 +23,8 @@ from benchmarks.digits.costs import cost_table
 from benchmarks.digits.running import run
 from benchmarks.digits.stages import seed_stages, shared_stages
 from benchmarks.digits.table import write_results
-from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.corpus import compose
+from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.sounds import Augmentation
 
 WHOLE = ComposeSettings(

@@ -9,7 +9,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.corpus import compose
+from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.sounds import Augmentation
 from datamodules.composing.words import Word, group
 from datamodules.errors import BadSampleError, DataError
