@@ -10,7 +10,8 @@ from typing import Any
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from profiling.errors import SettingsError
-from profiling.rows.columns import Row, complete, wrong_column
+from profiling.rows.columns import Row, complete
+from profiling.rows.wrong_values import wrong_column
 
 ROWS = "measurements.jsonl"
 SENTINEL = "sentinel.jsonl"
