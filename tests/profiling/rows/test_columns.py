@@ -14,7 +14,7 @@ from profiling.planning.schedule import Visit
 from profiling.planning.visit_row import row_of
 from profiling.report.answers.sections import build_sections
 from profiling.report.page.tables import RowTable
-from profiling.report.tensorboard import group_runs
+from profiling.report.tensorboard.event_files import group_runs
 from profiling.rows import columns
 from profiling.rows.columns import Column, Kind, columns_of, effort_of, key_of
 from profiling.rows.wrong_values import wrong_column
