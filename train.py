@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from profiling.commands.train_help import VERBS, asks_for_help, describe_verbs
+from profiling.training.verbs import VERBS, asks_for_help, describe_verbs
 
 if __name__ == "__main__" and asks_for_help(sys.argv[1:]):
     print(describe_verbs())
@@ -35,24 +35,17 @@ from lightning_modules.training.monitors import MonitorWarning
 from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
-from profiling.class_names import DATA, MODELS, import_classes, short_name
+from profiling.class_names import import_classes
 from profiling.errors import SettingsError, find_mistake, refuse_undecodable
+from profiling.training.checks import check_data, check_precision, check_trained
+from profiling.training.mistakes import explain
 
-CLASSES = {"model": MODELS, "data": DATA}
 EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (
     *(RandomStates, PendingValidation, FolderUse),
     *(AccumulationWarning, MonitorWarning, CollapseWarning),
 )
-# Number formats of weights in 16 bits, what to take instead, and why, by subcommand.
-HALF_WEIGHTS = {"bf16-true": "bf16-mixed", "16-true": "16-mixed"}
-WHY_NO_HALF_WEIGHTS = {
-    "fit": "in which weights take no step that is smaller than their rounding, as those of the "
-    "learning rates of HuBERT are",
-    "labels": "in which recordings, their spectra and the centroids are rounded, so that frames "
-    "get other labels than those of their k-means",
-}
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
 
@@ -62,15 +55,7 @@ class TrainParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Any = None) -> NoReturn:
         """Print one sentence to stderr and exit with status 2."""
-        from profiling.arguments import one_sentence
-
-        sentence = one_sentence(
-            message, known_settings(LightningModule) | known_settings(LightningDataModule), VERBS
-        )
-        for setting, choices in CLASSES.items():
-            if sentence.startswith(f"`{setting}` must be the path of a class"):
-                sentence += f"; choose one of: {', '.join(sorted(map(short_name, choices)))}"
-        print(f"error: {sentence}", file=sys.stderr)
+        print(f"error: {explain(message)}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -187,8 +172,8 @@ class TrainCLI(LightningCLI):
                 precision is too low, or a model is to be evaluated that was never trained.
         """
         if isinstance(self.model, VariantModule):
-            self._compare(self.model)
-        self._check_precision(self.trainer.precision)
+            check_data(self.model, self.datamodule)
+        check_precision(self.config.subcommand, self.trainer.precision)
         chosen = self.config_init[self.config.subcommand]
         if not isinstance(self.trainer.accelerator, CPUAccelerator):
             choose_sdpa(chosen["sdpa_backend"])
@@ -198,55 +183,9 @@ class TrainCLI(LightningCLI):
                 allocator.keep_freed_memory()
         ckpt_path = chosen.get("ckpt_path")
         if self.config.subcommand in EVALUATIONS and ckpt_path is None:
-            self._check_trained()
+            check_trained(self.config.subcommand, self.model)
         if ckpt_path is not None and Path(ckpt_path).is_file():
             compare_weights(self.model, ckpt_path)
-
-    def _check_precision(self, precision: str) -> None:
-        command = self.config.subcommand
-        if command in WHY_NO_HALF_WEIGHTS and precision in HALF_WEIGHTS:
-            raise SettingsError(
-                f"`precision` must be {HALF_WEIGHTS[precision]} or 32-true for `{command}`, got "
-                f"{precision}, {WHY_NO_HALF_WEIGHTS[command]}"
-            )
-
-    def _check_trained(self) -> None:
-        if getattr(self.model, "head_is_random", False):
-            raise SettingsError(
-                f"`ckpt_path` must be given for `{self.config.subcommand}`, or a `checkpoint` that "
-                f"has the trained head of {type(self.model).__name__}, got neither"
-            )
-
-    def _compare(self, model: VariantModule) -> None:
-        if model.modality != self.datamodule.modality:
-            raise SettingsError(
-                f"`data` must be {model.modality} for {model.variant}, "
-                f"got {self.datamodule.modality}"
-            )
-        if model.longest_input is not None:
-            longest = self.datamodule.lengths().values[-1]
-            if longest > (model.registered.maximum_length or longest):
-                raise SettingsError(
-                    f"`data` must have inputs of at most {model.registered.maximum_length:,} "
-                    f"{self.datamodule.lengths().unit} for {model.variant}, got {longest:,}"
-                )
-            if longest > model.longest_input:
-                raise SettingsError(
-                    f"`model.init_args.max_length` must be at least {longest}, the longest input "
-                    "of `data` (which `data.init_args.max_length` cuts), got "
-                    f"{model.longest_input}"
-                )
-
-
-def known_settings(base: type) -> set[str]:
-    """Return what the classes derived from `base`, as far as they are imported, can be given."""
-    from profiling.arguments import settings_of
-
-    found: set[str] = set()
-    derived: type
-    for derived in base.__subclasses__():
-        found |= settings_of(derived) | known_settings(derived)
-    return found
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,30 +1,20 @@
 """The commands of README and docs, each executed; long measurements take their smallest form."""
 
-import contextlib
-import io
 import json
-import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from transformers import AutoModel, BertConfig, BertModel
 
 import train
-from lightning_modules.attention.interface import find_windows
-from profiling.cli import COMMANDS as VERBS
-from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks, spans
-from tests.samples.places import CONFIGS, ROOT
+from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks
+from tests.samples.places import ROOT
 from tests.samples.rows.advising import keyed_rows_of, lengths_around, vanilla_law
 from tests.samples.rows.runs import visits_of, write_run
 from tests.samples.sweeps import command
 from tests.samples.training import offline, write_everything
-from tests.samples.variants.hubert import hubert
 
 EXECUTED = [path for path in DOCUMENTS if path != CONTRIBUTING]
 COMMANDS = [
@@ -218,79 +208,6 @@ def test_recordings_become_transcripts_command_by_command(
     assert [line.split("\t")[0] for line in transcripts] == [f"{n:02d}.wav" for n in range(8)]
 
 
-def test_the_callback_of_the_example_can_be_made_as_shown() -> None:
-    names = execute_example("ProfilingCallback")
-    assert type(names["trainer"]).__name__ == "Trainer"
-
-
-def execute_example(word: str, **replaced: str) -> dict[str, Any]:
-    """Execute the example that has this word in it, with other names of checkpoints."""
-    (example,) = [text for path in EXECUTED for text in blocks(path, "python") if word in text]
-    for name, folder in replaced.items():
-        example, count = re.subn(rf'"[\w/-]*/{name}[\w-]*"', repr(folder), example)
-        assert count == 1
-    names: dict[str, Any] = {}
-    exec(example, names)
-    return names
-
-
-def test_lhubert_is_converted_used_and_saved_as_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hubert().save_pretrained(tmp_path / "source")
-    monkeypatch.chdir(tmp_path)
-    names = execute_example("encode_recording", hubert=str(tmp_path / "source"))
-    assert names["features"].shape == (60 * 50 - 1, 24)
-    assert type(AutoModel.from_pretrained("lhubert")).__name__ == "LHubertModel"
-    assert type(AutoModel.from_pretrained("hubert")).__name__ == "HubertModel"
-
-
-def test_an_encoder_is_localized_as_shown(tmp_path: Path) -> None:
-    BertModel(BertConfig(hidden_size=24, num_attention_heads=2)).save_pretrained(tmp_path)
-    names = execute_example("localize", bert=str(tmp_path))
-    assert set(find_windows(names["model"])) == {128}
-
-
 def test_the_first_command_stands_in_the_first_20_lines() -> None:
     head = "\n".join(README.read_text().splitlines()[:20])
     assert "make profile" in head
-
-
-def settings_named() -> set[str]:
-    texts = [text for document in DOCUMENTS for text in spans(document)]
-    return {found[0] for text in texts if (found := re.match(r"--[\w.-]+", text))}
-
-
-def options_of_profile() -> set[str]:
-    helps = [command(verb, "--help")[1] for verb in VERBS]
-    return {option for text in helps for option in re.findall(r"--[\w.-]+", text)}
-
-
-def options_of_train(*arguments: str) -> set[str]:
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
-        train.main([*arguments])
-    return set(re.findall(r"--[\w.]+", said.getvalue()))
-
-
-def options_of_trained() -> Iterator[set[str]]:
-    """Yield the settings of each model and data that a training configuration has."""
-    configs = [yaml.safe_load(path.read_text()) for path in sorted(CONFIGS.glob("train/*.yaml"))]
-    for kind in ("model", "data"):
-        for class_path in sorted({config[kind]["class_path"] for config in configs}):
-            yield options_of_train("fit", f"--{kind}.help={class_path}")
-
-
-def test_every_setting_named_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["train.py"])
-    of_train = settings_named() - options_of_profile()
-    assert "--ckpt_path" in of_train
-    of_classes = {name for name in of_train if ".init_args." in name}
-    known = options_of_train("fit", "--help") | options_of_train("export", "--help")
-    assert of_train - of_classes <= known
-    short = {name.replace(".init_args", "") for name in of_classes}
-    for options in options_of_trained():
-        if not short:
-            break
-        short -= options
-    assert not short

@@ -8,7 +8,7 @@ import torch
 
 import train
 from lightning_modules.variants import VARIANTS
-from profiling.commands.train_help import VERBS, describe_verbs
+from profiling.training.verbs import VERBS, describe_verbs
 from tests.samples.places import ROOT
 from tests.samples.training import FITTED, offline, write_everything
 

@@ -87,7 +87,8 @@ def read_lengths(given: argparse.Namespace, source: Source) -> Path:
 
 def compose_speech(recordings: Path, out: Path) -> Path:
     """Make utterances of very different lengths out of recordings of single words."""
-    from datamodules.composing.corpus import ComposeSettings, compose
+    from datamodules.composing.corpus import compose
+    from datamodules.composing.settings import ComposeSettings
 
     settings = ComposeSettings(
         words_per_utterance=WORDS, speakers="mixed", test_takes=5, val_share=0.0, passes=4

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks.digits.results import RESULTS
 from benchmarks.digits.running import silence_lightning
 from benchmarks.digits.side_by_side import run_side_by_side
-from benchmarks.digits.table import RESULTS
 from profiling.errors import USER_ERRORS
 
 Name = TypeVar("Name", int, str)

@@ -28,8 +28,9 @@ from benchmarks.digits.context.results import write_results
 from benchmarks.digits.context.reuse import validate_corpora, validate_trained
 from benchmarks.digits.context.stages import LABELS, MODELS, context_stages
 from benchmarks.digits.running import run
-from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.corpus import compose
 from datamodules.composing.questions import Questions
+from datamodules.composing.settings import ComposeSettings
 
 FAR = replace(
     spoken_digits.WHOLE,

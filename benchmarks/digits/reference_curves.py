@@ -26,8 +26,8 @@ from benchmarks.digits.reference.curves import (
     write_reference,
 )
 from benchmarks.digits.reference.pages import write_events
+from benchmarks.digits.results import RESULTS
 from benchmarks.digits.rounds import ROUNDS
-from benchmarks.digits.table import RESULTS
 
 
 def read_arguments(words: list[str] | None) -> argparse.Namespace:

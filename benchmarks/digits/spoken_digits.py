@@ -20,10 +20,11 @@ if not __package__:
 
 from benchmarks.digits.command import make_parser, results_of, run_each, start
 from benchmarks.digits.costs import cost_table
+from benchmarks.digits.results import write_results
 from benchmarks.digits.running import run
 from benchmarks.digits.stages import seed_stages, shared_stages
-from benchmarks.digits.table import write_results
-from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.corpus import compose
+from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.sounds import Augmentation
 
 WHOLE = ComposeSettings(

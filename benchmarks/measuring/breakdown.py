@@ -25,8 +25,8 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import VARIANTS
-from profiling.instruments.breakdown import Breakdown
-from profiling.instruments.component_watch import ComponentWatch
+from profiling.instruments.components.breakdown import Breakdown
+from profiling.instruments.components.component_watch import ComponentWatch
 from profiling.measuring.paths.active_path import Batch
 from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
 from profiling.planning.grids import make_points

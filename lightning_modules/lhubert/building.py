@@ -28,10 +28,10 @@ from lightning_modules.lhubert import (
     LHubertForSequenceClassification,
     LHubertModel,
 )
+from lightning_modules.lhubert.conversion import MASK_VECTORS
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 from lightning_modules.lhubert.fields import explained_fields, validate_fields
 from lightning_modules.lhubert.masking import mask_in_place
-from lightning_modules.lhubert.modeling import MASK_VECTORS
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, NUM_CONV_LAYERS
 from lightning_modules.variants import find_variant, validate_settings
 

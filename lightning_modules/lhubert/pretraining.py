@@ -16,7 +16,8 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.configuration import LHubertConfig
-from lightning_modules.lhubert.modeling import LHubertModel, LocalHubert, encode_features
+from lightning_modules.lhubert.conversion import LocalHubert
+from lightning_modules.lhubert.modeling import LHubertModel, encode_features
 
 PROJECTION_SIZE = 256
 TEMPERATURE = 0.1

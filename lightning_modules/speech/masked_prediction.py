@@ -19,6 +19,7 @@ from lightning_modules.speech.masked_sums import (
     COUNTS,
     count_batch,
     count_nothing,
+    ratios_of,
     summed_loss,
     unmasked_loss,
 )
@@ -221,18 +222,5 @@ class MaskedPrediction(SpeechTraining):
 
     def _log_sums(self, stage: str, sums: dict[str, Tensor]) -> None:
         """Log ratios of sums that are already those of all processes."""
-        share = sums["codes"] / sums["codes"].sum()
-        values = {
-            "loss": sums["loss"] / sums["masked"],
-            # Without the penalty on the features: what published curves and chance are about.
-            "prediction_loss": sums["prediction_loss"] / sums["masked"],
-            "masked_accuracy": sums["masked_right"] / sums["masked"],
-            "unmasked_accuracy": sums["unmasked_right"] / sums["unmasked"],
-            "code_perplexity": torch.special.entr(share).sum().exp(),
-            "padding_waste": 1 - sums["real"] / sums["samples"],
-        }
-        counts = {"unmasked_accuracy": "unmasked", "padding_waste": "samples"}
-        for name, value in values.items():
-            # Where nothing is masked there is no loss: a zero would be the best of all.
-            if sums[counts.get(name, "masked")] > 0:
-                self.log(f"{stage}_{name}", value.float(), prog_bar=name == "loss")
+        for name, value in ratios_of(sums).items():
+            self.log(f"{stage}_{name}", value.float(), prog_bar=name == "loss")

@@ -1,4 +1,4 @@
-"""What a batch of masked prediction adds to the sums of a step: losses, and what was right."""
+"""What a batch of masked prediction adds to the sums of a step, and what the sums say."""
 
 from typing import Any
 
@@ -85,3 +85,20 @@ def count_nothing(num_clusters: int, device: torch.device) -> dict[str, Tensor]:
     """Return the sums of a process that has no batch left."""
     sums = {name: torch.zeros((), device=device) for name in COUNTS}
     return sums | {"codes": torch.zeros(num_clusters, device=device)}
+
+
+def ratios_of(sums: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return what the sums of all processes say, each (), but for what there was nothing of."""
+    share = sums["codes"] / sums["codes"].sum()
+    ratios = {
+        "loss": sums["loss"] / sums["masked"],
+        # Without the penalty on the features: what published curves and chance are about.
+        "prediction_loss": sums["prediction_loss"] / sums["masked"],
+        "masked_accuracy": sums["masked_right"] / sums["masked"],
+        "unmasked_accuracy": sums["unmasked_right"] / sums["unmasked"],
+        "code_perplexity": torch.special.entr(share).sum().exp(),
+        "padding_waste": 1 - sums["real"] / sums["samples"],
+    }
+    counts = {"unmasked_accuracy": "unmasked", "padding_waste": "samples"}
+    # Where nothing is masked there is no loss: a zero would be the best of all.
+    return {name: ratio for name, ratio in ratios.items() if sums[counts.get(name, "masked")] > 0}

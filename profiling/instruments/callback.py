@@ -15,8 +15,8 @@ from profiling.instruments.batch_shapes import (
     batch_shape,
     count_real_tokens,
 )
-from profiling.instruments.breaking import Breaking
-from profiling.instruments.broken_steps import BrokenStep, with_components
+from profiling.instruments.components.breaking import Breaking
+from profiling.instruments.components.broken_steps import BrokenStep, with_components
 from profiling.instruments.going_on import GoingOn
 from profiling.instruments.memory import PeakMemory
 from profiling.instruments.step_memory import StepMemory

@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning_modules.models.components import COMPONENTS
 from profiling.counting.point_costs import ComponentCosts
-from profiling.instruments.broken_steps import PASSES, BrokenStep, components_of
+from profiling.instruments.components.broken_steps import PASSES, BrokenStep, components_of
 from profiling.measuring.costs import count_costs
 from profiling.measuring.device_peak import measure_peak_flops_per_s
 from profiling.measuring.process_limits import set_threads

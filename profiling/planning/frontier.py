@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from datamodules.modality import MODALITIES
-from lightning_modules.variants import Variant, find_variant
+from lightning_modules.variant import Variant
+from lightning_modules.variants import find_variant
 from profiling.planning.points import Point
 from profiling.rows.columns import columns_of, value_of
 

@@ -7,7 +7,8 @@ from itertools import product
 
 from datamodules.modality import MODALITIES, Modality
 from lightning_modules.kernel_limits import KernelUse, limit_of, limit_of_compiling
-from lightning_modules.variants import Variant, find_variant
+from lightning_modules.variant import Variant
+from lightning_modules.variants import find_variant
 from profiling.errors import SettingsError
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.requests import Effort

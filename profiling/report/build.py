@@ -8,7 +8,7 @@ from profiling.report.figure_steadiness import draw_steadiness
 from profiling.report.figures import draw_figures
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
-from profiling.report.tensorboard import write_event_files
+from profiling.report.tensorboard.event_files import write_event_files
 from profiling.rows.files import write_atomically
 
 PAGE, FIGURES, EVENTS = "report.html", "figures", "tensorboard"

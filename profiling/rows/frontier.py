@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from profiling.rows.columns import LARGEST_INTEGER, Row, columns_of, wrong_value
+from profiling.rows.columns import Row, columns_of
 from profiling.rows.reading import RowFile
+from profiling.rows.wrong_values import LARGEST_INTEGER, wrong_value
 
 FRONTIER = "frontier.jsonl"
 SEARCHED = ("batch_size", "sequence_length", "input_size")

@@ -12,7 +12,8 @@ from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from datamodules.nesting import parse_json
 from profiling.errors import SettingsError
-from profiling.rows.columns import Row, complete, wrong_column
+from profiling.rows.columns import Row, complete
+from profiling.rows.wrong_values import wrong_column
 
 ROWS = "measurements.jsonl"
 SENTINEL = "sentinel.jsonl"

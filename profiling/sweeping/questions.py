@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from profiling.analysis.answers.comparisons import Comparison, Model, find_comparisons
+from profiling.analysis.answers.comparisons import Comparison, Model
 from profiling.analysis.answers.duels import find_duels
+from profiling.analysis.answers.finding_comparisons import find_comparisons
 from profiling.analysis.answers.refining import Limits, Wish, find_wish
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range

@@ -23,6 +23,11 @@ def test_lengths_are_counted_and_sorted():
     assert distribution.unit == "tokens"
 
 
+def test_the_share_beyond_a_length_counts_samples_at_least_that_long():
+    distribution = make_distribution([10] * 5 + [20] * 3 + [40] * 2)
+    assert [distribution.share_beyond(length) for length in (1, 20, 21, 41)] == [1, 0.5, 0.2, 0]
+
+
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=120))
 def test_quantiles_equal_those_of_numpy_and_exist_in_the_data(lengths):
     quantiles = make_distribution(lengths).quantiles(FRACTIONS)

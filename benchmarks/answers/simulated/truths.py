@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiling.analysis.answers.comparisons import Comparison, Model
-from profiling.analysis.answers.duels import Duel, Judged
+from profiling.analysis.answers.duels import Duel
+from profiling.analysis.answers.judging import Judged
 from profiling.analysis.answers.verdicts import Answer, decide
 from profiling.analysis.points.readings import Efforts
 from profiling.analysis.points.sides import Side, best_of

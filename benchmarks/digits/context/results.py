@@ -14,8 +14,8 @@ from benchmarks.digits.context.answers import distances
 from benchmarks.digits.context.stages import ASKED_ROUNDS, BEFORE, MODELS
 from benchmarks.digits.context.table import make_table
 from benchmarks.digits.errors import read_transcripts
+from benchmarks.digits.results import describe_machine
 from benchmarks.digits.rounds import ROUNDS
-from benchmarks.digits.table import describe_machine
 
 NAME = "needed_context"
 

@@ -13,7 +13,8 @@ import yaml
 from benchmarks.digits.configurations import fit_config
 from benchmarks.digits.context.stages import hubert_runs
 from benchmarks.digits.rounds import HUBERT, Config, Run
-from datamodules.composing.corpus import FORMAT, MANIFEST, ComposeSettings, fingerprint_words
+from datamodules.composing.corpus import FORMAT, MANIFEST, fingerprint_words
+from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.words import list_words
 from datamodules.errors import DataError
 

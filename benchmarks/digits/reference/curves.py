@@ -16,8 +16,8 @@ import numpy as np
 import yaml
 
 from benchmarks.digits.curves import Points, read_scalars
+from benchmarks.digits.results import RESULTS, describe_machine
 from benchmarks.digits.rounds import HUBERT, LOCAL, ROUNDS
-from benchmarks.digits.table import RESULTS, describe_machine
 
 NAME = "reference_curves"
 MODELS = [model.name for model in (HUBERT, *LOCAL)]

@@ -15,7 +15,8 @@ from benchmarks.digits.rounds import Round
 from benchmarks.digits.running import run
 from benchmarks.digits.stages import Stage, seed_stages, shared_stages
 from benchmarks.digits.table import BASELINE, CONTROL
-from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.corpus import compose
+from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.voices import Voices
 from datamodules.composing.words import list_words
 

@@ -11,16 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.digits.errors import errors_of_recordings, read_transcripts
 from benchmarks.digits.power import power
+from benchmarks.digits.results import describe_machine
 from benchmarks.digits.speakers.folds import DEFAULT, Recipe, one_at_a_time
-from benchmarks.digits.table import (
-    BASELINE,
-    CONTROL,
-    FROM_START,
-    NUM_RESAMPLES,
-    TARGET,
-    describe_machine,
-    say,
-)
+from benchmarks.digits.table import BASELINE, CONTROL, FROM_START, NUM_RESAMPLES, TARGET, say
 from benchmarks.digits.table import ROWS as ALL_ROWS
 
 NAME = "unseen_speakers"

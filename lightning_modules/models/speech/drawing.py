@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from lightning_modules.checkpoints.pretrained import load_pretrained
-from lightning_modules.lhubert.modeling import MASK_VECTORS
+from lightning_modules.lhubert.conversion import MASK_VECTORS
 from lightning_modules.models.components import MIXERS
 
 Drawn = TypeVar("Drawn", bound=nn.Module)

@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from profiling.analysis.answers.comparisons import Comparison
-from profiling.analysis.answers.duels import Duel, Judged
+from profiling.analysis.answers.duels import Duel
+from profiling.analysis.answers.judging import Judged
 from profiling.analysis.answers.verdicts import (
     WITH_VALUE,
     Answer,

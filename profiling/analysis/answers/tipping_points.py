@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from profiling.analysis.answers.ceilings import UNKNOWN, ceilings_of
-from profiling.analysis.answers.comparisons import (
-    OTHER_EFFORTS,
-    Comparison,
+from profiling.analysis.answers.comparisons import OTHER_EFFORTS, Comparison
+from profiling.analysis.answers.duels import Duel, find_duels, find_missing
+from profiling.analysis.answers.finding_comparisons import (
     Opponents,
     find_comparisons,
     registered_opponents,
 )
-from profiling.analysis.answers.duels import Duel, find_duels, find_missing
 from profiling.analysis.answers.ladder import find_rungs
 from profiling.analysis.answers.verdicts import Answer, as_fields, decide
 from profiling.analysis.points.axes import axis_of, on_own_axis

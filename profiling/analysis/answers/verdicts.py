@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from profiling.analysis.answers.comparisons import Comparison
-from profiling.analysis.answers.duels import DISTURBED, ONE_VISIT, Duel, Judged, judge
+from profiling.analysis.answers.duels import Duel
+from profiling.analysis.answers.judging import DISTURBED, ONE_VISIT, Judged, judge
 from profiling.analysis.points.axes import axis_of
 from profiling.analysis.points.readings import MIN_VISITS
 from profiling.analysis.statistics.cost_curves import CostCurves

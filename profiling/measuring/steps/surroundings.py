@@ -9,7 +9,7 @@ import lightning
 
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
-from profiling.instruments.broken_steps import BrokenStep
+from profiling.instruments.components.broken_steps import BrokenStep
 from profiling.instruments.device_watch import DeviceWatch
 from profiling.instruments.frequency import mean_mhz
 from profiling.instruments.memory import PeakMemory

@@ -20,8 +20,8 @@ from lightning_modules.kernel_choice import choose_arithmetic, choose_sdpa
 from lightning_modules.models.base import VariantModule
 from lightning_modules.reduced_precision import refuse_wrong_convolutions
 from lightning_modules.variants import build_module
-from profiling.instruments.broken_steps import BrokenStep
 from profiling.instruments.callback import ProfilingCallback
+from profiling.instruments.components.broken_steps import BrokenStep
 from profiling.instruments.memory import PeakMemory
 from profiling.instruments.steps import Sample
 from profiling.measuring.paths.active_path import Batch

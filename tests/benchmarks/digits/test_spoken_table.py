@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.digits import spoken_digits
+from benchmarks.digits.results import write_results
 from benchmarks.digits.table import (
     BASELINE,
     FROM_START,
@@ -16,7 +17,6 @@ from benchmarks.digits.table import (
     make_table,
     resample_ratios,
     say,
-    write_results,
 )
 from datamodules.composing.corpus import compose
 from tests.samples.speech import write_sound

@@ -1,4 +1,5 @@
-import json
+"""A corpus is composed of short recordings, as its settings say, or not at all."""
+
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -6,42 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 
-from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.corpus import compose
+from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.sounds import Augmentation
-from datamodules.composing.words import Word, group
 from datamodules.errors import BadSampleError, DataError
-from datamodules.recordings.decoding import decode
-from datamodules.recordings.recording import Recording
 from datamodules.utterances.transcribed import TranscribedSpeech
+from tests.samples.composing import SMALL, manifest_of, write_words
 from tests.samples.places import SHARED_DATA
 
 SHARED = SHARED_DATA / "fsdd"
-LABELS = ("0", "7", "yes")
-SPEAKERS = ("ann", "bo_b")
-TAKES = range(6)
-SMALL = ComposeSettings(words_per_utterance=(3, 4), gap_seconds=(0.01, 0.02), test_takes=2)
 
 
 @pytest.fixture
 def words(tmp_path):
-    """Write 36 short tones, each of its own length and pitch."""
-    folder = tmp_path / "words"
-    folder.mkdir()
-    count = 0
-    for label in LABELS:
-        for speaker in SPEAKERS:
-            for take in TAKES:
-                count += 1
-                tone = 0.3 * np.sin(np.arange(300 + 11 * count) * (0.2 + 0.03 * count))
-                soundfile.write(folder / f"{label}_{speaker}_{take}.wav", tone, 8_000)
-    return folder
-
-
-def manifest_of(corpus):
-    return json.loads((corpus / "manifest.json").read_text())["utterances"]
+    return write_words(tmp_path / "words")
 
 
 def used(utterances):
@@ -89,68 +69,6 @@ def test_utterances_are_what_their_manifest_and_transcript_say(words, tmp_path, 
             assert texts[name] == " ".join(spoken[label] for label in labels)
             voices.add(frozenset(part["name"].split("_")[1] for part in parts))
     assert max(map(len, voices)) == (1 if speakers == "same" else 2)
-
-
-@pytest.mark.torchaudio
-def test_a_sound_is_its_recordings_with_gaps_between_them(words, tmp_path):
-    corpus = compose(str(words), str(tmp_path / "corpus"), SMALL)
-    for name, parts in manifest_of(corpus)["train"].items():
-        sound, rate_hz = soundfile.read(corpus / "train" / name)
-        assert rate_hz == 16_000
-        assert soundfile.info(corpus / "train" / name).subtype == "PCM_16"
-        end = 0
-        for position, part in enumerate(parts):
-            gap = sound[end : part["start"]]
-            assert (160 <= len(gap) <= 320) if position else len(gap) == 0
-            assert not position or 0.0003 < np.sqrt(np.mean(gap**2)) < 0.003
-            end = part["start"] + part["samples"]
-            original = decode(Recording(words / part["name"], part["samples"]), part["samples"])
-            assert np.allclose(sound[part["start"] : end], original, atol=1e-4)
-        assert end == len(sound)
-
-
-@pytest.mark.torchaudio
-def test_speed_changes_length_and_pitch_and_only_training_is_changed(words, tmp_path):
-    changed = replace(
-        SMALL, augmentation=Augmentation((0.8, 1.25), gain_db=(-6, -6), snr_db=(20, 30)), passes=2
-    )
-    plain = compose(str(words), str(tmp_path / "plain"), SMALL)
-    corpus = compose(str(words), str(tmp_path / "corpus"), changed)
-    for split in ("val", "test"):
-        for path in (plain / split).iterdir():
-            assert path.read_bytes() == (corpus / split / path.name).read_bytes()
-    speeds = set()
-    for parts in manifest_of(corpus)["train"].values():
-        for part in parts:
-            original = 2 * soundfile.info(words / part["name"]).frames
-            assert abs(part["samples"] - original / part["speed"]) <= 1
-            speeds.add(part["speed"])
-    assert speeds == {0.8, 1.25}
-
-
-@pytest.mark.torchaudio
-def test_gain_and_noise_are_as_strong_as_asked(words, tmp_path):
-    quiet = replace(SMALL, gap_noise=0.0, augmentation=Augmentation(gain_db=(-6.0206, -6.0206)))
-    noisy = replace(SMALL, gap_noise=0.0, augmentation=Augmentation(snr_db=(10, 10)))
-    plain = compose(str(words), str(tmp_path / "plain"), replace(SMALL, gap_noise=0.0))
-    softer = compose(str(words), str(tmp_path / "softer"), quiet)
-    corpus = compose(str(words), str(tmp_path / "noisy"), noisy)
-    for path in (plain / "train").glob("*.wav"):
-        clean, half, mixed = (
-            soundfile.read(folder / "train" / path.name)[0] for folder in (plain, softer, corpus)
-        )
-        assert np.allclose(half, clean / 2, atol=1e-4)
-        ratio = 10 * np.log10(np.mean(clean**2) / np.mean((mixed - clean) ** 2))
-        assert ratio == pytest.approx(10, abs=0.5)
-
-
-@pytest.mark.torchaudio
-def test_too_loud_an_utterance_is_made_softer_not_clipped(words, tmp_path):
-    louder = replace(SMALL, augmentation=Augmentation(gain_db=(20, 20)))
-    corpus = compose(str(words), str(tmp_path / "corpus"), louder)
-    sound, _ = soundfile.read(next((corpus / "train").glob("*.wav")))
-    assert 0.99 < np.abs(sound).max() <= 1
-    assert (np.abs(sound) > 0.999).mean() < 0.1
 
 
 @pytest.mark.torchaudio
@@ -257,24 +175,6 @@ def test_speakers_for_testing_are_heard_nowhere_else(words, tmp_path):
     assert list(utterances) == ["train", "test"]
     assert {name.split("_")[1] for name in used(utterances["train"])} == {"ann"}
     assert len(used(utterances["test"])) == 18
-
-
-@given(
-    st.integers(1, 9).flatmap(
-        lambda fewest: st.tuples(
-            st.just(fewest), st.integers(fewest, 14), st.integers(fewest, 200), st.integers(0, 99)
-        )
-    )
-)
-def test_groups_have_every_word_once_and_keep_their_sizes_where_they_can(drawn):
-    fewest, most, count, seed = drawn
-    words = [Word(Recording(Path(), 0), "A", "b", take) for take in range(count)]
-    groups = group(words, (fewest, most), np.random.default_rng(seed))
-    assert sorted(word.take for members in groups for word in members) == list(range(count))
-    sizes = [len(members) for members in groups]
-    assert min(sizes) >= fewest
-    fits = any(number * fewest <= count <= number * most for number in range(count + 1))
-    assert max(sizes) <= most if fits else max(sizes) - min(sizes) <= 1
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"{SHARED} is not there")

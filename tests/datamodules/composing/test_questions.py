@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.corpus import compose
 from datamodules.composing.questions import ANSWERS, Questions, name_answers
+from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.words import DIGITS
 from datamodules.errors import DataError
 

@@ -9,7 +9,8 @@ import soundfile
 import torch
 from scipy.signal import lfilter
 
-from datamodules.composing.corpus import ComposeSettings, compose
+from datamodules.composing.corpus import compose
+from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.sounds import Augmentation
 from datamodules.composing.voices import Voices, move_formants, move_pitch
 from datamodules.errors import DataError

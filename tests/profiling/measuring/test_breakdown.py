@@ -11,7 +11,7 @@ import pytest
 from lightning_modules.models.components import COMPONENTS
 from profiling.children.server import run_in_child
 from profiling.instruments.batch_shapes import BatchShape
-from profiling.instruments.broken_steps import BrokenStep
+from profiling.instruments.components.broken_steps import BrokenStep
 from profiling.measuring import breakdown
 from profiling.measuring.breakdown import judged
 from profiling.planning.points import Point

@@ -15,7 +15,7 @@ from profiling.report.charts.ceiling import LABEL, ceiling_traces
 from profiling.report.charts.ratios import ratio_traces
 from profiling.report.palette import Styles
 from profiling.report.table import print_sections, sections_as_markdown
-from profiling.report.tensorboard_components import ceiling_scalars, component_scalars
+from profiling.report.tensorboard.components import ceiling_scalars, component_scalars
 from tests.samples.rows.components import core_share, with_components
 from tests.samples.rows.run import sample_rows, sample_tipping_points
 

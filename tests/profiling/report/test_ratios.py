@@ -1,6 +1,6 @@
 """The panel of ratios: what only one side can do, and what was visited once."""
 
-from profiling.analysis.answers.duels import ONE_VISIT
+from profiling.analysis.answers.judging import ONE_VISIT
 from profiling.analysis.points.curves import build_curves
 from profiling.report.charts.ratios import ratio_traces
 from profiling.report.palette import Styles

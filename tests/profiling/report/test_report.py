@@ -4,11 +4,9 @@ import subprocess
 import sys
 from html import unescape
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.curves import build_curves
 from profiling.report.charts.inputs import ChartInput
 from profiling.report.charts.measured import build_chart
@@ -16,23 +14,20 @@ from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.page.tables import find_noise, find_problems
 from profiling.report.palette import Styles
-from profiling.rows.columns import drawn_columns, judged_columns
+from profiling.rows.columns import judged_columns
 from tests.samples.places import ROOT
 from tests.samples.rows.run import (
+    FAILED,
     charts_of,
     report_of,
     sample_manifest,
     sample_report,
     sample_rows,
     sample_tipping_points,
+    small_rows,
 )
 
-FAILED = {column.name: None for column in drawn_columns()}
 HOSTILE = "</script><img src=x onerror=alert(1)>$\\frac"
-
-
-def small_rows() -> list[dict[str, Any]]:
-    return [row for row in sample_rows() if row["modality"] == "vision" and row["visit"] < 2]
 
 
 def test_a_report_has_a_page_pictures_and_event_files_and_leaves_nothing_else() -> None:
@@ -164,19 +159,6 @@ def test_a_tipping_point_stands_where_the_sentences_say_and_its_number_inside_th
     assert lines["longformer w512"]["textposition"] == "top left"  # near the right edge
 
 
-def test_a_point_is_the_median_of_its_visits_with_their_whole_spread() -> None:
-    rows = [row for row in sample_rows() if row["variant"] == "vit" and row["input_size"] == 224]
-    curve = next(curve for curve in build_curves(rows) if curve.contender.label == "vit sdpa")
-    values = sorted(
-        row["latency_ms"]
-        for row in rows
-        if (row["implementation"], row["phase"]) == ("sdpa", curve.phase)
-    )
-    spread = curve.points[0].values["latency_ms"]
-    assert (spread.low, spread.median, spread.high) == tuple(values)
-    assert curve.points[0].length == 224
-
-
 def test_a_single_visit_shows_its_own_percentiles_and_no_noise_between_visits() -> None:
     rows = [row for row in small_rows() if row["visit"] == 0]
     curves = build_curves(rows)
@@ -186,66 +168,11 @@ def test_a_single_visit_shows_its_own_percentiles_and_no_noise_between_visits() 
     assert "the noise between visits is unknown" in render_page(Material.of(rows, [], [], {}))
 
 
-@pytest.mark.parametrize(
-    ("statuses", "status"),
-    [
-        (["ok", "ok", "oom"], "ok"),
-        (["ok", "oom"], "oom"),
-        (["ok", "error"], "ok"),
-        (["error", "error"], "error"),
-        (["skipped"], "skipped"),
-    ],
-)
-def test_visits_that_ended_differently_give_one_status(statuses: list[str], status: str) -> None:
-    row = next(row for row in small_rows() if row["status"] == "ok")
-    rows = [
-        row | ({} if name == "ok" else FAILED) | {"status": name, "visit": visit}
-        for visit, name in enumerate(statuses)
-    ]
-    (curve,) = build_curves(rows)
-    point = curve.points[0]
-    assert {reading.status for reading in point.readings.values()} == {status}
-    # What verdicts take for out of memory is drawn as out of memory.
-    assert bool(point.values) == (status == "ok")
-
-
-def test_a_point_keeps_what_it_has_when_another_metric_ran_out_of_memory() -> None:
-    row = next(row for row in small_rows() if row["status"] == "ok")
-    (curve,) = build_curves([row | {"status": "oom", "peak_memory_mib": None}])
-    assert curve.measured("latency_ms") == list(curve.points)
-    assert curve.out_of_memory("latency_ms") == []
-    assert curve.out_of_memory("peak_memory_mib") == list(curve.points)
-
-
-def test_a_curve_shows_the_newest_effort_that_has_the_metric() -> None:
-    row = next(row for row in small_rows() if row["status"] == "ok")
-    old = row | {"min_samples": 5, "visit": 1}
-    new = row | {"min_samples": 9, "latency_ms": 7.0, "peak_memory_mib": None}
-    values = build_curves([old, new])[0].points[0].values
-    assert (values["latency_ms"].median, values["latency_ms"].num_visits) == (7.0, 1)
-    assert values["peak_memory_mib"].median == row["peak_memory_mib"]
-
-
-@pytest.mark.parametrize("condition", ["size", "precision", "device_name", "threads", "dropout"])
-def test_different_settings_never_share_a_curve(condition: str) -> None:
-    row = next(row for row in small_rows() if row["status"] == "ok")
-    curves = build_curves([row, row | {condition: "other"}])
-    first, second = (curve.setting for curve in curves)
-    assert first != second
-    assert "other" in second.describe([first, second])
-
-
 def test_points_without_a_number_are_gathered_by_reason() -> None:
     problems = find_problems(sample_rows())
     (skipped,) = [p for p in problems if p.status == "skipped" and p.phase == "inference"]
     assert (skipped.name, skipped.lengths) == ("bigbird library", "128, 256, 512")
     assert {problem.status for problem in problems} == {"skipped", "oom", "error"}
-
-
-def test_the_share_beyond_a_length_counts_samples_at_least_that_long() -> None:
-    lengths = [10] * 5 + [20] * 3 + [40] * 2
-    distribution = LengthDistribution.from_lengths(lengths, "made up", "text", "nowhere")
-    assert [distribution.share_beyond(length) for length in (1, 20, 21, 41)] == [1, 0.5, 0.2, 0]
 
 
 def test_a_chart_needs_neither_tipping_points_nor_values() -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from profiling.analysis.points.curves import build_curves
-from profiling.report.tensorboard import group_runs
+from profiling.report.tensorboard.event_files import group_runs
 from tests.samples.rows.run import LENGTHS, sample_report, sample_rows
 
 TAG = "text/inference/latency_ms"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from profiling.analysis.answers.comparisons import OTHER_EFFORTS, Opponent
+from profiling.analysis.answers.comparisons import OTHER_EFFORTS
+from profiling.analysis.answers.finding_comparisons import Opponent
 from profiling.analysis.answers.tipping_points import find_tipping_points, save_tipping_points
 from profiling.analysis.points.curves import build_curves
 from profiling.analysis.points.groups import Setting, group_rows
@@ -13,9 +14,10 @@ from profiling.planning.schedule import Visit
 from profiling.planning.visit_row import row_of
 from profiling.report.answers.sections import build_sections
 from profiling.report.page.tables import RowTable
-from profiling.report.tensorboard import group_runs
+from profiling.report.tensorboard.event_files import group_runs
 from profiling.rows import columns
-from profiling.rows.columns import Column, Kind, columns_of, effort_of, key_of, wrong_column
+from profiling.rows.columns import Column, Kind, columns_of, effort_of, key_of
+from profiling.rows.wrong_values import wrong_column
 from tests.samples.rows.curves import rows_of
 from tests.samples.rows.run import report_of
 from tests.samples.variants.points import points_of

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from profiling.analysis.answers.comparisons import Comparison, Opponent, find_comparisons
+from profiling.analysis.answers.comparisons import Comparison
+from profiling.analysis.answers.finding_comparisons import Opponent, find_comparisons
 
 Row = dict[str, Any]
 METRICS = ("latency_ms", "throughput_samples_per_s", "peak_memory_mib")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from profiling.analysis.answers.comparisons import Opponent
+from profiling.analysis.answers.finding_comparisons import Opponent
 from profiling.analysis.answers.tipping_points import find_tipping_points
 
 Row = dict[str, Any]

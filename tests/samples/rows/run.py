@@ -15,9 +15,11 @@ from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.report.answers.sections import build_sections
 from profiling.report.build import build_report
 from profiling.report.material import Material
+from profiling.rows.columns import drawn_columns
 
 Row = dict[str, Any]
 
+FAILED = {column.name: None for column in drawn_columns()}
 LENGTHS = {
     "text": (128, 256, 512, 1024, 2048, 4096),
     "speech": (99, 249, 499, 1499, 2999),
@@ -105,6 +107,11 @@ def sample_rows() -> list[Row]:
         for phase in ("inference", "training")
         for contender in contenders
     ]
+
+
+def small_rows() -> list[Row]:
+    """Return those of vision, of two visits."""
+    return [row for row in sample_rows() if row["modality"] == "vision" and row["visit"] < 2]
 
 
 def sample_manifest() -> Row:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from profiling.analysis.answers.comparisons import find_comparisons
 from profiling.analysis.answers.duels import find_duels
+from profiling.analysis.answers.finding_comparisons import find_comparisons
 from profiling.analysis.answers.verdicts import decide
 from tests.samples.rows.curves import OPPONENTS, Row, find, find_one, judge, outcomes, rows_of
 

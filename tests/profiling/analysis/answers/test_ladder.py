@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.answers.comparisons import Opponent
+from profiling.analysis.answers.finding_comparisons import Opponent
 from profiling.analysis.answers.ladder import find_rungs
 from profiling.analysis.answers.tipping_points import find_ladder, find_tipping_points
 from tests.samples.rows.comparisons import compare, row

@@ -10,7 +10,7 @@ from tensorboard.plugins.custom_scalar import metadata as layout_metadata
 
 from profiling.analysis.points.components import CORE, ComponentCurve
 from profiling.analysis.points.curves import Curve
-from profiling.report.tensorboard_components import CEILING, SHARE
+from profiling.report.tensorboard.components import CEILING, SHARE
 from profiling.rows.columns import drawn_columns
 
 HINT = "by length: set Smoothing to 0"

@@ -6,9 +6,6 @@ import pytest
 
 from profiling.instruments import frequency
 from profiling.instruments.frequency import mean_mhz
-from profiling.measuring.steps import surroundings
-from profiling.measuring.steps.surroundings import Surroundings
-from tests.samples.variants.points import points_of
 
 
 def write_clocks(folder: Path, *khz: str) -> None:
@@ -34,20 +31,3 @@ def test_where_the_system_does_not_tell_it_is_unknown(
     monkeypatch.setattr(frequency, "CORES", tmp_path)
     write_clocks(tmp_path, *khz)
     assert mean_mhz([0, 1]) is None
-
-
-@pytest.mark.parametrize(("found", "told"), [([2000.0, 3000.0], 2500.0), ([None, None], None)])
-def test_a_row_has_the_mean_of_all_that_was_timed(
-    monkeypatch: pytest.MonkeyPatch, found: list[float | None], told: float | None
-) -> None:
-    readings = iter(found)
-    monkeypatch.setattr(surroundings, "keep_freed_memory", lambda: True)
-    monkeypatch.setattr(surroundings, "Headroom", lambda: None)
-    monkeypatch.setattr(surroundings, "run_steps", lambda *_, **__: [])
-    monkeypatch.setattr(surroundings, "mean_mhz", lambda cores: next(readings))
-    (point, *_) = points_of("text", [12], ["bert"])
-    watched = Surroundings(point)
-    for _ in found:
-        nothing: dict = {}
-        watched.time_steps(None, point, nothing, point.effort)  # type: ignore[arg-type]
-    assert watched.fields()["cpu_mhz"] == told

@@ -3,7 +3,8 @@
 import pytest
 
 from lightning_modules.variants import VARIANTS
-from profiling.analysis.answers.comparisons import Model, registered_opponents
+from profiling.analysis.answers.comparisons import Model
+from profiling.analysis.answers.finding_comparisons import registered_opponents
 from profiling.analysis.points.groups import Contender
 from profiling.errors import SettingsError
 from profiling.rows.columns import shared_conditions

@@ -10,8 +10,8 @@ from lightning_modules.models.components import (
     find_parts,
     parameters_by_component,
 )
-from profiling.instruments.component_clock import NOBODY, ComponentClock
-from profiling.instruments.component_watch import OTHER, ComponentWatch
+from profiling.instruments.components.component_clock import NOBODY, ComponentClock
+from profiling.instruments.components.component_watch import OTHER, ComponentWatch
 
 OPTIMISER = "optimiser"
 

@@ -13,7 +13,11 @@ from transformers import RobertaConfig, RobertaForMaskedLM
 
 from profiling.callback import ProfilingCallback
 from profiling.instruments.batch_shapes import BatchShape
-from profiling.instruments.broken_steps import BrokenStep, components_of, what_attention_takes
+from profiling.instruments.components.broken_steps import (
+    BrokenStep,
+    components_of,
+    what_attention_takes,
+)
 from tests.samples.fitting import fit, predict
 from tests.samples.variants.models import batch_of, build
 

@@ -4,8 +4,8 @@ from lightning import LightningModule
 from torch import Tensor
 
 from profiling.instruments.batch_shapes import BatchShape
-from profiling.instruments.breakdown import Breakdown
-from profiling.instruments.broken_steps import BrokenStep, say_what_attention_takes
+from profiling.instruments.components.breakdown import Breakdown
+from profiling.instruments.components.broken_steps import BrokenStep, say_what_attention_takes
 from profiling.instruments.going_on import GoingOn
 
 # Left alone, broken, broken, left alone: whatever comes back every second step hits both alike.

@@ -20,13 +20,13 @@ from profiling.analysis.points.curves import Curve
 from profiling.analysis.points.groups import Contender, Setting, free_name, safe_name
 from profiling.report.material import Material
 from profiling.report.table import sections_as_markdown
-from profiling.report.tensorboard_components import (
+from profiling.report.tensorboard.components import (
     Scalar,
     by_place,
     ceiling_scalars,
     component_scalars,
 )
-from profiling.report.tensorboard_layout import layout_of
+from profiling.report.tensorboard.layout import layout_of
 from profiling.rows.columns import drawn_columns
 
 ANSWERS = "answers"  # the run that holds the table and the figures

@@ -1,22 +1,15 @@
-"""What a measuring child says of its allocator and of its neighbours."""
+"""What others take of our cores: seen, and told from what this process computes itself."""
 
 import time
-from dataclasses import replace
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.children.server import run_in_child
 from profiling.instruments import neighbours
 from profiling.instruments.neighbours import Neighbours, parse_cores
-from profiling.planning.requests import Effort
 from tests.samples.neighbours import somebody_computes
-from tests.samples.variants.points import points_of
-
-SPEED = "profiling.measuring.tasks:measure_speed"
 
 
 def burn(seconds: float) -> None:
@@ -74,34 +67,3 @@ def test_lists_of_cores_are_read_as_the_kernel_writes_them(cores: set[int]) -> N
     assert parse_cores(",".join(map(str, sorted(cores)))) == cores
     first, last = min(cores), max(cores)
     assert parse_cores(f"{first}-{last}\n") == set(range(first, last + 1))
-
-
-@pytest.mark.parametrize("phase", ["inference", "training"])
-def test_a_measured_row_has_the_faults_and_the_neighbours_of_its_steps(
-    server: ForkServerContext, phase: str
-) -> None:
-    points = points_of("speech", [150], [{"name": "hubert", "implementations": ["sdpa"]}])
-    point = next(point for point in points if point.phase == phase)
-    point = replace(point, metrics=("latency",), effort=Effort(2, 5, 0.1))
-    row = run_in_child(server, SPEED, point, 100).value
-    assert 0 <= row["others_cpu_share"] <= 1
-    assert row["disturbed"] == (row["others_cpu_share"] > neighbours.DISTURBED_FROM)
-    if (
-        run_in_child(
-            server, "profiling.measuring.steps.surroundings:find_allocator", None, 100
-        ).value
-        == "kept"
-    ):
-        assert row["page_faults_per_step"] <= 50
-
-
-def test_a_child_that_cannot_keep_memory_says_so(
-    server: ForkServerContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from profiling.measuring.steps import surroundings
-
-    monkeypatch.setattr(surroundings, "keep_freed_memory", lambda: False)
-    assert surroundings.find_allocator() == "system"
-    (point, *_) = points_of("text", [12], ["bert"])
-    with pytest.raises(RuntimeError, match="`allocator` kept"):
-        surroundings.Surroundings(point)

@@ -9,7 +9,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from lightning_modules.models.components import COMPONENTS, find_parts, parameters_by_component
-from profiling.instruments.component_watch import ComponentWatch, nodes_of
+from profiling.instruments.components.component_watch import ComponentWatch, nodes_of
 from profiling.measuring.breakdown import closure_of, why_open
 from tests.samples.variants.models import CASES, VARIANT_CASES, batch_of, build
 
