@@ -8,15 +8,14 @@ follows how far the ratio would scatter with more of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import log, sqrt
-from statistics import NormalDist
+from math import inf, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 WANTED = 0.8  # probability of an answer, where there is one to be had
 MOST = 1024  # of anything: more is no plan
-CONFIDENCE = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
@@ -81,16 +80,17 @@ def find_scatter(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> Scat
     )
 
 
-def power(standard_error: float, margin: float) -> float:
+def power(standard_error: float, margin: float, freedom: float = inf) -> float:
     """Return how probably a system with the same error rate is shown to be within a margin.
 
     Args:
         standard_error: Of the log ratio.
         margin: What the 95 % interval of the ratio must end below, less 1.
+        freedom: The degrees of freedom with which the standard error is known.
     """
     if standard_error == 0:
         return 1.0
-    return NormalDist().cdf(log(1 + margin) / standard_error - CONFIDENCE)
+    return float(t.cdf(log(1 + margin) / standard_error - t.ppf(0.975, freedom), freedom))
 
 
 def needed(scatter: Scatter, experiment: Experiment, name: str, margin: float) -> int | None:

@@ -70,7 +70,8 @@ def _heading(results: dict[str, Any]) -> str:
     return (
         f"{there.recordings} test words, each in {there.compositions} utterances, {there.seeds} "
         f"seeds, {results['date']}, {results['machine']}. Ratios of word errors to HuBERT's, with "
-        f"95 % intervals of a paired bootstrap over recordings and seeds.\n\n"
+        f"95 % intervals of a paired bootstrap over recordings and seeds, widened where seeds are "
+        f"few.\n\n"
         f"{describe_power(results['seeds'])}"
     )
 

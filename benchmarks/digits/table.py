@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.digits.intervals import error_over_seeds, interval_of
 from benchmarks.digits.power import WANTED, Experiment, find_scatter, needed, power
 
 BASELINE = "hubert"
@@ -81,15 +82,14 @@ def having(seeds: Seeds, row: str) -> Seeds:
 
 def _compare(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> list[str]:
     """Return the ratio with its interval, what it says, and what it could have said."""
-    low, high = np.quantile(resample_ratios(errors, baseline), [0.025, 0.975])
     ratio = errors.sum() / max(1, baseline.sum())
-    found = "" if len(errors) < 2 or not errors.sum() else f"{_power(errors, baseline):.0%}"
+    resampled = resample_ratios(errors, baseline)
+    if not errors.sum() or not baseline.sum():
+        return [f"{ratio:.2f}", "too few errors", ""]
+    error = error_over_seeds(errors, baseline)
+    low, high = interval_of(ratio, resampled, error)
+    found = "" if len(errors) < 2 else f"{power(error.value, TARGET, error.freedom):.0%}"
     return [f"{ratio:.2f} [{low:.2f}-{high:.2f}]", say(low, high), found]
-
-
-def _power(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> float:
-    scatter = find_scatter(errors, baseline)
-    return power(scatter.standard_error(Experiment(*errors.shape)), TARGET)
 
 
 def errors_of(seeds: Seeds, row: str) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.digits.errors import errors_of_recordings, read_transcripts
+from benchmarks.digits.intervals import error_over_speakers, interval_of
 from benchmarks.digits.power import power
 from benchmarks.digits.results import describe_machine
 from benchmarks.digits.speakers.folds import DEFAULT, Recipe, one_at_a_time
@@ -128,10 +129,11 @@ def _compare(errors: Errors, baseline: Errors) -> list[str]:
     ratios = resample_speakers(errors, baseline)
     if len(errors) < 2 or not len(ratios) or not ratios.min():
         return [f"{ratio:.2f}", "one speaker" if len(errors) < 2 else "too few errors", ""]
-    low, high = np.quantile(ratios, [0.025, 0.975])
+    error = error_over_speakers(errors, baseline)
+    low, high = interval_of(ratio, ratios, error)
     if np.mean([each.mean() for each in baseline]) >= WANTED_RATE:
         return [f"{ratio:.2f} [{low:.2f}-{high:.2f}]", "nothing: HuBERT guesses", ""]
-    could = power(float(np.log(ratios).std()), TARGET)
+    could = power(error.value, TARGET, error.freedom)
     return [f"{ratio:.2f} [{low:.2f}-{high:.2f}]", say(low, high), f"{could:.0%}"]
 
 
@@ -148,8 +150,8 @@ def _heading(results: dict[str, Any]) -> str:
         f"{baseline[0].shape[2]} utterances, {seeds} seeds, {results['date']}, "
         f"{results['machine']}. k-means, pre-training and fine-tuning heard the others alone. "
         f"Ratios of word errors to HuBERT's, with 95 % intervals of a paired bootstrap over "
-        f"speakers, and within each over recordings and seeds; so few speakers make such intervals "
-        f"too narrow rather than too wide. Power is the probability that a model which errs as "
+        f"speakers, and within each over recordings and seeds, widened because speakers are few. "
+        f"Power is the probability that a model which errs as "
         f"often as HuBERT is shown to be within {TARGET:.0%}. HuBERT's {rate:.1%} is "
         f"{'below' if rate < WANTED_RATE else 'not below'} {WANTED_RATE:.0%}; the control errs "
         f"{control:.2f} times as often.\n\n"

@@ -48,6 +48,7 @@ def test_power_is_how_often_equal_systems_are_shown_to_be_within_the_margin():
     assert power(0.02, 0.05) == pytest.approx(np.mean(ends < np.log(1.05)), abs=0.03)
     assert power(0.0, 0.05) == 1.0
     assert power(0.1, 0.05) < power(0.01, 0.05)
+    assert power(0.02, 0.05, freedom=4) < power(0.02, 0.05)
 
 
 @pytest.mark.parametrize("name", ["seeds", "recordings", "compositions"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks.digits.intervals import error_over_speakers
 from benchmarks.digits.power import power
 from benchmarks.digits.speakers import table as speaker_table
 from benchmarks.digits.speakers.table import ROWS, make_table, resample_speakers
@@ -69,13 +70,11 @@ def test_the_table_of_unseen_speakers_has_every_speaker_row_and_power():
     rate = np.mean([folds["ann"][seed][BASELINE] for seed in "01"])
     assert lines[2].split("|")[2].strip() == f"{rate:.1%}"
     assert not "".join(lines[2].split("|")[5:8]).strip()  # HuBERT is not compared with itself
-    spread = np.log(
-        resample_speakers(
-            speaker_table.errors_of(folds, CONTROL), speaker_table.errors_of(folds, BASELINE)
-        )
-    ).std()
+    error = error_over_speakers(
+        speaker_table.errors_of(folds, CONTROL), speaker_table.errors_of(folds, BASELINE)
+    )
     control = lines[2 + list(ROWS).index(CONTROL)]
-    assert control.rstrip("| ").endswith(f"{power(float(spread), 0.05):.0%}")
+    assert control.rstrip("| ").endswith(f"{power(error.value, 0.05, error.freedom):.0%}")
 
 
 def test_rows_that_a_trial_left_out_are_not_in_its_table():
