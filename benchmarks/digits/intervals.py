@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
+from benchmarks.digits.power import Experiment, find_scatter
+
 LEVEL = 0.95
 
 
@@ -47,33 +49,20 @@ def error_over_seeds(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> 
         errors: (seeds, recordings, ...) of one system, one error at least.
         baseline: The same of the other.
 
-    Source: the analysis of variance of two crossed random effects; degrees of freedom after
-        Satterthwaite 1946, "An approximate distribution of estimates of variance components".
+    Source: the analysis of variance of `find_scatter`; of a single seed, over its recordings.
     """
-    pulls = _pulls(*(each.reshape(*each.shape[:2], -1).sum(2) for each in (errors, baseline)))
-    num_seeds, num_recordings = pulls.shape
-    of_recordings = num_seeds * float(pulls.mean(0).var(ddof=1))
-    if num_seeds == 1:
-        return StandardError(sqrt(of_recordings / pulls.size), num_recordings - 1)
-    per_seed = pulls.mean(1)
-    of_seeds = num_recordings * float(per_seed.var(ddof=1))
-    rest = pulls - per_seed[:, None] - pulls.mean(0) + pulls.mean()
-    freedoms = (num_seeds - 1, num_recordings - 1)
-    of_rest = float((rest**2).sum()) / (freedoms[0] * freedoms[1])
-    both = of_seeds + of_recordings - of_rest
-    known = (of_seeds**2 / freedoms[0], of_recordings**2 / freedoms[1])
-    freedom = both**2 / sum(known) if sum(known) else inf
-    # One of them alone is never more than both; an estimate of both may be.
-    square = max(both, of_seeds, of_recordings)
-    return StandardError(sqrt(square / pulls.size), max(1.0, freedom))
+    ours, theirs = (each.reshape(*each.shape[:2], -1) for each in (errors, baseline))
+    if len(ours) > 1:
+        scatter, there = find_scatter(ours, theirs), Experiment(*ours.shape)
+        return StandardError(scatter.standard_error(there), scatter.freedom(there))
+    return _over_entries(ours.sum((0, 2)), theirs.sum((0, 2)))
 
 
 def error_over_speakers(
     errors: Sequence[NDArray[np.int64]], baseline: Sequence[NDArray[np.int64]]
 ) -> StandardError:
     """Return the standard error over speakers, two at least, of whom each has errors of its own."""
-    pulls = _pulls(*(np.array([each.sum() for each in system]) for system in (errors, baseline)))
-    return StandardError(sqrt(float(pulls.var(ddof=1)) / len(pulls)), len(pulls) - 1)
+    return _over_entries(*(np.array([each.sum() for each in both]) for both in (errors, baseline)))
 
 
 def interval_of(
@@ -94,9 +83,8 @@ def interval_of(
     return ratio * (low / ratio) ** factor, ratio * (high / ratio) ** factor
 
 
-def _pulls(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how far every entry pulls the log ratio from its mean; the mean of all is 0."""
-    pulls: NDArray[np.float64] = (errors * (baseline.sum() / errors.sum()) - baseline) / (
-        baseline.mean()
-    )
-    return pulls
+def _over_entries(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> StandardError:
+    """Return the standard error over entries that have nothing to do with each other."""
+    # How far every entry pulls the log ratio from its mean; the mean of all is 0.
+    pulls = (errors * (baseline.sum() / errors.sum()) - baseline) / baseline.mean()
+    return StandardError(sqrt(float(pulls.var(ddof=1)) / len(pulls)), len(pulls) - 1)

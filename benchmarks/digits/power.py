@@ -46,6 +46,19 @@ class Scatter:
             + self.of_rest / (experiment.seeds * utterances)
         )
 
+    def freedom(self, experiment: Experiment) -> float:
+        """Return the degrees of freedom with which an experiment tells its own standard error.
+
+        Source: Satterthwaite 1946, "An approximate distribution of estimates of variance
+            components".
+        """
+        seeds, recordings = experiment.seeds, experiment.recordings
+        rest = self.of_rest / (seeds * recordings * experiment.compositions)
+        over_seeds = self.of_seeds / seeds + rest
+        over_recordings = self.standard_error(experiment) ** 2 - self.of_seeds / seeds
+        doubt = over_recordings**2 / max(1, recordings - 1) + over_seeds**2 / max(1, seeds - 1)
+        return max(1.0, self.standard_error(experiment) ** 4 / doubt) if doubt else inf
+
 
 def find_scatter(errors: NDArray[np.int64], baseline: NDArray[np.int64]) -> Scatter:
     """Estimate the scatter of the log ratio of two systems' errors.
@@ -107,7 +120,8 @@ def needed(scatter: Scatter, experiment: Experiment, name: str, margin: float) -
     """
 
     def suffices(count: int) -> bool:
-        return power(scatter.standard_error(replace(experiment, **{name: count})), margin) >= WANTED
+        larger = replace(experiment, **{name: count})
+        return power(scatter.standard_error(larger), margin, scatter.freedom(larger)) >= WANTED
 
     most = MOST * (getattr(experiment, name) if name == "recordings" else 1)
     return _smallest(suffices, most)

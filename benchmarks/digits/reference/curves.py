@@ -91,11 +91,37 @@ def share_of_steps(out: Path) -> float:
     return min(steps, default=0) / ROUNDS["pretrain"].num_steps
 
 
+def seeds_of(rounds: dict[str, dict[str, dict[str, Any]]]) -> int:
+    """Return with how many seeds a model was trained, from its curves by round and scalar."""
+    counts = [curve["seeds"] for curves in rounds.values() for curve in curves.values()]
+    return int(max(map(max, counts)))
+
+
+def join_kept(reference: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """Return curves of which a model that was kept with more seeds before stays as it was.
+
+    Args:
+        reference: Of a run directory.
+        kept: Of runs before, of the same rounds.
+    """
+    curves = dict(reference["curves"])
+    for model, rounds in kept["curves"].items():
+        if model not in curves or seeds_of(rounds) > seeds_of(curves[model]):
+            curves[model] = rounds
+    in_order = {model: curves[model] for model in MODELS if model in curves}
+    return reference | {"seeds": max(map(seeds_of, in_order.values())), "curves": in_order}
+
+
 def write_reference(reference: dict[str, Any], folder: Path) -> Path:
-    """Write curves, table and picture into a folder; return the path of the curves."""
+    """Write curves, table and picture into a folder; return the path of the curves.
+
+    Models that are kept there with more seeds stay.
+    """
     from benchmarks.digits.reference.pages import draw_reference, reference_table
 
     path = folder / f"{NAME}.json"
+    if path.exists():
+        reference = join_kept(reference, load_reference(path))
     path.write_text(json.dumps(reference) + "\n")
     path.with_suffix(".md").write_text(reference_table(reference))
     draw_reference(reference).savefig(path.with_suffix(".png"), dpi=110)

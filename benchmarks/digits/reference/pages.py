@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.digits.curves import COLOURS
+from benchmarks.digits.reference.curves import seeds_of
 from benchmarks.digits.rounds import ROUNDS
 
 # What the picture and the table show: round, scalar, what it is called.
@@ -26,11 +27,12 @@ RANGE = ("lowest", "mean", "highest")
 def reference_table(reference: dict[str, Any]) -> str:
     """Return a table in Markdown: mean and range over seeds, at a few steps of every curve."""
     curves = reference["curves"]
+    heads = [f"{model}, {seeds_of(rounds)} seeds" for model, rounds in curves.items()]
     lines = [
-        f"{reference['seeds']} seeds, {reference['date']}, {reference['machine']}; mean and, in "
-        "brackets, lowest and highest seed.",
+        f"{reference['date']}, {reference['machine']}; mean and, in brackets, lowest and highest "
+        "seed.",
         "",
-        f"| round | what | step | {' | '.join(curves)} |",
+        f"| round | what | step | {' | '.join(heads)} |",
         "|---" * (3 + len(curves)) + "|",
     ]
     for name, scalar, title in SHOWN:

@@ -10,7 +10,6 @@ from benchmarks.digits.intervals import (
     error_over_speakers,
     interval_of,
 )
-from benchmarks.digits.power import Experiment, find_scatter
 from benchmarks.digits.table import resample_ratios
 
 APART = 0.3  # standard deviation of the log ratio from seed to seed, or from speaker to speaker
@@ -77,13 +76,6 @@ def test_few_speakers_who_differ_are_known_to_be_few():
         ratio = sum(each.sum() for each in ours) / sum(each.sum() for each in theirs)
         hits += abs(np.log(ratio)) < error.half_width
     assert 0.9 < hits / 200 < 0.99
-
-
-def test_the_standard_error_is_that_from_which_power_is_planned():
-    ours, theirs = draw(np.random.default_rng(3), 6)
-    scatter = find_scatter(ours[..., None], theirs[..., None])
-    planned = scatter.standard_error(Experiment(6, 120, 1))
-    assert error_over_seeds(ours, theirs).value == pytest.approx(planned, rel=0.05)
 
 
 @pytest.mark.parametrize("ratios", [np.full(9, 2.0), np.array([0.0, 0.5, 1.0])])

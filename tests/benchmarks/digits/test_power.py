@@ -56,13 +56,19 @@ def test_what_is_needed_is_the_smallest_number_that_suffices(name):
     there = Experiment(seeds=24, recordings=900, compositions=5)
     count = needed(SCATTER, there, name, 0.05)
     assert count is not None
-    powers = [
-        power(SCATTER.standard_error(replace(there, **{name: each})), 0.05)
-        for each in (count - 1, count)
-        if each
-    ]
+    larger = [replace(there, **{name: each}) for each in (count - 1, count) if each]
+    powers = [power(SCATTER.standard_error(each), 0.05, SCATTER.freedom(each)) for each in larger]
     assert powers[-1] >= 0.8
     assert all(each < 0.8 for each in powers[:-1])
+
+
+def test_the_freedom_is_that_of_what_scatters_most():
+    there = Experiment(seeds=6, recordings=40, compositions=3)
+    of_seeds = Scatter(of_seeds=1.0, of_recordings=1e-9, of_utterances=0, of_rest=0)
+    assert of_seeds.freedom(there) == pytest.approx(5)
+    of_recordings = Scatter(of_seeds=0, of_recordings=1.0, of_utterances=0, of_rest=1e-9)
+    assert of_recordings.freedom(there) == pytest.approx(39)
+    assert SCATTER.freedom(replace(there, seeds=1)) >= 1
 
 
 def test_no_number_of_words_makes_up_for_seeds_that_lie_apart():

@@ -9,7 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 from benchmarks.digits import reference_curves
 from benchmarks.digits.curves import draw_curves, read_scalar
 from benchmarks.digits.reference.compare import compare_curve
-from benchmarks.digits.reference.curves import over_seeds, read_reference
+from benchmarks.digits.reference.curves import join_kept, over_seeds, read_reference
 from benchmarks.digits.rounds import ROUNDS
 
 LOSSES = {0: [5.0, 3.0, 2.0], 1: [4.0, 4.0, 2.5]}  # by seed
@@ -56,6 +56,20 @@ def test_a_curve_has_mean_and_range_over_the_seeds(run):
     # A model that was converted and trained on is another one.
     assert reference["curves"]["lhubert-w32"]["more"]["val_wer"]["mean"] == [0.3]
     assert (reference["seeds"], reference["share"]) == (2, 0.5)
+
+
+def test_a_model_that_was_kept_with_more_seeds_stays(run):
+    reference = read_reference(run)
+    few = json.loads(json.dumps(reference).replace("[2, 2, 2]", "[1, 1, 1]"))
+    more = {"hubert": {"pretrain": {"train_loss": over_seeds([[(0, 9.0)]] * 3)}}}
+    kept = {"seeds": 3, "curves": more}
+    joined = join_kept(few, kept)
+    assert joined["curves"]["hubert"] == more["hubert"]
+    assert joined["curves"]["lhubert-w32"] == few["curves"]["lhubert-w32"]
+    assert joined["seeds"] == 3
+    assert join_kept(reference | {"curves": more}, {"seeds": 2, **few})["curves"] == (
+        more | {"lhubert-w32": few["curves"]["lhubert-w32"]}
+    )
 
 
 def test_many_steps_are_thinned_and_the_ends_stay():
