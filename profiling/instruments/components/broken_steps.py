@@ -37,24 +37,30 @@ class BrokenStep:
         """The whole step, less the work of breaking it down."""
         return sum(self.milliseconds.values())
 
+    def share_of(self, component: str) -> float:
+        """Return the share of the step that a component takes; 0 of a step without time."""
+        taken = sum(self.milliseconds.get((component, name), 0.0) for name in PASSES)
+        return taken / self.latency_ms if self.latency_ms else 0.0
+
 
 def components_of(steps: Sequence[BrokenStep]) -> dict[str, dict[str, float]]:
     """Return by component `forward_ms`, `backward_ms` and `share` of the step.
 
-    The times are medians over the steps; the shares are medians of the shares of each, which add
-    up to about 1. What a model has not, or what took no time, is left out.
+    The times are medians over the steps. The shares are medians of the shares of each, made to add
+    up to 1: medians alone do not where steps differ, as on a busy machine. What a model has not,
+    or what took no time, is left out.
     """
     found = {}
     for component in COMPONENTS:
         times = {name: _middle(steps, component, name) for name in PASSES}
         if any(times.values()):
-            share = median(
-                sum(step.milliseconds.get((component, name), 0.0) for name in PASSES)
-                / step.latency_ms
-                for step in steps
-            )
+            share = median(step.share_of(component) for step in steps)
             found[component] = {f"{name}_ms": ms for name, ms in times.items()} | {"share": share}
-    return found
+    total = sum(part["share"] for part in found.values())
+    return {
+        name: part | {"share": part["share"] / total if total else 0.0}
+        for name, part in found.items()
+    }
 
 
 def with_components(rows: list[dict[str, Any]], steps: Iterable[BrokenStep]) -> list[Any]:

@@ -84,7 +84,18 @@ def test_rows_have_the_components_of_every_second_measured_step(
     assert {"embedding", "attention_core", "feed_forward", "optimiser"} <= set(components)
     assert components["attention_core"]["backward_ms"] > 0
     assert components["optimiser"]["forward_ms"] > 0
-    assert sum(part["share"] for part in components.values()) == pytest.approx(1, abs=0.1)
+    assert sum(part["share"] for part in components.values()) == pytest.approx(1)
+
+
+def test_shares_add_up_however_steps_differ() -> None:
+    parts = ("attention_core", "feed_forward", "head")
+    slow = [{(part, "forward"): 10.0 if part == late else 1.0 for part in parts} for late in parts]
+    steps = [BrokenStep("inference", BatchShape(2, 17, None), None, times) for times in slow]
+    assert steps[0].share_of("attention_core") == 10 / 12
+    found = components_of(steps)
+    assert {name: part["share"] for name, part in found.items()} == pytest.approx(
+        dict.fromkeys(parts, 1 / 3)
+    )
 
 
 def test_a_prediction_has_no_backward_time(tmp_path: Path) -> None:
