@@ -1,9 +1,9 @@
-"""Time and memory of a training step of the models of the spoken digits."""
+"""Time and memory of a training step of the models of the spoken digits, with every window."""
 
 from typing import Any
 
 from benchmarks.digits.configurations import CONFIGS
-from benchmarks.digits.rounds import HUBERT, LOCAL
+from benchmarks.digits.context.stages import MODELS
 from profiling.children.server import run_in_child, start_server
 
 SECONDS = (8, 32)  # of one utterance
@@ -55,7 +55,7 @@ def cost_table() -> str:
     server = start_server()
     header = [f"{seconds} s, {unit}" for seconds in SECONDS for unit in ("ms", "peak MiB")]
     lines = [f"| model | {' | '.join(header)} |", "|---" * (len(header) + 1) + "|"]
-    for model in (HUBERT, *LOCAL):
+    for model in MODELS:
         cells = []
         for seconds in SECONDS:
             task = (model.settings, seconds)
