@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from datamodules.lengths import LengthDistribution
-from lightning_modules.variants import VARIANTS
 from profiling.advising.between_runs import Advised
 from profiling.advising.candidates import Candidate, find_candidates
+from profiling.advising.ceiling import find_ceiling
 from profiling.advising.choosing import (
     Judged,
     best_efficient,
@@ -16,7 +14,6 @@ from profiling.advising.choosing import (
     compared_with,
     is_vanilla,
     judge,
-    vanilla_name,
 )
 from profiling.advising.contenders import Measured, Wanted, measure, newest_group
 from profiling.advising.cut_lengths import cut_lengths
@@ -24,7 +21,6 @@ from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.notes import notes_of
 from profiling.advising.quality import quality_of
 from profiling.advising.tipping import shares_beyond, would_change
-from profiling.analysis.points.components import attention_share
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
 
@@ -70,6 +66,11 @@ def find_advice(
     if not candidates:
         reasons = "; ".join(f"{m.contender.label}: {m.reason}" for m in measured)
         raise SettingsError(f"the run must have enough lengths to advise from, but {reasons}")
+    if wanted.budget_gib is not None and all(each.peak_mib is None for each in candidates):
+        raise SettingsError(
+            "`budget_gib` must have a run to check it with that measured memory, got one without: "
+            "sweep with memory among its `metrics`"
+        )
     judged = judge(candidates, modality)
     chosen, verdict = choose(judged, modality)
     of_group = [row for points in contenders.values() for v in points.values() for row in v]
@@ -77,19 +78,21 @@ def find_advice(
     beyond = shares_beyond(of_group, seen, wanted.objective)
     answer = _answer(chosen, verdict, modality, wanted)
     family = best_efficient(judged, modality) if is_vanilla(chosen, modality) else chosen
+    ceiling, unknown_ceiling = find_ceiling(judged, modality, seen, wanted, family)
     answer |= {
         "share_beyond": beyond.get(family.candidate.measured.contender.family) if family else None,
-        "ceiling": _ceiling(judged, modality, seen, wanted, family),
+        "ceiling": ceiling,
         "alternatives": [
             _alternative(each, beyond, qualities) for each in judged if each is not chosen
         ],
         "notes": [
             f"conditions: {group.setting.describe()}",
-            *notes_of(chosen.candidate if chosen else None, measured, seen, wanted),
+            *notes_of(chosen.candidate if chosen else None, measured, candidates, seen, wanted),
+            *unknown_ceiling,
             *_measured_notes(measured, qualities),
             *compared_with(judged, modality),
             *(
-                would_change(of_group, seen, wanted.objective, wanted.max_length)
+                would_change(of_group, seen, wanted, chosen.candidate, candidates)
                 if chosen and is_vanilla(chosen, modality)
                 else ()
             ),
@@ -162,35 +165,3 @@ def _alternative(
         "quality": {"statement": quality.statement, "source": quality.source},
         "measured_quality": [each.to_dict() for each in own],
     }
-
-
-def _ceiling(
-    judged: Sequence[Judged],
-    modality: str,
-    distribution: LengthDistribution,
-    wanted: Wanted,
-    chosen: Judged | None,
-) -> float | None:
-    """Return the share of the vanilla one's cost on these data that attention takes."""
-    if chosen is None or wanted.objective != "latency":
-        return None
-    variant = VARIANTS[modality].get(chosen.candidate.measured.contender.variant)
-    name = vanilla_name(chosen.candidate, modality)
-    if variant is None or not variant.attention_only:
-        return None
-    for each in judged:
-        if each.candidate.measured.contender.variant == name:
-            return _mean_share(each.candidate.measured, distribution)
-    return None
-
-
-def _mean_share(measured: Measured, distribution: LengthDistribution) -> float | None:
-    known = {length: attention_share(rows) for length, rows in sorted(measured.points.items())}
-    shares = {length: share for length, share in known.items() if share is not None}
-    if not shares or measured.model is None:
-        return None
-    values = np.asarray(distribution.values, dtype=np.float64)
-    cost = measured.model.predict(distribution.values, [1] * len(values)).mean(axis=0)
-    weights = cost * np.asarray(distribution.counts)
-    at = np.interp(np.log(values), np.log([*shares]), [*shares.values()])
-    return float(np.average(at, weights=weights))

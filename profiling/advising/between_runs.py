@@ -55,7 +55,8 @@ def costs_more(candidate: Candidate, other: Candidate) -> bool:
     """
     if candidate is other or any(each.measured.disturbed for each in (candidate, other)):
         return False
-    ours, theirs = (np.log([*each.by_visit.values()]) for each in (candidate, other))
+    ours = np.log([*candidate.by_visit_beside(other).values()])
+    theirs = np.log([*other.by_visit_beside(candidate).values()])
     (difference,), (half,) = unpaired_intervals([ours], [theirs])
     extrapolated = sum(each.cost.extrapolation_error for each in (candidate, other))
     return bool(difference - np.hypot(half, error_of((candidate, other))) - extrapolated > 0)

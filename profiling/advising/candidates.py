@@ -7,7 +7,9 @@ import numpy as np
 
 from datamodules.lengths import LengthDistribution
 from profiling.advising.contenders import Measured, Wanted
-from profiling.advising.data_cost import DataCost, Plan, cost_of_plan, peak_of_plan, plan_epoch
+from profiling.advising.data_cost import DataCost, cost_of_plan, has_masks, peak_of_plan
+from profiling.advising.feasible import problems_of
+from profiling.advising.plans import Plan, plan_epoch
 
 # Implementations that compute no padding anywhere, however a batch arrives. `local_varlen` packs
 # in its attention alone: all else of the model computes on padding.
@@ -22,6 +24,8 @@ class Candidate:
         measured: The contender.
         plan: The batches of an epoch.
         cost: Of a sample; MiB of the largest step for the objective `memory`.
+        unmasked: The same as if no step had a mask of padding.
+        lacks_masks: Whether steps have masks whose cost is not in `cost`, because it is unknown.
         peak_mib: Foreseen memory of the largest step; None where unknown.
         problems: Why it cannot be used, one clause each.
     """
@@ -29,6 +33,8 @@ class Candidate:
     measured: Measured
     plan: Plan
     cost: DataCost
+    unmasked: DataCost
+    lacks_masks: bool
     peak_mib: float | None
     problems: tuple[str, ...] = field(default=())
 
@@ -45,8 +51,16 @@ class Candidate:
     @property
     def by_visit(self) -> dict[int, float]:
         """What a sample costs in each visit."""
+        return self._by_visit(self.cost)
+
+    def by_visit_beside(self, other: "Candidate") -> dict[int, float]:
+        """Return what a sample costs in each visit, as far as both know: masks of both or none."""
+        lacking = self.lacks_masks or other.lacks_masks
+        return self._by_visit(self.unmasked if lacking else self.cost)
+
+    def _by_visit(self, cost: DataCost) -> dict[int, float]:
         assert self.measured.model
-        return dict(zip(self.measured.model.visits, self.cost.per_sample, strict=True))
+        return dict(zip(self.measured.model.visits, cost.per_sample, strict=True))
 
 
 def find_candidates(
@@ -84,28 +98,14 @@ def _packed(wanted: Wanted) -> list[str]:
 def _candidate(
     one: Measured, plan: Plan, distribution: LengthDistribution, wanted: Wanted
 ) -> Candidate:
-    peak = peak_of_plan(one.memory, plan, one.loaded) if one.memory else None
     assert one.model
-    by_memory = wanted.objective == "memory" and peak is not None
-    cost = peak if by_memory and peak else cost_of_plan(one.model, plan, one.masked)
+    peak = peak_of_plan(one.memory, plan, one.loaded) if one.memory else None
     mib = float(peak.per_sample.mean()) if peak else None
-    problems = []
-    longest = min(distribution.values[-1], wanted.max_length or distribution.values[-1])
-    most = one.model.tokens.longest
-    if most is not None and longest > most:
-        share = distribution.share_beyond(most + 1)
-        problems.append(
-            f"{share:.1%} of the samples are longer than {most:,} {distribution.unit}, "
-            "which it does not take"
-        )
-    if one.takes is not None and longest > one.takes:
-        share = distribution.share_beyond(one.takes + 1)
-        problems.append(
-            f"{share:.1%} of the samples are longer than {one.takes:,}, beyond which it ran out "
-            "of memory"
-        )
-    if wanted.budget_gib is not None and mib is not None and mib > wanted.budget_gib * 1024:
-        problems.append(f"needs about {mib / 1024:.3g} GiB of {wanted.budget_gib:g}")
-    if wanted.budget_gib is not None and mib is None:
-        problems.append("its memory was not measured, so the budget cannot be checked")
-    return Candidate(one, plan, cost, mib, tuple(problems))
+    problems = tuple(problems_of(one, plan, distribution, wanted, mib))
+    if wanted.objective == "memory" and peak:
+        return Candidate(one, plan, peak, peak, False, mib, problems)
+    cost = unmasked = cost_of_plan(one.model, plan)
+    if one.masked:
+        cost = cost_of_plan(one.model, plan, one.masked)
+    lacks_masks = bool(one.unknown_masks) and has_masks(one.model, plan)
+    return Candidate(one, plan, cost, unmasked, lacks_masks, mib, problems)

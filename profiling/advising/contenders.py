@@ -8,8 +8,15 @@ import numpy as np
 from lightning_modules.variants import VARIANTS
 from profiling.advising.cost_model import CostModel
 from profiling.advising.fitting import Observation, TooFewLengthsError, fit_cost_model
-from profiling.advising.observations import Times, longest_taken, peaks_of, times_of
+from profiling.advising.observations import (
+    Times,
+    batches_too_large,
+    longest_taken,
+    peaks_of,
+    times_of,
+)
 from profiling.advising.tokens import Tokens
+from profiling.advising.unknown_masks import why_no_masks
 from profiling.analysis.points.axes import axis_of
 from profiling.analysis.points.groups import Contender, Group, Points, group_rows
 from profiling.analysis.points.readings import Efforts, finite
@@ -47,6 +54,9 @@ class Measured:
         memory: Of the peak at batch size 1, in MiB; None where it was not measured.
         loaded: MiB of the loaded model.
         takes: Longest length that it took, where a longer one ran out of memory.
+        too_large: (length, batch size), ascending: batches that did not fit into memory.
+        unknown_masks: Why nobody knows what a mask adds to its steps; empty where that is known,
+            or where no step has one that counts.
         reason: Why there is no model.
         disturbed: Whether visits had to be kept that other processes disturbed: nothing is decided.
     """
@@ -58,6 +68,8 @@ class Measured:
     memory: CostModel | None = None
     loaded: float = 0.0
     takes: int | None = None
+    too_large: tuple[tuple[int, int], ...] = ()
+    unknown_masks: str = ""
     reason: str = ""
     disturbed: bool = False
 
@@ -109,6 +121,7 @@ def _measured(
         points,
         loaded=float(np.median(loaded)) if loaded else 0.0,
         takes=longest_taken(points, efforts, "latency" if timed else "memory"),
+        too_large=batches_too_large(points, efforts),
         disturbed=times.disturbed,
     )
     memory = _fit_or_none(peaks, tokens)
@@ -116,7 +129,9 @@ def _measured(
         model = fit_cost_model(times.plain if timed else peaks, tokens)
     except TooFewLengthsError as problem:
         return replace(known, memory=memory, reason=str(problem))
-    return replace(known, model=model, masked=_masked(times, model), memory=memory)
+    masked = _masked(times, model)
+    unknown = "" if masked or not timed else why_no_masks(contender, points, modality)
+    return replace(known, model=model, masked=masked, unknown_masks=unknown, memory=memory)
 
 
 def _times(points: Points, efforts: Efforts, tokens: Tokens) -> Times:

@@ -22,8 +22,8 @@ class CostModel:
         coefficients: (visits, 4), none negative.
         pooled: (4,), of all visits together.
         tokens: How lengths become tokens.
-        shortest: Shortest measured length.
-        longest: Longest measured length.
+        shortest: Shortest length that lies between the ends of every fitted visit.
+        longest: Longest such length.
         batch_ranges: (lengths, 3): each measured length, ascending, with the smallest and the
             largest batch size that was measured there.
         holdout_error: Median over the inner lengths of how far, as a relative error, a fit to the

@@ -1,52 +1,14 @@
-"""What an epoch over a data set's lengths costs under a policy of batching."""
+"""What an epoch over a data set's lengths costs."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from datamodules.batching.policies import (
-    PaddedBatch,
-    padded_batches,
-    padding_share,
-    suggest_edges,
-)
-from datamodules.lengths import LengthDistribution
 from profiling.advising.cost_model import CostModel
-from profiling.advising.cut_lengths import cut_lengths
+from profiling.advising.plans import Plan
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
 from profiling.analysis.statistics.intervals import Array
-
-NUM_BUCKETS = 8
-# More samples change no share by a thousandth, and take seconds.
-MOST_SAMPLES = 20_000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The batches of one epoch.
-
-    Args:
-        policy: How samples were put together.
-        steps: What each sample of a step is computed at: for each kind of step as many numbers as
-            the batch has samples. Padded ones are all as long as the longest.
-        times: (kinds,), how many steps of the kind there are.
-        masked: (kinds,), whether the batch has a mask, because it arrives with padding.
-        count: Samples of the plan, no more than `MOST_SAMPLES`.
-        padding_share: Share of the positions that hold nothing, between 0 and 1.
-        num_cut: Samples of the data set that are longer than `max_length`.
-        edges: Of the buckets; empty without.
-    """
-
-    policy: str
-    steps: tuple[tuple[float, ...], ...]
-    times: tuple[int, ...]
-    masked: tuple[bool, ...]
-    count: int
-    padding_share: float
-    num_cut: int
-    edges: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,62 +30,6 @@ class DataCost:
     beside_batches_share: float = 0.0
 
 
-def batches_of(
-    distribution: LengthDistribution, policy: str, batch_size: int, max_length: int | None = None
-) -> tuple[list[PaddedBatch], list[int]]:
-    """Return the batches of an epoch, and the edges of the buckets, as `plan_epoch` has them."""
-    edges = _edges(distribution, max_length) if policy == "buckets" else []
-    lengths = _samples(distribution)
-    return padded_batches(lengths, policy, batch_size, max_length, edges), edges
-
-
-def plan_epoch(
-    distribution: LengthDistribution, policy: str, batch_size: int, max_length: int | None = None
-) -> Plan:
-    """Divide a data set into batches.
-
-    Args:
-        distribution: Its lengths.
-        policy: One of `datamodules.batching.policies.POLICIES`.
-        batch_size: Samples of a batch.
-        max_length: Longer samples are cut to it.
-
-    Raises:
-        DataError: There is no such policy.
-    """
-    batches, edges = batches_of(distribution, policy, batch_size, max_length)
-    cut = distribution.share_beyond(max_length + 1) if max_length else 0.0
-    return plan_of(policy, batches, round(cut * distribution.count), edges)
-
-
-def plan_of(
-    policy: str, batches: Sequence[PaddedBatch], num_cut: int = 0, edges: Sequence[int] = ()
-) -> Plan:
-    """Return given batches as a plan, which takes those that cost the same together."""
-    kinds = Counter((_computed_at(policy, batch), _is_masked(batch)) for batch in batches)
-    return Plan(
-        policy,
-        tuple(lengths for lengths, _ in kinds),
-        tuple(kinds.values()),
-        tuple(masked for _, masked in kinds),
-        sum(len(batch.lengths) for batch in batches),
-        padding_share(batches),
-        num_cut,
-        tuple(edges),
-    )
-
-
-def _computed_at(policy: str, batch: PaddedBatch) -> tuple[float, ...]:
-    if policy == "packed":
-        return tuple(sorted(map(float, batch.lengths)))
-    return (batch.padded_length,) * len(batch.lengths)
-
-
-def _is_masked(batch: PaddedBatch) -> bool:
-    """Tell whether a batch arrives with padding; packed samples do, unless all are as long."""
-    return min(batch.lengths) < max(*batch.lengths, batch.padded_length)
-
-
 def cost_of_plan(model: CostModel, plan: Plan, masked: CostModel | None = None) -> DataCost:
     """Return what a sample costs on average over the steps of a plan.
 
@@ -139,8 +45,7 @@ def cost_of_plan(model: CostModel, plan: Plan, masked: CostModel | None = None) 
     times = np.asarray(plan.times, dtype=np.float64)[kinds] / sizes
     steps = model.predict(lengths, sizes)
     if masked is not None:
-        # What a variant pads to the shortest length that it takes has a mask, too.
-        has_mask = np.asarray(plan.masked)[kinds] | (np.asarray(lengths) < model.tokens.shortest)
+        has_mask = _have_masks(model, plan, lengths, kinds)
         steps = np.where(has_mask, masked.predict(lengths, sizes), steps)
     costs = steps * times
     shares = (costs / costs.sum(axis=1, keepdims=True)).mean(axis=0)
@@ -152,6 +57,21 @@ def cost_of_plan(model: CostModel, plan: Plan, masked: CostModel | None = None) 
         float(shares @ outside),
         float(shares @ model.is_beside_batches(lengths, sizes)),
     )
+
+
+def has_masks(model: CostModel, plan: Plan) -> bool:
+    """Tell whether any step of a plan has a mask of padding."""
+    lengths, _, kinds = _samples_of(plan)
+    return bool(_have_masks(model, plan, lengths, kinds).any())
+
+
+def _have_masks(model: CostModel, plan: Plan, lengths: Sequence[float], kinds: Array) -> Array:
+    """Tell of each sample whether its step has a mask; images have none."""
+    if model.tokens.in_pixels:
+        return np.zeros(len(lengths), dtype=bool)
+    # What a variant pads to the shortest length that it takes has a mask, too.
+    is_short = np.asarray(lengths) < model.tokens.shortest
+    return np.asarray(np.asarray(plan.masked)[kinds] | is_short)
 
 
 def peak_of_plan(model: CostModel, plan: Plan, loaded: float) -> DataCost:
@@ -184,18 +104,3 @@ def _samples_of(plan: Plan) -> tuple[list[float], list[int], Array]:
     lengths = [length for step in plan.steps for length in step]
     sizes = [len(step) for step in plan.steps for _ in step]
     return lengths, sizes, np.repeat(np.arange(len(plan.steps)), [len(s) for s in plan.steps])
-
-
-def _samples(distribution: LengthDistribution) -> list[int]:
-    """Return the length of every sample, or of evenly spaced ones of very many."""
-    if distribution.count <= MOST_SAMPLES:
-        pairs = zip(distribution.values, distribution.counts, strict=True)
-        return [value for value, count in pairs for _ in range(count)]
-    ranks = (np.arange(MOST_SAMPLES) + 0.5) / MOST_SAMPLES * distribution.count
-    places = np.searchsorted(np.cumsum(distribution.counts), ranks, side="right")
-    return [distribution.values[place] for place in places]
-
-
-def _edges(distribution: LengthDistribution, max_length: int | None) -> list[int]:
-    seen = cut_lengths(distribution, max_length)
-    return suggest_edges(seen.values, seen.counts, NUM_BUCKETS)

@@ -3,7 +3,8 @@
 Source of the fit: Lawson and Hanson, non-negative least squares, as `scipy.optimize.nnls` has it.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.optimize import nnls
 
 from profiling.advising.cost_model import CostModel, terms_of
 from profiling.advising.tokens import Tokens
+from profiling.analysis.points.readings import MIN_VISITS
 from profiling.analysis.statistics.intervals import Array
 
 MIN_LENGTHS = 3  # as many as the powers of the length have parts
@@ -37,8 +39,12 @@ class Observation:
     cost: float
 
 
+Parts = Mapping[int, Sequence[Observation]]
+"""What was measured in each visit."""
+
+
 def fit_cost_model(observations: Sequence[Observation], tokens: Tokens) -> CostModel:
-    """Fit every visit for itself, and all of them together.
+    """Fit every visit that reaches far enough for itself, and all of them together.
 
     Args:
         observations: Of one contender and one unit.
@@ -50,22 +56,55 @@ def fit_cost_model(observations: Sequence[Observation], tokens: Tokens) -> CostM
     """
     visits = sorted({each.visit for each in observations})
     split = {visit: [each for each in observations if each.visit == visit] for visit in visits}
-    whole = {visit: part for visit, part in split.items() if _num_lengths(part, tokens) >= 3}
-    if not whole:
+    enough = {v: part for v, part in split.items() if _num_lengths(part, tokens) >= MIN_LENGTHS}
+    if not enough:
         most = max((_num_lengths(part, tokens) for part in split.values()), default=0)
         raise TooFewLengthsError(f"a cost model needs {MIN_LENGTHS} lengths in a visit, got {most}")
+    whole = _reaching(enough)
     used = [each for part in whole.values() for each in part]
     lengths = sorted({each.length for each in used})
+    shortest, longest = _common_ends([*whole.values()])
     return CostModel(
         visits=tuple(whole),
         coefficients=np.stack([_fit(part, tokens) for part in whole.values()]),
         pooled=_fit(used, tokens),
         tokens=tokens,
-        shortest=lengths[0],
-        longest=lengths[-1],
+        shortest=shortest,
+        longest=longest,
         batch_ranges=tuple((length, *_batch_range(used, length)) for length in lengths),
         holdout_error=_holdout_error(used, lengths, tokens),
     )
+
+
+def _reaching(visits: Parts) -> Parts:
+    """Return the visits from the shortest to the longest length that two of them have.
+
+    A sweep that chooses its lengths comes back to those around a crossing alone: what a fit to
+    them says of all other lengths would be chance. Where fewer than two visits reach that far, all
+    are returned, and no length counts as measured that is not between the ends of each.
+    """
+    times = Counter(length for part in visits.values() for length in {e.length for e in part})
+    shared = [length for length, count in times.items() if count >= MIN_VISITS]
+    if not shared:
+        return visits
+    found = {
+        visit: part
+        for visit, part in visits.items()
+        if _ends(part)[0] <= min(shared) and _ends(part)[1] >= max(shared)
+    }
+    return found if len(found) >= MIN_VISITS else visits
+
+
+def _common_ends(visits: Sequence[Sequence[Observation]]) -> tuple[int, int]:
+    """Return the ends of the lengths between the ends of every visit, ascending."""
+    ends = [_ends(part) for part in visits]
+    found = sorted((max(first for first, _ in ends), min(last for _, last in ends)))
+    return found[0], found[1]
+
+
+def _ends(observations: Sequence[Observation]) -> tuple[int, int]:
+    lengths = [each.length for each in observations]
+    return min(lengths), max(lengths)
 
 
 def _batch_range(observations: Sequence[Observation], length: int) -> tuple[int, int]:

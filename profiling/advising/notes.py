@@ -13,6 +13,7 @@ from profiling.advising.quality import quality_of
 def notes_of(
     chosen: Candidate | None,
     measured: Sequence[Measured],
+    candidates: Sequence[Candidate],
     distribution: LengthDistribution,
     wanted: Wanted,
 ) -> list[str]:
@@ -21,12 +22,14 @@ def notes_of(
     Args:
         chosen: What is recommended; None for nothing.
         measured: All contenders.
+        candidates: Those that have a model, under every policy.
         distribution: Lengths of the data, cut to `max_length`.
         wanted: What was asked for.
     """
-    notes = _of_lengths(chosen, distribution)
+    notes = _of_lengths(chosen, distribution) + _of_the_draw(distribution)
+    notes += _of_masks(chosen, candidates)
     if chosen:
-        notes += _of_masks(chosen, wanted) + _of_batches(chosen, wanted) + _of_quality(chosen)
+        notes += _of_batches(chosen, wanted) + _of_quality(chosen)
         notes += _of_variant(chosen, distribution.modality)
     notes += [
         f"{each.contender.label} is left out: {each.reason}" for each in measured if each.reason
@@ -47,7 +50,7 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
     if chosen.cost.extrapolated_share > 0:
         notes.append(
             f"extrapolated: {chosen.cost.extrapolated_share:.0%} of the cost lies beside the "
-            f"measured lengths, {model.shortest:,} to {model.longest:,} {distribution.unit}; "
+            f"lengths that were measured often enough, {model.shortest:,} to {model.longest:,} {distribution.unit}; "
             f"{beyond:.1%} of the samples are longer"
         )
     if chosen.plan.num_cut:
@@ -58,15 +61,31 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
     return notes
 
 
-def _of_masks(chosen: Candidate, wanted: Wanted) -> list[str]:
-    known = chosen.measured
-    without = known.masked is None and known.model is not None and not known.model.tokens.in_pixels
-    if wanted.objective == "memory" or not without or not any(chosen.plan.masked):
+def _of_the_draw(distribution: LengthDistribution) -> list[str]:
+    drawn_from = distribution.sampled.drawn_from if distribution.sampled else distribution.count
+    if drawn_from == distribution.count:
         return []
+    told = counted_of(distribution.count, drawn_from, "sample", "was", "were")
     return [
-        "what a mask of padding adds to a step was not measured, so padded batches cost more than "
-        "this: sweep with `masked_steps` true"
+        f"{told} drawn: the intervals do not hold the chance of the draw, and longer samples than "
+        f"{distribution.values[-1]:,} {distribution.unit} may need more memory than is said here"
     ]
+
+
+def _of_masks(chosen: Candidate | None, candidates: Sequence[Candidate]) -> list[str]:
+    notes = []
+    if chosen and chosen.lacks_masks:
+        notes.append(
+            "what a mask of padding adds to a step was not measured, so padded batches cost more "
+            f"than this: {chosen.measured.unknown_masks}"
+        )
+    lacking = dict.fromkeys(c.measured.contender.label for c in candidates if c.lacks_masks)
+    if lacking and any(each.measured.masked for each in candidates):
+        notes.append(
+            f"masks of padding are counted for neither side where {' or '.join(lacking)} is "
+            "compared, since what they add there is not known"
+        )
+    return notes
 
 
 def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:

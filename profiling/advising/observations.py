@@ -89,6 +89,21 @@ def peaks_of(points: Points, efforts: Efforts) -> list[Observation]:
     ]
 
 
+def batches_too_large(points: Points, efforts: Efforts) -> tuple[tuple[int, int], ...]:
+    """Return (length, batch size) where the search for a batch ended at the memory, ascending.
+
+    The search doubles, so that twice the largest batch is the one that did not fit; of visits that
+    differ the largest one counts.
+    """
+    column = judged_columns()["throughput"]
+    found = []
+    for length, rows in sorted(points.items()):
+        visits = [row for row in efforts.newest(rows, column) if row.get("largest_batch_size")]
+        if visits and all(row.get("largest_batch_limited_by") == "memory" for row in visits):
+            found.append((length, 2 * max(row["largest_batch_size"] for row in visits)))
+    return tuple(found)
+
+
 def longest_taken(points: Points, efforts: Efforts, metric: str) -> int | None:
     """Return the longest length that ran below the first out of memory; None if none was."""
     column = judged_columns()[metric]

@@ -51,7 +51,8 @@ def find_savings(pairs: Sequence[tuple[Candidate, Candidate]]) -> list[Saving]:
     """Return what the first of each pair saves over the second.
 
     Visits are paired, and pairs lend each other noise, as lengths of a curve do. The interval
-    also holds what the fits of both are off, and what lies beside the measured lengths.
+    also holds what the fits of both are off, and what lies beside the measured lengths. Where one
+    of a pair does not know what masks of padding add, they are counted for neither.
 
     Args:
         pairs: Of different contenders, each pair in the same visits.
@@ -68,8 +69,10 @@ def find_savings(pairs: Sequence[tuple[Candidate, Candidate]]) -> list[Saving]:
 def _saving(pair: tuple[Candidate, Candidate], log_ratios: Array, ends: Array) -> Saving:
     known = log_ratios[np.isfinite(log_ratios)]
     if not len(known):
-        ours, theirs = (np.log(each.mean_cost) for each in pair)
-        return Saving(_share(float(ours - theirs)))
+        one, other = pair
+        ours, theirs = one.by_visit_beside(other), other.by_visit_beside(one)
+        logs = [float(np.log([*costs.values()]).mean()) for costs in (ours, theirs)]
+        return Saving(_share(logs[0] - logs[1]))
     centre, error = float(known.mean()), error_of(pair)
     # One visit decides nothing, whatever noise others lend it.
     if len(known) < MIN_VISITS or not np.isfinite(ends).all():
@@ -86,16 +89,16 @@ def _share(log_ratio: float) -> float:
 
 def _log_ratios(pairs: Sequence[tuple[Candidate, Candidate]]) -> Array:
     """Return the log ratio of each pair and visit, (pairs, visits); NaN where one lacks it."""
-    visits = sorted({visit for pair in pairs for each in pair for visit in each.by_visit})
+    costs = [(one.by_visit_beside(other), other.by_visit_beside(one)) for one, other in pairs]
+    visits = sorted({visit for pair in costs for each in pair for visit in each})
     nothing = float("nan")
     return np.array(
         [
             [
-                np.log(ours.by_visit.get(visit, nothing))
-                - np.log(theirs.by_visit.get(visit, nothing))
+                np.log(ours.get(visit, nothing)) - np.log(theirs.get(visit, nothing))
                 for visit in visits
             ]
-            for ours, theirs in pairs
+            for ours, theirs in costs
         ]
     )
 

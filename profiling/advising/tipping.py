@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
+from profiling.advising.candidates import Candidate
+from profiling.advising.contenders import Wanted
 from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.analysis.points.axes import on_axis_of_sweep
 from profiling.analysis.points.groups import family_of
@@ -42,23 +44,32 @@ def _family(row: Mapping[str, Any]) -> str:
 def would_change(
     rows: Sequence[Row],
     distribution: LengthDistribution,
-    objective: str,
-    max_length: int | None = None,
+    wanted: Wanted,
+    chosen: Candidate,
+    candidates: Sequence[Candidate],
 ) -> list[str]:
     """Say which tipping point longer data would meet next, where vanilla is what to take.
+
+    Only those over the vanilla variant that is taken count, of variants that could be taken: who
+    begins to win over another one may still cost more than this one does.
 
     Args:
         rows: Measurements under the conditions of the advice.
         distribution: Lengths of the data.
-        objective: latency, throughput or memory.
-        max_length: What samples are cut to: no data are longer; None cuts none.
+        wanted: Its objective counts, and what samples are cut to: no data are longer.
+        chosen: The vanilla candidate that is taken.
+        candidates: All of them.
     """
+    usable = {each.measured.contender.family for each in candidates if not each.problems}
+    vanilla = chosen.measured.contender.variant
     (middle,) = distribution.quantiles([0.5])
     above = [
         (row["tipping_point"], _family(row))
-        for row in _crossings(rows, objective)
+        for row in _crossings(rows, wanted.objective)
         if row["tipping_point"] is not None
-        and middle < row["tipping_point"] <= (max_length or row["tipping_point"])
+        and row["vanilla"] == vanilla
+        and _family(row) in usable
+        and middle < row["tipping_point"] <= (wanted.max_length or row["tipping_point"])
     ]
     if not above:
         return []

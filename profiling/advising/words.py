@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning_modules.variants import VARIANTS
+from profiling.analysis.points.axes import axis_of
 
 VERDICTS = {
     "saves": "Take {name}.",
     "cannot_tell": "Cannot tell whether an efficient variant saves anything; stay with {name}.",
     "keep_vanilla": "Keep {name}: no efficient variant is cheaper on these data.",
-    "only_feasible": "Take {name}: no vanilla one was measured that can run these data.",
-    "nothing_fits": "Nothing that was measured can run these data.",
+    "only_feasible": "Take {name}: no vanilla one is known to run these data.",
+    "nothing_fits": "Nothing that was measured is known to run these data.",
 }
-NOTHING_ELSE = "Keep {name}: no efficient variant was measured that can run these data."
+NOTHING_ELSE = "Keep {name}: no efficient variant is known to run these data."
 MOST_ALTERNATIVES = 8
 MARKED_FROM = 0.05  # of the cost: what a sample in the tail adds needs no mark
 
@@ -28,7 +29,8 @@ def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
     if advice["recommended"]:
         lines += _of_recommended(advice, unit)
     lines += ["Alternatives, cheapest first:"] if advice["alternatives"] else []
-    lines += [_alternative(each, unit) for each in advice["alternatives"][:MOST_ALTERNATIVES]]
+    pads = axis_of(advice["modality"]) != "input_size"
+    lines += [_alternative(each, unit, pads) for each in advice["alternatives"][:MOST_ALTERNATIVES]]
     return lines + [f"- {note}" for note in advice["notes"]]
 
 
@@ -59,9 +61,10 @@ def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:
     # The best vanilla kernel saves nothing over itself.
     vanilla = advice["verdict"] in ("cannot_tell", "keep_vanilla")
     same = "" if vanilla else f"{_saving(advice)} over vanilla under the same policy, and "
+    pads = axis_of(advice["modality"]) != "input_size"  # images are resized to one side
+    padding = f"; padding is {advice['padding_share']:.1%} of the positions" if pads else ""
     lines = [
-        f"A sample costs {advice['cost_per_sample']:.4g} {unit}; "
-        f"padding is {advice['padding_share']:.1%} of the positions.",
+        f"A sample costs {advice['cost_per_sample']:.4g} {unit}{padding}.",
         f"It saves {same}{_saving(advice['saving_over_padded'])} over vanilla padded to the "
         "maximum.",
     ]
@@ -72,11 +75,12 @@ def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:
     return lines
 
 
-def _alternative(each: Mapping[str, Any], unit: str) -> str:
+def _alternative(each: Mapping[str, Any], unit: str, pads: bool) -> str:
     problems = f"; {'; '.join(each['problems'])}" if each["problems"] else ""
+    padding = f", padding {each['padding_share']:.1%}" if pads else ""
     return (
-        f"  {_name(each)}: {each['cost_per_sample']:.4g} {unit}, padding "
-        f"{each['padding_share']:.1%}, saves {_saving(each)}{_beside(each)}{problems}"
+        f"  {_name(each)}: {each['cost_per_sample']:.4g} {unit}{padding}, "
+        f"saves {_saving(each)}{_beside(each)}{problems}"
     )
 
 

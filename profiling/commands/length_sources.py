@@ -1,5 +1,6 @@
 """Which data sets `profile.py lengths` was given: data blocks, YAML files, lengths files."""
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,18 +37,43 @@ def blocks_of(
     return blocks, files
 
 
-def places_of(found: Sequence[LengthDistribution], out: Path) -> list[Path]:
-    """Return where the distributions are written: `out`, or beside it by name if several."""
+def places_of(
+    found: Sequence[LengthDistribution], out: Path, files: Sequence[str] = ()
+) -> list[Path]:
+    """Return where the distributions are written: `out`, or beside it by name if several.
+
+    Those of several never take the place of one of the `files` that they are compared with.
+    """
+    taken = _resolved(files)
     if len(found) == 1:
         return [out]
     places: list[Path] = []
     for number, distribution in enumerate(found, 1):
         safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in distribution.name)
         place = out.with_name(f"{out.stem}-{safe}{out.suffix}")
-        if place in places:
+        if place in places or place.resolve() in taken:
             place = out.with_name(f"{out.stem}-{safe}-{number}{out.suffix}")
         places.append(place)
     return places
+
+
+def check_place(out: Path, blocks: Sequence[Any], files: Sequence[str]) -> None:
+    """Refuse to write over a file that is compared, before the reading, which may take long.
+
+    Args:
+        out: Where one block is written.
+        blocks: What is read; several are written elsewhere.
+        files: Files of lengths that are compared with it.
+
+    Raises:
+        SettingsError: `out` is one of them.
+    """
+    if len(blocks) == 1 and out.resolve() in _resolved(files):
+        raise SettingsError(f"`out` must be another file than those that are compared, got {out}")
+
+
+def _resolved(files: Sequence[str]) -> set[Path]:
+    return {Path(file).resolve() for file in files}
 
 
 def told_apart(found: Sequence[LengthDistribution]) -> list[LengthDistribution]:
@@ -57,7 +83,8 @@ def told_apart(found: Sequence[LengthDistribution]) -> list[LengthDistribution]:
     for each in found:
         folder = Path(each.source).parent.name
         name = f"{folder}/{each.name}" if each.name in shared and folder else each.name
-        names.append(f"{name} {names.count(name) + 1}" if name in names else name)
+        numbered = (f"{name} {number}" for number in itertools.count(2))
+        names.append(next(one for one in itertools.chain([name], numbered) if one not in names))
     return [replace(each, name=name) for each, name in zip(found, names, strict=True)]
 
 

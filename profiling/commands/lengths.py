@@ -9,7 +9,7 @@ from datamodules.errors import validate_minimum
 from datamodules.lengths import LengthDistribution
 from profiling.children.crew import Children
 from profiling.commands.command import Command, plain
-from profiling.commands.length_sources import blocks_of, places_of, told_apart
+from profiling.commands.length_sources import blocks_of, check_place, places_of, told_apart
 from profiling.distributions.picture import check_picture, draw
 from profiling.distributions.summary import Batching, summarise
 from profiling.distributions.words import compare, describe
@@ -25,7 +25,8 @@ def run(arguments: Any) -> int:
     if arguments.sample is not None and not blocks:
         raise SettingsError("`sample` must have `data` to draw from, got files of lengths alone")
     known = [LengthDistribution.from_json(file) for file in files]
-    found = _read(blocks, arguments)
+    check_place(Path(arguments.out), blocks, files)
+    found = _read(blocks, files, arguments)
     summaries = [summarise(each, batching) for each in told_apart([*found, *known])]
     if arguments.json:
         print(json.dumps([each.to_dict() for each in summaries], indent=2, allow_nan=False))
@@ -55,7 +56,9 @@ def _batching(arguments: Any) -> Batching:
     return Batching(sizes, arguments.num_buckets, arguments.max_length)
 
 
-def _read(blocks: list[dict[str, Any]], arguments: Any) -> list[LengthDistribution]:
+def _read(
+    blocks: list[dict[str, Any]], files: list[str], arguments: Any
+) -> list[LengthDistribution]:
     """Read data sets, each in a child, since that takes torch; write a file for each."""
     children = Children()
     found: list[LengthDistribution] = []
@@ -64,7 +67,8 @@ def _read(blocks: list[dict[str, Any]], arguments: Any) -> list[LengthDistributi
         distribution, skipped = children.ask("profiling.measuring.lengths:read_lengths", task)
         warn_of_skipped(skipped)
         found.append(distribution)
-    for distribution, place in zip(found, places_of(found, Path(arguments.out)), strict=True):
+    places = places_of(found, Path(arguments.out), files)
+    for distribution, place in zip(found, places, strict=True):
         distribution.to_json(place)
         print(f"written: {place}", file=sys.stderr)
     return found

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -7,6 +8,7 @@ from PIL import Image
 from datamodules.lengths import LengthDistribution
 from datamodules.sampling import Sampled
 from profiling.cli import main
+from profiling.commands.length_sources import places_of
 from tests.samples.speech import write_sounds
 
 
@@ -47,9 +49,28 @@ def test_programs_get_a_list(lengths_file, speech_file, capsys):
 
 
 def test_several_stand_side_by_side_and_those_of_one_name_are_told_apart(lengths_file, capsys):
-    assert main(["lengths", lengths_file, lengths_file]) == 0
+    assert main(["lengths", lengths_file, lengths_file, lengths_file]) == 0
     table = capsys.readouterr().out.split("side by side:")[1]
-    assert "a/reviews  a/reviews 2" in table
+    assert "a/reviews  a/reviews 2  a/reviews 3" in table
+
+
+def test_a_file_that_is_compared_is_not_written_over(lengths_file, tmp_path, capsys):
+    block = {"class_path": "SpeechData", "init_args": {"source": str(tmp_path)}}
+    before = Path(lengths_file).read_bytes()
+    arguments = ["lengths", lengths_file, f"--data={json.dumps(block)}", "--out", lengths_file]
+
+    assert main(arguments) == 2
+
+    assert "`out` must be another file than those that are compared" in capsys.readouterr().err
+    assert Path(lengths_file).read_bytes() == before
+
+
+def test_files_of_several_blocks_take_the_place_of_none_that_is_compared(lengths_file, tmp_path):
+    found = [LengthDistribution.from_lengths([3], name, "text", "a") for name in ("some", "more")]
+
+    places = places_of(found, tmp_path / "of.json", [str(tmp_path / "of-more.json")])
+
+    assert [place.name for place in places] == ["of-some.json", "of-more-2.json"]
 
 
 @pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml")])

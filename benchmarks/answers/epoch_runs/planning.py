@@ -13,7 +13,8 @@ from datamodules.batching.policies import PaddedBatch
 from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Measured, Wanted
-from profiling.advising.data_cost import DataCost, batches_of, cost_of_plan, plan_of
+from profiling.advising.data_cost import DataCost, cost_of_plan
+from profiling.advising.plans import batches_of, plan_of
 
 FEWEST_STEPS = 3
 

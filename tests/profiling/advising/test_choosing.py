@@ -84,7 +84,7 @@ def test_nothing_efficient_that_can_run_is_not_called_dearer():
     beside = advise_run(CROSSING, lengths_around(100), Wanted())
 
     assert alone["verdict"] == beside["verdict"] == "keep_vanilla"
-    assert "no efficient variant was measured that can run" in as_lines(alone, "ms")[0]
+    assert "no efficient variant is known to run" in as_lines(alone, "ms")[0]
     assert "no efficient variant is cheaper" in as_lines(beside, "ms")[0]
 
 
@@ -118,6 +118,34 @@ def test_who_is_taken_already_is_not_said_to_give_way_where_another_one_begins_t
 
     assert not any("would change" in note for note in notes)
     assert any("would change" in note for note in kept)
+
+
+def test_longer_data_change_nothing_for_who_wins_over_its_own_twin_alone():
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("modernbert_full", "sdpa", lambda n: 3 * vanilla_law(n)),
+        *rows_of("modernbert", "local_blocked", lambda n: 1.5 * vanilla_law(n) + 6),
+    ]
+
+    found = advise_run(rows, lengths_around(100), Wanted())
+
+    assert advise_run(rows, lengths_around(1300), Wanted())["recommended"]["variant"] == "bert"
+    assert not any("would change" in note for note in found["notes"])
+
+
+def test_longer_data_change_nothing_for_who_cannot_be_taken():
+    heavy = [
+        row | {"peak_memory_mib": 9000.0} if row["variant"] == "local_bert" else row
+        for row in CROSSING
+    ]
+
+    free, limited = (
+        advise_run(heavy, lengths_around(100), Wanted(budget_gib=budget))["notes"]
+        for budget in (None, 1.0)
+    )
+
+    assert any("would change" in note for note in free)
+    assert not any("would change" in note for note in limited)
 
 
 def test_data_that_are_cut_are_not_said_to_be_longer():

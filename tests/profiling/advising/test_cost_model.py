@@ -34,6 +34,31 @@ def test_a_sum_of_powers_is_found_again_at_lengths_and_batches_between(tokens):
     assert model.holdout_error < 1e-6
 
 
+def test_a_visit_that_came_back_to_a_crossing_alone_says_nothing_of_all_other_lengths():
+    whole = observations(Tokens(), batch_sizes=(1,))
+    near = [
+        Observation(2, n, 1, step(n, 1) * factor)
+        for n, factor in ((500, 0.975), (600, 1.0), (700, 1.025))
+    ]
+
+    model = fit_cost_model([*whole, *near], Tokens())
+
+    assert model.visits == (0, 1)
+    assert model.predict([64], [1]) == pytest.approx(step(64, 1), rel=1e-3)
+
+
+def test_where_visits_reach_unlike_far_only_what_all_of_them_hold_counts_as_measured():
+    seen = [
+        each
+        for each in observations(Tokens(), lengths=(64, 130, 256, 500, 1024), batch_sizes=(1,))
+        if (each.visit, each.length) not in {(0, 1024), (1, 64)}
+    ]
+
+    model = fit_cost_model(seen, Tokens())
+
+    assert (model.visits, model.shortest, model.longest) == ((0, 1), 130, 500)
+
+
 def test_padding_makes_a_staircase():
     model = fit_cost_model(observations(Tokens(64)), Tokens(64))
 

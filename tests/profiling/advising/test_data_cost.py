@@ -1,8 +1,12 @@
+from collections.abc import Iterable
+from itertools import combinations
+
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.data_cost import MOST_SAMPLES, cost_of_plan, peak_of_plan, plan_epoch
+from profiling.advising.data_cost import cost_of_plan, peak_of_plan
 from profiling.advising.fitting import Observation, fit_cost_model
+from profiling.advising.plans import MOST_SAMPLES, plan_epoch
 from profiling.advising.tokens import Tokens
 
 DATA = LengthDistribution("made up", "text", "tokens", (100, 200, 400), (5, 3, 2), "nowhere")
@@ -131,6 +135,45 @@ def test_very_many_samples_cost_as_much_as_few_of_the_same_lengths():
     assert plan.count == MOST_SAMPLES
     few = cost_of_plan(MODEL, plan_epoch(DATA, "dynamic", 1)).per_sample
     assert cost_of_plan(MODEL, plan).per_sample == pytest.approx(few)
+
+
+RARE = LengthDistribution("made up", "text", "tokens", (100, 800), (99_999, 1), "nowhere")
+
+
+def test_of_very_many_samples_the_longest_one_still_is_what_all_are_padded_to():
+    assert set(plan_epoch(RARE, "pad_to_maximum", 1).steps) == {(800.0,)}
+
+
+@pytest.mark.parametrize("policy", ["dynamic", "buckets", "packed"])
+def test_of_very_many_samples_the_longest_one_needs_its_memory_and_hardly_any_time(policy):
+    peaks = [Observation(0, n, 1, 50.0 + 0.1 * n) for n in (50, 100, 200, 400, 800)]
+    plan = plan_epoch(RARE, policy, 1)
+
+    assert peak_of_plan(fit_cost_model(peaks, Tokens()), plan, 50.0).per_sample == pytest.approx(
+        [130.0], rel=1e-3
+    )
+    assert cost_of_plan(MODEL, plan).per_sample == pytest.approx([step(100, 1)], rel=1e-3)
+
+
+def test_a_longest_sample_that_is_cut_is_as_long_as_it_is_cut_to():
+    plan = plan_epoch(RARE, "dynamic", 1, max_length=300)
+
+    assert max(map(max, plan.steps)) == 300
+
+
+def test_images_hold_no_padding_and_their_buckets_leave_the_fewest_pixels():
+    sides = LengthDistribution(
+        "made up", "vision", "pixels", tuple(range(10, 101, 10)), (10,) * 10, "nowhere"
+    )
+
+    plan = plan_epoch(sides, "buckets", 4)
+
+    def pixels(edges: Iterable[int]) -> int:
+        return sum(10 * min(e for e in edges if e >= side) ** 2 for side in sides.values)
+
+    assert plan.padding_share == 0
+    rivals = [(*inner, 100) for inner in combinations(sides.values[:-1], len(plan.edges) - 1)]
+    assert pixels(plan.edges) == min(map(pixels, rivals))
 
 
 def test_memory_is_that_of_the_largest_step_with_weights_once():

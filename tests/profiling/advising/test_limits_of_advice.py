@@ -1,7 +1,10 @@
 """Where advice ends: what does not fit, what was not measured, and the notes that say so."""
 
+from dataclasses import replace
+
 import pytest
 
+from datamodules.sampling import Sampled
 from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
 from profiling.advising.words import as_lines
@@ -60,6 +63,102 @@ def test_the_ceiling_is_the_share_of_attention_at_the_lengths_of_the_data():
 
     assert advise_run(rows, lengths_around(1300), Wanted())["ceiling"] == pytest.approx(0.4)
     assert advise_run(CROSSING, lengths_around(1300), Wanted())["ceiling"] is None
+
+
+def test_beyond_the_lengths_that_were_broken_down_there_is_no_ceiling():
+    def share(tokens: int) -> float:
+        return 2e-5 * tokens**2 / (0.5 + vanilla_law(tokens))
+
+    rows = [
+        row | {"components": {"attention_core": {"share": share(row["sequence_length"])}}}
+        for row in CROSSING
+    ]
+
+    inside, beyond = (advise_run(rows, lengths_around(n), Wanted()) for n in (1300, 8000))
+
+    assert inside["ceiling"] >= inside["saving"]
+    assert beyond["ceiling"] is None
+    assert any("broken down up to 2,048 tokens only" in note for note in beyond["notes"])
+
+
+def test_a_batch_that_did_not_fit_is_not_advised_at_its_length_or_beyond():
+    rows = [
+        row | {"largest_batch_size": 4, "largest_batch_limited_by": "memory"}
+        if row["variant"] == "bert" and row["sequence_length"] >= 1024
+        else row
+        for row in CROSSING
+    ]
+
+    def problems_of_bert(middle: int, batch_size: int) -> set[str]:
+        wanted = Wanted("throughput", batch_size=batch_size)
+        found = advise_run(rows, lengths_around(middle), wanted)
+        named = [*found["alternatives"], found["recommended"]]
+        return {p for a in named if a["variant"] == "bert" for p in a.get("problems", ())}
+
+    assert problems_of_bert(1300, 8) == {"a batch of 8 at 1,024 did not fit into memory"}
+    assert not problems_of_bert(1300, 7)  # tried were 4, which fitted, and 8
+    assert not problems_of_bert(300, 8)
+
+
+def test_who_cannot_compute_what_samples_are_padded_to_is_not_advised_to_pad_them():
+    rows = [
+        row | {"status": "oom", "latency_ms": None, "throughput_samples_per_s": None}
+        if row["variant"] == "bert" and row["sequence_length"] > 1024
+        else row
+        for row in CROSSING
+    ]
+
+    found = advise_run(rows, lengths_around(300), Wanted(max_length=2048))
+
+    problems = {a["policy"]: a["problems"] for a in found["alternatives"] if a["variant"] == "bert"}
+    assert problems["pad_to_maximum"] == [
+        "samples are padded to 2,048 tokens, more than 1,024, beyond which it ran out of memory"
+    ]
+    assert not problems.get("dynamic")
+
+
+def test_a_budget_that_no_measured_memory_can_be_held_against_is_refused():
+    rows = [row | {"peak_memory_mib": None} for row in CROSSING]
+
+    with pytest.raises(SettingsError, match="`budget_gib` must have a run .* that measured memory"):
+        advise_run(rows, lengths_around(1300), Wanted(budget_gib=1000.0))
+
+
+def test_who_is_left_out_for_want_of_memory_figures_is_not_said_to_be_unable():
+    rows = [
+        row | {"peak_memory_mib": None} if row["variant"] == "bert" else row for row in CROSSING
+    ]
+
+    found = advise_run(rows, lengths_around(1300), Wanted(budget_gib=1000.0))
+
+    assert found["verdict"] == "only_feasible"
+    assert as_lines(found, "ms")[0].endswith("no vanilla one is known to run these data.")
+
+
+def test_lengths_that_were_drawn_are_said_to_be_a_part():
+    data = replace(lengths_around(1300), sampled=Sampled(10**6, 0))
+
+    drawn, whole = (advise_run(CROSSING, each, Wanted())["notes"]
+                    for each in (data, lengths_around(1300)))  # fmt: skip
+
+    assert any(note.startswith("100 of 1,000,000 samples were drawn: ") for note in drawn)
+    assert not any("drawn" in note for note in whole)
+
+
+def test_images_are_not_said_to_be_padded():
+    rows = [
+        row | {"modality": "vision", "input_size": side, "sequence_length": (side // 16) ** 2 + 1}
+        for row in [
+            *rows_of("vit", "sdpa", vanilla_law),
+            *rows_of("swin", "eager", lambda n: 0.5 * vanilla_law(n)),
+        ]
+        for side in [row["sequence_length"]]
+    ]
+
+    found = advise_run(rows, lengths_around(300, "vision"), Wanted("throughput", batch_size=8))
+
+    assert found["padding_share"] == 0
+    assert not any("padding is" in line or ", padding" in line for line in as_lines(found, "ms"))
 
 
 def test_without_a_vanilla_one_that_is_measured_nothing_is_said_to_be_saved():

@@ -98,3 +98,40 @@ def test_a_visit_without_a_ratio_leaves_all_masks_uncounted():
 
     costs = [advise_run(each, DATA, THROUGHPUT)["cost_per_sample"] for each in (some, none)]
     assert costs[0] == costs[1]
+
+
+def test_who_does_not_know_its_masks_is_compared_without_masks_on_either_side():
+    both = {"masked_step_ratio": 1.3, "throughput_masked_step_ratio": 1.3}
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law, **both),
+        *rows_of(
+            *("local_bert", "local_blocked", lambda n: 1.15 * vanilla_law(n)),
+            attention_window=32,
+            compiled=True,
+        ),
+    ]
+
+    found = advise_run(rows, DATA, THROUGHPUT)
+
+    (ours,) = [
+        a for a in found["alternatives"] if (a["variant"], a["policy"]) == ("local_bert", "buckets")
+    ]
+    assert found["verdict"] == "keep_vanilla"
+    assert ours["saving"] == pytest.approx(-0.15, abs=0.02)
+    assert any("for neither side where local_bert" in note for note in found["notes"])
+    assert not any("`masked_steps`" in note for note in found["notes"])
+
+
+def test_where_masks_cannot_be_measured_nobody_is_asked_to_measure_them():
+    compiled = [row | {"compiled": True} for row in CROSSING]
+    real = [row | {"batch_source": "real"} for row in CROSSING]
+    maskless = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *rows_of("fnet", "library", lambda n: 0.3 * vanilla_law(n)),
+    ]
+
+    told = [advise_run(rows, DATA, THROUGHPUT)["notes"] for rows in (compiled, real, maskless)]
+
+    assert not any("`masked_steps`" in note for notes in told for note in notes)
+    more = [any("cost more than this" in note for note in notes) for notes in told]
+    assert more == [True, False, False]
