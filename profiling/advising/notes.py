@@ -50,7 +50,8 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
     if chosen.cost.extrapolated_share > 0:
         notes.append(
             f"extrapolated: {chosen.cost.extrapolated_share:.0%} of the cost lies beside the "
-            f"lengths that were measured often enough, {model.shortest:,} to {model.longest:,} {distribution.unit}; "
+            f"lengths that were measured often enough, {model.shortest:,} to {model.longest:,} "
+            f"{distribution.unit}; "
             f"{beyond:.1%} of the samples are longer"
         )
     if chosen.plan.num_cut:

@@ -1,8 +1,9 @@
 """The child that runs the steps of one contender, a few at a time, in turn with the others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from statistics import median
 from typing import Any
 
 from benchmarks.answers.epoch_runs.batches import make_batch
@@ -17,6 +18,9 @@ from profiling.measuring.steps.turn import HandOver
 
 def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[dict[str, Any]]:
     """Yield the seconds of every step of every epoch, and all readings of every anchor.
+
+    Of few steps each is read in several rounds, and the median counts: with one reading each, what
+    happens to the machine during one of them would decide.
 
     The allocator, the threads and the turns are those of a sweep. Each shape of a batch is computed
     once before: these are steps of any epoch but the first, in which oneDNN compiles what it then
@@ -39,7 +43,7 @@ def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[d
         step(make_batch(point, planned))
     for anchor in task.anchors:
         step(batch_of(replace(point, length=anchor.length), anchor.batch_size))
-    seconds = [[0.0] * len(steps) for steps in task.epochs]
+    seconds: list[list[list[float]]] = [[[] for _ in steps] for steps in task.epochs]
     anchors: list[list[float]] = [[] for _ in task.anchors]
     for number in range(task.rounds):
         surroundings.before_step(number, 0.0)
@@ -49,16 +53,22 @@ def run_epochs(task: EpochTask, hand_over: HandOver | None = None) -> Iterator[d
                 step(batch)  # wakes the machine
             found += [step(batch) for _ in range(anchor.readings)]
         for epoch in in_turn(len(task.epochs), number):
-            for place in range(number, len(task.epochs[epoch]), task.rounds):
-                seconds[epoch][place] = step(make_batch(point, task.epochs[epoch][place]))
+            for place in in_round(len(task.epochs[epoch]), number, task.rounds):
+                seconds[epoch][place].append(step(make_batch(point, task.epochs[epoch][place])))
     step(make_batch(point, shapes[0]))  # the check is about this length
     module.check_active(point.length)
-    yield {"seconds": seconds, "anchors": anchors} | surroundings.fields()
+    medians = [[median(readings) for readings in steps] for steps in seconds]
+    yield {"seconds": medians, "anchors": anchors} | surroundings.fields()
 
 
 def in_turn(count: int, number: int) -> list[int]:
     """Return 0 to `count - 1` beginning with another one in each round."""
     return [(place + number) % count for place in range(count)]
+
+
+def in_round(count: int, number: int, rounds: int) -> Sequence[int]:
+    """Return which of `count` steps a round runs: each in one round, few ones in several."""
+    return [number % count] if count < rounds else range(number, count, rounds)
 
 
 def _one_of_each_shape(task: EpochTask) -> list[PaddedBatch]:

@@ -27,12 +27,13 @@ class Amount:
         most_steps: Of an epoch; it is run whole where it has no more.
         seconds: That its steps are foreseen to take; at least three are run whatever they take.
         rounds: In so many turns the steps are run, in turn with those of all other contenders.
+            Fewer steps are run in several turns each.
         seed: Chooses which steps.
     """
 
     most_steps: int = 24
     seconds: float = 1.5
-    rounds: int = 6
+    rounds: int = 9
     seed: int = 0
 
 

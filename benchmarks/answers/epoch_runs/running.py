@@ -121,7 +121,7 @@ class Runner:
             if planned
         }
         calls = [(EPOCHS, task) for task in tasks.values()]
-        foreseen_s = sum(e.predicted * sum(len(s.lengths) for s in e.steps) for e in epochs) / 1e3
+        foreseen_s = sum(map(self._foreseen_s, epochs))
         print(f"{distribution.name}, {phase}: about {foreseen_s:.0f} s of steps", file=sys.stderr)
         outcomes = self.children.call_in_turns(calls, TIMEOUT_S, self.room_gib)
         told = f"{distribution.name}, {phase}"
@@ -139,6 +139,11 @@ class Runner:
                 cost = 1e3 * sum(seconds) / sum(len(step.lengths) for step in epoch.steps)
                 foreseen = _foresee_now(epoch, now, distribution.modality)
                 self._keep(distribution, epoch, cost, foreseen)
+
+    def _foreseen_s(self, epoch: Epoch) -> float:
+        samples = sum(len(step.lengths) for step in epoch.steps)
+        readings = max(1.0, self.amount.rounds / len(epoch.steps))
+        return epoch.predicted * samples * readings / 1e3
 
     def _run_memory(
         self,

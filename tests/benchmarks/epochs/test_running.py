@@ -9,10 +9,8 @@ import torch
 
 from benchmarks.answers import epochs
 from benchmarks.answers.epoch_runs.anchors import Anchor
-from benchmarks.answers.epoch_runs.child import in_turn, run_epochs
-from benchmarks.answers.epoch_runs.judging import (
-    by_question,
-)
+from benchmarks.answers.epoch_runs.child import in_round, in_turn, run_epochs
+from benchmarks.answers.epoch_runs.judging import by_question
 from benchmarks.answers.epoch_runs.tables import as_markdown
 from benchmarks.answers.epoch_runs.tasks import EpochTask
 from datamodules.batching.policies import PaddedBatch
@@ -57,6 +55,15 @@ def test_every_step_of_every_epoch_is_run_once(phase, monkeypatch):
 
 def test_each_turn_begins_with_another_epoch():
     assert [in_turn(3, number) for number in range(3)] == [[0, 1, 2], [1, 2, 0], [2, 0, 1]]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 20])
+def test_every_step_is_run_and_few_ones_in_several_rounds(count):
+    run = Counter(place for number in range(6) for place in in_round(count, number, 6))
+
+    assert set(run) == set(range(count))
+    assert sum(run.values()) == max(count, 6)
+    assert max(run.values()) - min(run.values()) <= 1
 
 
 def test_a_run_is_measured_and_written_from_end_to_end(tmp_path, capsys):

@@ -101,7 +101,7 @@ def test_a_visit_without_a_ratio_leaves_all_masks_uncounted():
 
 
 def test_who_does_not_know_its_masks_is_compared_without_masks_on_either_side():
-    both = {"masked_step_ratio": 1.3, "throughput_masked_step_ratio": 1.3}
+    both: dict[str, Any] = {"masked_step_ratio": 1.3, "throughput_masked_step_ratio": 1.3}
     rows = [
         *rows_of("bert", "sdpa", vanilla_law, **both),
         *rows_of(
