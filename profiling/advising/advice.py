@@ -20,7 +20,7 @@ from profiling.advising.cut_lengths import cut_lengths
 from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.notes import notes_of
 from profiling.advising.quality import quality_of
-from profiling.advising.tipping import shares_beyond, would_change
+from profiling.advising.tipping import Model, model_of, shares_beyond, would_change
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
 
@@ -80,7 +80,9 @@ def find_advice(
     family = best_efficient(judged, modality) if is_vanilla(chosen, modality) else chosen
     ceiling, unknown_ceiling = find_ceiling(judged, modality, seen, wanted, family)
     answer |= {
-        "share_beyond": beyond.get(family.candidate.measured.contender.family) if family else None,
+        "share_beyond": beyond.get(model_of(family.candidate.measured.contender))
+        if family
+        else None,
         "ceiling": ceiling,
         "alternatives": [
             _alternative(each, beyond, qualities) for each in judged if each is not chosen
@@ -125,6 +127,7 @@ def name_of(candidate: Candidate) -> dict[str, Any]:
         "variant": contender.variant,
         "implementation": contender.kernel,
         "attention_window": contender.attention_window,
+        **({"checkpoint": contender.checkpoint} if contender.checkpoint else {}),
         "policy": candidate.plan.policy,
     }
 
@@ -141,8 +144,12 @@ def _measured_notes(
     return list(dict.fromkeys(found))
 
 
+def _share_beyond(judged: Judged | None, beyond: Mapping[Model, float]) -> float | None:
+    return beyond.get(model_of(judged.candidate.measured.contender)) if judged else None
+
+
 def _alternative(
-    judged: Judged, beyond: Mapping[str, float], qualities: Sequence[MeasuredQuality]
+    judged: Judged, beyond: Mapping[Model, float], qualities: Sequence[MeasuredQuality]
 ) -> dict[str, Any]:
     candidate, saving = judged.candidate, judged.same_policy
     model = candidate.measured.model
@@ -160,7 +167,7 @@ def _alternative(
         "holdout_error": model.holdout_error if model else None,
         "extrapolated_share": candidate.cost.extrapolated_share,
         "extrapolated_over_batch_share": candidate.cost.beside_batches_share,
-        "share_beyond": beyond.get(contender.family),
+        "share_beyond": _share_beyond(judged, beyond),
         "problems": list(candidate.problems),
         "quality": {"statement": quality.statement, "source": quality.source},
         "measured_quality": [each.to_dict() for each in own],

@@ -95,7 +95,8 @@ def _name(named: Mapping[str, Any] | None) -> str:
     if named is None:
         return "nothing"
     window = f" w{named['attention_window']}" if named["attention_window"] else ""
-    return f"{named['variant']}{window} {named['implementation']} with {named['policy']}"
+    weights = f" ({named['checkpoint']})" if named.get("checkpoint") else ""
+    return f"{named['variant']}{window}{weights} {named['implementation']} with {named['policy']}"
 
 
 def _saving(told: Mapping[str, Any]) -> str:

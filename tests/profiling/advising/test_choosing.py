@@ -10,6 +10,7 @@ from profiling.advising.advice import advise_run
 from profiling.advising.choosing import PADDED
 from profiling.advising.contenders import Wanted
 from profiling.advising.words import as_lines
+from profiling.analysis.answers.tipping_points import find_tipping_points
 from tests.samples.rows.advising import lengths_around, linear_law, rows_of, vanilla_law
 
 NOTHING = {"latency_ms": None, "throughput_samples_per_s": None}
@@ -232,3 +233,43 @@ def test_values_that_no_machine_can_have_make_an_advice_of_numbers(factors):
     found = advise_run(rows, lengths_around(1300), Wanted())
 
     assert json.dumps(found, allow_nan=False)
+
+
+def test_who_may_win_before_the_shortest_length_is_only_said_to_win_from_where_that_is_sure():
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law, noise=0.02),
+        *rows_of("local_bert", "local_blocked", lambda n: 0.99 * vanilla_law(n), noise=0.02),
+    ]
+    rows = [
+        row | {"latency_ms": row["latency_ms"] * (0.7 if row["sequence_length"] > 64 else 1.0)}
+        if row["variant"] == "local_bert"
+        else row
+        for row in rows
+    ]
+    data = LengthDistribution.from_lengths([66] * 9 + [2000], "made up", "text", "nowhere")
+
+    (row,) = [
+        row
+        for row in find_tipping_points(rows)
+        if (row["metric"], row["comparison"]) == ("latency", "best_vs_best")
+    ]
+    found = advise_run(rows, data, Wanted())
+
+    told = {found["share_beyond"], *(a["share_beyond"] for a in found["alternatives"])} - {None}
+    assert row["at_most"]
+    assert row["tipping_point"] < 66 < row["ci_high"]
+    assert told == {0.1}
+
+
+def test_checkpoints_whose_names_end_alike_are_told_apart():
+    rows = [
+        *rows_of("hubert", "sdpa", vanilla_law, modality="speech"),
+        *rows_of("lhubert", "local_blocked", linear_law, modality="speech", checkpoint="a/export"),
+        *rows_of("lhubert", "local_blocked", linear_law, modality="speech", checkpoint="b/export"),
+    ]
+
+    found = advise_run(rows, lengths_around(1300, "speech"), Wanted())
+
+    text = "\n".join(as_lines(found, "ms"))
+    assert "lhubert (a/export) local_blocked" in text
+    assert "lhubert (b/export) local_blocked" in text
