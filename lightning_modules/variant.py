@@ -25,6 +25,8 @@ class Variant:
     axis: str | None = None
     """Column on which it is compared; None takes its modality's. For those whose tokens are not
     the vanilla one's, so that as many of them are not the same input."""
+    axis_reason: str = ""
+    """Why, in a clause without its subject, where it is not that tokens differ in length."""
     attention_only: bool = True
     """Whether it differs from its vanilla in nothing but its attention core."""
     takes_window: bool = False

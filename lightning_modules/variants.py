@@ -123,6 +123,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
         "whisper": Variant(
             path="lightning_modules.models.speech.whisper:WhisperModule",
             axis="input_size",
+            axis_reason="fills every recording up to 30 s",
             attention_only=False,
             implementations=("eager", "sdpa"),
             like_for_like="eager",

@@ -12,8 +12,8 @@ from profiling.commands.current_run import read_run
 from profiling.errors import SettingsError
 
 if TYPE_CHECKING:
-    from profiling.analysis.run_comparison.comparing import RunComparison
     from profiling.analysis.run_comparison.differences import RunDifference
+    from profiling.analysis.run_comparison.run_answers import RunComparison
 
 WIDTH_OF_FILES = 120
 
@@ -27,16 +27,21 @@ def run(arguments: Any) -> int:
     (first, _, of_first), (second, _, of_second) = (read_run(Path(name)) for name in names)
 
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
+    from profiling.analysis.points.checkpoints import short_names, with_names
     from profiling.analysis.run_comparison.comparing import compare_runs
-    from profiling.analysis.run_comparison.differences import find_differences
+    from profiling.analysis.run_comparison.differences import find_differences, find_unknown
     from profiling.analysis.run_comparison.shared_points import Run
-    from profiling.report.comparison_words import head_lines
+    from profiling.report.comparison_head import head_lines
 
+    checkpoints = short_names([*first, *second])
+    first, second = (with_names(rows, checkpoints) for rows in (first, second))
     comparison = compare_runs(Run(first), Run(second))
-    differences = find_differences(first, second, (of_first, of_second))
+    told = first, second, (of_first, of_second)
+    differences = find_differences(*told)
     if not comparison.answers:
         raise SettingsError(_why_not_compared(comparison, differences, names))
-    _print(comparison, head_lines(comparison, differences, names), arguments)
+    head = head_lines(comparison, differences, names, find_unknown(*told))
+    _print(comparison, head, arguments)
     return 0 if allowed is None else _judge(comparison, allowed)
 
 
@@ -44,7 +49,7 @@ def _why_not_compared(
     comparison: "RunComparison", differences: list["RunDifference"], names: tuple[str, str]
 ) -> str:
     """Return the sentence about two runs that have no answer in common."""
-    from profiling.report.comparison_words import lost_lines
+    from profiling.report.comparison_head import lost_lines
 
     if comparison.num_shared:
         return (
@@ -85,7 +90,7 @@ def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None
 
 def _judge(comparison: "RunComparison", allowed: float) -> int:
     """Say which points are slower than allowed, and which were lost; return the exit status."""
-    from profiling.report.comparison_words import lost_lines
+    from profiling.report.comparison_head import lost_lines
 
     ran = [answer for answer in comparison.answers if not answer.is_lost]
     slower = [answer for answer in ran if answer.is_slower_than(allowed)]

@@ -48,6 +48,7 @@ def answer(
         find_tipping_points,
         save_tipping_points,
     )
+    from profiling.analysis.points.checkpoints import short_names, with_names
     from profiling.analysis.points.drift import judge_steadiness
     from profiling.report.answers.sections import build_sections
     from profiling.report.cautions import cautions_of
@@ -61,12 +62,13 @@ def answer(
         manifest = read_manifest(directory)
         every_row = read_rows(directory)
         rows = current_rows(every_row, manifest)
+        names = short_names(rows)
         pairs = manifest.get("config", {}).get("pairs", ())
         tipping_points = find_tipping_points(rows, pairs=pairs, strict=strict)
         ladder = find_ladder(rows, strict=strict)
         held = distributions_of(manifest)
         given = _read_lengths(lengths, held, rows)
-        sections = build_sections(tipping_points, [*held, *given], ladder)
+        sections = build_sections(tipping_points, [*held, *given], ladder, names)
         readings = current_rows(read_sentinel(directory), manifest)
         if rebuild or _is_outdated(page):
             from profiling.report.build import build_report
@@ -77,7 +79,8 @@ def answer(
             build_report(directory, Material.of(rows, *told).beside(ladder, given))
     console = Console()
     print_sections(sections, console)
-    cautions = cautions_of(rows, judge_steadiness(readings, tipping_points))
+    steadiness = judge_steadiness(readings, tipping_points)
+    cautions = cautions_of(with_names(rows, names), steadiness)
     for sentence in [*cautions, *describe_left_out(every_row, manifest)]:
         console.print(Text(sentence))
     # Texts: brackets in a path or in the words of an error are no markup.

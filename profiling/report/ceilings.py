@@ -8,6 +8,7 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.readings import finite
 from profiling.report.palette import vanilla_family
+from profiling.report.rounding import percent_of, places_for
 from profiling.rows.columns import Row
 
 # What a best implementation leaves to attention is what a better attention could still save.
@@ -55,7 +56,7 @@ def _sentence(
 ) -> str:
     places = [_at_mean(each, ceilings, unit) for each in data]
     places = places or [(f"{length:,} {unit}", ceilings[length]) for length in _ends(ceilings)]
-    first, *others = [f"{_percent(share)}{{}} at {where}" for where, share in places]
+    first, *others = [f"{percent_of(share)}{{}} at {where}" for where, share in places]
     listed = " and ".join(
         [first.format(f" of the step of {vanilla}"), *(o.format("") for o in others)]
     )
@@ -67,12 +68,15 @@ def describe_reach(item: Row) -> str:
     ceiling, ratio = finite(item.get("ceiling")), finite(item.get("ratio"))
     if ceiling is None or ratio is None:
         return ""
-    saving, most = 1 - ratio, _percent(ceiling)
+    saving = 1 - ratio
     if saving <= 0:
-        return f"saves nothing of the {most} that attention takes"
+        return f"saves nothing of the {percent_of(ceiling)} that attention takes"
+    # Of the two neither may read as the other.
+    places = places_for([100 * saving], [100 * ceiling], 0)
+    saved, most = percent_of(saving, places), percent_of(ceiling, places)
     if saving > ceiling:
-        return f"saves {_percent(saving)}, more than the {most} that attention takes"
-    return f"saves {_percent(saving)} of the step, of which attention takes {most}"
+        return f"saves {saved}, more than the {most} that attention takes"
+    return f"saves {saved} of the step, of which attention takes {most}"
 
 
 def _preference(row: Row) -> int:
@@ -101,10 +105,6 @@ def _at_mean(data: LengthDistribution, ceilings: Ceilings, unit: str) -> tuple[s
     near = shortest if mean < shortest else longest
     words = f"{near:,} {unit}, the nearest known to the mean of {data.name} ({mean:,.0f})"
     return words, ceilings[near]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def _between(length: float, ceilings: Ceilings) -> float:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from profiling.analysis.run_comparison.comparing import Answer, RunComparison
+from profiling.analysis.run_comparison.run_answers import Answer, RunComparison
 from profiling.report.comparison_words import (
     COUNTED,
     Section,
@@ -16,7 +16,7 @@ from profiling.report.comparison_words import (
     describe_answer,
     foot_lines,
 )
-from profiling.report.markdown import markdown_table
+from profiling.report.markdown import escape_markdown, markdown_table
 from profiling.rows.columns import judged_columns
 
 STYLES = {"faster": "green", "slower": "red", "cannot_tell": "dim"}
@@ -43,13 +43,13 @@ def comparison_as_markdown(comparison: RunComparison, head: Iterable[str]) -> st
     differing = [_markdown_section(s) for s in map(_only_decided, sections) if s.lines]
     everything = [_markdown_section(section) for section in sections]
     blocks = [
-        "\n".join(f"- {line}" for line in head),
+        "\n".join(f"- {escape_markdown(line)}" for line in head),
         counts,
         *(differing or ["No point differs."]),
         "<details><summary>All points</summary>",
         *everything,
         "</details>",
-        "\n".join(foot_lines(comparison)),
+        "\n".join(map(escape_markdown, foot_lines(comparison))),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -92,4 +92,6 @@ def _markdown_section(section: Section) -> str:
         for name, length, answers in section.lines
     ]
     headings = ("variant", section.unit, *judged_columns())
-    return "\n".join([f"**{section.title}**", "", *markdown_table(headings, lines)])
+    return "\n".join(
+        [f"**{escape_markdown(section.title)}**", "", *markdown_table(headings, lines)]
+    )

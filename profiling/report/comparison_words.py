@@ -1,16 +1,14 @@
 """What the comparison of two runs says, in words."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 
 from datamodules.counted import counted
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.groups import Setting
-from profiling.analysis.run_comparison.comparing import Alone, Answer, RunComparison
-from profiling.analysis.run_comparison.differences import RunDifference
-from profiling.analysis.run_comparison.shared_points import Point
+from profiling.analysis.run_comparison.run_answers import Answer, RunComparison
 from profiling.report.answers.sections import NOT_MEASURED
+from profiling.report.rounding import number_of, places_for
 from profiling.rows.columns import judged_columns
 
 LEGEND = (
@@ -48,8 +46,12 @@ def describe_answer(answer: Answer | None) -> str:
         return f"{answer.reason} {words[answer.verdict]}" if decided else "cannot tell"
     if answer.ci_low is None or answer.ci_high is None:
         return f"{answer.ratio:.3f} cannot tell"
-    interval = f"{answer.ratio:.3f} [{answer.ci_low:.3f}-{answer.ci_high:.3f}]"
-    return f"{interval} {words[answer.verdict]}".rstrip()
+    told = (answer.ratio, answer.ci_low, answer.ci_high)
+    # What is decided must not read as 1; an end of what is not may lie as near to it as it likes.
+    neutral: tuple[float, ...] = () if answer.verdict == "cannot_tell" else (1.0,)
+    places = places_for(told, neutral, 3)
+    ratio, low, high = (f"{value:.{places}f}" for value in told)
+    return f"{ratio} [{low}-{high}] {words[answer.verdict]}".rstrip()
 
 
 def build_sections(answers: Iterable[Answer]) -> list[Section]:
@@ -60,10 +62,11 @@ def build_sections(answers: Iterable[Answer]) -> list[Section]:
         points.setdefault(place, {})[answer.metric] = answer
     lines = [(next(iter(by_metric.values())), by_metric) for by_metric in points.values()]
     settings = {_setting(answer) for answer, _ in lines}
-    return [
-        Section(title, unit, [(a.point.contender.label, a.point.length, m) for a, m in group])
-        for (title, unit), group in groupby(lines, key=lambda line: _title(line[0], settings))
-    ]
+    sections: dict[tuple[str, str], list[tuple[str, int, dict[str, Answer]]]] = {}
+    for answer, by_metric in lines:
+        line = (answer.point.contender.label, answer.point.length, by_metric)
+        sections.setdefault(_title(answer, settings), []).append(line)
+    return [Section(title, unit, found) for (title, unit), found in sections.items()]
 
 
 def _setting(answer: Answer) -> Setting:
@@ -77,65 +80,14 @@ def _title(answer: Answer, settings: set[Setting]) -> tuple[str, str]:
     return title, axis_unit(columns["modality"])
 
 
-def head_lines(
-    comparison: RunComparison, differences: Iterable[RunDifference], names: tuple[str, str]
-) -> list[str]:
-    """Return what is compared, in what the runs differ, and what only one of them has."""
-    listed = [each.describe() for each in differences]
-    return [
-        f"A: {names[0]}",
-        f"B: {names[1]}",
-        *(listed or ["The same conditions, versions and commit."]),
-        *lost_lines(comparison),
-        *_only("A", _never_tried(comparison)),
-        *_only("B", comparison.only_second),
-    ]
-
-
-def lost_lines(comparison: RunComparison) -> Iterator[str]:
-    """Yield a line per reason for which B has no number of points that A has measured."""
-    reasons: dict[str, dict[Point, list[str]]] = {}
-    for answer in comparison.lost:
-        reasons.setdefault(answer.reason, {}).setdefault(answer.point, []).append(answer.metric)
-    for reason, points in reasons.items():
-        named = ", ".join(f"{point.describe()}{_some(points[point])}" for point in points)
-        yield f"Lost in B, {counted(len(points), 'point')}: {named} ({reason})"
-
-
-def _never_tried(comparison: RunComparison) -> list[Alone]:
-    """Return what only A has because B never asked for it."""
-    failed = {(answer.point, answer.metric) for answer in comparison.failed}
-    left = [
-        Alone(each.point, tuple(m for m in each.metrics if (each.point, m) not in failed))
-        for each in comparison.only_first
-    ]
-    return [each for each in left if each.metrics]
-
-
-def _some(metrics: Sequence[str]) -> str:
-    return "" if len(set(metrics)) == len(judged_columns()) else f" {', '.join(metrics)}"
-
-
-def _only(run: str, alone: Sequence[Alone]) -> Iterator[str]:
-    if not alone:
-        return
-    groups: dict[str, list[str]] = {}
-    for each in alone:
-        metrics = _some(each.metrics)
-        name = f"{each.point.contender.label} {each.point.columns['phase']}{metrics}"
-        groups.setdefault(name, []).append(f"{each.point.length:,}")
-    named = "; ".join(f"{name} at {' '.join(lengths)}" for name, lengths in groups.items())
-    yield f"Only {run} has, {counted(len(alone), 'point')}: {named}"
-
-
 def foot_lines(comparison: RunComparison) -> list[str]:
     """Return how to read the answers, and how many of them chance would give."""
     judged = comparison.num_judged
     unjudged = comparison.num_unjudged
     lines = [
         LEGEND,
-        f"Of {counted(judged, 'interval')}, {comparison.num_by_chance:.0f} or so would lie beside "
-        "1 by chance alone (5 %).",
+        f"Of {counted(judged, 'interval')}, {number_of(comparison.num_by_chance, (0.0,))} or so "
+        "would lie beside 1 by chance alone (5 %).",
     ]
     if unjudged:
         lines.append(

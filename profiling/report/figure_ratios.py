@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from profiling.analysis.answers.verdicts import trusted_outcomes
+from profiling.analysis.answers.verdicts import shown_value, trusted_outcomes
 from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Row
 
@@ -42,7 +42,7 @@ def draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
             linewidth=0,
         )
         if row.get("tipping_point") and row.get("verdict") != "always":
-            axes.axvline(row["tipping_point"], color=colour, linestyle=":", linewidth=1.2)
+            axes.axvline(shown_value(row), color=colour, linestyle=":", linewidth=1.2)
     # Colour tells the variants apart; two windows of one need to be named.
     names = {(row["efficient"], efficient_family(row)) for row in rows}
     if len(names) > len({variant for variant, _ in names}):

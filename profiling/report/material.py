@@ -1,11 +1,12 @@
 """What a report is made of, worked out once for all of its parts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import on_axis_of_sweep
+from profiling.analysis.points.checkpoints import short_names, with_names
 from profiling.analysis.points.components import ComponentCurve, component_curves
 from profiling.analysis.points.curves import Curve, build_curves
 from profiling.analysis.points.drift import Steadiness, judge_steadiness
@@ -32,6 +33,7 @@ class Material:
         components: Where the time of a step goes, where something was broken down.
         frontier: What was searched of the largest batches and lengths.
         ladder: The answers against each vanilla kernel, in these lengths too.
+        checkpoint_names: What readers call the checkpoints of the run.
     """
 
     rows: Sequence[Row]
@@ -45,6 +47,7 @@ class Material:
     components: Sequence[ComponentCurve] = ()
     frontier: Sequence[Row] = ()
     ladder: Sequence[Row] = ()
+    checkpoint_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cautions(self) -> list[str]:
@@ -71,7 +74,11 @@ class Material:
             readings: Of the run's sentinel, oldest first.
             frontier: What was searched of the largest batches and lengths.
         """
-        rows = list(rows)
+        measured = list(rows)
+        names = short_names([*measured, *tipping_points])
+        rows, tipping_points, readings, frontier = (
+            with_names(each, names) for each in (measured, tipping_points, readings, frontier)
+        )
         curves = build_curves(rows)
         return cls(
             rows,
@@ -84,6 +91,7 @@ class Material:
             judge_steadiness(readings, tipping_points),
             component_curves(rows),
             frontier,
+            checkpoint_names=names,
         )
 
     def beside(
@@ -96,7 +104,8 @@ class Material:
             distributions: Lengths of real data that the run was not measured on.
         """
         drawn = [*self.distributions, *distributions]
-        rungs = [on_axis_of_sweep(row) for row in ladder]
+        named = with_names(ladder, self.checkpoint_names)
+        rungs = [on_axis_of_sweep(row) for row in named]
         return replace(self, ladder=rungs, distributions=drawn)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from profiling.analysis.points.checkpoints import name_in
 from profiling.analysis.points.curves import Curve
 from profiling.analysis.points.groups import Contender, family_of
 from profiling.analysis.points.maximum import maximum_words
@@ -114,7 +115,7 @@ def _variant_colours(curves: Iterable[Curve], vanilla: set[str]) -> dict[str, st
 
 def efficient_family(row: Row) -> str:
     """Return the name of the efficient side of a tipping point row, with its window."""
-    return family_of(str(row["efficient"]), row.get("attention_window"), row.get("checkpoint"))
+    return family_of(str(row["efficient"]), row.get("attention_window"), name_in(row))
 
 
 def labelled(contender: Contender, modality: str) -> str:
@@ -125,5 +126,5 @@ def labelled(contender: Contender, modality: str) -> str:
 
 def vanilla_family(row: Row) -> str:
     """Return the name of the vanilla side of a tipping point row, the same way."""
-    window, checkpoint = row.get("vanilla_attention_window"), row.get("vanilla_checkpoint")
-    return family_of(str(row["vanilla"]), window, checkpoint)
+    window, weights = row.get("vanilla_attention_window"), name_in(row, "vanilla_checkpoint")
+    return family_of(str(row["vanilla"]), window, weights)

@@ -1,11 +1,11 @@
 """Two models under the same conditions, of which one is compared with the other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from profiling.analysis.points.groups import Points
-from profiling.analysis.points.readings import Efforts, answer_apart
+from profiling.analysis.points.readings import MIN_VISITS, Efforts, answer_apart
 from profiling.analysis.points.sides import Side, best_sides
 from profiling.rows.columns import judged_columns
 
@@ -50,6 +50,8 @@ class Comparison:
     def sides(self, metric: str) -> dict[int, tuple[Side, Side]]:
         """Return (vanilla, efficient) at every length where either was tried, shortest first.
 
+        Visits that neighbours disturbed on either side are left out where at least two others are
+        common to both.
         Where both were measured, but never with one effort, both are missing for that reason.
         """
         both = (self.vanilla_points, self.efficient_points)
@@ -66,6 +68,38 @@ class Comparison:
             for points, side in zip(both, chosen, strict=True):
                 for kernel in points:
                     side.setdefault(kernel, {})[length] = next(visits)
-        vanilla, efficient = (best_sides(points, lengths, metric) for points in chosen)
-        met = {length: (vanilla[length], efficient[length]) for length in lengths}
+        met = _meet(chosen, lengths, metric)
         return met | dict.fromkeys(apart, (Side("missing", reason=OTHER_EFFORTS),) * 2)
+
+
+def _meet(
+    chosen: tuple[Mapping[str, Points], Mapping[str, Points]], lengths: Sequence[int], metric: str
+) -> dict[int, tuple[Side, Side]]:
+    """Return both sides by length, from visits that nobody disturbed as long as two are common.
+
+    Each side may have two such visits, and the two sides none together: neighbours that come and
+    go are no reason to drop a length.
+    """
+    met = _best_of_both(chosen, lengths, metric)
+    scarce = [length for length, sides in met.items() if _num_common(sides) < MIN_VISITS]
+    if not scarce:
+        return met
+    every_visit = _best_of_both(chosen, lengths, metric, with_disturbed=True)
+    more = [each for each in scarce if _num_common(every_visit[each]) > _num_common(met[each])]
+    return met | {length: every_visit[length] for length in more}
+
+
+def _best_of_both(
+    chosen: tuple[Mapping[str, Points], Mapping[str, Points]],
+    lengths: Sequence[int],
+    metric: str,
+    with_disturbed: bool = False,
+) -> dict[int, tuple[Side, Side]]:
+    vanilla, efficient = (best_sides(each, lengths, metric, with_disturbed) for each in chosen)
+    return {length: (vanilla[length], efficient[length]) for length in lengths}
+
+
+def _num_common(sides: tuple[Side, Side]) -> int:
+    """Return in how many visits both have a cost."""
+    vanilla, efficient = sides
+    return len(vanilla.costs.keys() & efficient.costs.keys())

@@ -71,7 +71,7 @@ class Duel:
 
     @property
     def disturbed(self) -> bool:
-        """Whether a side was measured too seldom without disturbance."""
+        """Whether the two met too seldom without disturbance."""
         return self.vanilla.disturbed or self.efficient.disturbed
 
 

@@ -186,6 +186,15 @@ def _located(curves: CostCurves, deviations: Array) -> tuple[float, float, float
     return value, min(float(low), value), max(float(high), value)
 
 
+def shown_value(row: Mapping[str, Any]) -> float:
+    """Return the length from which a winner is said to win: with `at_most` the upper end.
+
+    Args:
+        row: A tipping point row with a verdict of `WITH_VALUE`.
+    """
+    return float(row["ci_high" if row.get("at_most") else "tipping_point"])
+
+
 def as_fields(found: Answer) -> dict[str, Any]:
     """Return the answer by the names of a tipping point row."""
     return dict(vars(found))

@@ -56,7 +56,7 @@ def shown(length: float, row: Row) -> float:
     return length / SAMPLE_RATE_HZ if unit_of(row) == SECONDS else length
 
 
-def on_axis(length: int, row: Row) -> float:
+def on_axis(length: float, row: Row) -> float:
     """Return a length of a sweep on the axis of a tipping point row."""
     counts_audio = _counts_audio(str(row.get("modality")), row.get("axis"))
     return _samples(length) if counts_audio else length

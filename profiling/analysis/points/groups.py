@@ -3,12 +3,12 @@
 import itertools
 import re
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, field
 from typing import Any
 
 from datamodules.modality import MODALITIES
 from profiling.analysis.points.axes import row_length
+from profiling.analysis.points.checkpoints import name_in
 from profiling.rows.columns import PHASES, Row, columns_of, shared_conditions, value_of
 
 # These parts of an identity have fields of their own below; of others a column is enough.
@@ -59,7 +59,12 @@ class Contender:
     """One line of a chart: a variant with its implementation, window and weights.
 
     Args:
+        variant: Its name.
+        implementation: Of its attention.
+        attention_window: In tokens; None where it has none.
+        checkpoint: Its weights, with all of their path.
         others: Further parts of the identity, as (name, value) where they are not the usual ones.
+        checkpoint_name: What readers call the weights, which tells nothing apart.
     """
 
     variant: str
@@ -67,6 +72,7 @@ class Contender:
     attention_window: int | None
     checkpoint: str | None
     others: tuple[tuple[str, str], ...] = ()
+    checkpoint_name: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, row: Row) -> "Contender":
@@ -82,6 +88,7 @@ class Contender:
             row.get("attention_window"),
             row.get("checkpoint"),
             others,
+            name_in(row),
         )
 
     @property
@@ -97,7 +104,7 @@ class Contender:
     @property
     def family(self) -> str:
         """Return what all implementations of the same mathematics share."""
-        return family_of(self.variant, self.attention_window, self.checkpoint)
+        return family_of(self.variant, self.attention_window, self._weights)
 
     @property
     def label(self) -> str:
@@ -110,9 +117,13 @@ class Contender:
         parts = [self.variant, self.kernel]
         if self.attention_window:
             parts.append(f"w{self.attention_window}")
-        if self.checkpoint:
-            parts.append(PurePath(self.checkpoint).name)
+        if self._weights:
+            parts.append(self._weights)
         return safe_name("-".join(parts))
+
+    @property
+    def _weights(self) -> str:
+        return self.checkpoint_name or self.checkpoint or ""
 
 
 @dataclass(frozen=True)
@@ -144,11 +155,17 @@ def group_rows(rows: Iterable[Row]) -> dict[Group, dict[Contender, Points]]:
     return groups
 
 
-def family_of(variant: str, attention_window: int | None, checkpoint: str | None = None) -> str:
-    """Return the name of a variant, with its window and its weights when it has them."""
+def family_of(variant: str, attention_window: int | None, weights: str | None = None) -> str:
+    """Return the name of a variant, with its window and its weights when it has them.
+
+    Args:
+        variant: Its name.
+        attention_window: In tokens.
+        weights: What readers call its checkpoint: `name_in`.
+    """
     window = f" w{attention_window}" if attention_window else ""
-    weights = f" ({PurePath(checkpoint).name})" if checkpoint else ""
-    return f"{variant}{window}{weights}"
+    named = f" ({weights})" if weights else ""
+    return f"{variant}{window}{named}"
 
 
 def rank(word: str) -> int:

@@ -23,7 +23,7 @@ class Reading:
         values: The values by visit; empty unless the status is ok.
         reason: Why there is no value, in the words of the first row that failed.
         num_disturbed: In how many visits neighbours took CPU time while a time was measured.
-        disturbed: Whether disturbed values had to be kept: too few undisturbed ones are left.
+        disturbed: Whether disturbed values are among them, as where too few others are left.
     """
 
     status: str
@@ -33,13 +33,18 @@ class Reading:
     disturbed: bool = False
 
 
-def read_column(visits: Sequence[Row], column: Column) -> Reading:
+def read_column(visits: Sequence[Row], column: Column, with_disturbed: bool = False) -> Reading:
     """Return what visits of one point, of one effort, say of a column.
 
     A row counts for what it has, also when another metric of it failed. A point that ran out of
     memory in at least as many visits as it worked in is out of memory; other failures leave the
     visits that worked. Of a time, visits that neighbours disturbed are left out where at least two
     others remain.
+
+    Args:
+        visits: Of one point, of one effort.
+        column: What is read.
+        with_disturbed: Whether disturbed visits stay, however many others there are.
     """
     found = {int(row.get("visit", 0)): finite(value_of(row, column)) for row in visits}
     values = {visit: value for visit, value in found.items() if value is not None}
@@ -49,17 +54,19 @@ def read_column(visits: Sequence[Row], column: Column) -> Reading:
     if "oom" in statuses and statuses.count("oom") >= len(values):
         return Reading("oom", reason=reason)
     if values:
-        return _undisturbed(values, visits, column)
+        return _undisturbed(values, visits, column, with_disturbed)
     known = [status for status in ("skipped", "error") if status in statuses]
     return Reading(known[0] if known else "missing", reason=reason)
 
 
-def _undisturbed(values: Mapping[int, float], visits: Sequence[Row], column: Column) -> Reading:
+def _undisturbed(
+    values: Mapping[int, float], visits: Sequence[Row], column: Column, with_disturbed: bool
+) -> Reading:
     told = {int(row.get("visit", 0)) for row in visits if row.get("disturbed")}
     # Memory is the same whoever else computes.
     disturbed = told & values.keys() if column.unit != "MiB" else set()
     calm = {visit: value for visit, value in values.items() if visit not in disturbed}
-    if disturbed and len(calm) < MIN_VISITS:
+    if disturbed and (with_disturbed or len(calm) < MIN_VISITS):
         return Reading("ok", values, num_disturbed=len(disturbed), disturbed=True)
     return Reading("ok", calm, num_disturbed=len(disturbed))
 

@@ -23,7 +23,7 @@ class Side:
         costs: By visit; lower is better, so seconds per sample instead of a throughput.
         samples: The raw latencies behind them, by visit; memory has none.
         reason: Why there is no cost, in the words of the row.
-        disturbed: Whether fewer than two visits passed without neighbours taking CPU time.
+        disturbed: Whether there are visits among them in which neighbours took CPU time.
         effective_length: Tokens computed on, after padding; None where the rows do not say.
         chosen_costs: By visit, of the implementation that is the best of several, whose noise
             they tell; empty where there was nothing to choose.
@@ -45,16 +45,25 @@ class Side:
 
 
 def best_sides(
-    points: Mapping[str, Points], lengths: Sequence[int], metric: str
+    points: Mapping[str, Points], lengths: Sequence[int], metric: str, with_disturbed: bool = False
 ) -> dict[int, Side]:
     """Return the best implementation at each length; with a single one, that one.
 
     The best of several noisy values flatters, so what a visit counts for is the value of the
     implementation that the *other* visits find best, unless one is best in every visit. One that
     works at some length and has no answer at another leaves the best unknown there.
+
+    Args:
+        points: The visits of each implementation by length.
+        lengths: Where.
+        metric: latency, throughput or memory.
+        with_disturbed: Whether disturbed visits count, however many others there are.
     """
     sides = {
-        name: {length: read_side(name, by.get(length, []), metric) for length in lengths}
+        name: {
+            length: read_side(name, by.get(length, []), metric, with_disturbed)
+            for length in lengths
+        }
         for name, by in points.items()
     }
     working = {
@@ -67,10 +76,12 @@ def best_sides(
     }
 
 
-def read_side(implementation: str, visits: Sequence[Row], metric: str) -> Side:
+def read_side(
+    implementation: str, visits: Sequence[Row], metric: str, with_disturbed: bool = False
+) -> Side:
     """Return what one implementation costs at one length, from its visits under one effort."""
     column = judged_columns()[metric]
-    reading = read_column(visits, column)
+    reading = read_column(visits, column, with_disturbed)
     if reading.status != "ok":
         return Side(reading.status, implementation, reason=reading.reason)
     costs = {visit: _cost(value, column) for visit, value in reading.values.items()}

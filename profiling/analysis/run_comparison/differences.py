@@ -8,6 +8,8 @@ from profiling.rows.columns import Row, columns_of, value_of
 
 # Of the machine, as the manifest describes it; the rows say the rest.
 OF_MACHINE = ("commit", "python", "system")
+# How a commit ends beside which there were changes.
+DIRTY = "-dirty"
 # Longer lists of values tell nobody more.
 LONGEST = 60
 
@@ -44,12 +46,39 @@ def find_differences(
         )
         for column in columns
     }
-    machines = [[*(m.get("earlier") or ()), m.get("machine") or {}] for m in manifests]
+    machines = [_machines(manifest) for manifest in manifests]
     for name in OF_MACHINE:
-        of_first, of_second = ([m.get(name) for m in listed if m] for listed in machines)
+        of_first, of_second = ([m.get(name) for m in listed] for listed in machines)
         both[name] = (_words(of_first), _words(of_second))
     found = [RunDifference(name, ours, theirs) for name, (ours, theirs) in both.items()]
     return [_shortened(each) for each in found if each.first != each.second]
+
+
+def find_unknown(
+    first: Sequence[Row],
+    second: Sequence[Row],
+    manifests: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
+) -> dict[str, str]:
+    """Return of versions and commit those that nobody can tell to be the same, with the reason.
+
+    Two runs may have no difference in them because neither says anything of them.
+    """
+    found = {}
+    if not all(row.get("versions") for row in (*first, *second)):
+        found["versions"] = "unknown"
+    listed = [_machines(manifest) for manifest in manifests]
+    commits = [machine.get("commit") for machines in listed for machine in machines]
+    if not all(listed) or not all(commits):
+        found["commit"] = "unknown"
+    elif any(str(commit).endswith(DIRTY) for commit in commits):
+        found["commit"] = "with changes that nobody committed"
+    return found
+
+
+def _machines(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what a run says of its machines, those of earlier commands included."""
+    every = [*(manifest.get("earlier") or ()), manifest.get("machine") or {}]
+    return [machine for machine in every if machine]
 
 
 def _words(values: Iterable[Any]) -> str:

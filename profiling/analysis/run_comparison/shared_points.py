@@ -1,28 +1,39 @@
 """Which points two runs share, and what each of them measured there."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from profiling.analysis.points.axes import row_length
+from profiling.analysis.points.checkpoints import name_in
 from profiling.analysis.points.groups import Contender, rank
 from profiling.analysis.points.readings import Efforts
 from profiling.analysis.points.sides import read_side
 from profiling.analysis.statistics.intervals import Array
+from profiling.analysis.statistics.unpaired import FEWEST_VISITS
 from profiling.rows.columns import Column, Row, columns_of, judged_columns, value_of
 
 # Where and with what a run was made: it may differ between two runs that are compared.
 PLACE = ("device", "device_name", "threads", "allocator")
+# Statuses of a visit that went for a number and has none, unlike one that never asked for it.
+FAILED = ("error", "skipped")
 
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured and under which conditions, those of `PLACE` aside."""
+    """What was measured and under which conditions, those of `PLACE` aside.
+
+    Args:
+        identity: What was measured, in the order of the columns.
+        conditions: Under which conditions, in the order of `joined_conditions`.
+        checkpoint_name: What readers call its weights, which tells nothing apart.
+    """
 
     identity: tuple[Any, ...]
     conditions: tuple[Any, ...]
+    checkpoint_name: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, row: Row) -> "Point":
@@ -30,6 +41,7 @@ class Point:
         return cls(
             tuple(value_of(row, column) for column in columns_of("identity")),
             tuple(value_of(row, column) for column in joined_conditions()),
+            name_in(row),
         )
 
     @property
@@ -41,7 +53,7 @@ class Point:
     @property
     def contender(self) -> Contender:
         """The variant with its implementation, window and weights."""
-        return Contender.of(self.columns)
+        return Contender.of(self.columns | {"checkpoint_name": self.checkpoint_name})
 
     @property
     def length(self) -> int:
@@ -78,19 +90,29 @@ class Measured:
         status: ok, oom, skipped, or missing (failed, not measured or without this metric).
         log_costs: Of the visits that count; lower is better. Where others computed on the same
             cores, a visit's times do not count; its memory does.
-        num_visits: How many visits that answer stand behind the status.
-        reason: Why there is no value, in the words of the row; empty where nobody tried.
+        num_visits: How many visits that count stand behind the status.
+        reason: Why a visit has no value, in the words of its row; empty where none failed.
+        num_disturbed: How many further visits have a value that does not count.
+        failures: The statuses of the visits that failed or were skipped.
     """
 
     status: str
     log_costs: Array
     num_visits: int
     reason: str = ""
+    num_disturbed: int = 0
+    failures: tuple[str, ...] = ()
 
     @property
     def is_answer(self) -> bool:
         """Whether it says anything of the metric."""
         return self.status in ("ok", "oom")
+
+    @property
+    def mostly_failed(self) -> bool:
+        """Whether too few visits count, and no fewer failed than have a value."""
+        num_values = self.num_visits + self.num_disturbed
+        return self.num_visits < FEWEST_VISITS and len(self.failures) >= max(num_values, 1)
 
 
 class Run:
@@ -127,13 +149,25 @@ class Run:
     def measured(self, visits: Sequence[Row], metric: str) -> Measured:
         """Return what visits of one point say of a metric, by the newest effort that answers."""
         chosen = self._efforts.newest(visits, judged_columns()[metric])
-        side = read_side("", chosen, metric)
+        side = read_side("", chosen, metric, with_disturbed=True)
         if side.status == "oom":
             num_visits = sum(row["status"] == "oom" for row in chosen)
             return Measured("oom", np.array([]), num_visits, side.reason)
+        failed = [row for row in chosen if row["visit"] not in side.costs and _is_failed(row)]
         disturbed = {row["visit"] for row in chosen if row.get("disturbed") and metric != "memory"}
         costs = np.array([c for visit, c in side.costs.items() if visit not in disturbed])
-        return Measured(side.status, np.log(costs), len(costs), side.reason)
+        return Measured(
+            side.status,
+            np.log(costs),
+            len(costs),
+            side.reason or next((str(row["error"]) for row in failed if row.get("error")), ""),
+            len(side.costs) - len(costs),
+            tuple(str(row["status"]) for row in failed),
+        )
+
+
+def _is_failed(row: Row) -> bool:
+    return row["status"] in FAILED
 
 
 def _place_columns() -> list[Column]:

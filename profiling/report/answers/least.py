@@ -10,6 +10,7 @@ from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import listed
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family
+from profiling.report.rounding import places_for
 from profiling.rows.columns import Row
 
 
@@ -69,5 +70,7 @@ def _known(item: Mapping[str, Any]) -> bool:
 
 
 def _saving(item: Mapping[str, Any]) -> str:
-    saving, low, high = (100 * (1 - item[name]) for name in ("ratio", "ci_high", "ci_low"))
-    return f"{saving:.0f} % [{low:.0f}-{high:.0f} %]"
+    told = [100 * (1 - item[name]) for name in ("ratio", "ci_high", "ci_low")]
+    places = places_for(told, (0.0, 100.0), 0)
+    saving, low, high = (f"{value:.{places}f}" for value in told)
+    return f"{saving} % [{low}-{high} %]"

@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.points.axes import axis_unit, unit_of
+from profiling.analysis.points.axes import unit_of
+from profiling.analysis.points.checkpoints import short_names, with_names
 from profiling.analysis.points.groups import Setting, rank
 from profiling.analysis.points.maximum import maximum_text
 from profiling.analysis.statistics.many import decided_by_chance
 from profiling.report.answers.ladder import ladder_sentences
 from profiling.report.answers.sentences import answer_sentences
 from profiling.report.answers.shares import share_sentences
+from profiling.report.answers.unit_words import describe_unit
 from profiling.report.answers.verdicts import Cell, describe_comparison, describe_verdict
 from profiling.report.ceilings import ceiling_sentences
 from profiling.report.notes import gather_notes
@@ -88,6 +91,7 @@ def build_sections(
     tipping_points: Iterable[Row],
     distributions: Sequence[LengthDistribution] = (),
     ladder: Iterable[Row] = (),
+    checkpoint_names: Mapping[str, str] | None = None,
 ) -> list[Section]:
     """Return the answers grouped by modality, phase, setting and axis; lines that agree are merged.
 
@@ -95,8 +99,11 @@ def build_sections(
         tipping_points: The answers.
         distributions: Lengths of real data, for which ceilings and answers are told.
         ladder: The answers against each vanilla kernel, which are no answers of their own.
+        checkpoint_names: Those of the whole run; without them, of the checkpoints in the answers.
     """
-    groups, rungs = _by_place(tipping_points), _by_place(ladder)
+    told = list(tipping_points), list(ladder)
+    names = short_names(chain(*told)) if checkpoint_names is None else checkpoint_names
+    groups, rungs = (_by_place(with_names(rows, names)) for rows in told)
     settings = {setting for _, _, setting, _ in groups}
     several = Counter(place[:3] for place in groups)
     sections = []
@@ -106,7 +113,7 @@ def build_sections(
         sections.append(
             replace(
                 _section(place, rows, settings),
-                counted=_counted(place, rows, several[place[:3]] > 1),
+                counted=describe_unit(rows, several[place[:3]] > 1),
                 sentences=answer_sentences(rows),
                 ladder=ladder_sentences(rungs.get(place, ())),
                 shares=share_sentences(rows, data),
@@ -136,15 +143,6 @@ def _section(place: Place, rows: list[Row], settings: set[Setting]) -> Section:
     compared = sum(row.get("longest_measured") is not None for row in rows)
     lines, notes = tuple(_merged_lines(rows)), tuple(gather_notes(rows))
     return Section(modality, phase, unit, vanilla, where, lines, compared, notes)
-
-
-def _counted(place: Place, rows: list[Row], beside_others: bool) -> str:
-    """Say in what answers count where a reader would take it for something else."""
-    modality, _, _, unit = place
-    if unit == axis_unit(modality):
-        return f"in {unit}" if beside_others else ""
-    models = sorted({str(row["efficient"]) for row in rows}) + sorted(vanilla_names(rows))
-    return f"in {unit}: tokens of {', '.join(models[:-1])} and {models[-1]} differ in length"
 
 
 def _merged_lines(rows: list[Row]) -> list[Line]:

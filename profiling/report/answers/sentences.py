@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from profiling.analysis.answers.tipping_points import MISSING
-from profiling.analysis.answers.verdicts import WITH_VALUE
+from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
 from profiling.analysis.points.axes import unit_of
 from profiling.analysis.points.maximum import maximum_text
 from profiling.report.answers.least import describe_least
@@ -11,7 +11,6 @@ from profiling.report.answers.verdicts import (
     describe_crossing,
     describe_only_below,
     listed,
-    shown_value,
 )
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from datamodules.counted import counted
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.answers.verdicts import shown_value
 from profiling.analysis.points.axes import on_axis_of_sweep, unit_of
 from profiling.analysis.points.maximum import maximum_on_axis, share_taken
 from profiling.report.answers.sentences import BEST, winners_of
-from profiling.report.answers.verdicts import shown_value
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
+from profiling.report.rounding import percent_of
 from profiling.rows.columns import Row, judged_columns
 
 LEAST = 0.01  # below it a share that is not nothing is not told exactly
@@ -69,4 +70,4 @@ def _within(row: Row) -> str:
 def _percent(share: float) -> str:
     if 0 < share < LEAST:
         return f"under {100 * LEAST:.0f} %"
-    return f"{100 * share:.0f} %"
+    return percent_of(share)

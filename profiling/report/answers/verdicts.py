@@ -41,11 +41,6 @@ def describe_verdict(row: Row) -> Cell:
     )
 
 
-def shown_value(row: Row) -> float:
-    """Return the length from which a winner is said to win: with `at_most` the upper end."""
-    return float(row["ci_high" if row.get("at_most") else "tipping_point"])
-
-
 def describe_comparison(row: Row) -> str:
     """Return what was compared with what: the efficient implementation comes first.
 

@@ -1,6 +1,7 @@
 """Below the ratios: what remains of a step where attention costs nothing."""
 
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 from profiling.analysis.points.readings import finite
@@ -28,7 +29,7 @@ def ceiling_traces(rows: Iterable[Row], unit: str) -> list[Trace]:
                 floors.setdefault(place, {})[int(item["length"])] = 1 - ceiling
     several = len({vanilla for _, vanilla in floors}) > 1
     return [
-        _line(choice, f"{LABEL} ({vanilla})" if several else LABEL, floor, unit)
+        _line(choice, f"{LABEL} ({escape(vanilla)})" if several else LABEL, floor, unit)
         for (choice, vanilla), floor in floors.items()
     ]
 

@@ -7,7 +7,7 @@ from math import log10
 from typing import Any
 
 from profiling.analysis.answers.tipping_points import MISSING
-from profiling.analysis.answers.verdicts import WITH_VALUE
+from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import spaced_lengths
 from profiling.analysis.points.readings import finite
@@ -36,19 +36,20 @@ class Line:
 
 
 def build_ladder_chart(rows: Iterable[Row], styles: Styles) -> dict[str, Any] | None:
-    """Return `data`, `layout` and `table`; None where no variant met several vanilla kernels.
+    """Return `data`, `layout` and `table`; None without several kernels, or any compared length.
 
     Args:
         rows: Rungs of one modality, phase, setting and metric.
         styles: Of the whole report.
     """
     ladders = ladders_of(rows)
-    if not ladders:
-        return None
     lines = list(_lines(ladders))
     rungs = [line.rung for line in lines if line.rung is not None]
     lengths = sorted({length for row in rungs for length in _compared(row)})
-    data = [_mark(line, line.rung, styles) for line in lines if line.rung is not None]
+    if not lengths:
+        return None
+    end = lengths[-1]
+    data = [_mark(line, line.rung, styles, end) for line in lines if line.rung is not None]
     return {"data": data, "layout": _layout(lines, lengths, styles), "table": _numbers(rungs)}
 
 
@@ -61,9 +62,9 @@ def _lines(ladders: Sequence[Ladder]) -> Iterator[Line]:
             place += 1
 
 
-def _mark(line: Line, row: Row, styles: Styles) -> Trace:
+def _mark(line: Line, row: Row, styles: Styles, end: int) -> Trace:
     colour = styles.of_row(row).colour
-    symbol, text, (low, value, high) = _look(row)
+    symbol, text, (low, value, high) = _look(row, end)
     bar = {
         "type": "data",
         "symmetric": False,
@@ -90,16 +91,20 @@ def _mark(line: Line, row: Row, styles: Styles) -> Trace:
     }
 
 
-def _look(row: Row) -> tuple[str, str, tuple[float, float, float]]:
-    """Return symbol and words, and where they stand with the ends of the interval."""
-    value = finite(row.get("tipping_point"))
-    longest = float(row.get("longest_measured") or 1)
-    if row["verdict"] not in WITH_VALUE or value is None:
+def _look(row: Row, end: int) -> tuple[str, str, tuple[float, float, float]]:
+    """Return symbol and words, and where they stand with the ends of the interval.
+
+    Args:
+        row: A rung.
+        end: The longest length of the chart, for a rung that met at none.
+    """
+    if not _wins(row):
         symbol, text = BEYOND.get(str(row["verdict"]), ("triangle-right-open", " not yet"))
-        return symbol, text, (longest,) * 3
+        return symbol, text, (float(row.get("longest_measured") or end),) * 3
+    value = shown_value(row)
     low, high = (finite(row.get(name)) or value for name in ("ci_low", "ci_high"))
     if row.get("at_most"):
-        return "triangle-left", "", (low, high, high)
+        return "triangle-left", "", (low, value, value)
     symbol = "triangle-left" if row["verdict"] == "always" else "diamond"
     return symbol, "", (min(low, value), value, max(high, value))
 
@@ -151,11 +156,20 @@ def _kernel(row: Row) -> str:
     return str(row.get("vanilla_implementation") or "")
 
 
+def _wins(row: Row) -> bool:
+    return row["verdict"] in WITH_VALUE and finite(row.get("tipping_point")) is not None
+
+
 def _compared(row: Row) -> list[int]:
     items = row.get("lengths") or ()
     return [int(item["length"]) for item in items if item["outcome"] != MISSING]
 
 
 def _numbers(rungs: Sequence[Row]) -> dict[str, Any]:
-    fields = ("metric", "vanilla_implementation", "verdict", "tipping_point", "ci_low", "ci_high")
-    return table_of(COLUMNS, [[efficient_family(row), *map(row.get, fields)] for row in rungs])
+    return table_of(COLUMNS, [_numbers_of(row) for row in rungs])
+
+
+def _numbers_of(row: Row) -> list[Any]:
+    told = [row.get(name) for name in ("metric", "vanilla_implementation", "verdict")]
+    value = shown_value(row) if _wins(row) else None
+    return [efficient_family(row), *told, value, row.get("ci_low"), row.get("ci_high")]

@@ -40,5 +40,6 @@ def _ratios(chart: ChartInput) -> Iterator[tuple[Any, ...]]:
 
 def _lengths(chart: ChartInput) -> Iterator[tuple[Any, ...]]:
     for trace in length_traces(chart) if chart.distributions else ():
+        name = trace["meta"]["distribution"]  # the name of a trace is markup
         for length, share in zip(trace["x"], trace["y"], strict=True):
-            yield "share of samples", "", trace["name"], length, share, None, None, "", None
+            yield "share of samples", "", name, length, share, None, None, "", None

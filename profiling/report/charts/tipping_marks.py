@@ -4,18 +4,21 @@ from collections.abc import Iterator
 from html import escape
 from math import log
 
+from profiling.analysis.answers.verdicts import shown_value
 from profiling.analysis.points.readings import finite
-from profiling.report.answers.verdicts import describe_verdict, shown_value
+from profiling.report.answers.verdicts import describe_verdict
 from profiling.report.charts.inputs import ChartInput, Trace, comparison_choice, length_range
 from profiling.report.palette import efficient_family
 from profiling.rows.columns import Row
 
-RUNG = 0.06  # height of one label, as a share of the measured panel
+# As shares of the measured panel: the height of one label, and of all of them together at most.
+RUNG, MOST = 0.06, 0.4
 
 
 def tipping_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[Trace]:
     """Draw a line where each efficient variant starts to win, its length beside it."""
     placed: dict[str, int] = {}
+    height = _rung_height(chart)
     for row in _crossing_rows(chart):
         choice = comparison_choice(row)
         index = placed[choice] = placed.get(choice, -1) + 1
@@ -23,7 +26,7 @@ def tipping_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[
         place = shown_value(row)
         family = efficient_family(row)
         # One rung per variant, so that the labels of close tipping points do not collide.
-        rung = floor * (ceiling / floor) ** (RUNG * (index + 0.4))
+        rung = floor * (ceiling / floor) ** (height * (index + 0.4))
         low, high = (finite(row.get(name)) or place for name in ("ci_low", "ci_high"))
         yield {
             "type": "scatter",
@@ -57,8 +60,17 @@ def _free_side(chart: ChartInput, place: float) -> str:
     return "left" if log(place / low) > 0.75 * log(high / low) else "right"
 
 
-def num_rungs(chart: ChartInput) -> int:
-    """Return how many labels of tipping points stand above each other at most."""
+def rungs_height(chart: ChartInput) -> float:
+    """Return what all labels of tipping points take of the measured panel, from 0 to `MOST`."""
+    return _num_rungs(chart) * _rung_height(chart)
+
+
+def _rung_height(chart: ChartInput) -> float:
+    return min(RUNG, MOST / max(_num_rungs(chart), 1))
+
+
+def _num_rungs(chart: ChartInput) -> int:
+    """Return how many labels stand above each other at most."""
     choices = [comparison_choice(row) for row in _crossing_rows(chart)]
     return max((choices.count(choice) for choice in choices), default=0)
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from profiling.analysis.points.curves import Curve, Spread
 from profiling.analysis.points.groups import Contender
 from profiling.report.charts.inputs import ChartInput, Trace, length_range
-from profiling.report.charts.tipping_marks import RUNG, num_rungs
+from profiling.report.charts.tipping_marks import rungs_height
 
 NUM_BINS = 36
 SHADES = ("#8a8a8a", "#4f6d8a", "#8a6d4f")
@@ -25,7 +25,7 @@ def value_range(chart: ChartInput) -> tuple[float, float]:
     ]
     if not values:
         return 0.5, 2.0
-    below, above = num_rungs(chart) * RUNG + 0.04, 0.12
+    below, above = rungs_height(chart) + 0.04, 0.12
     span = max(max(values) / min(values), 1.5) ** (1 / (1 - below - above))
     return min(values) / span**below, max(values) * span**above
 

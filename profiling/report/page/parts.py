@@ -8,31 +8,16 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve, drawn_metrics
 from profiling.analysis.points.groups import Contender, Group, Setting
-from profiling.analysis.points.maximum import share_taken
-from profiling.analysis.points.readings import finite
-from profiling.report.answers.verdicts import describe_comparison
 from profiling.report.charts.inputs import ChartInput, comparison_choice
 from profiling.report.charts.ladder import build_ladder_chart
 from profiling.report.charts.measured import build_chart
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import Breakdown, breakdowns_of
-from profiling.report.palette import Style, efficient_family, labelled
+from profiling.report.page.shares import Share, shares_of
+from profiling.report.palette import Style, labelled
 from profiling.rows.columns import PHASES, Row, judged_columns
 
 CHOICES = {"best_vs_best": "the best implementation of each", "like_for_like": "like for like"}
-
-
-@dataclass(frozen=True)
-class Share:
-    """How many samples of a data set lie beyond a tipping point and are not too long."""
-
-    data: str
-    phase: str
-    metric: str
-    efficient: str
-    comparison: str
-    length: float
-    share: float
 
 
 @dataclass(frozen=True)
@@ -108,7 +93,7 @@ def _part(
         ladders=_ladders(material, curves[0], phases, charts),
         breakdowns=breakdowns_of(components, charts),
         distributions=distributions,
-        shares=_shares(rows, distributions),
+        shares=shares_of(rows, distributions),
     )
 
 
@@ -135,20 +120,3 @@ def _choices(rows: Sequence[Row]) -> dict[str, str]:
     found = {comparison_choice(row) for row in rows}
     known = {choice: text for choice, text in CHOICES.items() if choice in found}
     return known | {choice: choice for choice in sorted(found - set(known))}
-
-
-def _shares(rows: Sequence[Row], distributions: Sequence[LengthDistribution]) -> list[Share]:
-    return [
-        Share(
-            data=distribution.name,
-            phase=str(row["phase"]),
-            metric=str(row["metric"]),
-            efficient=efficient_family(row),
-            comparison=describe_comparison(row),
-            length=length,
-            share=share_taken(distribution, row["modality"], row["efficient"], length),
-        )
-        for distribution in distributions
-        for row in rows
-        if (length := finite(row.get("tipping_point"))) is not None
-    ]

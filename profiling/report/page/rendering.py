@@ -20,8 +20,9 @@ from profiling.report.material import Material
 from profiling.report.page.breakdowns import closures_of
 from profiling.report.page.frontiers import frontiers_of
 from profiling.report.page.parts import parts_of
+from profiling.report.page.problems import find_problems
 from profiling.report.page.script import pack, packed_plotly
-from profiling.report.page.tables import RowTable, find_noise, find_problems
+from profiling.report.page.tables import RowTable, find_noise
 from profiling.report.words import AT_MOST, CEILING, KERNELS, NO_ANSWERS, PROVEN, VERDICTS
 from profiling.rows.columns import judged_columns
 

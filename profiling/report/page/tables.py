@@ -1,4 +1,4 @@
-"""The tables of the page: noise, points without a number, all rows."""
+"""The tables of the page: noise, all rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.curves import Curve
-from profiling.analysis.points.groups import Contender
 from profiling.analysis.points.readings import finite
 from profiling.rows.columns import Column, Row, columns_of, drawn_columns, value_of
 
@@ -23,18 +22,6 @@ class Noise:
     typical: float
     worst: float
     worst_where: str
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Points without a number, for one reason."""
-
-    modality: str
-    phase: str
-    name: str
-    status: str
-    lengths: str
-    reason: str
 
 
 def find_noise(curves: Iterable[Curve]) -> list[Noise]:
@@ -54,21 +41,6 @@ def find_noise(curves: Iterable[Curve]) -> list[Noise]:
         Noise(*key, len(found), median(share for share, _ in found), *max(found))
         for key, found in spreads.items()
     ]
-
-
-def find_problems(rows: Iterable[Row]) -> list[Problem]:
-    """Return what did not give a number, points with the same reason together."""
-    groups: dict[tuple[str, str, str, str, str], set[int]] = {}
-    for row in rows:
-        if row.get("status") == "ok":
-            continue
-        modality, phase, status, reason = (
-            str(row.get(part) or "") for part in ("modality", "phase", "status", "error")
-        )
-        place = (modality, phase, Contender.of(row).label, status, reason)
-        length = row_length(row)
-        groups.setdefault(place, set()).update(() if length is None else (length,))
-    return [Problem(*place[:4], _listed(lengths), place[4]) for place, lengths in groups.items()]
 
 
 @dataclass(frozen=True)
@@ -108,7 +80,3 @@ def _cell(value: Any) -> str:
     if number is None:
         return str(value)
     return f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
-
-
-def _listed(lengths: set[int]) -> str:
-    return ", ".join(f"{length:,}" for length in sorted(lengths))

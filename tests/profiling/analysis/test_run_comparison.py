@@ -5,11 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiling.analysis.run_comparison.comparing import (
-    Answer,
-    RunComparison,
-    compare_runs,
-)
+from profiling.analysis.run_comparison.comparing import compare_runs
+from profiling.analysis.run_comparison.run_answers import Answer, RunComparison
 from profiling.analysis.run_comparison.shared_points import Run
 from tests.samples.rows.runs import noisy_rows, only_latency, visits_of
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.answers.tipping_points import find_ladder
+from profiling.analysis.answers.tipping_points import MISSING, find_ladder, find_tipping_points
 from profiling.report.answers.sections import build_sections
+from profiling.report.build import build_report
 from profiling.report.charts.ladder import build_ladder_chart
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.palette import Styles
 from tests.samples.rows.answers import Row, answer_of
+from tests.samples.rows.curves import rows_of
 from tests.samples.rows.run import charts_of, sample_manifest, sample_rows, sample_tipping_points
 
 NO_STYLES = Styles({}, {}, {})
@@ -79,6 +81,34 @@ def test_the_chart_gives_its_numbers() -> None:
     rows = chart_of(*rungs)["table"]["rows"]
     assert rows[0][:4] == ["one", "latency", "eager", "crosses"]
     assert rows[1] == ["one", "latency", "sdpa", "never_in_range", None, None, None]
+
+
+def test_the_table_of_a_chart_says_wins_from_as_the_answers_do() -> None:
+    rungs = rung("eager", ["tie", "win", "win"]), rung("sdpa", ["lose", "win", "win"])
+    assert rungs[0]["at_most"]
+    told = [line[4] for line in chart_of(*rungs)["table"]["rows"]]
+    assert told == [rungs[0]["ci_high"], rungs[1]["tipping_point"]]
+
+
+def test_a_rung_that_met_at_no_length_stands_at_the_longest_of_the_others() -> None:
+    chart = chart_of(rung("eager", ["missing", "missing"]), rung("sdpa", ["lose", "win"]))
+    assert chart["data"][0]["x"] == [256.0]
+    assert chart["data"][0]["text"] == [" cannot tell"]
+
+
+def test_a_report_of_rungs_that_share_no_effort_has_no_ladder_to_draw(tmp_path: Path) -> None:
+    short = dict.fromkeys((256, 512), 10.0)
+    rows = rows_of("bert", short, max_length=512)
+    rows += rows_of("bert", short, implementation="sdpa", max_length=512)
+    rows += rows_of("longformer", short | {1024: 10.0}, max_length=1024)
+    ladder, answers = find_ladder(rows), find_tipping_points(rows)
+    assert len(ladder) == 2
+    assert {item["outcome"] for each in ladder for item in each["lengths"]} == {MISSING}
+    sections = build_sections(answers, (), ladder)
+    material = Material.of(rows, answers, sections, {}).beside(ladder)
+    page = build_report(tmp_path, material).read_text()
+    assert TITLE not in page
+    assert "whether longformer w512 wins cannot be told against eager" in page
 
 
 def test_the_page_begins_with_the_answers_and_draws_the_ladder_of_every_metric_and_phase() -> None:

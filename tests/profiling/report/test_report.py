@@ -11,8 +11,9 @@ from profiling.analysis.points.curves import build_curves
 from profiling.report.charts.inputs import ChartInput
 from profiling.report.charts.measured import build_chart
 from profiling.report.material import Material
+from profiling.report.page.problems import find_problems
 from profiling.report.page.rendering import render_page
-from profiling.report.page.tables import find_noise, find_problems
+from profiling.report.page.tables import find_noise
 from profiling.report.palette import Styles
 from profiling.rows.columns import judged_columns
 from tests.samples.places import ROOT

@@ -1,0 +1,76 @@
+"""Which visits failed, ran out of memory or were skipped, and of what there is no number then."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from profiling.analysis.points.axes import row_length
+from profiling.analysis.points.groups import Contender, Setting
+from profiling.analysis.points.readings import finite
+from profiling.rows.columns import Row, judged_columns
+
+Place = tuple[str, str, Setting, Contender, int | None]
+"""Modality, phase, conditions, contender and length of a point."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Visits of one contender that ended in the same way, for the same reason.
+
+    Args:
+        modality: Of the points.
+        phase: Of them.
+        name: Of the contender.
+        status: How the visits ended.
+        lengths: Of the points.
+        reason: Why, in the words of the rows.
+        missing: The metrics of which no visit of these points has a number; empty where other
+            visits have them all.
+    """
+
+    modality: str
+    phase: str
+    name: str
+    status: str
+    lengths: str
+    reason: str
+    missing: tuple[str, ...] = ()
+
+
+def find_problems(rows: Iterable[Row]) -> list[Problem]:
+    """Return what did not give a number, points with the same reason together.
+
+    Metrics of which nothing at all has a number were not asked for, unless nothing has any.
+    """
+    rows = list(rows)
+    known: dict[Place, set[str]] = {}
+    for row in rows:
+        known.setdefault(_place(row), set()).update(_metrics_of(row))
+    everything: set[str] = set().union(*known.values())
+    asked = [metric for metric in judged_columns() if metric in everything or not everything]
+    groups: dict[tuple[str, str, str, str, str, tuple[str, ...]], set[int]] = {}
+    for row in rows:
+        if row.get("status") == "ok":
+            continue
+        modality, phase, status, reason = (
+            str(row.get(part) or "") for part in ("modality", "phase", "status", "error")
+        )
+        missing = tuple(metric for metric in asked if metric not in known[_place(row)])
+        group = (modality, phase, Contender.of(row).label, status, reason, missing)
+        length = row_length(row)
+        groups.setdefault(group, set()).update(() if length is None else (length,))
+    return [Problem(*group[:4], _listed(lengths), *group[4:]) for group, lengths in groups.items()]
+
+
+def _place(row: Row) -> Place:
+    contender = Contender.of(row)
+    place = str(row.get("modality")), str(row.get("phase"))
+    return (*place, Setting.of(row), contender, row_length(row))
+
+
+def _metrics_of(row: Row) -> list[str]:
+    columns = judged_columns()
+    return [m for m, column in columns.items() if finite(row.get(column.name)) is not None]
+
+
+def _listed(lengths: set[int]) -> str:
+    return ", ".join(f"{length:,}" for length in sorted(lengths))
