@@ -21,6 +21,7 @@ from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.notes import notes_of
 from profiling.advising.quality import quality_of
 from profiling.advising.tipping import Model, model_of, shares_beyond, would_change
+from profiling.analysis.points.checkpoints import short_names, with_names
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
 
@@ -53,6 +54,7 @@ def find_advice(
         SettingsError: Nothing was measured of this modality and phase, or too little.
     """
     modality = distribution.modality
+    rows = with_names(rows, short_names(rows))
     newest = newest_group(rows, modality, wanted.phase)
     if newest is None:
         known = sorted({f"{row['modality']} in {row['phase']}" for row in rows})

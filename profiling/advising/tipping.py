@@ -1,15 +1,14 @@
 """Where the data lie beside the tipping points."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Wanted
 from profiling.analysis.answers.tipping_points import find_tipping_points
-from profiling.analysis.answers.verdicts import wins_from
+from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
 from profiling.analysis.points.axes import on_axis_of_sweep
-from profiling.analysis.points.groups import Contender, family_of
+from profiling.analysis.points.groups import Contender
 from profiling.analysis.points.maximum import share_taken
 from profiling.rows.columns import Row
 
@@ -33,7 +32,7 @@ def _crossings(rows: Sequence[Row], objective: str) -> list[tuple[Row, float]]:
         for row in find_tipping_points(rows)
         if row["metric"] == objective and row["comparison"] == "best_vs_best"
     )
-    return [(row, begins) for row in asked if (begins := wins_from(row)) is not None]
+    return [(row, shown_value(row)) for row in asked if row["verdict"] in WITH_VALUE]
 
 
 def shares_beyond(
@@ -47,10 +46,6 @@ def shares_beyond(
         _model(row): share_taken(distribution, row["modality"], row["efficient"], begins)
         for row, begins in _crossings(rows, objective)
     }
-
-
-def _family(row: Mapping[str, Any]) -> str:
-    return family_of(row["efficient"], row["attention_window"], row["checkpoint"])
 
 
 def would_change(
@@ -72,14 +67,15 @@ def would_change(
         chosen: The vanilla candidate that is taken.
         candidates: All of them.
     """
-    usable = {model_of(each.measured.contender) for each in candidates if not each.problems}
+    contenders = [each.measured.contender for each in candidates if not each.problems]
+    names = {model_of(each): each.family for each in contenders}
     vanilla = chosen.measured.contender.variant
     (middle,) = distribution.quantiles([0.5])
     above = [
-        (begins, _family(row))
+        (begins, names[_model(row)])
         for row, begins in _crossings(rows, wanted.objective)
         if row["vanilla"] == vanilla
-        and _model(row) in usable
+        and _model(row) in names
         and middle < begins <= (wanted.max_length or begins)
     ]
     if not above:

@@ -19,15 +19,6 @@ WITH_VALUE = ("always", "crosses", "several")
 NOISE = "at the longest length the two cannot be told apart within the noise"
 
 
-def wins_from(row: Mapping[str, Any]) -> float | None:
-    """Return from which length on the winner of a tipping point row is said to win.
-
-    Where it may win earlier than the shortest length, that is the upper end of the interval.
-    """
-    value = row["ci_high" if row.get("at_most") else "tipping_point"]
-    return None if value is None or row["verdict"] not in WITH_VALUE else float(value)
-
-
 @dataclass(frozen=True)
 class Answer:
     """What a comparison says in one metric; lengths are null where there is no tipping point.
