@@ -168,8 +168,9 @@ class TrainCLI(LightningCLI):
         """Compare model and data before anything is trained.
 
         Raises:
-            SettingsError: They are of different modalities, texts are too long for the model, the
-                precision is too low, or a model is to be evaluated that was never trained.
+            SettingsError: They are of different modalities, texts are too long for the model or
+                have token ids that it lacks, the precision is too low, or a model is to be
+                evaluated that was never trained.
         """
         if isinstance(self.model, VariantModule):
             check_data(self.model, self.datamodule)

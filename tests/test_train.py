@@ -11,6 +11,7 @@ from lightning_modules.variants import VARIANTS
 from profiling.training.verbs import VERBS, describe_verbs
 from tests.samples.places import ROOT
 from tests.samples.training import FITTED, offline, write_everything
+from tests.samples.variants.models import build
 
 BRIEFLY = [
     "--trainer.enable_progress_bar=false",
@@ -123,6 +124,16 @@ def test_data_longer_than_a_variant_takes_are_refused(capsys: pytest.CaptureFixt
     assert fit(ROOT / "configs/train/speech.yaml", *given) == 2
     said = capsys.readouterr().err
     assert "`data` must have inputs of at most 1,500 frames for whisper, got 1,600" in said
+
+
+def test_a_checkpoint_with_fewer_token_ids_than_the_data_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build("text", "bert").model.save_pretrained(tmp_path / "small")
+    given = ["--model.init_args.checkpoint", str(tmp_path / "small")]
+    assert fit(ROOT / "configs/train/text.yaml", *given) == 2
+    said = capsys.readouterr().err
+    assert "an embedding for each of 128 token ids, as many as `data` has, got 40" in said
 
 
 @pytest.mark.parametrize("name", ["BertModule", "lightning_modules.speech.superb.SuperbAsr"])

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -69,6 +70,8 @@ class InOrder(UnchangingBatches):
         processes: The processes that share the batches; None is one alone.
         in_step: Whether every process must have as many batches, so that one for which nothing is
             left repeats a sample.
+        counts_once: Whether nothing is to be predicted of a sample that is repeated, so that the
+            figures of an evaluation are those of one process.
     """
 
     def __init__(
@@ -77,13 +80,18 @@ class InOrder(UnchangingBatches):
         batch_size: int,
         processes: Processes | None = None,
         in_step: bool = True,
+        counts_once: bool = False,
     ) -> None:
         super().__init__(lengths, processes)
         batches = _cut(list(range(len(lengths))), batch_size * self.processes.count)
+        rank = self.processes.rank
         self.chosen = [
-            self._draw(batch, self.processes.share(batch))
+            replace(
+                self._draw(batch, self.processes.share(batch)),
+                is_counted=rank < len(batch) or not counts_once,
+            )
             for batch in batches
-            if in_step or self.processes.rank < len(batch)
+            if in_step or rank < len(batch)
         ]
 
     def __len__(self) -> int:

@@ -63,3 +63,12 @@ def mask_spans(num_frames: int, probability: float, generator: Generator | None 
     mask = torch.zeros(num_frames, dtype=torch.bool)
     mask[starts[:, None] + torch.arange(span)] = True
     return mask
+
+
+def without_labels(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return a batch in which nothing is to be predicted.
+
+    Args:
+        batch: With `labels`, of any shape.
+    """
+    return batch | {"labels": torch.full_like(batch["labels"], IGNORED_LABEL)}

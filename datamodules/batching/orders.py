@@ -23,6 +23,8 @@ class BatchDraw:
         shortest: Length of the shortest sample of the global batch, on the modality's axis.
         longest: Length of the longest one.
         exact_length: Length that every sample must be brought to; None leaves it to the data set.
+        is_counted: Whether there is something to predict; not where the samples are those of
+            another process, read for want of own ones.
     """
 
     positions: tuple[int, ...]
@@ -30,6 +32,7 @@ class BatchDraw:
     shortest: int
     longest: int
     exact_length: int | None = None
+    is_counted: bool = True
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from datamodules.bad_samples import BadSamples
 from datamodules.base import MASKS, Batch, generator_for
+from datamodules.batching.masking import without_labels
 from datamodules.batching.orders import BatchDraw
 from datamodules.counted import counted
 from datamodules.errors import BadSampleError, DataError
@@ -135,7 +136,7 @@ class SampleSet(Dataset[Any]):
         batch = self.reader.collate([sample for _, sample in read], draw)
         if self.reader.tells_index:
             batch["index"] = torch.tensor([self.indices[place] for place, _ in read])
-        return batch
+        return batch if draw.is_counted else without_labels(batch)
 
     def _read_another(self, draw: BatchDraw) -> tuple[int, Batch]:
         """Read a sample that fits into the batch: a step needs one from every process."""

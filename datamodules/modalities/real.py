@@ -118,7 +118,7 @@ class RealData(ModalityData):
     def val_dataloader(self) -> Loader:
         """Return the held-out samples, always the same ones with the same masks."""
         _, indices = hold_out(len(self.reader.lengths), HELD_OUT_FRACTION)
-        return self._loader_in_order(indices)
+        return self._loader_in_order(indices, counts_once=True)
 
     def test_dataloader(self) -> Loader:
         """Return the held-out samples: `source` is one split of a data set."""
@@ -130,9 +130,10 @@ class RealData(ModalityData):
             self._loader_in_order(range(len(self.reader.lengths)), in_step=False)
         )
 
-    def _loader_in_order(self, indices: Sequence[int], in_step: bool = True) -> Loader:
+    def _loader_in_order(self, indices: Sequence[int], **shared: bool) -> Loader:
+        """Return samples as they come; `shared` says how processes share them, as in `InOrder`."""
         processes = Processes.of(self.trainer)
-        order = InOrder(self._lengths_of(indices), self.batch_size, processes, in_step)
+        order = InOrder(self._lengths_of(indices), self.batch_size, processes, **shared)
         samples = SampleSet(self.reader, indices, self.seed)
         return protect(ResumableLoader(samples, order, self.num_workers), self.trainer)
 

@@ -4,6 +4,7 @@ from torch.utils.data import Dataset
 
 from datamodules.base import Batch, ModalityData, generator_for
 from datamodules.batching.counted_batches import InOrder
+from datamodules.batching.masking import without_labels
 from datamodules.batching.orders import BatchDraw, Processes
 from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader, protect
 from datamodules.errors import validate_minimum
@@ -35,7 +36,8 @@ class SyntheticBatches(Dataset[Batch]):
         """Make the batch whose number is drawn, as `datamodules.base.Batch` describes it."""
         (number,) = draw.positions
         generator = generator_for(*self.seeds, number)
-        return self.maker.make(self.length, self.batch_size, generator)
+        batch = self.maker.make(self.length, self.batch_size, generator)
+        return batch if draw.is_counted else without_labels(batch)
 
 
 class SyntheticData(ModalityData):
@@ -126,20 +128,23 @@ class SyntheticData(ModalityData):
 
     def val_dataloader(self) -> Loader:
         """Return a tenth as many batches, none of them seen in training."""
-        return protect(self._loader(VALIDATION, max(1, self.num_batches // 10)), self.trainer)
+        return protect(self._evaluated(VALIDATION), self.trainer)
 
     def test_dataloader(self) -> Loader:
         """Return a tenth as many batches, none of them seen before."""
-        return self._loader(TEST, max(1, self.num_batches // 10))
+        return self._evaluated(TEST)
 
     def predict_dataloader(self) -> Loader:
         """Return `num_batches` batches, none of them seen before."""
         return UntouchedLoader(self._loader(PREDICT, self.num_batches, in_step=False))
 
-    def _loader(self, stream: int, num_batches: int, in_step: bool = True) -> ResumableLoader:
+    def _evaluated(self, stream: int) -> ResumableLoader:
+        return self._loader(stream, max(1, self.num_batches // 10), counts_once=True)
+
+    def _loader(self, stream: int, num_batches: int, **shared: bool) -> ResumableLoader:
         seeds = (self.seed, stream)
         batches = SyntheticBatches(self.maker, self.axis_length, self.batch_size, seeds)
         lengths = [self.axis_length] * num_batches
         # To this order a batch is one sample, so processes take whole batches in turns.
-        order = InOrder(lengths, 1, Processes.of(self.trainer), in_step)
+        order = InOrder(lengths, 1, Processes.of(self.trainer), **shared)
         return ResumableLoader(batches, order)

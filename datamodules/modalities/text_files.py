@@ -125,22 +125,35 @@ def _read_json(path: Path, text_column: str) -> Iterator[Text]:
 def _json_rows(path: Path) -> Iterator[Any]:
     """Yield the rows of lines of JSON, of a list, or of an object that has a list per column."""
     with path.open(encoding="utf-8-sig", newline="\n") as file:
-        first = next((line for line in file if line.strip()), "")
+        lines = (line for line in file if line.strip())
+        first = next(lines, "")
         try:
-            is_lines = isinstance(parse_json(first), dict)
+            row = parse_json(first)
         except ValueError:
-            is_lines = False
-        if is_lines:
-            yield from (parse_json(line) for line in itertools.chain([first], file) if line.strip())
+            row = None
+        if isinstance(row, dict):
+            yield from _rows_from(row, lines)
             return
         whole = parse_json(first + file.read())
-    if isinstance(whole, list):
-        yield from whole
+    yield from whole if isinstance(whole, list) else _rows_of_columns(whole)
+
+
+def _rows_from(row: dict[str, Any], lines: Iterator[str]) -> Iterator[Any]:
+    """Yield a row and those of the lines behind it; where there is none, it may be a table."""
+    second = next(lines, None)
+    if second is not None:
+        yield row
+        yield from map(parse_json, itertools.chain([second], lines))
+    elif row and all(isinstance(values, list | dict) for values in row.values()):
+        yield from _rows_of_columns(row)
     else:
-        columns = {name: _column(values) for name, values in whole.items()}
-        yield from (
-            dict(zip(columns, row, strict=True)) for row in itertools.zip_longest(*columns.values())
-        )
+        yield row
+
+
+def _rows_of_columns(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    columns = {name: _column(values) for name, values in table.items()}
+    for row in itertools.zip_longest(*columns.values()):
+        yield dict(zip(columns, row, strict=True))
 
 
 def _column(values: Any) -> list[Any]:

@@ -10,19 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from transformers.utils.hub import cached_file
-
 from lightning_modules.attention.local_configs import says_local
 from lightning_modules.errors import ModelError
+from lightning_modules.side_files import find_side_file
 
 NOTE = "local_attention.json"
 ADAPTER = "adapter_config.json"
 # What loaders of adapters hand on to the hub.
 OF_THE_HUB = ("cache_dir", "local_files_only", "revision", "subfolder", "token")
-QUIETLY = tuple(
-    f"_raise_exceptions_for_{what}"
-    for what in ("connection_errors", "gated_repo", "missing_entries")
-)
 
 
 def guard_adapters(model_class: Any) -> None:
@@ -75,8 +70,7 @@ def _find_note(source: str, named: dict[str, Any]) -> Path | None:
     chosen = {name: asked[name] for name in OF_THE_HUB if asked.get(name) is not None}
     # An adapter without a note is none of a local model; whether it can be had at all is for its
     # loader to say.
-    found = cached_file(source, NOTE, **chosen, **dict.fromkeys(QUIETLY, False))
-    return None if found is None else Path(found)
+    return find_side_file(source, NOTE, **chosen)
 
 
 def _heed_note(model: Any, note: Path, source: str) -> None:

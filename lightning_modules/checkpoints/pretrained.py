@@ -40,14 +40,9 @@ def load_pretrained(
 
     Raises:
         ModelError: There is no such checkpoint, it is damaged, of another architecture, or lacks
-            weights of the backbone.
+            weights of the backbone; or a field is wrong.
     """
-    try:
-        config = AutoConfig.from_pretrained(checkpoint)
-    except (OSError, StrictDataclassError, TypeError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"`checkpoint` must be a folder or hub name of a transformers model, got {checkpoint!r}"
-        ) from error
+    config = _read_config(checkpoint)
     expected = model_class.config_class.model_type
     if config.model_type in converted:
         given = {k: v for k, v in config.to_dict().items() if k not in OF_THE_CLASS}
@@ -68,6 +63,8 @@ def load_pretrained(
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
+    except ModelError:  # of a setting: it is a ValueError, too
+        raise
     except (*LOADING_ERRORS, RuntimeError) as error:
         if not isinstance(error, LOADING_ERRORS) and DAMAGED_ARCHIVE not in str(error):
             raise
@@ -80,6 +77,19 @@ def load_pretrained(
     model.random_weights = sorted({*report["missing_keys"], *mismatched} - set(optional))
     # Loaded models come in evaluation mode, and Lightning's Trainer keeps the mode it is given.
     return model.train()
+
+
+def _read_config(checkpoint: str) -> Any:
+    try:
+        return AutoConfig.from_pretrained(checkpoint)
+    except ModelError as error:
+        raise ModelError(
+            f"`checkpoint` {checkpoint!r} has a configuration that is wrong: {error}"
+        ) from error
+    except (OSError, StrictDataclassError, TypeError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"`checkpoint` must be a folder or hub name of a transformers model, got {checkpoint!r}"
+        ) from error
 
 
 def _check_loaded(

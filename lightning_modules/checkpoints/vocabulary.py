@@ -1,9 +1,10 @@
-"""The letters of an exported model, in the file that transformers' CTC tokenizers read."""
+"""The letters of a model, in the file that transformers' CTC tokenizers read."""
 
 import json
 from pathlib import Path
 
 from lightning_modules.errors import ModelError
+from lightning_modules.side_files import find_side_file
 
 FILE = "vocab.json"
 BLANK_NAME = "<pad>"
@@ -17,16 +18,25 @@ def write_vocabulary(alphabet: list[str], folder: Path) -> None:
 
 
 def read_vocabulary(checkpoint: str | None) -> list[str] | None:
-    """Return the alphabet of an exported model; None where there is no such file.
+    """Return the alphabet of a model in a folder or on the hub; None where it has no such file.
 
     The blank is the empty symbol, wherever it stands: in models of others it may be the last one.
 
     Raises:
-        ModelError: The file is damaged.
+        ModelError: There is no such checkpoint, or the file is damaged.
     """
-    path = None if checkpoint is None else Path(checkpoint) / FILE
-    if path is None or not path.is_file():
+    if checkpoint is None:
         return None
+    try:
+        path = find_side_file(checkpoint, FILE)
+    except OSError as error:
+        raise ModelError(
+            f"`checkpoint` must be a folder or hub name of a transformers model, got {checkpoint!r}"
+        ) from error
+    return None if path is None else _read(path)
+
+
+def _read(path: Path) -> list[str]:
     try:
         numbers = json.loads(path.read_text(encoding="utf-8"))
         symbols = sorted(numbers, key=numbers.__getitem__)

@@ -60,15 +60,18 @@ class LocalHubert:
 
 
 def _with_weights_of(source: Any, model: Any) -> Any:
-    """Return the model with the source's weights, device, dtype and mode."""
-    weights = source.state_dict()
-    shapes, wanted = (
-        {name: value.shape for name, value in found.items()}
-        for found in (weights, model.state_dict())
-    )
-    if shapes == wanted:
-        model.load_state_dict(weights)
-    else:
+    """Return the model with the source's weights, device, dtype and mode.
+
+    Of a head it takes what has the same name and shape, as from a folder.
+    """
+    weights, wanted = source.state_dict(), model.state_dict()
+    fitting = {
+        name: value
+        for name, value in weights.items()
+        if name in wanted and value.shape == wanted[name].shape
+    }
+    model.load_state_dict(fitting, strict=False)
+    if not fitting.keys() == weights.keys() == wanted.keys():
         report = model.base_model.load_state_dict(source.base_model.state_dict(), strict=False)
         lacking = {*report.missing_keys, *report.unexpected_keys} - set(MASK_VECTORS)
         if lacking:

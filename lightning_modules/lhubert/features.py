@@ -65,7 +65,7 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
             ModelError: The samples are fewer than one frame sees, or, where chunks are taken,
                 not finite.
         """
-        _validate_length(input_values, self.frame_samples)
+        validate_length(input_values, self.frame_samples)
         num_frames = self._frames_of(input_values)
         chunk_frames = num_frames if torch.is_grad_enabled() else self._chunk_frames(input_values)
         if num_frames <= chunk_frames:
@@ -202,12 +202,13 @@ def validate_waveform(input_values: Tensor, frame_samples: int) -> None:
 
     Its values are not looked at while the calls to a GPU are recorded.
     """
-    _validate_length(input_values, frame_samples)
+    validate_length(input_values, frame_samples)
     if not is_recorded() and not bool(input_values.isfinite().all()):
         raise ModelError("`input_values` must be finite, got NaN or infinity")
 
 
-def _validate_length(input_values: Tensor, frame_samples: int) -> None:
+def validate_length(input_values: Tensor, frame_samples: int) -> None:
+    """Raise ModelError for a waveform that is too short for one frame."""
     if input_values.shape[-1] < frame_samples:
         raise ModelError(
             f"`input_values` must have at least {frame_samples} samples, one frame, "

@@ -16,9 +16,11 @@ from lightning_modules.models.components import Part, find_parts
 from lightning_modules.models.former_paths import keep_former_path
 from lightning_modules.sizes import ENCODER_SIZES
 from lightning_modules.variants import find_variant, validate_settings
+from lightning_modules.widest_float import widened
 
 # Kernels that leave an input which the window covers to torch's full attention.
 FULL_WHERE_COVERED = ("local_blocked", "local_compiled")
+IGNORED_LABEL = -100  # of what is not to be predicted
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class VariantModule(lightning.LightningModule):
 
     modality: ClassVar[str]
     variant: ClassVar[str]
+    num_classes: int
     model: Any  # transformers' parts are found by name at run time, which types cannot follow
 
     def __init_subclass__(cls, **settings: Any) -> None:
@@ -97,26 +100,40 @@ class VariantModule(lightning.LightningModule):
         """Longest input that it takes, on the modality's axis; None = any length."""
         return self.registered.maximum_length
 
-    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Compute the training loss of one batch, ().
+    def targets(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return what is to be predicted, int64, of the shape of the logits without the classes.
 
         Args:
-            logits: What `forward` made of the batch.
             batch: With `labels`.
+
+        Returns:
+            The labels, -100 where nothing is to be predicted.
         """
-        raise NotImplementedError
+        return batch["labels"]
+
+    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """Average over what is to be predicted in one batch, ().
+
+        Args:
+            logits: What `forward` made of the batch, (..., classes).
+            batch: What `targets` takes.
+        """
+        return mean_cross_entropy(logits, self.targets(batch))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Compute and log `train_loss`, (), of this process's share: nothing waits for others."""
-        return self._logged_loss("train_loss", batch)
+        logits = self(**batch)
+        loss = self.loss(logits, batch)
+        self.log("train_loss", loss, batch_size=len(logits), prog_bar=True)
+        return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log `val_loss`, of all processes."""
-        self._logged_loss("val_loss", batch, of_all_processes=True)
+        """Log `val_loss`, over what is to be predicted in all batches of all processes."""
+        self._log_evaluated("val_loss", batch)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log `test_loss`, of all processes."""
-        self._logged_loss("test_loss", batch, of_all_processes=True)
+        """Log `test_loss`, over what is to be predicted in all batches of all processes."""
+        self._log_evaluated("test_loss", batch)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the logits of a batch as `forward` does; what only training needs is ignored."""
@@ -244,14 +261,12 @@ class VariantModule(lightning.LightningModule):
             return None
         return f"its attention modules would call {sorted(found)}"
 
-    def _logged_loss(
-        self, name: str, batch: dict[str, Tensor], of_all_processes: bool = False
-    ) -> Tensor:
-        logits = self(**batch)
-        loss = self.loss(logits, batch)
-        size = len(logits)
-        self.log(name, loss, batch_size=size, prog_bar=True, sync_dist=of_all_processes)
-        return loss
+    def _log_evaluated(self, name: str, batch: dict[str, Tensor]) -> None:
+        loss = self.loss(self(**batch), batch)
+        # Lightning's mean over batches and processes weighs with it. It is no integer: the mean of
+        # integers over processes would be cut to one.
+        weight: Any = widened((self.targets(batch) != IGNORED_LABEL).sum())
+        self.log(name, loss, batch_size=weight, prog_bar=True, sync_dist=True)
 
 
 def mean_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -262,9 +277,9 @@ def mean_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
         labels: (...) int64.
     """
     total = nn.functional.cross_entropy(
-        logits.flatten(0, -2).float(), labels.flatten(), ignore_index=-100, reduction="sum"
+        logits.flatten(0, -2).float(), labels.flatten(), ignore_index=IGNORED_LABEL, reduction="sum"
     )
-    return total / (labels != -100).sum().clamp(min=1)
+    return total / (labels != IGNORED_LABEL).sum().clamp(min=1)
 
 
 def round_up(length: int, multiple: int) -> int:

@@ -46,11 +46,16 @@ def check_data(model: VariantModule, data: ModalityData) -> None:
     """Refuse data that the model cannot take.
 
     Raises:
-        SettingsError: They are of another modality, or too long.
+        SettingsError: They are of another modality, have more token ids, or are too long.
     """
     if model.modality != data.modality:
         raise SettingsError(
             f"`data` must be {model.modality} for {model.variant}, got {data.modality}"
+        )
+    if data.modality == "text" and data.num_classes > model.num_classes:
+        raise SettingsError(
+            f"`model.init_args.checkpoint` must have an embedding for each of {data.num_classes:,} "
+            f"token ids, as many as `data` has, got {model.num_classes:,}"
         )
     if model.longest_input is not None:
         longest = data.lengths().values[-1]

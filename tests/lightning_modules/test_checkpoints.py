@@ -1,6 +1,8 @@
 """Weights from a folder: loaded whole, at any length, or refused in one sentence."""
 
+import copy
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -157,6 +159,30 @@ def test_without_a_length_a_checkpoint_takes_what_its_table_has(tmp_path):
     loaded = build_module("text", "longformer", **settings)
     assert loaded.max_length == 333
     assert predict(loaded, batch_of("text", 333, batch_size=1)).shape[1] == 333
+
+
+@pytest.mark.parametrize("variant", TEXT)
+@pytest.mark.parametrize("max_length", [768, 832])
+def test_without_a_length_every_variant_takes_what_its_table_has(variant, max_length, tmp_path):
+    build("text", variant, max_length=max_length).model.save_pretrained(tmp_path)
+    settings: dict[str, Any] = {"checkpoint": str(tmp_path)}
+    if find_variant("text", variant).takes_window:
+        settings["attention_window"] = WINDOW
+    loaded = build_module("text", variant, **settings)
+    assert loaded.max_length == loaded.longest_input == max_length
+    batch = batch_of("text", max_length, batch_size=1)
+    assert predict(loaded, batch).shape == (1, max_length, 40)
+
+
+@pytest.mark.parametrize(("variant", "positions"), [("bigbird", 710), ("nystromformer", 100)])
+def test_positions_that_only_padding_takes_need_not_be_learned(variant, positions, tmp_path):
+    saved = build("text", variant).model
+    config = copy.deepcopy(saved.config)
+    config.max_position_embeddings = positions
+    type(saved)(config).save_pretrained(tmp_path)
+    loaded = build_module("text", variant, checkpoint=str(tmp_path))
+    assert loaded.max_length == positions
+    assert predict(loaded, batch_of("text", positions, batch_size=1)).isfinite().all()
 
 
 def test_a_saved_speech_model_keeps_its_mask_vector(tmp_path):

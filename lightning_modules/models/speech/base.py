@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lightning_modules.attention.interface import find_windows
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from lightning_modules.lhubert.features import validate_waveform
-from lightning_modules.models.base import VariantModule, dropout_fields, mean_cross_entropy
+from lightning_modules.models.base import IGNORED_LABEL, VariantModule, dropout_fields
 
 # Any value above zero makes the model own a mask vector, save it and load it; this is published.
 MASK_TIME_PROB = 0.05
@@ -71,18 +71,16 @@ class SpeechModule(VariantModule):
         """
         validate_waveform(batch["input_values"], self.model.feature_extractor.frame_samples)
 
-    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Average over the masked frames of the batch.
+    def targets(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return the labels of the masked frames.
 
         Args:
-            logits: (batch, frames, num_classes).
             batch: `mask_time_indices` (batch, frames) bool and `labels` (batch, frames) int64.
 
         Returns:
-            (), the mean.
+            (batch, frames) int64, -100 where a frame is not masked.
         """
-        labels = torch.where(batch["mask_time_indices"], batch["labels"], -100)
-        return mean_cross_entropy(logits, labels)
+        return torch.where(batch["mask_time_indices"], batch["labels"], IGNORED_LABEL)
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits of `batch_size` recordings of `length` frames."""

@@ -1,6 +1,6 @@
 """Front ends of mel bands: a waveform as the logarithm of its energy in each."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +8,22 @@ from torch.nn import functional
 from transformers import initialization as init
 from transformers.audio_utils import mel_filter_bank
 
+from lightning_modules.lhubert.features import validate_length
+
 SAMPLE_RATE_HZ = 16_000
 # As published of all: windows of 25 ms every 10 ms.
 HOP_SAMPLES = 160
 WINDOW_SAMPLES = 400
+# A frame of 20 ms, of which labels and masks are made, is two positions of the features. HuBERT's
+# begin every 320 samples, and see 400.
+POSITIONS_PER_FRAME = 2
+FRAME_HOP, FRAME_SAMPLES = POSITIONS_PER_FRAME * HOP_SAMPLES, 400
 # Of a Parakeet.
 PREEMPHASIS = 0.97
 LEAST_ENERGY = 2.0**-24  # before the logarithm
 LEAST_DEVIATION = 1e-5
+
+Count = TypeVar("Count", int, Tensor)
 
 
 class MelBands(nn.Module):
@@ -45,7 +53,7 @@ class MelBands(nn.Module):
 
     @property
     def frame_samples(self) -> int:
-        """Samples that one position sees."""
+        """Samples that one position sees, and one frame."""
         return WINDOW_SAMPLES
 
     def restore(self) -> None:
@@ -90,10 +98,11 @@ class MelBands(nn.Module):
 
 
 class LogMel(MelBands):
-    """The features of a Parakeet.
+    """The features of a Parakeet: two positions for every whole frame of 20 ms.
 
     The same as `ParakeetFeatureExtractor` of transformers, which prepares them outside of the
-    model. That has one position more, which it calls padding; here it does not exist.
+    model. That has one position more, which it calls padding; here it does not exist. Samples
+    behind the last whole frame are cut off, as HuBERT's convolutions leave them out.
     """
 
     fourier_samples = 512
@@ -110,24 +119,42 @@ class LogMel(MelBands):
             attention_mask: (batch, samples), nonzero = real sample; None = all are real.
 
         Returns:
-            The features, (batch, samples // 160, bands) in the dtype of the waveform, zero where
-            they are padding, and which positions are real, (batch, samples // 160) bool or None.
+            The features, (batch, 2 x frames, bands) in the dtype of the waveform, zero where they
+            are padding, and which positions are real, (batch, 2 x frames) bool or None.
+
+        Raises:
+            ModelError: The recordings are shorter than a frame.
         """
+        validate_length(input_values, FRAME_SAMPLES)
+        waveform = input_values[:, : cut_to_frames(input_values.shape[1])]
         with torch.autocast(input_values.device.type, enabled=False):
-            energies = self._log_energies(input_values.float(), attention_mask)
             if attention_mask is None:
+                energies = self._log_energies(waveform.float())
                 return _normalise(energies).to(input_values.dtype), None
+            num_real = cut_to_frames((attention_mask != 0).sum(-1, keepdim=True))
+            energies = self._log_energies(waveform.float(), num_real)
             positions = torch.arange(energies.shape[1], device=energies.device)
-            real = positions < (attention_mask != 0).sum(-1, keepdim=True) // HOP_SAMPLES
+            real = positions < num_real // HOP_SAMPLES
             return _normalise(energies, real[..., None]).to(input_values.dtype), real
 
-    def _log_energies(self, waveform: Tensor, attention_mask: Tensor | None) -> Tensor:
-        """Compute (batch, positions, bands)."""
+    def _log_energies(self, waveform: Tensor, num_real: Tensor | None = None) -> Tensor:
+        """Compute (batch, positions, bands) of so many samples of each row, (batch, 1), or all."""
         earlier = functional.pad(waveform, (1, -1))
         waveform = waveform - PREEMPHASIS * earlier
-        if attention_mask is not None:
-            waveform = waveform.masked_fill(attention_mask == 0, 0.0)
+        if num_real is not None:
+            is_real = torch.arange(waveform.shape[1], device=waveform.device) < num_real
+            waveform = waveform.masked_fill(~is_real, 0.0)
         return (self.energies(waveform) + LEAST_ENERGY).log().transpose(1, 2)
+
+
+def count_frames(samples: Count) -> Count:
+    """Count the frames of 20 ms that HuBERT makes of so many samples."""
+    return (samples - FRAME_SAMPLES) // FRAME_HOP + 1
+
+
+def cut_to_frames(samples: Count) -> Count:
+    """Count those of so many samples that whole frames see."""
+    return FRAME_SAMPLES + (count_frames(samples) - 1) * FRAME_HOP
 
 
 def _normalise(features: Tensor, real: Tensor | None = None) -> Tensor:

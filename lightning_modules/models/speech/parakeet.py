@@ -16,12 +16,10 @@ from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import Part
 from lightning_modules.models.speech.base import SpeechModule
 from lightning_modules.models.speech.drawing import load_or_draw
-from lightning_modules.models.speech.log_mel import LogMel
+from lightning_modules.models.speech.log_mel import POSITIONS_PER_FRAME, LogMel
 from lightning_modules.sizes import PARAKEET_SIZES
 
-# A frame of 20 ms, of which labels and masks are made, is two positions of the features ...
-POSITIONS_PER_FRAME = 2
-# ... and a token of the encoder, 80 ms, is four frames.
+# A token of the encoder, 80 ms, is four frames of 20 ms.
 FRAMES_PER_TOKEN = 4
 
 
@@ -64,6 +62,9 @@ class WaveformParakeet(ParakeetEncoder):
 
         Returns:
             What the library's encoder returns, of (batch, tokens of 80 ms, hidden size).
+
+        Raises:
+            ModelError: The recordings are shorter than a frame.
         """
         features, real = self.feature_extractor(input_values, attention_mask)
         if mask_time_indices is not None:
@@ -91,18 +92,16 @@ class ParakeetModule(SpeechModule):
 
     variant = "parakeet"
 
-    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Average over the masked frames of the batch, of every fourth frame.
+    def targets(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return the labels of the masked frames with which tokens begin.
 
         Args:
-            logits: (batch, tokens, num_classes).
             batch: `mask_time_indices` (batch, frames) bool and `labels` (batch, frames) int64.
 
         Returns:
-            (), the mean.
+            (batch, tokens) int64, -100 where such a frame is not masked.
         """
-        names = ("mask_time_indices", "labels")
-        return super().loss(logits, {name: batch[name][:, ::FRAMES_PER_TOKEN] for name in names})
+        return super().targets(batch)[:, ::FRAMES_PER_TOKEN]
 
     def sizes(self) -> dict[str, dict[str, Any]]:
         """Return the fields of Parakeet's configuration that make each named size."""

@@ -5,15 +5,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.errors import ModelError
-from lightning_modules.models.speech.log_mel import HOP_SAMPLES, SAMPLE_RATE_HZ, MelBands
+from lightning_modules.lhubert.features import validate_length
+from lightning_modules.models.speech.log_mel import (
+    FRAME_SAMPLES,
+    HOP_SAMPLES,
+    POSITIONS_PER_FRAME,
+    SAMPLE_RATE_HZ,
+    MelBands,
+    count_frames,
+)
 
 TOTAL_SAMPLES = 30 * SAMPLE_RATE_HZ
 TOTAL_POSITIONS = TOTAL_SAMPLES // HOP_SAMPLES
-# A frame of 20 ms, of which labels and masks are made, is two positions of the features.
-POSITIONS_PER_FRAME = 2
 TOTAL_FRAMES = TOTAL_POSITIONS // POSITIONS_PER_FRAME
-# HuBERT's frames begin every 320 samples, and see 400.
-FRAME_HOP, FRAME_SAMPLES = POSITIONS_PER_FRAME * HOP_SAMPLES, 400
 
 LEAST_ENERGY = 1e-10  # before the logarithm
 DECADES = 8.0  # what is quieter than the loudest by more counts as that much quieter
@@ -43,8 +47,9 @@ class ThirtySeconds(MelBands):
             (batch, bands, 3,000) in the dtype of the waveform.
 
         Raises:
-            ModelError: The recordings are longer.
+            ModelError: The recordings are longer, or shorter than a frame.
         """
+        validate_length(input_values, FRAME_SAMPLES)
         frames = count_frames(input_values.shape[1])
         if frames > TOTAL_FRAMES:
             raise ModelError(
@@ -59,8 +64,3 @@ class ThirtySeconds(MelBands):
             levels = self.energies(waveform).clamp(min=LEAST_ENERGY).log10()
             levels = levels.maximum(levels.amax((1, 2), keepdim=True) - DECADES)
             return ((levels + CENTRE) / SCALE).to(input_values.dtype)
-
-
-def count_frames(samples: int) -> int:
-    """Count the frames of 20 ms that HuBERT makes of so many samples."""
-    return (samples - FRAME_SAMPLES) // FRAME_HOP + 1

@@ -18,12 +18,11 @@ from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import Part
 from lightning_modules.models.speech.base import SpeechModule
 from lightning_modules.models.speech.drawing import load_or_draw
+from lightning_modules.models.speech.log_mel import POSITIONS_PER_FRAME, count_frames
 from lightning_modules.models.speech.thirty_seconds import (
-    POSITIONS_PER_FRAME,
     TOTAL_FRAMES,
     TOTAL_POSITIONS,
     ThirtySeconds,
-    count_frames,
 )
 from lightning_modules.sizes import WHISPER_SIZES
 
@@ -68,7 +67,7 @@ class WaveformWhisper(WhisperEncoder):
             What the library's encoder returns, of (batch, 1,500, hidden size).
 
         Raises:
-            ModelError: The recordings are longer.
+            ModelError: The recordings are longer, or shorter than a frame.
         """
         features = self.feature_extractor(input_values, attention_mask)
         if mask_time_indices is not None:
@@ -131,7 +130,7 @@ class WhisperModule(SpeechModule):
             (batch, frames, num_classes)
 
         Raises:
-            ModelError: The recordings are longer.
+            ModelError: The recordings are longer, or shorter than a frame.
         """
         hidden = self.model(input_values, attention_mask, mask_time_indices).last_hidden_state
         logits: Tensor = self.head(hidden[:, : count_frames(input_values.shape[1])])

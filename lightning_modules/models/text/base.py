@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained
-from lightning_modules.models.base import VariantModule, dropout_fields, mean_cross_entropy
+from lightning_modules.models.base import VariantModule, dropout_fields
 
 PAD_TOKEN_ID = 0
 # The same function as `gelu_new`, with which two of these models are published. The library
@@ -58,18 +58,6 @@ class TextModule(VariantModule):
             raise ValueError(f"`max_length` must be at least {tokens}, got {self.max_length}")
         return self._logits(input_ids, attention_mask)
 
-    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Average over the tokens to be predicted.
-
-        Args:
-            logits: (batch, tokens, num_classes).
-            batch: `labels` (batch, tokens) int64, -100 where nothing is to be predicted.
-
-        Returns:
-            (), the mean.
-        """
-        return mean_cross_entropy(logits, batch["labels"])
-
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits of `batch_size` texts of `length` tokens."""
         return (batch_size, length, self.num_classes)
@@ -100,14 +88,23 @@ class TextModule(VariantModule):
         )
         pad_token_id = model.config.pad_token_id
         if self.settings.max_length is None:
-            unused = self._position_field(64, pad_token_id) - 64
-            self.max_length = model.config.max_position_embeddings - unused
+            self.max_length = self._longest_of(model)
         rows = self._position_field(self.max_length, pad_token_id)
         if self.position_table is None:
             model.config.max_position_embeddings = max(rows, model.config.max_position_embeddings)
             return model
         first = self._first_position(pad_token_id)
         return grow_positions(model, rows, self.position_table, first)
+
+    def _longest_of(self, model: Any) -> int:
+        """Return for how many tokens a loaded model has positions.
+
+        Those that only padding takes need not be learned: where they are missing, they are added.
+        """
+        if self.position_table is None:
+            return int(model.config.max_position_embeddings)
+        rows = model.state_dict()[self.position_table].shape[0]
+        return int(rows - self._first_position(model.config.pad_token_id))
 
     def _prepare_model(self) -> None:
         """Choose the attention kernel of the model just built."""

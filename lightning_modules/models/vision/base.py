@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.checkpoints.pretrained import load_pretrained
-from lightning_modules.models.base import VariantModule, mean_cross_entropy, round_up
+from lightning_modules.models.base import VariantModule, round_up
 
 SIDE_MULTIPLE = 32
 PUBLISHED_SIDE = 224
@@ -45,18 +45,6 @@ class VisionModule(VariantModule):
             pixel_values=functional.pad(pixel_values, padding), interpolate_pos_encoding=True
         ).logits
         return logits
-
-    def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Average over the images.
-
-        Args:
-            logits: (batch, num_classes).
-            batch: `labels` (batch,) int64.
-
-        Returns:
-            (), the mean.
-        """
-        return mean_cross_entropy(logits, batch["labels"])
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:
         """Give the shape of the logits of `batch_size` images, whatever their `length`."""

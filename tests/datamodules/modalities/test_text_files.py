@@ -96,6 +96,33 @@ def test_a_list_of_json_is_read(tmp_path, content):
     assert texts_of(tmp_path / "a.json") == ["one", "two"]
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"text": ["one", None, "two"]},
+        {"text": {"0": "one", "1": None, "2": "two"}, "label": {"0": 1, "1": 2, "2": 3}},  # pandas'
+        {"label": [1], "text": ["one", None, "two"]},
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("end", ["", "\n\n"])
+def test_an_object_with_a_list_per_column_is_a_table_on_one_line_and_on_many(
+    tmp_path, table, indent, end
+):
+    (tmp_path / "a.json").write_text(json.dumps(table, indent=indent) + end)
+    assert texts_of(tmp_path / "a.json") == ["one", None, "two"]
+
+
+def test_one_line_with_a_text_is_a_row(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "one", "words": ["one"]}\n')
+    assert texts_of(tmp_path / "a.jsonl") == ["one"]
+
+
+def test_a_list_of_texts_beside_something_else_is_no_table(tmp_path):
+    (tmp_path / "a.json").write_text('{"text": ["one", "two"], "label": 1}')
+    assert "must hold strings, got list<item: string> in row 1" in refusal(tmp_path / "a.json")
+
+
 def test_a_column_that_is_not_there_is_named_in_one_line(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('id,"one\ntwo"\n1,2\n')

@@ -1,6 +1,5 @@
 """Adapters of a local model refuse a base that is not; a stand-in is used, for peft is optional."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from transformers import BertConfig, BertModel
 from lightning_modules.attention.adapters import NOTE, guard_adapters
 from lightning_modules.attention.interface import find_windows, localize
 from lightning_modules.errors import ModelError
+from tests.samples.hub import lay_into_cache
 from tests.samples.places import ROOT
 
 
@@ -79,10 +79,7 @@ def test_an_adapter_of_a_full_base_says_nothing_even_where_a_local_one_was(tmp_p
 
 def _cached_on_hub(cache: Path, adapter: Path) -> dict[str, Any]:
     """Lay an adapter into a cache of the hub, as if it had been fetched; return how to find it."""
-    kept = cache / "models--owner--adapter"
-    (kept / "refs").mkdir(parents=True)
-    (kept / "refs" / "main").write_text("0" * 40)
-    shutil.copytree(adapter, kept / "snapshots" / ("0" * 40))
+    lay_into_cache(cache, "owner/adapter", adapter)
     return {"cache_dir": str(cache), "local_files_only": True}
 
 

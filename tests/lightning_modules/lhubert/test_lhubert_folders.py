@@ -175,3 +175,32 @@ def test_full_attention_cannot_come_back_unnoticed(local_class, tmp_path):
     local.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="unknown `implementation` 'eager'"):
         local_class.from_pretrained(tmp_path, attn_implementation="eager")
+
+
+def test_a_wrong_setting_is_named_and_not_the_weights_of_a_folder(tmp_path):
+    hubert().save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="^`attention_window` must be a positive even number"):
+        LHubertModel.from_hubert(str(tmp_path), attention_window=33)
+    with pytest.raises(ModelError, match="^`num_clusters` of the configuration must be at least 1"):
+        LHubertForPreTraining.from_hubert(str(tmp_path), 4, num_clusters=0)
+
+
+def test_a_folder_whose_configuration_has_an_impossible_window_is_named(tmp_path):
+    lhubert(8).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"attention_window": 33}))
+    with pytest.raises(ModelError, match="^`checkpoint` .* is wrong: `attention_window` must be"):
+        LHubertModel.from_hubert(str(tmp_path), 4)
+
+
+def test_what_fits_of_a_head_is_kept_from_a_folder_and_from_a_model_in_memory(tmp_path):
+    torch.manual_seed(0)
+    fields: dict[str, Any] = {"num_clusters": 7}
+    plain = HubertForPreTraining(HubertConfig(**TINY, **fields)).eval()
+    plain.save_pretrained(tmp_path)
+    for source in (str(tmp_path), plain):
+        local = LHubertForPreTraining.from_hubert(source, 8, num_clusters=5)
+        assert torch.equal(local.final_proj.weight, plain.final_proj.weight)
+        assert torch.equal(local.final_proj.bias, plain.final_proj.bias)
+        assert local.label_embeddings.shape == (5, 256)
+        assert_same_weights(local.hubert, plain.hubert)
