@@ -18,6 +18,10 @@ if __name__ == "profile":
 elif __name__ == "__main__":
     import sys
 
+    from profiling.errors import refuse_windows
+
+    refuse_windows()
+
     from profiling.cli import main
 
     sys.exit(main())

@@ -7,11 +7,14 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from profiling.errors import SettingsError, find_mistake, refuse_undecodable, refuse_windows
 from profiling.training.verbs import VERBS, asks_for_help, describe_verbs
 
-if __name__ == "__main__" and asks_for_help(sys.argv[1:]):
-    print(describe_verbs())
-    sys.exit(0)
+if __name__ == "__main__":
+    refuse_windows()
+    if asks_for_help(sys.argv[1:]):
+        print(describe_verbs())
+        sys.exit(0)
 
 # Lightning calls names of jsonargparse that will change; nothing that a user could act on.
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
@@ -36,7 +39,6 @@ from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import import_classes
-from profiling.errors import SettingsError, find_mistake, refuse_undecodable
 from profiling.training.checks import check_data, check_precision, check_trained
 from profiling.training.mistakes import explain
 

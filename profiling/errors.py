@@ -1,6 +1,7 @@
 """What a user can cause: one class to raise it, one tuple to catch it."""
 
 import re
+import sys
 from collections.abc import Iterable
 
 from datamodules.errors import DataError, shown
@@ -12,6 +13,9 @@ class SettingsError(ValueError):
 
 
 USER_ERRORS = (SettingsError, DataError, ModelError)
+ON_WINDOWS = (
+    "the system must be Linux or macOS, got Windows: there the Windows Subsystem for Linux will do"
+)
 
 
 def find_mistake(problem: BaseException | None) -> str | None:
@@ -40,3 +44,14 @@ def refuse_undecodable(arguments: Iterable[str]) -> None:
                 f"every argument must be text in UTF-8, got {shown(argument)}: give such a file or "
                 "folder a link of another name"
             )
+
+
+def refuse_windows() -> None:
+    """End this process where it runs on Windows, before what is missing there is imported.
+
+    Raises:
+        SystemExit: It does; stderr has one sentence, and the status is 2.
+    """
+    if sys.platform == "win32":
+        print(f"error: {ON_WINDOWS}", file=sys.stderr)
+        raise SystemExit(2)

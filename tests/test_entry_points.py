@@ -161,3 +161,22 @@ def test_a_users_mistake_is_one_sentence_without_torch(
     for word in words:
         assert word in sentence
     assert not has_torch
+
+
+# Where the system is Windows, and these are not there to be imported.
+ON_WINDOWS = """
+import runpy, sys
+
+sys.platform = "win32"
+sys.modules.update(dict.fromkeys(["fcntl", "resource"]))
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("script", ["profile.py", "train.py"])
+@pytest.mark.parametrize("asked", ["--help", "sweep"])
+def test_windows_is_refused_in_one_sentence(script: str, asked: str) -> None:
+    answer = run("-c", ON_WINDOWS, script, asked)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    (sentence,) = answer.stderr.splitlines()
+    assert sentence.startswith("error: the system must be Linux or macOS, got Windows")

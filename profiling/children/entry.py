@@ -74,7 +74,10 @@ def guarded(
 def _die_with_the_server() -> None:
     # A killed parent closes the server's pipe, the server ends, and the child with it: nobody
     # goes on computing beside the next sweep. Ctrl-C is the parent's to handle.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Where the system has no such thing (macOS) the child ends when it next has something to say.
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

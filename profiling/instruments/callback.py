@@ -41,7 +41,14 @@ class ProfilingCallback(lightning.Callback):
     optimiser "stepped" from those that "accumulated" gradients or were "skipped".
 
     Parts are sums, because a step may have several backward passes. `forward_ms` of a module that
-    optimises by hand is null, because nothing shows where its forward pass begins.
+    optimises by hand is null, because nothing shows where its forward pass begins. On an
+    accelerator that is not CUDA (MPS, XPU) all parts and memory are null, and the latency of a step
+    that only accumulates gradients contains what Lightning does at its end.
+
+    Of several processes that train together each measures its own steps. Rows and metrics are those
+    of the first: throughput counts what one process computes, and `processes` says how many there
+    are.
+
     `throughput_tokens_per_s` counts padding, `throughput_real_tokens_per_s` does not: it counts
     what the `attention_mask` calls real.
 
@@ -58,7 +65,8 @@ class ProfilingCallback(lightning.Callback):
         output: File for the rows, JSON lines; null writes none.
         shape_of: Gives the `BatchShape` of a batch; null knows the usual ones.
         memory: Peak memory begun before the model was built; null takes the beginning of each
-            run less the parameters' size, and no peak where the system has none.
+            run, less the model and what an earlier training left of gradients and the optimisers'
+            state, and no peak where the system has none.
         breakdown: Whether steps are broken down into components.
     """
 
@@ -86,6 +94,7 @@ class ProfilingCallback(lightning.Callback):
         self.samples: list[Sample] = []
         self._shape_of = shape_of or batch_shape
         self._device = "cpu"
+        self._processes = 1
         self._steps: StepParts | None = None
         self._num_steps = 0
         self._measuring = False
@@ -192,10 +201,12 @@ class ProfilingCallback(lightning.Callback):
         """Return one row per phase and batch shape, in the words of a measurement row.
 
         Of a CPU they say whether the process keeps the memory that it frees (`allocator`), which
-        `page_faults_per_step` depends on; nothing about that is changed.
+        `page_faults_per_step` depends on; nothing about that is changed. `processes` is how many
+        train or predict together: each row is that of one of them.
         """
         allocator = find_allocator() if self._device == "cpu" else None
-        rows = [row | {"allocator": allocator} for row in rows_of(self.samples)]
+        alike = {"allocator": allocator, "processes": self._processes}
+        rows = [row | alike for row in rows_of(self.samples)]
         return with_components(rows, self.broken_steps) if self._breaking.wanted else rows
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule, step: str, phase: str) -> None:
@@ -203,7 +214,8 @@ class ProfilingCallback(lightning.Callback):
         self._num_steps = 0
         self._measuring = False
         self._device = pl_module.device.type
-        self._memory.begin(pl_module)
+        self._processes = trainer.world_size
+        self._memory.begin(pl_module, trainer.optimizers if phase == "training" else None)
         with self._going_on.without("all steps of this run"):
             self._steps = StepParts(trainer, pl_module, step, self._breaking.hear)
         self._breaking.begin(pl_module, phase)

@@ -1,7 +1,7 @@
 """Durations of one step and of its parts: every number of a row comes from here."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import torch
@@ -9,13 +9,16 @@ import torch
 from lightning_modules.allocator import page_faults
 
 Moment = float | torch.cuda.Event
+# Devices on which a moment in the middle of a step can be told without holding the work up.
+KNOWS_MOMENTS = ("cpu", "cuda")
 
 
 class StepClock:
     """Wall time of one step, the device synchronised at both ends, and of the parts between.
 
     On CUDA the parts come from events, which do not hold up the stream as a synchronisation in
-    the middle of the step would.
+    the middle of the step would. On another accelerator the parts are unknown, and a step that
+    ends at its last mark ends when that is said: the host passes the mark before the work is done.
     """
 
     def __init__(self, device: torch.device, part_of: Mapping[tuple[str, str], str]) -> None:
@@ -25,8 +28,13 @@ class StepClock:
             device: Where the step computes.
             part_of: The part to which the stretch from one mark to the next belongs, by the names
                 of both; other stretches belong to none.
+
+        Raises:
+            RuntimeError: Nothing can wait for the work of such a device.
         """
         self._cuda = device.type == "cuda"
+        self._knows_moments = device.type in KNOWS_MOMENTS
+        self._synchronise = find_synchronise(device)
         self._part_of = part_of
         self._marks: list[tuple[str, Moment]] = []
         self._start = 0.0
@@ -68,10 +76,13 @@ class StepClock:
         """End the step at its last mark, unless it has ended since."""
         if self.latency_ms is None:
             self.stop()
-            self.latency_ms = between_ms(self._marks[0][1], self._marks[-1][1])
+            if self._knows_moments:
+                self.latency_ms = between_ms(self._marks[0][1], self._marks[-1][1])
 
     def part_ms(self, part: str) -> float | None:
         """Return the sum of a part's stretches in milliseconds, None when there was none."""
+        if not self._knows_moments:
+            return None
         stretches = [
             between_ms(begin, end)
             for (first, begin), (last, end) in pairwise(self._marks)
@@ -79,9 +90,21 @@ class StepClock:
         ]
         return sum(stretches) if stretches else None
 
-    def _synchronise(self) -> None:
-        if self._cuda:
-            torch.cuda.synchronize()
+
+def find_synchronise(device: torch.device) -> Callable[[], None]:
+    """Return what waits until a device has done its work; on a CPU there is nothing to wait for.
+
+    Raises:
+        RuntimeError: Nothing can wait for the work of such a device.
+    """
+    if device.type == "cpu":
+        return lambda: None
+    if device.type == "cuda":
+        return torch.cuda.synchronize
+    here = torch.accelerator.current_accelerator()
+    if here is None or here.type != device.type:
+        raise RuntimeError(f"torch cannot wait for the work of {device.type}")
+    return lambda: torch.accelerator.synchronize(device)
 
 
 def between_ms(begin: Moment, end: Moment) -> float:

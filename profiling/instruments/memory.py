@@ -3,21 +3,20 @@
 On a CPU the resident size also counts pages of libraries, which are read in the first time a
 kernel runs: they are no cost of a model. So only private (anonymous) pages count, and the peak is
 taken after a warm-up at full length, from the high-water mark that the kernel lets a process
-reset through `/proc/self/clear_refs`.
+reset.
 """
 
 import ctypes
-import os
-from pathlib import Path
+import resource
+import sys
 from typing import Any, Self
 
 import lightning
 import torch
 
+from profiling.rows.own_process import can_reset_peak, reset_peak, status_kib
+
 MIB = 2**20
-STATUS = Path("/proc/self/status")
-CLEAR_REFS = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_MMAP_MAX = -3, -1, -4
 LARGE_BLOCK = 16 * 1024
 MOST_BLOCKS = 2**16  # of their own, as the C library has it
@@ -27,9 +26,11 @@ def return_freed_pages() -> None:
     """Make the C library keep no freed memory: neither what it has now nor what is freed later.
 
     Freed blocks that it keeps are resident but not used: a model that grows into them would look
-    smaller than it is, and one that frees large blocks larger.
+    smaller than it is, and one that frees large blocks larger. Only glibc has such settings.
     """
     libc = ctypes.CDLL(None)
+    if not hasattr(libc, "malloc_trim"):
+        return
     libc.mallopt(M_MMAP_MAX, MOST_BLOCKS)
     libc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
     libc.mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
@@ -37,13 +38,15 @@ def return_freed_pages() -> None:
 
 
 def resident_mib() -> float:
-    """Return the private resident memory of this process now, in MiB."""
-    return _read("RssAnon") / 1024
+    """Return the private resident memory of this process now, in MiB.
 
-
-def reset_peak() -> None:
-    """Begin a new peak at what is resident now."""
-    CLEAR_REFS.write_text(RESET_PEAK)
+    Where the system does not tell that, it is the most that was ever resident, libraries included.
+    """
+    private = status_kib("RssAnon")
+    if private is not None:
+        return private / 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (MIB if sys.platform == "darwin" else 1024)
 
 
 def peak_mib() -> float:
@@ -79,15 +82,18 @@ def check_peak(size_mib: int = 24, tolerance: float = 0.05) -> None:
 
 
 def _read(field: str) -> int:
-    for line in STATUS.read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1])
-    raise RuntimeError(f"/proc/self/status has no {field}: peak memory needs Linux")
+    kib = status_kib(field)
+    if kib is None:
+        raise RuntimeError(f"this system tells no {field} of a process: peak memory needs Linux")
+    return kib
 
 
 def supports_peak(device: str) -> bool:
-    """Tell whether peak memory can be read here: CUDA, or a Linux that lets it be reset."""
-    return device == "cuda" or (STATUS.exists() and os.access(CLEAR_REFS, os.W_OK))
+    """Tell whether peak memory can be read: on CUDA, and of a CPU where Linux lets it be reset.
+
+    What is resident on the host says nothing of another accelerator.
+    """
+    return device == "cuda" or (device == "cpu" and can_reset_peak())
 
 
 class PeakMemory:
@@ -105,12 +111,17 @@ class PeakMemory:
         self.weights_mib = 0.0
 
     @classmethod
-    def of_loaded(cls, module: torch.nn.Module) -> Self:
-        """Begin with a model that is already there, taken to be its parameters and buffers."""
+    def of_loaded(cls, module: torch.nn.Module, kept_mib: float = 0.0) -> Self:
+        """Begin with a model that is already there, taken to be its parameters and buffers.
+
+        Args:
+            module: The model.
+            kept_mib: What else is already there and belongs to the work that follows.
+        """
         tensors = [*module.parameters(), *module.buffers()]
         memory = cls(tensors[0].device.type if tensors else "cpu")
         memory.weights_mib = sum(t.numel() * t.element_size() for t in tensors) / MIB
-        memory._before = max(0.0, memory._before - memory.weights_mib)
+        memory._before = max(0.0, memory._before - memory.weights_mib - kept_mib)
         return memory
 
     def about_to_load(self) -> None:

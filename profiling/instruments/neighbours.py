@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from profiling.rows.machine import container_file
+from profiling.rows.own_process import PROC, usable_cores
 
-PROC = Path("/proc")
 CORES = Path("/sys/devices/system/cpu")
 DISTURBED_FROM = 0.1
 # Fewer ticks than these say nothing: one of them may be anybody's.
@@ -39,7 +39,7 @@ class Neighbours:
 
     def __init__(self, cores: Iterable[int] | None = None) -> None:
         """Watch these cores and their siblings; by default those that this process may use."""
-        self.cores = with_siblings(sorted(os.sched_getaffinity(0)) if cores is None else cores)
+        self.cores = with_siblings(usable_cores() if cores is None else cores)
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
         self._began: _Moment | None = None
         self._total = _Moment(0.0, 0.0, 0.0, 0.0)

@@ -1,9 +1,14 @@
 """The peak memory of measured steps, in a training run that must not end for it."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
 from lightning import LightningModule
+from torch import Tensor
 
 from profiling.instruments.going_on import GoingOn
-from profiling.instruments.memory import PeakMemory, supports_peak
+from profiling.instruments.memory import MIB, PeakMemory, supports_peak
 
 
 class StepMemory:
@@ -19,12 +24,19 @@ class StepMemory:
         self._memory = given
         self._going_on = going_on
 
-    def begin(self, module: LightningModule) -> None:
-        """Begin a run."""
+    def begin(self, module: LightningModule, optimizers: Iterable[Any] | None) -> None:
+        """Begin a run.
+
+        Args:
+            module: What runs.
+            optimizers: Those of a training run, which may have state already; None of predictions.
+        """
         self._memory = self._given
-        if self._memory is None and supports_peak(module.device.type):
+        device = module.device.type
+        if self._memory is None and supports_peak(device):
             with self._going_on.without("peaks of memory"):
-                self._memory = PeakMemory.of_loaded(module)
+                kept = 0.0 if optimizers is None else kept_mib(module, optimizers, device)
+                self._memory = PeakMemory.of_loaded(module, kept)
 
     def reset(self) -> None:
         """Begin a step."""
@@ -39,3 +51,31 @@ class StepMemory:
         with self._going_on.without("peaks of memory"):
             return None if self._memory is None else self._memory.read()
         return None
+
+
+def kept_mib(module: LightningModule, optimizers: Iterable[Any], device: str) -> float:
+    """Return what an earlier training left on a device for this one: gradients and state, in MiB.
+
+    A run that is resumed has the optimisers' state before it begins, a second one the gradients of
+    the first one, too.
+    """
+    tensors = [p.grad for p in module.parameters() if p.grad is not None]
+    for optimizer in optimizers:
+        tensors += _tensors_in(getattr(optimizer, "state", {}))
+    own = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+    found = {id(tensor): tensor for tensor in tensors if id(tensor) not in own}
+    kept = [one for one in found.values() if one.device.type == device]
+    # Nobody knows the bytes of a sparse gradient, which are few.
+    return sum(one.nbytes for one in kept if one.layout == torch.strided) / MIB
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    """Walk through maps and lists of tensors, as the state of an optimiser is."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _tensors_in(entry)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _tensors_in(entry)

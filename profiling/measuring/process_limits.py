@@ -5,11 +5,11 @@ import errno
 import gc
 import os
 import resource
-from pathlib import Path
 
 import torch
 
 from profiling.rows.machine import cores_for
+from profiling.rows.own_process import data_kib
 
 # What torch, its kernel libraries and the system say; their errors are plain RuntimeErrors.
 OOM_SIGNS = (
@@ -35,21 +35,24 @@ def limit_memory(budget_gib: float, device: str) -> None:
     """Let this process take `budget_gib` more than now; what goes beyond raises an exception.
 
     On Linux the limit on the data size covers every private writable mapping, so an allocation
-    fails at once instead of pushing the machine into the arms of the kernel's killer.
+    fails at once instead of pushing the machine into the arms of the kernel's killer. Where the
+    system does not tell how much there is now, nothing is limited: the sweep says so.
     """
     if device == "cuda":
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, budget_gib * 2**30 / total))
         return
-    status = Path("/proc/self/status").read_text()
-    data_kib = int(status.split("VmData:")[1].split()[0])
-    limit = data_kib * 1024 + int(budget_gib * 2**30)
+    data = data_kib()
+    if data is None:
+        return
+    limit = data * 1024 + int(budget_gib * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def set_threads(threads: int) -> None:
-    """Compute with `threads` threads, on as many cores as that."""
-    os.sched_setaffinity(0, cores_for(threads))
+    """Compute with `threads` threads, on as many cores as that where a process can be bound."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores_for(threads))
     torch.set_num_threads(threads)
 
 
@@ -61,5 +64,5 @@ def forget(device: str) -> None:
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
-    else:
-        ctypes.CDLL(None).malloc_trim(0)
+    elif hasattr(library := ctypes.CDLL(None), "malloc_trim"):  # not in musl, nor in macOS
+        library.malloc_trim(0)

@@ -1,6 +1,5 @@
 """Measure one point in this process: the tasks of a measuring child, yielding parts of a row."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +28,7 @@ from profiling.measuring.steps.turn import HandOver
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from profiling.rows.machine import driver_version
+from profiling.rows.own_process import usable_cores
 
 Part = dict[str, Any]
 
@@ -47,7 +47,7 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
     batch = batch_of(point, 1)
     memory = MemoryOfSteps(point) if memory_beside_speed(point) else None
     module = build_point(point)
-    yield facts_of(module, point) | {"cores": sorted(os.sched_getaffinity(0))}
+    yield facts_of(module, point) | {"cores": usable_cores() or None}
     check = ActivePathCheck(point, batch)
     watches = [CompileWatch()] if point.compiled else []
     checks = [*memory.before(check), *watches] if memory else [check, *watches]

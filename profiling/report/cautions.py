@@ -24,6 +24,7 @@ def cautions_of(rows: Iterable[Row], steadiness: Steadiness) -> list[str]:
     return [
         *_without_number(rows),
         *_disturbed(rows),
+        *_unwatched(rows),
         *_drifted(steadiness),
         *_of_variants(rows),
     ]
@@ -74,6 +75,18 @@ def _disturbed(rows: Iterable[Row]) -> list[str]:
         f"Other processes disturbed {disturbed:,} of {counted(len(visits), 'visit')}: their "
         "times are left out where at least two undisturbed visits remain, and elsewhere the "
         "length is a tie."
+    ]
+
+
+def _unwatched(rows: Iterable[Row]) -> list[str]:
+    """Return a sentence about visits of which nobody told what others took, as on macOS."""
+    timed = [row for row in rows if finite(row.get("latency_ms")) is not None]
+    unwatched = sum(row.get("others_cpu_share", 0.0) is None for row in timed)
+    if not unwatched:
+        return []
+    return [
+        f"In {unwatched:,} of {counted(len(timed), 'visit')} the system did not tell what other "
+        "processes took of the CPU: none of these can count as disturbed."
     ]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from profiling.errors import SettingsError
+from profiling.rows.own_process import PROC
 
 FOLDER = ".locks"
 Shard = tuple[int, int]
@@ -59,7 +60,7 @@ def turn_of_this_machine(folder: Path) -> Path:
     kernel, which containers on it share.
     """
     try:
-        name = Path("/proc/sys/kernel/random/boot_id").read_text()
+        name = (PROC / "sys/kernel/random/boot_id").read_text()
     except OSError:
         name = platform.node()
     return folder / f"turn-{re.sub(r'[^A-Za-z0-9-]', '', name)}"

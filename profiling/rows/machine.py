@@ -11,7 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-DRIVER = Path("/proc/driver/nvidia/version")
+from profiling.rows.own_process import PROC, usable_cores
+
+DRIVER = PROC / "driver/nvidia/version"
 ROOT = Path(__file__).resolve().parents[2]
 # Those whose version can change a number; they are part of every row's key.
 LIBRARIES = ("lightning", "torch", "torchaudio", "torchvision", "transformers")
@@ -20,7 +22,7 @@ LIBRARIES = ("lightning", "torch", "torchaudio", "torchvision", "transformers")
 def cpu_name() -> str:
     """Return the processor's name as the kernel gives it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = (PROC / "cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -29,14 +31,14 @@ def cpu_name() -> str:
 
 def available_threads() -> int:
     """Return the number of cores that this process, in its container, may use."""
-    cores = len(os.sched_getaffinity(0))
+    cores = len(usable_cores()) or os.cpu_count() or 1
     quota, _, period = container_file("cpu.max").partition(" ")
     return max(1, min(cores, int(quota) // int(period))) if quota.isdigit() else cores
 
 
 def cores_for(threads: int) -> list[int]:
-    """Return the cores that a measurement with so many threads is bound to."""
-    return sorted(os.sched_getaffinity(0))[:threads]
+    """Return the cores that a measurement with so many threads is bound to, if it is to any."""
+    return usable_cores()[:threads]
 
 
 def memory_gib() -> float:
@@ -52,7 +54,7 @@ def free_memory_gib() -> float | None:
     Caches of files count as free: the system gives them up.
     """
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = (PROC / "meminfo").read_text().splitlines()
     except OSError:
         return None
     known = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
@@ -77,7 +79,7 @@ def default_budget_gib(memory: float) -> float:
 def container_file(name: str) -> str:
     """Return a file of this process's control group (version 2), empty where there is none."""
     try:
-        group = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2]
+        group = (PROC / "self/cgroup").read_text().strip().rpartition(":")[2]
         return Path(f"/sys/fs/cgroup{group}", name).read_text().strip()
     except OSError:
         return ""

@@ -17,6 +17,7 @@ from profiling.rows.columns import Row
 from profiling.rows.machine import available_threads, cpu_name, default_budget_gib, memory_gib
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.progress import warn_of_skipped
+from profiling.sweeping.untold import check_what_is_told
 
 # Of the memory beyond the budget of a measurement, those that wait for their turn may hold so much.
 ROOM_SHARE = 0.75
@@ -140,6 +141,7 @@ class Preparation:
                 f"`memory_budget_gib` must be at most {memory_gib():.1f} on this machine, "
                 f"got {self.settings.memory_budget_gib}"
             )
+        check_what_is_told(self.settings)
         return {"name": cpu_name(), "memory_gib": memory_gib()}
 
     def _facts(self, modality: str) -> DataFacts:

@@ -3,6 +3,7 @@ import signal
 import time
 from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 
 import psutil
 import pytest
@@ -10,7 +11,9 @@ import torch
 
 from datamodules.errors import DataError
 from profiling.children.server import run_in_child
+from profiling.instruments.neighbours import Neighbours
 from profiling.measuring.process_limits import limit_memory, set_threads
+from profiling.rows import own_process
 
 
 def return_process_id() -> int:
@@ -54,6 +57,15 @@ def yield_parts(last: str) -> Iterator[dict[str, int]]:
 def use_threads(threads: int) -> tuple[int, int]:
     set_threads(threads)
     return torch.get_num_threads(), len(os.sched_getaffinity(0))
+
+
+def use_threads_unbound(threads: int) -> tuple[int, float | None]:
+    del os.sched_getaffinity, os.sched_setaffinity
+    set_threads(threads)
+    neighbours = Neighbours()
+    neighbours.begin()
+    neighbours.end()
+    return torch.get_num_threads(), neighbours.share()
 
 
 def test_a_child_is_fresh_and_already_holds_torch(server: ForkServerContext) -> None:
@@ -113,6 +125,25 @@ def test_a_child_computes_with_the_threads_and_cores_it_is_given(
     server: ForkServerContext,
 ) -> None:
     assert run_in_child(server, f"{__name__}:use_threads", 1, 100).value == (1, 1)
+
+
+def test_where_no_process_is_bound_to_cores_a_child_has_its_threads_and_knows_no_neighbours(
+    server: ForkServerContext,
+) -> None:
+    outcome = run_in_child(server, f"{__name__}:{use_threads_unbound.__name__}", 1, 100)
+    assert outcome.value == (1, None), outcome
+
+
+def limit_what_nobody_counts(mib: int) -> int:
+    own_process.PROC = Path("/nowhere")
+    return allocate(mib)
+
+
+def test_where_nobody_tells_what_a_process_holds_nothing_is_limited(
+    server: ForkServerContext,
+) -> None:
+    function = f"{__name__}:{limit_what_nobody_counts.__name__}"
+    assert run_in_child(server, function, 900, 100).kind == "ok"
 
 
 def fail_as_torch_compile_does() -> None:

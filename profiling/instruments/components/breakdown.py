@@ -10,6 +10,7 @@ from lightning_modules.models.components import (
     find_parts,
     parameters_by_component,
 )
+from profiling.instruments.clock import KNOWS_MOMENTS
 from profiling.instruments.components.component_clock import NOBODY, ComponentClock
 from profiling.instruments.components.component_watch import OTHER, ComponentWatch
 
@@ -26,11 +27,13 @@ class Breakdown:
         manual: Whether it optimises by hand.
 
     Raises:
-        RuntimeError: A part of it is compiled: hooks would change what runs.
+        RuntimeError: A part of it is compiled: hooks would change what runs. Or it is on a device
+            on which nobody knows when one component gives way to another.
     """
 
     def __init__(self, module: LightningModule, manual: bool) -> None:
         refuse_compiled(module)
+        refuse_without_moments(module.device)
         self._device = module.device
         self._manual = manual
         self._parts = parts_of(module)
@@ -100,3 +103,15 @@ def refuse_compiled(module: torch.nn.Module) -> None:
         compiled = isinstance(part, torch._dynamo.OptimizedModule)
         if compiled or getattr(part, "_compiled_call_impl", None) is not None:
             raise RuntimeError(f"{name or 'the module'} is compiled, and hooks would change it")
+
+
+def refuse_without_moments(device: torch.device) -> None:
+    """Refuse a device that tells no moments in the middle of a step.
+
+    Raises:
+        RuntimeError: It is neither a CPU nor a CUDA device.
+    """
+    if device.type not in KNOWS_MOMENTS:
+        raise RuntimeError(
+            f"a step on {device.type} cannot be broken down, only on {' and '.join(KNOWS_MOMENTS)}"
+        )

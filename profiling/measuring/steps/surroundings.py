@@ -1,6 +1,5 @@
 """The process around the steps that are timed: pages at hand, an eye on whatever disturbs them."""
 
-import os
 from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
@@ -23,6 +22,7 @@ from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.measuring.steps.turn import HandOver, Turn
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
+from profiling.rows.own_process import usable_cores
 
 # Of a GPU that had nothing to do: its clock rises over some tenths of a second.
 WARM_UP_S = {"cuda": 0.5}
@@ -100,7 +100,7 @@ class Surroundings:
         )
         self._warm_up_s = 0.0  # whatever follows in this process finds the device awake
         # At once: a core that has nothing to do slows down.
-        mhz = mean_mhz(os.sched_getaffinity(0))
+        mhz = mean_mhz(usable_cores())
         self._neighbours.end()
         self._watch.end()
         if mhz is not None:

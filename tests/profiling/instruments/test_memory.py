@@ -1,7 +1,9 @@
 import ctypes
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -10,7 +12,16 @@ from lightning_modules.allocator import keep_freed_memory
 from profiling.children.server import run_in_child
 from profiling.instruments import allocated
 from profiling.instruments.allocated import allocated_mib
-from profiling.instruments.memory import PeakMemory, check_peak, return_freed_pages
+from profiling.instruments.memory import (
+    PeakMemory,
+    check_peak,
+    peak_mib,
+    resident_mib,
+    return_freed_pages,
+    supports_peak,
+)
+from profiling.measuring.process_limits import forget
+from profiling.rows import own_process
 
 MIB = 2**20
 
@@ -99,3 +110,24 @@ def test_memory_in_use_is_counted_to_the_block_also_where_freed_pages_stay(
 def test_where_memory_in_use_is_not_told_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allocated, "_can_be_read", lambda: False)
     assert allocated_mib("cpu") is None
+
+
+def test_where_no_private_memory_is_told_the_most_that_was_resident_stands_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    private = resident_mib()
+    monkeypatch.setattr(own_process, "PROC", tmp_path)
+    assert private <= resident_mib() < 1000 * private
+    assert not supports_peak("cpu")
+    with pytest.raises(RuntimeError, match="peak memory needs Linux"):
+        peak_mib()
+
+
+def return_pages_to_a_library_without_settings() -> None:
+    with patch.object(ctypes, "CDLL", lambda name: object()):
+        return_freed_pages()
+        forget("cpu")
+
+
+def test_a_c_library_without_settings_is_left_as_it_is(server: ForkServerContext) -> None:
+    in_child(server, return_pages_to_a_library_without_settings)

@@ -122,6 +122,13 @@ def test_disturbed_visits_are_counted_without_those_that_were_skipped() -> None:
     assert said.startswith("Other processes disturbed 3 of 10 visits")
 
 
+def test_visits_of_which_nobody_tells_the_neighbours_are_counted() -> None:
+    rows = [row | {"others_cpu_share": 0.0} for row in rows_of_vision()[:4]]
+    rows += [row | {"others_cpu_share": None} for row in rows_of_vision()[4:7]]
+    (said,) = cautions_of(rows, judge_steadiness([], []))
+    assert said.startswith("In 3 of 7 visits the system did not tell what other processes took")
+
+
 def test_the_command_says_both_after_the_table_and_on_the_page(tmp_path: Path) -> None:
     rows = [row | {"disturbed": row["visit"] == 0} for row in rows_of_vision()]
     write_run(tmp_path, rows)
