@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 LONGEST_BYTES = 200  # of a name, to which something is added: usual file systems take 255
 
@@ -21,7 +22,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(_unfinished_name(path.name))
+    # Machines that share the folder may write the same file at once.
+    unfinished = path.with_name(_unfinished_name(path.name, f"{uuid4().hex}.partial"))
     try:
         yield unfinished
         os.replace(unfinished, path)
@@ -52,7 +54,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         os.replace(whole, path)
 
 
-def _unfinished_name(name: str, ending: str = "partial") -> str:
+def _unfinished_name(name: str, ending: str) -> str:
     """Return a hidden name, no longer than a file system takes, of this file alone."""
     given = os.fsencode(name)
     if len(given) > LONGEST_BYTES:

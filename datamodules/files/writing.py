@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 LONGEST_BYTES = 200  # of a name, to which something is added: usual file systems take 255
 
@@ -30,7 +31,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     if len(os.fsencode(path.name)) > LONGEST_BYTES:
         stem = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
         ending = ending if len(os.fsencode(ending)) < LONGEST_BYTES // 2 else ""
-    temporary = path.with_name(f".{stem}.{os.getpid()}{ending}")
+    # Of no other process, nor of one with the same number on another machine.
+    temporary = path.with_name(f".{stem}.{uuid4().hex}{ending}")
     try:
         yield temporary
         temporary.replace(path)

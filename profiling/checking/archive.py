@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from profiling.rows.files import write_atomically
+from datamodules.files.writing import write_text
 from profiling.rows.machine import describe_machine
 
 NAME = "gpu-check.tar.gz"
@@ -23,7 +23,7 @@ def write_manifest(folder: Path, commit: str | None, more: dict[str, Any]) -> No
     """
     machine = describe_machine()
     machine["commit"] = machine["commit"] or commit
-    write_atomically(folder / "manifest.json", json.dumps({"machine": machine} | more, indent=2))
+    write_text(folder / "manifest.json", json.dumps({"machine": machine} | more, indent=2))
 
 
 def pack(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """A fresh process that works when it is its turn, forked from a server that has the imports."""
 
+import math
 import signal
 import sys
 import time
@@ -16,6 +17,8 @@ from profiling.children.outcome import HandOver, Outcome
 # computes nothing and touches no device, so a fork of it is as good as a new interpreter.
 PRELOAD = "profiling.children.entry"
 GRACE_S = 1.0
+# The system counts in milliseconds, and no further than 24 days.
+LONGEST_WAIT_S = 1e6
 
 
 class Child:
@@ -90,7 +93,10 @@ class Child:
 
     def _listen(self, began: float) -> Outcome | HandOver:
         while True:
-            if not wait([self._connection, self._process.sentinel], self._left_s(began)):
+            left_s = self._left_s(began)
+            if not wait([self._connection, self._process.sentinel], min(left_s, LONGEST_WAIT_S)):
+                if left_s > LONGEST_WAIT_S:
+                    continue
                 message = f"gave up after {self._timeout_s:g} s (`point_timeout_s`)"
                 return Outcome("error", self._parts, message, timed_out=True)
             try:
@@ -104,9 +110,9 @@ class Child:
                 return said
             self._parts |= said
 
-    def _left_s(self, began: float) -> float | None:
+    def _left_s(self, began: float) -> float:
         if self._timeout_s is None:
-            return None
+            return math.inf
         return max(0.0, self._timeout_s - self._seconds - (time.monotonic() - began))
 
 

@@ -139,7 +139,7 @@ def _config_name(arguments: Any) -> str:
 
 def _read_shard(text: str) -> tuple[int, int]:
     part, _, parts = text.partition("/")
-    if part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts):
+    if part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts):
         return int(part), int(parts)
     raise SettingsError(f"`shard` must be i/n with i from 1 to n, got {text}")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from lightning import Trainer
 
+from datamodules.files.writing import write_text
 from lightning_modules.allocator import keeps_freed_memory
 from profiling.instruments.going_on import GoingOn
-from profiling.rows.files import write_atomically
 
 
 class Telling:
@@ -33,7 +33,7 @@ class Telling:
         if rows and self._output and trainer.is_global_zero:
             with self._going_on.without(f"the file of `output`, {self._output}"):
                 self._output.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(self._output, "".join(json.dumps(row) + "\n" for row in rows))
+                write_text(self._output, "".join(json.dumps(row) + "\n" for row in rows))
 
     def log(self, trainer: Trainer, prefix: str, row: dict[str, Any], step: int) -> None:
         """Log the numbers of a step or row; what a skipped step costs is no step's cost."""

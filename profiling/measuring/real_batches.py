@@ -1,5 +1,6 @@
 """Look at a modality's real data once, in a child: lengths, and a batch of each on disk."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,14 @@ import torch
 
 from datamodules.base import ModalityData
 from datamodules.errors import DataError
+from datamodules.files.writing import whole_file
 from datamodules.libraries import needed
 from profiling.class_names import DATA, full_path
 from profiling.errors import find_mistake
 from profiling.planning.grids import QUANTILES, axis_values
 from profiling.planning.ranges import ladder, starts_between
 from profiling.planning.requests import DataTask
+from profiling.rows.files import writing
 
 # Hours of audio, hundreds of times: a larger batch repeats samples instead of filling the disk.
 MOST_STORED_MIB = 256
@@ -56,13 +59,14 @@ def _storable_batch(data: ModalityData, length: int, task: DataTask) -> dict[str
 
 
 def _store_batches(data: ModalityData, lengths: list[int], task: DataTask, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for length in lengths:
-        batch = _storable_batch(data, length, task)
-        path = folder / f"{task.modality}-{length}.pt"
-        temporary = path.with_suffix(".partial")
-        torch.save(batch, temporary)
-        temporary.replace(path)
+        content = BytesIO()  # torch itself hides why a disk takes no more
+        torch.save(_storable_batch(data, length, task), content)
+        # Shards on other machines store the same batches, maybe at once.
+        with writing(folder), whole_file(folder / f"{task.modality}-{length}.pt") as unfinished:
+            unfinished.write_bytes(content.getbuffer())
 
 
 def prepare_data(task: DataTask) -> dict[str, Any]:
@@ -70,6 +74,7 @@ def prepare_data(task: DataTask) -> dict[str, Any]:
 
     Raises:
         DataError: The data cannot be read, are empty or of another modality.
+        SettingsError: The batches cannot be stored.
     """
     data = build_data(task.block)
     if data.modality != task.modality:

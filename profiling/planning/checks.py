@@ -1,28 +1,18 @@
 """What the types of a sweep's settings cannot say: what is in range, and what goes together."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from datamodules.modality import MODALITIES
 from lightning_modules.variants import VARIANTS, vanilla_of
 from profiling.errors import SettingsError
+from profiling.planning.number_checks import check_longest, check_numbers
 from profiling.planning.variant_settings import VariantSettings, read_variant
 from profiling.rows.pairs import implementation_of, parse_pair
 
 if TYPE_CHECKING:
     from profiling.planning.settings import ModalitySettings, SweepSettings
 
-POSITIVE = (
-    "frontier_seconds",
-    "max_batch_size",
-    "memory_budget_gib",
-    "min_samples",
-    "num_warmup_steps",
-    "point_timeout_s",
-    "seconds_per_measurement",
-    "threads",
-    "time_budget_s",
-    "visits",
-)
 # What a CPU has no choice of.
 OF_CUDA = {"tf32": False, "cudnn_benchmark": False, "sdpa_backend": "any"}
 
@@ -36,10 +26,9 @@ def check_sweep(settings: "SweepSettings") -> None:
     """
     if not settings.modalities:
         raise SettingsError("`modalities` must name at least one modality, got none")
-    _check_numbers(settings)
-    for name in ("phases", "metrics"):
-        if not getattr(settings, name):
-            raise SettingsError(f"`{name}` must name at least one, got none")
+    check_numbers(settings)
+    for name in ("phases", "metrics", "pairs"):
+        _check_listed(name, getattr(settings, name))
     for modality, measured in settings.modalities.items():
         _check_modality(modality, measured)
         _check_graphed(modality, settings.variants_of(modality))
@@ -48,6 +37,15 @@ def check_sweep(settings: "SweepSettings") -> None:
     _check_implementations(settings)
     for pair in settings.pairs:
         _check_pair(pair)
+
+
+def _check_listed(name: str, chosen: Sequence[str]) -> None:
+    """Refuse what would be measured or answered twice, and nothing at all to measure."""
+    if not chosen and name != "pairs":
+        raise SettingsError(f"`{name}` must name at least one, got none")
+    for one in chosen:
+        if chosen.count(one) > 1:
+            raise SettingsError(f"`{name}` must name each once, got {one} more than once")
 
 
 def _check_on_cpu(settings: "SweepSettings") -> None:
@@ -83,17 +81,6 @@ def _check_graphed(modality: str, variants: list[VariantSettings]) -> None:
             )
 
 
-def _check_numbers(settings: "SweepSettings") -> None:
-    for name in POSITIVE:
-        value = getattr(settings, name)
-        if value is not None and value <= 0:
-            raise SettingsError(f"`{name}` must be above zero, got {value}")
-    if settings.target_factor <= 1:
-        raise SettingsError(f"`target_factor` must be above 1, got {settings.target_factor}")
-    if settings.seed < 0:
-        raise SettingsError(f"`seed` must not be negative, got {settings.seed}")
-
-
 def _check_modality(modality: str, settings: "ModalitySettings") -> None:
     if modality not in VARIANTS:
         raise SettingsError(
@@ -108,6 +95,7 @@ def _check_modality(modality: str, settings: "ModalitySettings") -> None:
         raise SettingsError(f"`{right}` of {modality} must be given when there is no `data`")
     if lengths is not None and (not lengths or min(lengths) < 1):
         raise SettingsError(f"`{right}` of {modality} must be numbers above zero, got {lengths}")
+    check_longest(f"`{right}` of {modality}", lengths or ())
     if settings.refine and lengths is not None and len(set(lengths)) != 2:
         raise SettingsError(
             f"`{right}` of {modality} must be the two ends, as `refine` is true, got {lengths}"

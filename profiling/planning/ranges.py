@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
-from math import sqrt
+from math import log, sqrt
 
 from datamodules.modality import MODALITIES
 from lightning_modules.variants import find_variant, vanilla_of
@@ -44,9 +45,8 @@ class Range:
         A variant that takes no short inputs begins where it can, one that takes no long ones ends
         there, and at both its vanilla one is measured with it.
         """
-        ends = self.maker.lengths[0], self.maker.lengths[-1]
-        names = [variant.name for variant in self.maker.settings.variants_of(self.modality)]
-        found = []
+        ends, names = self._ends, self._names
+        found: list[Point] = []
         for length in starts_between(self.modality, ends, names):
             ending = {name for name in names if length in own_ends(self.modality, name)}
             wanted = ending | {vanilla_of(self.modality, name) for name in ending}
@@ -54,15 +54,36 @@ class Range:
             found += [p for p in points if length in ends or p.variant in wanted]
         return found
 
+    @cached_property
+    def lengths(self) -> list[int]:
+        """All that it may choose from, shortest first; real batches are stored at these alone."""
+        return ladder(self.modality, starts_between(self.modality, self._ends, self._names))
+
     def middle(self, shorter: int, longer: int) -> int | None:
-        """Return the length in the middle of two others: see `middle_between`."""
-        return middle_between(self.modality, shorter, longer)
+        """Return its length that is nearest to the middle of two others; None if they are near.
+
+        Two that are neighbours to a comparison may have lengths of the range between them: where
+        another variant begins, not all are measured.
+        """
+        middle = middle_between(self.modality, shorter, longer)
+        between = [length for length in self.lengths if shorter < length < longer]
+        if middle is None or not between:
+            return None
+        return min(between, key=lambda length: abs(log(length / middle)))
 
     def at(self, length: int) -> list[Point]:
         """Return the points of one length."""
         if length not in self._made:
             self._made[length] = self.maker.at(self.phase, length)
         return self._made[length]
+
+    @property
+    def _ends(self) -> tuple[int, int]:
+        return self.maker.lengths[0], self.maker.lengths[-1]
+
+    @property
+    def _names(self) -> list[str]:
+        return [one.name for one in self.maker.settings.variants_of(self.modality)]
 
 
 def starts_between(modality: str, ends: tuple[int, int], variants: Sequence[str]) -> list[int]:

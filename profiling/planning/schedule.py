@@ -84,6 +84,14 @@ class Schedule:
         skipped = sum(point.skip_reason is not None for point in self.points)
         return (len(self.points) - skipped) * self.visits + skipped
 
+    def has(self, visit: Visit) -> bool:
+        """Tell whether a visit is one of those planned here."""
+        return visit.point.key in self._keys and visit.number < self.visits
+
+    def spent(self, rows: Sequence[Row]) -> float:
+        """Return the seconds that the visits have taken so far."""
+        return sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)
+
     def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
         """Return the expected seconds of measuring from here, None before anything is known.
 
@@ -109,12 +117,11 @@ class Schedule:
         )
         if self.time_budget_s is None:
             return first + later
-        spent = sum(float(row["seconds"]) for row in mine)
-        return first + max(0.0, min(later, self.time_budget_s - spent - first))
+        return first + max(0.0, min(later, self.time_budget_s - self.spent(rows) - first))
 
     def _fit(self, points: Sequence[Point], rows: Sequence[Row]) -> bool:
         if self.time_budget_s is None:
             return True
-        spent = sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)
         last = {row["key"]: float(row["seconds"]) for row in rows}
-        return spent + sum(last.get(point.key, 0.0) for point in points) <= self.time_budget_s
+        expected = sum(last.get(point.key, 0.0) for point in points)
+        return self.spent(rows) + expected <= self.time_budget_s

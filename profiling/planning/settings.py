@@ -85,7 +85,8 @@ class SweepSettings:
         frontier: Whether to search as well what fits into the memory budget, for every variant,
             implementation and phase: the largest batch at each length (with `refine`, at the two
             ends) and the largest length at batch size 1.
-        frontier_seconds: Seconds after which such a search ends with what it has found.
+        frontier_seconds: Seconds after which such a search ends with what it has found; a later
+            sweep with more of them makes it again.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed"; a compiled kernel is
             "bert:sdpa compiled", one with CUDA graphs "bert:sdpa graphed".
     """

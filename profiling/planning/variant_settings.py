@@ -6,6 +6,7 @@ from typing import Any
 from lightning_modules.variants import find_variant
 from lightning_modules.window import validate_attention_window
 from profiling.errors import SettingsError
+from profiling.planning.number_checks import check_longest
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,4 @@ def _check_window(name: str, window: Any, takes_window: bool) -> None:
     if not takes_window:
         raise SettingsError(f"`attention_window` is not a setting of {name}, got {window!r}")
     validate_attention_window(window)
+    check_longest(f"`attention_window` of {name}", [window])

@@ -4,12 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
+from datamodules.files.writing import write_text
 from profiling.report.figure_steadiness import draw_steadiness
 from profiling.report.figures import draw_figures
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.tensorboard.event_files import write_event_files
-from profiling.rows.files import write_atomically
+from profiling.rows.files import writing
 
 PAGE, FIGURES, EVENTS = "report.html", "figures", "tensorboard"
 
@@ -25,10 +26,19 @@ def build_report(directory: Path, material: Material) -> Path:
 
     Returns:
         The path of `report.html`.
+
+    Raises:
+        SettingsError: The directory cannot be written.
     """
     pictures = draw_figures(material.curves, material.tipping_points, material.styles)
     pictures |= draw_steadiness(material.steadiness)
+    page = render_page(material, pictures)
+    with writing(directory):
+        _write(directory, material, pictures, page)
+    return directory / PAGE
 
+
+def _write(directory: Path, material: Material, pictures: dict[str, bytes], page: str) -> None:
     figures = _fresh_folder(directory, FIGURES)
     for name, png in pictures.items():
         (figures / f"{name}.png").write_bytes(png)
@@ -38,8 +48,7 @@ def build_report(directory: Path, material: Material) -> Path:
     write_event_files(events, material, pictures)
     _put_in_place(events, directory / EVENTS)
 
-    write_atomically(directory / PAGE, render_page(material, pictures))
-    return directory / PAGE
+    write_text(directory / PAGE, page)
 
 
 def _fresh_folder(directory: Path, name: str) -> Path:

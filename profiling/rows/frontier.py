@@ -14,7 +14,12 @@ LIMITED_BY = ("memory", "positions", "cap", "time")
 OUTCOMES = ("ok", "oom", "positions", "time", "error")
 # Beside identity, conditions and state, which are those of measurements.
 SHARED = columns_of("identity", "condition", "state")
-NUMBERS = ("feasible", "infeasible", "peak_memory_mib", "loaded_memory_mib", "seconds")
+# Settings that may end a search before it knows its answer.
+TIME_LIMITS = ("frontier_seconds", "point_timeout_s")
+NUMBERS = (
+    *("feasible", "infeasible", "peak_memory_mib", "loaded_memory_mib", "seconds"),
+    *TIME_LIMITS,
+)
 WHOLE = ("feasible", "infeasible", "sequence_length", "input_size")
 
 
@@ -32,7 +37,8 @@ def frontier_rows(path: Path) -> list[Row]:
     - `peak_memory_mib` and `loaded_memory_mib` of the verification, MiB;
     - `tries`: a list of maps with `value`, `peak_memory_mib` (null where it failed), `outcome` (ok,
       oom, positions, time, error), `seconds` and `verifies`, in the order they were made;
-    - `seconds` that all of them took.
+    - `seconds` that all of them took;
+    - `frontier_seconds` and `point_timeout_s`, the limits that it had; older rows lack them.
 
     A torn last line is dropped, a damaged one named on stderr and left out.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from profiling.errors import SettingsError
+from profiling.rows.files import writing
 from profiling.rows.own_process import PROC
 
 FOLDER = ".locks"
@@ -27,13 +28,9 @@ def make_lock_folder(directory: Path) -> Path:
         SettingsError: They cannot be written.
     """
     folder = directory / FOLDER
-    try:
+    with writing(directory):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "shards").touch()
-    except OSError as problem:
-        raise SettingsError(
-            f"`out` must be a folder to write to, got {directory}: {problem}"
-        ) from problem
     return folder
 
 
@@ -81,7 +78,7 @@ class ShardLock:
         """
         self._folder = make_lock_folder(directory)
         part, parts = shard
-        with locked(self._folder / "shards"):
+        with writing(directory), locked(self._folder / "shards"):
             for other in _held(self._folder):
                 if other[1] != parts or other == shard:
                     raise SettingsError(f"`{directory}` is in use by another sweep{_named(other)}")
@@ -90,7 +87,7 @@ class ShardLock:
 
     def release(self) -> bool:
         """Give the lock back; return whether no other shard is being measured."""
-        with locked(self._folder / "shards"):
+        with writing(self._folder.parent), locked(self._folder / "shards"):
             self._file.close()
             return not _held(self._folder)
 

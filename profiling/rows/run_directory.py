@@ -3,14 +3,15 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from datamodules.files.writing import write_text
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
-from profiling.rows.files import write_atomically
+from profiling.rows.files import writing
 from profiling.rows.frontier import FRONTIER
 from profiling.rows.locks import Shard, ShardLock, locked, make_lock_folder, turn_of_this_machine
 from profiling.rows.reading import MANIFEST, ROWS, SENTINEL, RowFile, newest_rows, read_manifest
@@ -63,14 +64,16 @@ class RunDirectory:
         self._file = RowFile(path / ROWS)
         self.rows: list[Row] = []
         if fresh:
-            with reporting(path):
+            with writing(path), reporting(path):
                 self._forget()
         with self._writing():
             self._drop_torn_line(ROWS)
         self.learn()
 
-    def _writing(self) -> AbstractContextManager[None]:
-        return locked(self._locks / "writing")
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with writing(self.path), locked(self._locks / "writing"):
+            yield
 
     def turn(self) -> AbstractContextManager[None]:
         """Wait, asleep, until no other shard is measured on this machine; then be the one."""
@@ -96,24 +99,29 @@ class RunDirectory:
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
 
-    def append(self, row: Row) -> None:
-        """Add one row and see it safe on the disk before returning."""
-        self._append_line(ROWS, row)
+    def append(self, *rows: Row) -> None:
+        """Add rows, all at once, and see them safe on the disk before returning.
+
+        Raises:
+            SettingsError: They cannot be written; what is there of them may lack the last ones.
+        """
+        self._append_lines(ROWS, rows)
         self.learn()
 
     def append_sentinel(self, reading: Row) -> None:
         """Add one reading of the sentinel, to a file of its own, and see it safe on the disk."""
-        self._append_line(SENTINEL, reading)
+        self._append_lines(SENTINEL, [reading])
 
     def append_search(self, row: Row) -> None:
         """Add one row of the frontier, to a file of its own, and see it safe on the disk."""
-        self._append_line(FRONTIER, row)
+        self._append_lines(FRONTIER, [row])
 
-    def _append_line(self, name: str, row: Row) -> None:
+    def _append_lines(self, name: str, rows: Sequence[Row]) -> None:
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
         with self._writing():
             self._drop_torn_line(name)
             with (self.path / name).open("ab") as file:
-                file.write(json.dumps(row).encode() + b"\n")
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -142,7 +150,7 @@ class RunDirectory:
             after = json.dumps(change(before), indent=2)
             if after == json.dumps(before, indent=2):
                 return False
-            write_atomically(self.path / MANIFEST, after + "\n")
+            write_text(self.path / MANIFEST, after + "\n")
             return True
 
     def close(self) -> bool:

@@ -1,6 +1,6 @@
 """The searches of a sweep's frontier, one after the other, each try in a fresh child."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from profiling.errors import SettingsError
 from profiling.planning.frontier import Search, searches_of
 from profiling.planning.points import Point
 from profiling.rows.columns import Row
-from profiling.rows.frontier import frontier_rows
+from profiling.rows.frontier import TIME_LIMITS, frontier_rows
 from profiling.rows.machine import free_memory_gib
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.frontier import find_border
@@ -32,10 +32,27 @@ def searches_of_part(every: Sequence[Point], mine: Sequence[Point]) -> list[Sear
     return [search for search in searches_of(every) if search.point.key in keys]
 
 
-def missing_searches(searches: Sequence[Search], rows: Sequence[Row]) -> list[Search]:
-    """Return the searches that have no row yet, or one that says error."""
-    done = {row["key"] for row in rows if row["status"] != "error"}
+def missing_searches(
+    searches: Sequence[Search], rows: Sequence[Row], limits: Mapping[str, float]
+) -> list[Search]:
+    """Return the searches without a row, those that failed, and those that may now go further.
+
+    Args:
+        searches: What is wanted.
+        rows: Of the frontier.
+        limits: The settings that end a search, `TIME_LIMITS`, in seconds.
+    """
+    done = {
+        row["key"] for row in rows if row["status"] != "error" and not _goes_further(row, limits)
+    }
     return [search for search in searches if search.key not in done]
+
+
+def _goes_further(row: Row, limits: Mapping[str, float]) -> bool:
+    """Tell whether time ended a search that has more now, or may have: older rows do not say."""
+    return row.get("limited_by") == "time" and any(
+        row.get(name) is None or row[name] < limit for name, limit in limits.items()
+    )
 
 
 class FrontierPass:
@@ -62,10 +79,11 @@ class FrontierPass:
         self.children = children
         self.try_seconds = try_seconds
         self.search_seconds = search_seconds
+        self.limits = dict(zip(TIME_LIMITS, (search_seconds, try_seconds), strict=True))
 
     def missing(self) -> list[Search]:
         """Return the searches that are still to be made."""
-        return missing_searches(self.searches, frontier_rows(self.run.path))
+        return missing_searches(self.searches, frontier_rows(self.run.path), self.limits)
 
     def measure(self, progress: Progress) -> None:
         """Make them; nothing that one runs into ends the sweep."""
@@ -95,7 +113,8 @@ class FrontierPass:
                 degree=search.degree,
             ),
         )
-        return _row_of(search, border, found[-1] if found and border.feasible else {})
+        said = found[-1] if found and border.feasible else {}
+        return {**_row_of(search, border, said), **self.limits}
 
     def _refused(self, search: Search) -> Border | None:
         """Refuse where tries could take more than there is: the system would kill somebody."""

@@ -11,6 +11,7 @@ from profiling.planning.frontier import Search
 from profiling.planning.points import Point
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
+from profiling.rows.frontier import TIME_LIMITS
 from profiling.sweeping.frontier_pass import missing_searches
 from profiling.sweeping.plan import Plan
 
@@ -79,7 +80,8 @@ class Outlook:
         self, settings: SweepSettings, searches: Sequence[Search], rows: Sequence[Row]
     ) -> "Outlook":
         """Return it with the searches of the frontier, of which there are `rows` already."""
-        done = len(searches) - len(missing_searches(searches, rows))
+        limits = {name: getattr(settings, name) for name in TIME_LIMITS}
+        done = len(searches) - len(missing_searches(searches, rows, limits))
         return replace(
             self,
             searches=len(searches),

@@ -27,7 +27,7 @@ class Plan:
         given = {point.modality for point in points}
         chosen = {one.modality for one in ranges}
         share = len(given) / max(len(given | chosen), 1)
-        budget = settings.time_budget_s
+        self.time_budget_s = budget = settings.time_budget_s
         parts: list[tuple[Schedule | Refinement, bool]] = [
             (Schedule(self.points, settings.visits, budget and budget * share), bool(given)),
             (Refinement(settings, ranges, budget and budget * (1 - share)), bool(chosen)),
@@ -65,3 +65,9 @@ class Plan:
         """
         left = [part.seconds_left(rows, guess_s) for part in self._parts]
         return None if None in left else sum(seconds or 0.0 for seconds in left)
+
+    def budget_left(self, rows: Sequence[Row]) -> float | None:
+        """Return the seconds of the time budget that are not spent yet; None without one."""
+        if self.time_budget_s is None:
+            return None
+        return max(0.0, self.time_budget_s - sum(part.spent(rows) for part in self._parts))

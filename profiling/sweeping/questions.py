@@ -34,6 +34,9 @@ def open_questions(
 ) -> list[Question]:
     """Return the answers of one range that are wide and may become narrower.
 
+    Lengths that were measured when the range was another one count, and get no further visit:
+    there may be no batch of them.
+
     Args:
         chosen: The range.
         rows: What was measured in it.
@@ -41,6 +44,7 @@ def open_questions(
         settings: Of the sweep.
     """
     found = []
+    visits = {**visits, **dict.fromkeys(visits.keys() - {*chosen.lengths}, settings.visits)}
     for comparison in find_comparisons(rows, settings.pairs):
         for metric in settings.metrics:
             wish = _wish(comparison, metric, visits, _limits(chosen, settings, metric))

@@ -55,16 +55,30 @@ class Refinement:
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         """Yield the visits that are to be made, by what is compared; `rows` grows on the way."""
+        failed = self._failed(rows)  # before anything is measured: each is tried once by a sweep
         yield from self.starts.missing(rows)
-        failed = [made.visit for made in self._made(rows) if made.row["status"] == "error"]
         for _, visits in groupby(failed, key=lambda visit: visit.group):
             yield list(visits)
         while chosen := self._interrupted(self._made(rows)) or self._choose(self._made(rows)):
             yield chosen
 
+    def _failed(self, rows: Sequence[Row]) -> list[Visit]:
+        """Return the visits that ended in an error, without those that `starts` tries again."""
+        return [
+            made.visit
+            for made in self._made(rows)
+            if made.row["status"] == "error"
+            and made.visit.point.length in made.range.lengths
+            and not self.starts.has(made.visit)
+        ]
+
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many visits have a row."""
         return sum(made.row["status"] != "error" for made in self._made(rows))
+
+    def spent(self, rows: Sequence[Row]) -> float:
+        """Return the seconds that the visits have taken so far."""
+        return _spent(self._made(rows))
 
     def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
         """Return the most seconds of measuring from here; None where no budget says.

@@ -54,9 +54,9 @@ class Sweep:
                     sentinel.before(group)
                     left = plan.seconds_left(self.run.rows)
                     progress.begin(group, plan.num_done(self.run.rows), plan.num_visits, left)
-                    rows = self._measure(group, left)
+                    rows = self._measure(group, plan.budget_left(self.run.rows))
+                self.run.append(*rows)
                 for visit, row in zip(group, rows, strict=True):
-                    self.run.append(row)
                     progress.report(visit.point.describe(), row)
                 sentinel.after(rows)
             sentinel.finish()
@@ -88,14 +88,13 @@ class Sweep:
         self.run.learn()
         return [visit for visit in visits if not self.run.has(visit.point.key, visit.number)]
 
-    def _measure(self, group: Sequence[Visit], seconds_left: float | None) -> list[Row]:
-        limited = self.settings.time_budget_s is not None
+    def _measure(self, group: Sequence[Visit], budget_left_s: float | None) -> list[Row]:
         return measure_group(
             group,
             self.children,
             self.settings.point_timeout_s,
             self.preparation.room_gib,
-            seconds_left or 0.0 if limited else None,
+            budget_left_s,
         )
 
     def _begin(self) -> bool:

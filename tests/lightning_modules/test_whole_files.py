@@ -47,3 +47,14 @@ def test_a_folder_is_replaced_as_a_whole_or_not_at_all(fails: bool, tmp_path: Pa
         assert fails
     assert [path.name for path in folder.iterdir()] == ["old" if fails else "new"]
     assert [*tmp_path.iterdir()] == [folder]
+
+
+def test_two_that_write_one_file_at_once_leave_a_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with whole_file(path) as first:
+        first.write_text("first")
+        with whole_file(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert [*tmp_path.iterdir()] == [path]

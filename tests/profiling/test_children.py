@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
+from profiling.children import child
 from profiling.children.server import run_in_child
 from profiling.instruments.neighbours import Neighbours
 from profiling.measuring.process_limits import limit_memory, set_threads
@@ -157,3 +158,18 @@ def test_an_error_of_many_lines_says_what_it_was_about(server: ForkServerContext
     outcome = run_in_child(server, function, None, 60)
     assert outcome.kind == "error"
     assert "RuntimeError: trouble while tracing: sizes 64 and 128 differ (at" in outcome.message
+
+
+@pytest.mark.parametrize("timeout_s", [3e6, 1e300])
+def test_a_time_limit_may_be_longer_than_the_system_waits_at_once(
+    server: ForkServerContext, timeout_s: float
+) -> None:
+    assert run_in_child(server, f"{__name__}:sleep", 0.1, timeout_s).kind == "ok"
+
+
+def test_who_works_longer_than_the_system_waits_at_once_is_not_given_up(
+    server: ForkServerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "LONGEST_WAIT_S", 0.05)
+    assert run_in_child(server, f"{__name__}:sleep", 0.4, 60).kind == "ok"
+    assert run_in_child(server, f"{__name__}:sleep", 60, 0.4).timed_out

@@ -190,7 +190,7 @@ def test_a_sweep_that_is_stopped_goes_on_and_doubles_nothing(
     tmp_path: Path, interpreter: Path, how: int, status: int
 ) -> None:
     brief = {"phases": ["inference"], "metrics": ["latency"], "visits": 2}
-    config = write_config(tmp_path / "two.yaml", modalities=TWO, **brief, **ONCE)
+    config = write_config(tmp_path / "two.yaml", modalities=TWO, **brief)
     out = tmp_path / "run"
     # Who is killed is a real one: the system takes down what it started.
     python = sys.executable if how == signal.SIGKILL else str(interpreter / "python")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from datamodules.files.writing import write_text
 from profiling.analysis.answers.ceilings import UNKNOWN, ceilings_of
 from profiling.analysis.answers.comparisons import OTHER_EFFORTS, Comparison
 from profiling.analysis.answers.duels import Duel, find_duels, find_missing
@@ -24,7 +25,7 @@ from profiling.analysis.points.sides import Side
 from profiling.analysis.statistics.intervals import bounded
 from profiling.analysis.statistics.many import BY_CHANCE, beyond_chance
 from profiling.rows.columns import Row, judged_columns, shared_conditions
-from profiling.rows.files import write_atomically
+from profiling.rows.files import writing
 
 MISSING = "missing"
 # What a tipping point row says beside the conditions that its measurements share.
@@ -110,15 +111,20 @@ def _doubted(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def save_tipping_points(rows: Sequence[Row], directory: Path) -> None:
-    """Write `tipping_points.json` and, without the nested `lengths`, `tipping_points.csv`."""
+    """Write `tipping_points.json` and, without the nested `lengths`, `tipping_points.csv`.
+
+    Raises:
+        SettingsError: The directory cannot be written.
+    """
     text = json.dumps(list(rows), indent=2, allow_nan=False) + "\n"
-    write_atomically(directory / "tipping_points.json", text)
     table = io.StringIO()
     columns = [name for name in table_columns() if name != "lengths"]
     writer = csv.DictWriter(table, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(directory / "tipping_points.csv", table.getvalue())
+    with writing(directory):
+        write_text(directory / "tipping_points.json", text)
+        write_text(directory / "tipping_points.csv", table.getvalue())
 
 
 def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any], float] | None:

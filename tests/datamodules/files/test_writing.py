@@ -35,3 +35,14 @@ def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         write_text(tmp_path / "file" / "a.txt", "text")
+
+
+def test_two_that_write_one_file_at_once_leave_a_whole_one(tmp_path):
+    path = tmp_path / "a.txt"
+    with whole_file(path) as first:
+        first.write_text("first")
+        with whole_file(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert [*tmp_path.iterdir()] == [path]

@@ -1,6 +1,6 @@
 """Lengths from which a sweep may choose."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -69,3 +69,21 @@ def test_where_a_variant_begins_it_meets_its_vanilla_one_alone() -> None:
     for point in Range("inference", maker).starts():
         found.setdefault(point.length, set()).add(point.variant)
     assert found == {256: set(names), 712: {"bert", "bigbird"}, 4096: set(names)}
+
+
+def test_a_sweep_chooses_from_the_lengths_of_its_range_alone() -> None:
+    # Where BigBird begins, at 712, others have no number: 434 and 3253 are their neighbours.
+    names, ends = ["bert", "bigbird", "local_bert"], [434, 3253]
+    settings = SweepSettings({"text": ModalitySettings([*names], lengths=ends, refine=True)})
+    maker = PointMaker(settings, CONDITIONS, "text", DataFacts("synthetic", ends, 10))
+    chosen = Range("inference", maker)
+    lengths = ladder("text", [434, 712, 3253])
+    assert chosen.lengths == lengths
+    for shorter, longer in combinations(lengths, 2):
+        middle = chosen.middle(shorter, longer)
+        assert middle is None or (middle in lengths and shorter < middle < longer)
+        is_wide = longer / shorter > SMALLEST_GAP and (shorter, longer) not in pairwise(lengths)
+        assert (middle is not None) == is_wide
+    assert chosen.middle(434, 3253) == 1144
+    for gap in [(434, 712), (712, 3253), (712, 1520), (1040, 1520)]:
+        assert chosen.middle(*gap) == middle_between("text", *gap)

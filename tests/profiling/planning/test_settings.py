@@ -1,9 +1,11 @@
-from typing import Any
+import math
+from dataclasses import fields
+from typing import Any, get_args
 
 import pytest
 
 from lightning_modules.variants import VARIANTS
-from profiling.errors import USER_ERRORS
+from profiling.errors import USER_ERRORS, SettingsError
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.planning.variant_settings import read_variant
 
@@ -32,6 +34,11 @@ def _settings(**changes: Any) -> SweepSettings:
         ({"cudnn_benchmark": True}, ["`cudnn_benchmark`", "false", "cuda"]),
         ({"sdpa_backend": "flash"}, ["`sdpa_backend`", "any", "cuda", "flash"]),
         ({"phases": []}, ["`phases`"]),
+        ({"phases": ["inference", "inference"]}, ["`phases`", "once", "inference"]),
+        ({"metrics": ["memory", "latency", "memory"]}, ["`metrics`", "once", "memory"]),
+        ({"pairs": ["bert:sdpa,bert:eager"] * 2}, ["`pairs`", "once", "bert:sdpa,bert:eager"]),
+        ({"seconds_per_measurement": 1e-200}, ["`seconds_per_measurement`", "1e-09", "1e-200"]),
+        ({"modalities": {"text": ModalitySettings(["bert"], [2**40])}}, ["`lengths`", str(2**40)]),
         ({"pairs": ["bert against longformer"]}, ["`pairs`", "bert against"]),
         ({"pairs": ["bert:sdpa,longformer:fast"]}, ["longformer:fast", "longformer:library"]),
         ({"pairs": ["bert:sdpa,swin:sdpa"]}, ["one modality"]),
@@ -82,3 +89,26 @@ def test_no_variants_means_all_of_the_modality() -> None:
 def test_a_pair_may_name_compiled_kernels() -> None:
     pair = "bert:sdpa compiled,longformer:mask_fixed compiled"
     assert _settings(pairs=[pair]).pairs == [pair]
+
+
+NUMBERS = [
+    field.name
+    for field in fields(SweepSettings)
+    if {int, float} & {field.type, *get_args(field.type)}
+]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**30])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_that_no_row_can_hold_is_refused(name: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=f"`{name}` must be a finite number of at most"):
+        _settings(**{name: value})
+
+
+def test_the_settings_that_are_numbers_are_found() -> None:
+    assert {"seed", "target_factor", "point_timeout_s", "memory_budget_gib"} <= {*NUMBERS}
+
+
+def test_a_window_that_no_row_can_hold_is_refused() -> None:
+    with pytest.raises(SettingsError, match="`attention_window` of lhubert must be at most"):
+        read_variant("speech", {"name": "lhubert", "attention_window": 2**80})

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from profiling.analysis.points.curves import build_curves
+from profiling.errors import SettingsError
 from profiling.report.charts.inputs import ChartInput
 from profiling.report.charts.measured import build_chart
 from profiling.report.material import Material
@@ -211,3 +212,11 @@ def test_numbers_that_cannot_be_drawn_are_left_out() -> None:
     rows = [row | {"latency_ms": float("nan")} for row in small_rows()]
     page = render_page(Material.of(rows, [], [], sample_manifest()))
     assert "NaN" not in json.dumps(charts_of(page))
+
+
+@pytest.mark.parametrize("taken", [".figures.partial", ".tensorboard.partial"])
+def test_a_report_that_cannot_be_written_is_a_sentence(tmp_path: Path, taken: str) -> None:
+    rows = small_rows()
+    (tmp_path / taken).touch()  # of this name no folder can be
+    with pytest.raises(SettingsError, match="`out` must be a folder to write to, got "):
+        report_of(tmp_path, rows, sample_tipping_points(rows), {})

@@ -57,6 +57,7 @@ def test_a_fresh_sweep_forgets_them(tmp_path: Path) -> None:
         ({"searched": "size"}, "`searched` must be one of batch_size, sequence_length, input_size"),
         ({"limited_by": "fate"}, "`limited_by` must be one of memory, positions, cap, time, None"),
         ({"feasible": "many"}, "`feasible` must be a number"),
+        ({"frontier_seconds": "long"}, "`frontier_seconds` must be a number"),
         ({"feasible": float("nan")}, "`feasible` must be a number"),
         ({"feasible": 10**400}, "`feasible` must be a number"),
         ({"feasible": -1}, "`feasible` must be a whole number above zero"),

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -186,3 +188,37 @@ def test_who_waits_for_a_turn_gets_it_when_the_other_ends(tmp_path: Path) -> Non
             order.append("first")
         waiting.join(10)
     assert order == ["first", "second"]
+
+
+def test_rows_that_were_measured_together_are_appended_together(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path) as run:
+        run.append(_row("a"), _row("b"))
+        assert [row["key"] for row in run.rows] == ["a", "b"]
+    assert [row["key"] for row in read_rows(tmp_path)] == ["a", "b"]
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_directory_free(tmp_path: Path) -> None:
+    full = "`out` must be a folder to write to, got .*: .*No space left on device"
+    with RunDirectory(tmp_path) as run:
+        (tmp_path / ROWS).symlink_to("/dev/full")
+        with pytest.raises(SettingsError, match=full):
+            run.append(_row("a"), _row("b"))
+    (tmp_path / ROWS).unlink()
+    with RunDirectory(tmp_path) as run:
+        run.append(_row("a"), _row("b"))
+    assert [row["key"] for row in read_rows(tmp_path)] == ["a", "b"]
+
+
+def test_a_manifest_that_cannot_be_written_is_a_sentence_and_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    with RunDirectory(tmp_path) as run:
+        run.change_manifest(lambda _: {"seed": 1})
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_text", refuse)
+            with pytest.raises(SettingsError, match=r"`out` must be .*[Qq]uota"):
+                run.change_manifest(lambda _: {"seed": 2})
+    assert read_manifest(tmp_path) == {"seed": 1}

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from profiling.children.crew import Children
+from profiling.children.outcome import Outcome
 from profiling.children.server import run_in_child
 from profiling.planning.frontier import BATCH, Search, WholeSteps, searches_of
 from profiling.planning.grids import shard_of
 from profiling.planning.points import Point
-from profiling.rows.frontier import FRONTIER, frontier_rows
+from profiling.rows.frontier import FRONTIER, TIME_LIMITS, frontier_rows
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping import frontier_pass
 from profiling.sweeping.frontier import TOLERANCE
@@ -185,3 +186,52 @@ def test_a_key_says_what_is_asked_and_not_how_long_is_measured() -> None:
     assert length.key == Search(point_of(170, "inference"), "sequence_length").key != key
     assert length.columns["sequence_length"] is None
     assert length.steps_at(512).point.max_length == 512
+
+
+class SlowChildren(Children):
+    """Children in which every try fits, and takes three seconds without taking them."""
+
+    def call(self, function: str, task: Any, timeout_s: float | None) -> Outcome:
+        return Outcome("ok", {"fitting_peak_mib": 1.0 * task.batch_size}, seconds=3.0)
+
+
+def slow_pass(run: RunDirectory, try_seconds: float, search_seconds: float) -> FrontierPass:
+    search = Search(point_of(150, "inference"), BATCH)
+    return FrontierPass([search], run, SlowChildren(), try_seconds, search_seconds)
+
+
+@pytest.mark.parametrize(
+    ("try_seconds", "search_seconds", "is_made"),
+    [(10, 4, False), (9, 3, False), (10, 5, True), (11, 4, True)],
+)
+def test_a_search_that_time_ended_is_made_again_when_it_may_take_more(
+    tmp_path: Path, try_seconds: float, search_seconds: float, is_made: bool
+) -> None:
+    with RunDirectory(tmp_path) as run:
+        slow_pass(run, 10, 4).measure(Progress())
+        (row,) = frontier_rows(tmp_path)
+        assert (row["limited_by"], row["frontier_seconds"], row["point_timeout_s"]) == (
+            "time",
+            4,
+            10,
+        )
+        again = slow_pass(run, try_seconds, search_seconds)
+        assert bool(again.missing()) == is_made
+        again.measure(Progress())
+        assert again.missing() == []
+    assert len((tmp_path / FRONTIER).read_text().splitlines()) == 1 + is_made
+
+
+@pytest.mark.parametrize(("limited_by", "is_made"), [("time", True), ("memory", False)])
+def test_a_search_of_which_nobody_noted_how_long_it_might_take_is_made_again_once(
+    tmp_path: Path, limited_by: str, is_made: bool
+) -> None:
+    with RunDirectory(tmp_path) as run:
+        found = slow_pass(run, 10, 4)
+        found.measure(Progress())
+        (row,) = map(json.loads, (tmp_path / FRONTIER).open())
+        older = {name: value for name, value in row.items() if name not in TIME_LIMITS}
+        (tmp_path / FRONTIER).write_text(json.dumps(older | {"limited_by": limited_by}) + "\n")
+        assert bool(found.missing()) == is_made
+        found.measure(Progress())
+        assert found.missing() == []

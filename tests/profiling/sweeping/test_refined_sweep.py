@@ -9,6 +9,7 @@ import soundfile
 
 from profiling.planning.ranges import ladder
 from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.texts import make_texts, write_jsonl, write_tokenizer
 
 BRIEF = {"metrics": ["latency"], "visits": 2, "threads": 1}
 SPEECH = "datamodules.modalities.speech.SpeechData"
@@ -68,3 +69,29 @@ def test_real_data_give_the_ends_of_a_range_and_batches_between(tmp_path: Path) 
     assert {20, 60} <= {row["sequence_length"] for row in rows} <= set(between)
     stored = {int(path.stem.split("-")[1]) for path in (tmp_path / "run/batches").iterdir()}
     assert stored == set(between)
+
+
+def test_real_batches_are_there_for_all_lengths_where_one_variant_begins_between_the_ends(
+    tmp_path: Path,
+) -> None:
+    texts = write_jsonl(tmp_path / "texts.jsonl", make_texts([1200, 1210, 1220]))
+    tokenizer = write_tokenizer(tmp_path / "tokenizer")
+    text = {
+        # Scores take so much memory that the answer is clear at both ends, and asks for a third.
+        "variants": [{"name": "bert", "implementations": ["eager"]}, LOCAL, "bigbird"],
+        "lengths": [696, 1200],
+        "refine": True,
+        "data": {"class_path": "TextData", "init_args": {"source": texts, "tokenizer": tokenizer}},
+    }
+    brief = BRIEF | {"metrics": ["memory"], "phases": ["inference"]}
+    config = write_config(tmp_path / "real.yaml", modalities={"text": text}, **brief)
+    status, _, complained = sweep(config, tmp_path / "run")
+    assert status == 0, complained
+    rows = rows_in(tmp_path / "run")
+    assert [row["error"] for row in rows if row["status"] == "error"] == []
+    measured = {
+        name: {row["sequence_length"] for row in rows if row["variant"] == name}
+        for name in ("bert", "local_bert")
+    }
+    assert len(measured["local_bert"]) >= 3
+    assert measured["bert"] <= set(ladder("text", [696, 712, 1200]))

@@ -14,6 +14,7 @@ from profiling.planning.ranges import Range
 from profiling.planning.schedule import Visit
 from profiling.planning.settings import Metric, ModalitySettings, SweepSettings
 from profiling.planning.visit_row import row_of
+from profiling.rows.reading import newest_rows
 from profiling.sweeping.refinement import Refinement
 from tests.samples.variants.points import CONDITIONS
 
@@ -139,3 +140,34 @@ def test_visits_that_fail_are_tried_again_by_the_next_sweep_alone() -> None:
     assert len(failed) == 1  # where it fails, it is not asked for again
     again = list(islice(visits_of(refinement(), rows), len(failed)))
     assert [(visit.point.length, visit.number) for visit in again] == failed
+
+
+@pytest.mark.parametrize("length", [256, 2048])
+def test_a_sweep_tries_no_visit_twice_where_one_fails(length: int) -> None:
+    rows: Rows = []
+    for _ in range(2):
+        tried = []
+        for visit in islice(visits_of(refinement(), rows), 500):
+            tried.append((visit.point.variant, visit.point.length, visit.number))
+            broken = tried[-1][:2] == ("local_bert", length)
+            found = {"status": "error"} if broken else {"status": "ok", "latency_ms": costs(visit)}
+            made = row_of(visit) | {"seconds": 1.0} | found
+            rows[:] = map(dict, newest_rows([*rows, made]))
+        assert ("local_bert", length, 0) in tried
+        assert len(tried) == len(set(tried))
+
+
+def test_lengths_of_another_range_count_and_are_not_visited_again() -> None:
+    rows: Rows = []
+    plan = refinement()
+    for length, status in [(1480, "ok"), (1600, "ok"), (1608, "error")]:
+        assert length not in plan.ranges[0].lengths
+        for point in plan.ranges[0].at(length):
+            visit = Visit(point, 0)
+            latency = costs(visit) if status == "ok" else None
+            rows.append(row_of(visit) | {"status": status, "seconds": 1.0, "latency_ms": latency})
+    order = measure(plan, rows)
+    assert plan.spent(rows) == len(order) + 6
+    assert {length for _, length, _ in order} <= set(plan.ranges[0].lengths)
+    (answer,) = find_tipping_points(rows)
+    assert {item["length"] for item in answer["lengths"]} >= {1480, 1600}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,12 @@ from profiling.children.crew import Children
 from profiling.children.outcome import Outcome
 from profiling.planning.points import Point
 from profiling.planning.schedule import Visit
+from profiling.planning.settings import ModalitySettings, SweepSettings
+from profiling.rows.reading import read_rows
+from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.group import MEMORY, SPEED, measure_group
+from profiling.sweeping.sentinel import EFFORT
+from profiling.sweeping.sweep import Sweep
 from tests.samples.variants.points import points_of
 
 POINTS = [p for p in points_of("text", [64], ["bert", "longformer"]) if p.phase == "inference"]
@@ -92,3 +98,28 @@ def test_what_a_variant_cannot_take_is_a_row_without_a_process() -> None:
     first, *others = measure_group(group, children, 60, 1.0, None)
     assert (first["status"], first["error"], first["seconds"]) == ("skipped", "takes 9 at most", 0)
     assert {row["status"] for row in others} == {"ok"}
+
+
+@pytest.mark.parametrize(("budget_s", "num_attempts"), [(3600.0, 3), (1e-6, 2)])
+def test_a_sweep_has_its_whole_budget_left_at_the_first_visit(
+    tmp_path: Path, budget_s: float, num_attempts: int
+) -> None:
+    bert = {"name": "bert", "implementations": ["sdpa"]}
+    settings = SweepSettings(
+        {"text": ModalitySettings([bert], lengths=[40, 72])},
+        phases=["inference"],
+        metrics=["latency"],
+        allocator="system",
+        visits=1,
+        time_budget_s=budget_s,
+    )
+    children = Counted([[True], [False], [False]])
+    with RunDirectory(tmp_path) as run:
+        planned = Sweep(settings, run)
+        planned.children = planned.preparation.children = children
+        planned.measure()
+    speeds = [tasks for function, tasks in children.asked if function == SPEED]
+    # The readings of the sentinel are calls of their own.
+    assert len([tasks for tasks in speeds if tasks[0].effort != EFFORT]) == num_attempts
+    disturbed = [row["disturbed"] for row in read_rows(tmp_path)]
+    assert disturbed == [num_attempts == 2, False]

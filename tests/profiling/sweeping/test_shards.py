@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples.places import ROOT
-from tests.samples.sweeps import ONCE, rows_in, sweep, write_config
+from tests.samples.sweeps import rows_in, sweep, write_config
 
 TWO = {"text": {"variants": ["bert", "local_bert"], "lengths": [40, 72]}}
 # Per length and phase: bert's eager and sdpa, local_bert's local_masked and local_blocked.
@@ -27,7 +27,7 @@ def start(
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shards")
     return write_config(
-        folder / "two.yaml", modalities=TWO, metrics=["latency"], visits=VISITS, threads=1, **ONCE
+        folder / "two.yaml", modalities=TWO, metrics=["latency"], visits=VISITS, threads=1
     )
 
 
@@ -84,3 +84,10 @@ def test_a_shard_without_points_says_so(config: Path, tmp_path: Path) -> None:
     assert said == (
         "Shard 9/9 has nothing to measure: there are fewer groups of points than shards.\n"
     )
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "1/", "²/³", "-1/2"])
+def test_what_is_no_shard_is_named(config: Path, tmp_path: Path, shard: str) -> None:
+    status, _, complained = sweep(config, tmp_path, f"--shard={shard}")
+    assert status == 2
+    assert f"`shard` must be i/n with i from 1 to n, got {shard}" in complained
