@@ -1,7 +1,6 @@
 """Opening texts and tokenizers, from files or, when a hub name is given, from the hub."""
 
 import glob
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +9,7 @@ from datamodules.errors import DataError
 from datamodules.files.datasets_hub import load_split, local_path
 from datamodules.files.fingerprints import fingerprint_of
 from datamodules.modalities.text_files import READERS, check_column, write_column
+from datamodules.nesting import parse_json
 
 
 def load_texts(source: str, text_column: str, split: str, subset: str | None) -> Any:
@@ -105,5 +105,5 @@ def hash_tokenizer(tokenizer: Any) -> str:
         content = {"vocabulary": tokenizer.get_vocab(), "settings": tokenizer.init_kwargs}
     else:
         # Every call sets truncation and padding anew.
-        content = json.loads(backend.to_str()) | {"truncation": None, "padding": None}
+        content = parse_json(backend.to_str()) | {"truncation": None, "padding": None}
     return fingerprint_of({"class": type(tokenizer).__name__, **content})
