@@ -1,6 +1,7 @@
 """A sample is trained on or held out whatever other samples there are."""
 
 import shutil
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_names_of_any_bytes_have_a_side():
 def test_the_same_text_is_never_on_both_sides(tmp_path):
     texts = make_texts(range(1, 30))
     source = write_jsonl(tmp_path / "a.jsonl", [*texts, "", *texts])
-    data = TextData(source, write_tokenizer(tmp_path / "tokenizer"))
+    data: Any = TextData(source, write_tokenizer(tmp_path / "tokenizer"))
     kept = [data.texts["text"][int(row)] for row in data.reader.rows]
     assert list(data.reader.identities()) == kept == [*texts, *texts]
     train, held_out = ({kept[place] for place in side} for side in data._split)
