@@ -1,7 +1,7 @@
 """Samples of one source, of any modality, read a batch at a time."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,6 +52,10 @@ class SampleReader(ABC):
     @abstractmethod
     def collate(self, samples: list[Batch], draw: BatchDraw) -> Batch:
         """Make a batch, as `datamodules.base.Batch` describes it, of what `read` returned."""
+
+    @abstractmethod
+    def identities(self) -> Iterable[str]:
+        """Return what tells each sample from the others, wherever in the source it stands."""
 
     def for_evaluation(self) -> "SampleReader":
         """Return the reader of the same samples for validation, testing and prediction."""

@@ -37,26 +37,33 @@ class ResumableLoader(DataLoader[Any]):
         if isinstance(dataset, SampleSet):
             dataset.hands_over = num_workers > 0
         self.batches = sampler
-        self._place: dict[str, Any] = {"epoch": 0, "batches": 0, "order": sampler.identity}
+        self._place = self._beginning_of(0)
         self._resumed = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the `epoch`, how many of its `batches` were handed out, and their `order`."""
+        """Return the `epoch`, and how many of the `total` of its `batches` were handed out.
+
+        And the `order` that they are in.
+        """
         return dict(self._place)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Begin behind the batches that were handed out, if the next epoch is theirs.
 
+        Behind a whole epoch another order may follow.
+
         Raises:
             DataError: The state is of another order: some batches would be left out or repeated.
         """
-        num_left = len(self.batches) - state["batches"]
-        if state["order"] != self.batches.identity and num_left:
+        is_other = state["order"] != self.batches.identity
+        # Earlier programs kept no total: of theirs nobody knows whether the epoch was whole.
+        if is_other and state["batches"] != state.get("total"):
             raise DataError(
                 f"`ckpt_path` must be of a run with the same {self.batches.depends_on}: it stopped "
                 f"after {counted(state['batches'], 'batch', 'batches')} of another order"
             )
-        self._place = dict(state)
+        self._place = self._beginning_of(state["epoch"])
+        self._place["batches"] = self._place["total"] if is_other else state["batches"]
         self._resumed = True
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
@@ -66,10 +73,15 @@ class ResumableLoader(DataLoader[Any]):
         first = self._place["batches"] if goes_on else 0
         self._resumed = False
         self.batches.first_batch = first
-        self._place |= {"epoch": epoch, "batches": first, "order": self.batches.identity}
+        self._place = self._beginning_of(epoch) | {"batches": first}
         for batch in super().__iter__():
             self._place["batches"] += 1
             yield self._unpacked(batch)
+
+    def _beginning_of(self, epoch: int) -> dict[str, Any]:
+        """Return the place before the first batch of an epoch."""
+        total = len(self.batches)
+        return {"epoch": epoch, "batches": 0, "total": total, "order": self.batches.identity}
 
     def _unpacked(self, batch: Any) -> Any:
         """Return the batch; account for what a loader process left out of it."""

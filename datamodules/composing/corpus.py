@@ -37,7 +37,7 @@ def compose(
         recordings: Folder of recordings named label_speaker_take, as in 7_theo_12.wav.
         folder: The corpus; it appears when it is whole.
         settings: How to compose.
-        fresh: Replace a corpus of other settings or recordings.
+        fresh: Compose anew, and replace a corpus that is there, whatever it was composed of.
 
     Returns:
         The folder.
@@ -82,11 +82,12 @@ def _facts_of(settings: ComposeSettings) -> dict[str, Any]:
 
 
 def fingerprint_words(words: list[Word]) -> str:
-    """Hash names and sizes of recordings."""
+    """Hash names and contents of recordings, which are short."""
     digest = hashlib.sha256()
     for word in words:
-        size = word.recording.path.stat().st_size
-        digest.update(json.dumps([word.recording.name, size]).encode())
+        with word.recording.path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(json.dumps([word.recording.name, content]).encode())
     return digest.hexdigest()[:16]
 
 
@@ -99,14 +100,14 @@ def _is_composed(target: Path, facts: dict[str, Any], fresh: bool) -> bool:
         found = {name: manifest[name] for name in facts}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"`folder` {target} exists, and is no composed corpus") from error
-    if found == facts:
-        return True
-    if not fresh:
+    if fresh:
+        return False
+    if found != facts:
         raise DataError(
             f"`folder` {target} was composed with other {_difference(found, facts)}; `fresh` "
             "replaces it"
         )
-    return False
+    return True
 
 
 def _difference(found: dict[str, Any], facts: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The files of a label folder: their names, their facts, and where their lines are.
 
 `labels.tsv` has a line `name<TAB>count` for every recording, `labels.km` its labels in the same
-order, separated by spaces (the format of fairseq), `labels.json` the facts about all of them.
+order, separated by spaces (the format of fairseq), `labels.json` the facts about all of them and
+the recordings that were damaged.
 """
 
 import itertools

@@ -1,6 +1,7 @@
 """Cluster labels of recordings, read from text files a line at a time."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from datamodules.labels.format import (
     read_names,
 )
 from datamodules.labels.frame_labels import FrameLabels
+from datamodules.labels.origin import read_origin
 
 
 class LabelLines:
@@ -66,6 +68,9 @@ class LabelFolder(FrameLabels):
     Args:
         path: The folder, as `python train.py labels` writes it.
 
+    Attributes:
+        origin: What is known of the recordings that the labels were made of.
+
     Raises:
         DataError: One of its files is missing, empty, cut short or of another kind.
     """
@@ -74,6 +79,7 @@ class LabelFolder(FrameLabels):
         folder = Path(path)
         facts = read_facts(folder / FACTS_FILE)
         super().__init__(folder, facts, *read_names(folder / NAMES_FILE))
+        self.origin = read_origin(folder / FACTS_FILE)
         self._lines = LabelLines(folder / LABELS_FILE)
         if len(self._places) < len(self.names):
             raise DataError(f"`labels` {self.path / NAMES_FILE} names a recording twice")
@@ -89,6 +95,11 @@ class LabelFolder(FrameLabels):
     def read(self, place: int) -> NDArray[np.int64]:
         """Read a line of `labels.km`, (labels,) int64."""
         return self._lines.read(place)
+
+    @property
+    def damaged(self) -> Collection[str]:
+        """Names of the recordings that could not be read, as far as the folder notes them."""
+        return self.origin.damaged or {}
 
     def _labels_of(self, name: str) -> str:
         return f"the labels of recording {name} in {self.path / LABELS_FILE}"

@@ -26,6 +26,7 @@ from datamodules.labels.format import (
     decode_name,
     encode_name,
 )
+from datamodules.labels.origin import Origin, Stamps
 
 PARTS = ".part-*.labels"
 
@@ -84,16 +85,19 @@ def check_name(name: str) -> None:
         raise DataError(f"a recording that is to be labelled must have no line break, {name!r}")
 
 
-def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
+def join(
+    folder: str | Path, facts: LabelFacts, names: Sequence[str], stamps: Stamps | None = None
+) -> None:
     """Make the three label files out of the parts of all processes, and remove the parts.
 
-    Damaged recordings are left out. Only the places of all labels and the labels of one recording
-    are in memory at a time.
+    Damaged recordings are left out, and noted. Only the places of all labels and the labels of one
+    recording are in memory at a time.
 
     Args:
         folder: The folder that has the parts.
         facts: Facts of the labels.
         names: All recordings, in the order of the source.
+        stamps: By which to tell later that one of them was changed; None where nobody needs it.
 
     Raises:
         DataError: A recording is in no part, all are damaged, or parts have other facts.
@@ -112,7 +116,9 @@ def join(folder: str | Path, facts: LabelFacts, names: Sequence[str]) -> None:
     with whole_file(folder / NAMES_FILE) as listed, whole_file(folder / LABELS_FILE) as labels:
         _write_lines(kept, index, listed, labels)
     # The facts come last: with them the folder is complete.
-    write_text(folder / FACTS_FILE, json.dumps(asdict(facts), indent=2) + "\n")
+    damaged = [name for name in names if not index[name][2]]
+    stated = asdict(facts) | asdict(Origin.of(kept, damaged, stamps or {}))
+    write_text(folder / FACTS_FILE, json.dumps(stated, indent=2) + "\n")
     remove_parts(folder)
 
 

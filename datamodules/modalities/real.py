@@ -21,7 +21,7 @@ HELD_OUT_FRACTION = 0.05
 
 
 class RealData(ModalityData):
-    """Batches of samples that a user has; one sample in twenty is held out for validation.
+    """Batches of samples that a user has; about one in twenty is held out for validation.
 
     Args:
         source: Where the samples are.
@@ -102,11 +102,11 @@ class RealData(ModalityData):
 
     def train_dataloader(self) -> Loader:
         """Return all samples but the held-out ones, shuffled, similar lengths together."""
-        indices, _ = hold_out(len(self.reader.lengths), HELD_OUT_FRACTION)
+        indices, _ = self._split
         if not indices:
             raise DataError(
                 f"`source` {self.source} must hold at least 2 samples to train, one of them for "
-                "validation, got 1"
+                f"validation, got {self._told_count()}"
             )
         if self._overfits():
             return self._loader_in_order(indices)
@@ -117,8 +117,7 @@ class RealData(ModalityData):
 
     def val_dataloader(self) -> Loader:
         """Return the held-out samples, always the same ones with the same masks."""
-        _, indices = hold_out(len(self.reader.lengths), HELD_OUT_FRACTION)
-        return self._loader_in_order(indices, counts_once=True)
+        return self._loader_in_order(self._split[1], counts_once=True)
 
     def test_dataloader(self) -> Loader:
         """Return the held-out samples: `source` is one split of a data set."""
@@ -129,6 +128,15 @@ class RealData(ModalityData):
         return UntouchedLoader(
             self._loader_in_order(range(len(self.reader.lengths)), in_step=False)
         )
+
+    @cached_property
+    def _split(self) -> tuple[list[int], list[int]]:
+        """The indices to train on, and those held out."""
+        return hold_out(self.reader.identities(), HELD_OUT_FRACTION)
+
+    def _told_count(self) -> str:
+        count = len(self.reader.lengths)
+        return "1" if count == 1 else f"{count} that are all the same"
 
     def _loader_in_order(self, indices: Sequence[int], **shared: bool) -> Loader:
         """Return samples as they come; `shared` says how processes share them, as in `InOrder`."""

@@ -13,7 +13,7 @@ from datamodules.batching.orders import BatchDraw
 from datamodules.batching.padding import attention_mask, pad_stack
 from datamodules.batching.reading import SampleReader
 from datamodules.errors import validate_choice, validate_minimum
-from datamodules.files.fingerprints import fingerprint_of, stamp_file
+from datamodules.files.fingerprints import fingerprint_of
 from datamodules.geometry import (
     FRAME_SAMPLES,
     HOP_SAMPLES,
@@ -24,7 +24,7 @@ from datamodules.geometry import (
 from datamodules.modalities.real import FileData
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.layouts import LAYOUTS, Layout
-from datamodules.recordings.listing import list_paths, list_recordings
+from datamodules.recordings.listing import list_recordings, stamp_source
 from datamodules.recordings.recording import Recording
 
 MASK_PROBABILITY = 0.8  # HuBERT's; hides some 57 % of the frames
@@ -132,6 +132,10 @@ class AudioReader(SampleReader):
             "labels": pad_stack(labels, frames, IGNORED_LABEL),
         }
 
+    def identities(self) -> list[str]:
+        """Return the names of the recordings within the source."""
+        return [recording.name for recording in self.recordings]
+
 
 class SpeechData(FileData):
     """Recordings for masked prediction, resampled to 16 kHz and mixed to mono.
@@ -180,7 +184,7 @@ class SpeechData(FileData):
     def fingerprint(self) -> str:
         """Return a text that changes with the settings and with any of the files."""
         settings = ("source", "layout", "on_bad_sample", "max_seconds", "num_levels")
-        stamps = [stamp_file(path) for path in list_paths(self.source, self.layout)]
+        stamps = stamp_source(self.source, self.layout)
         return fingerprint_of({name: getattr(self, name) for name in settings}, stamps)
 
     def open_reader(self) -> AudioReader:

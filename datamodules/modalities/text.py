@@ -1,6 +1,7 @@
 """Text from a hub data set or a local file, for masked-language modelling."""
 
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from datamodules.files.fingerprints import Stamp, fingerprint_of, stamp_file
 from datamodules.files.length_cache import Lengths, cached_lengths
 from datamodules.modalities.real import RealData
 from datamodules.modalities.text_reader import TextReader, count_tokens, vocab_size_of
-from datamodules.modalities.text_source import load_texts, load_tokenizer
+from datamodules.modalities.text_source import hash_tokenizer, load_texts, load_tokenizer
 
 
 class TextData(RealData):
@@ -76,14 +77,20 @@ class TextData(RealData):
         return int(self.tokenizer.pad_token_id)
 
     def fingerprint(self) -> str:
-        """Return a text that changes with the settings, the file and the tokenizer's files."""
+        """Return a text that changes with the settings, the texts and the tokenizer."""
         settings = {"max_length": self.max_length, "mask_fraction": self.mask_fraction}
-        return fingerprint_of({"lengths": self._lengths_key(), **settings})
+        return fingerprint_of({"texts": self._texts_key(), **settings})
+
+    def _texts_key(self) -> str:
+        names = ("source", "tokenizer_name", "text_column", "split", "subset")
+        settings = {name: getattr(self, name) for name in names}
+        content = {"tokenizer": hash_tokenizer(self.tokenizer)}
+        return fingerprint_of(settings | content, self._stamp_texts())
 
     def _lengths_key(self) -> str:
-        names = ("source", "tokenizer_name", "text_column", "split", "subset")
-        stamps = [*self._stamp_texts(), *_stamp_tokenizer(self.tokenizer_name)]
-        return fingerprint_of({name: getattr(self, name) for name in names}, stamps)
+        # Another version of the libraries may split the same texts otherwise.
+        versions = {name: metadata.version(name) for name in ("tokenizers", "transformers")}
+        return fingerprint_of({"texts": self._texts_key(), **versions})
 
     def _stamp_texts(self) -> list[Stamp]:
         path = local_path(self.source)
@@ -110,8 +117,3 @@ class TextData(RealData):
 
     def _count(self, column: Any) -> Lengths:
         return count_tokens(column, self.tokenizer, self.sampling)
-
-
-def _stamp_tokenizer(name: str) -> list[Stamp]:
-    path = local_path(name)
-    return [] if path is None else [stamp_file(file) for file in sorted(path.glob("*.*"))]

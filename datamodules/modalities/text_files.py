@@ -65,9 +65,11 @@ def check_column(columns: Iterable[str], text_column: str, source: object) -> No
 
 
 def _read_csv(path: Path, text_column: str) -> Iterator[Text]:
-    dialect: dict[str, Any] = {"delimiter": ","}
+    # A quote that begins a field and is never closed would swallow the rows up to the next one.
+    dialect: dict[str, Any] = {"delimiter": ",", "strict": True}
     if path.suffix.lower() == ".tsv":  # tabs need no quotes, and texts hold lone ones
         dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    begins = 1
     try:
         # Only a line feed ends a line, or one before which is a carriage return: a lone one within
         # a text that has no quotes is refused, where some readers would cut the text in two.
@@ -76,6 +78,7 @@ def _read_csv(path: Path, text_column: str) -> Iterator[Text]:
             columns = next(rows)
             check_column(columns, text_column, path)
             place = columns.index(text_column)
+            begins = rows.line_num + 1
             for row in rows:
                 if any(row[len(columns) :]):
                     raise DataError(
@@ -84,12 +87,13 @@ def _read_csv(path: Path, text_column: str) -> Iterator[Text]:
                     )
                 if row:
                     yield row[place] if place < len(row) else None
+                begins = rows.line_num + 1
     except (StopIteration, UnicodeDecodeError) as error:
         raise DataError(f"`source` file {path} {NOT_A_TABLE}") from error
     except csv.Error as error:
         reason = str(error).split(" - ")[0]
         raise DataError(
-            f"`source` file {path} {NOT_A_TABLE}: {reason} in line {rows.line_num}"
+            f"`source` file {path} {NOT_A_TABLE}: {reason} in the row that begins in line {begins}"
         ) from error
 
 

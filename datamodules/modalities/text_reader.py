@@ -1,6 +1,6 @@
 """Reads texts as tokens, some of them masked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,13 @@ class TextReader(SampleReader):
             **attention_mask(rows, longest),
             "labels": pad_stack(labels, longest, IGNORED_LABEL),
         }
+
+    def identities(self) -> Iterator[str]:
+        """Yield the texts themselves: rows have no names, and the same text may be there twice."""
+        for start in range(0, len(self.texts), TEXTS_AT_A_TIME):
+            texts = self.texts[start : start + TEXTS_AT_A_TIME]
+            first, end = np.searchsorted(self.rows, [start, start + len(texts)])
+            yield from (texts[row - start] for row in self.rows[first:end].tolist())
 
 
 def vocab_size_of(tokenizer: Any) -> int:

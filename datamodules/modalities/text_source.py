@@ -7,7 +7,9 @@ from typing import Any
 
 from datamodules.errors import DataError
 from datamodules.files.datasets_hub import load_split, local_path
+from datamodules.files.fingerprints import fingerprint_of
 from datamodules.modalities.text_files import READERS, check_column, write_column
+from datamodules.nesting import parse_json
 
 
 def load_texts(source: str, text_column: str, split: str, subset: str | None) -> Any:
@@ -91,3 +93,17 @@ def _load_folder(path: Path) -> Any:
     if is_bare and (path / "vocab.txt").exists():  # only BERT keeps its vocabulary in this file
         return BertTokenizer.from_pretrained(path)
     return AutoTokenizer.from_pretrained(path, local_files_only=True)
+
+
+def hash_tokenizer(tokenizer: Any) -> str:
+    """Return a short text that changes with what a tokenizer makes of texts, however it is called.
+
+    A name on the hub may stand for another revision tomorrow.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:  # one that is written in Python
+        content = {"vocabulary": tokenizer.get_vocab(), "settings": tokenizer.init_kwargs}
+    else:
+        # Every call sets truncation and padding anew.
+        content = parse_json(backend.to_str()) | {"truncation": None, "padding": None}
+    return fingerprint_of({"class": type(tokenizer).__name__, **content})

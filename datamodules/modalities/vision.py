@@ -58,6 +58,7 @@ class ImageReader(SampleReader):
         input_size: Pixels per side, where no other size is asked for.
         bad_samples: Stops at a damaged one, or skips it and counts it.
         sampling: Hears how many headers have been read.
+        folder: The files are told apart by their places in it; None takes their whole paths.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class ImageReader(SampleReader):
         input_size: int,
         bad_samples: BadSamples,
         sampling: Sampling | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.input_size = input_size
+        self.folder = folder
         numbers = {name: number for number, name in enumerate(sorted(set(classes)))}
         self.files: list[Path] = []
         self.labels: list[int] = []
@@ -103,6 +106,12 @@ class ImageReader(SampleReader):
             `pixel_values` (batch, 3, side, side) float32, `labels` (batch,) int64.
         """
         return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+    def identities(self) -> list[str]:
+        """Return the paths of the files from the folder on."""
+        if self.folder is None:
+            return [str(file) for file in self.files]
+        return [file.relative_to(self.folder).as_posix() for file in self.files]
 
 
 def _native_side(path: Path) -> int:
@@ -186,4 +195,11 @@ class ImageData(FileData):
         self.bad_samples.take(found, shown(self.source))
         files = self.sampling.choose(found.files)
         classes = list_classes(self.source, files)
-        return ImageReader(files, classes, self.input_size, self.bad_samples, self.sampling)
+        return ImageReader(
+            files,
+            classes,
+            self.input_size,
+            self.bad_samples,
+            self.sampling,
+            resolve_source(self.source),
+        )

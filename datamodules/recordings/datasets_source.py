@@ -14,8 +14,7 @@ import numpy as np
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError, reading
 from datamodules.files.datasets_hub import open_rows
-from datamodules.files.finding import resolve_source
-from datamodules.files.fingerprints import fingerprint_of, stamp_file
+from datamodules.files.fingerprints import Stamp, fingerprint_of, stamp_file
 from datamodules.files.length_cache import Lengths, cached_lengths
 from datamodules.libraries import needed
 from datamodules.recordings.headers import read_length
@@ -103,10 +102,17 @@ def read_texts(source: str) -> dict[str, str]:
     return {name: str(text) for name, text in texts if text is not None}
 
 
-def list_tables(source: str) -> list[Path]:
-    """Return the files of a saved folder; of a name on the hub none."""
-    folder = resolve_source(source)
-    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+def stamp_rows(source: str) -> list[Stamp]:
+    """Return what changes with the audio of a data set, be it a folder, a file or a hub name.
+
+    Raises:
+        DataError: There is no such data set, or it has no audio.
+    """
+    rows, column = _open_audio(source)
+    path = Path(source).expanduser()
+    # What is read of a file is a copy that `datasets` makes.
+    own = [stamp_file(path)] if path.is_file() else []
+    return own + _stamps(rows, column)
 
 
 def _open_audio(source: str) -> tuple[Any, str]:
@@ -137,9 +143,24 @@ def _names(rows: Any, column: str) -> list[str]:
 
 
 def _key(rows: Any, column: str) -> str:
-    stamps = [stamp_file(Path(file["filename"])) for file in rows.cache_files]
-    settings = {"rows": rows._fingerprint, "column": column, "unit": "samples"}
-    return fingerprint_of(settings, stamps)
+    return fingerprint_of({"column": column, "unit": "samples"}, _stamps(rows, column))
+
+
+def _stamps(rows: Any, column: str) -> list[Stamp]:
+    """Return stamps of the rows, of the files that hold them, and of those that they name."""
+    tables = [Path(file["filename"]) for file in rows.cache_files]
+    files = map(stamp_file, (*tables, *_named_files(rows, column)))
+    return [(f"rows {rows._fingerprint}", 0, 0), *files]
+
+
+def _named_files(rows: Any, column: str) -> list[Path]:
+    """Return the audio files outside the rows, which have no more of them than the path."""
+    import pyarrow.compute
+
+    audio = rows.with_format("arrow")[:][column]
+    content, paths = (pyarrow.compute.struct_field(audio, name) for name in ("bytes", "path"))
+    is_outside = pyarrow.compute.and_(content.is_null(), paths.is_valid())
+    return [Path(path) for path in paths.filter(is_outside).to_pylist()]
 
 
 def _measure(openers: list[RowAudio], paths: list[Path], sampling: Sampling) -> Lengths:

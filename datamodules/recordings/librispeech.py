@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from datamodules.errors import DataError, validate_choice
+from datamodules.files.locks import locked
 from datamodules.libraries import needed
 
 SUBSETS = (
@@ -21,7 +22,8 @@ SUBSETS = (
 def download(subset: str, folder: str) -> Path:
     """Fetch a subset, check it and unpack it, unless it is there.
 
-    It appears when it is whole; an archive that was fetched before a run was stopped is used.
+    It appears when it is whole; an archive that was fetched before a run was stopped is used. While
+    another process fetches the same one, this one waits.
 
     Args:
         subset: One of SUBSETS.
@@ -38,13 +40,20 @@ def download(subset: str, folder: str) -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target.parent / f".{subset}.lock"):
+        if not target.is_dir():  # whoever had the lock before may have fetched it
+            _install(subset, target)
+    return target
+
+
+def _install(subset: str, target: Path) -> None:
+    """Fetch and unpack a subset beside its place, which it takes when it is whole."""
     partial = target.parent / f".{subset}.partial"
     shutil.rmtree(partial / "LibriSpeech", ignore_errors=True)  # it may be half unpacked
     partial.mkdir(exist_ok=True)
     _fetch(subset, partial)
     os.replace(partial / "LibriSpeech" / subset, target)
     shutil.rmtree(partial)
-    return target
 
 
 def _fetch(subset: str, folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError, shown
+from datamodules.files.fingerprints import Stamp, stamp_file
 from datamodules.files.names import read_names
 from datamodules.recordings.headers import read_length
 from datamodules.recordings.layouts import list_files, resolve_layout, survey_audio
@@ -42,16 +43,26 @@ def list_recordings(
 
 
 def list_paths(source: str, layout: str) -> list[Path]:
-    """Return the manifest, if there is one, and all audio files, opening none of them."""
-    if layout == "datasets":
-        from datamodules.recordings.datasets_source import list_tables
+    """Return the manifest, if there is one, and all audio files, opening none of them.
 
-        return list_tables(source)
+    Args:
+        source: Where they are.
+        layout: Kind of `source`; `datasets` has no files of recordings.
+    """
     path, layout = resolve_layout(source, layout)
     if layout != "manifest":
         return list_files(path, layout)
     lines = _manifest_lines(path)
     return [path, *(folder / line.rpartition("\t")[0] for _, _, folder, line in lines)]
+
+
+def stamp_source(source: str, layout: str) -> list[Stamp]:
+    """Return what changes when recordings of a source come, go or change, decoding nothing."""
+    if layout == "datasets":
+        from datamodules.recordings.datasets_source import stamp_rows
+
+        return stamp_rows(source)
+    return [stamp_file(path) for path in list_paths(source, layout)]
 
 
 def _manifest_lines(path: Path) -> list[tuple[Path, int, Path, str]]:

@@ -11,6 +11,8 @@ from datamodules.errors import DataError, validate_choice, validate_fraction, va
 from datamodules.geometry import SAMPLE_RATE_HZ, samples_for_frames
 from datamodules.labels.frame_labels import FrameLabels
 from datamodules.labels.opening import open_labels
+from datamodules.labels.sharing import refuse_shared
+from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.crops import CropReader, Crops
 from datamodules.utterances.training import TrainingSpeech
@@ -30,8 +32,9 @@ class PretrainingSpeech(TrainingSpeech):
             file of fairseq's such as `train.km`, with `train.tsv` and `dict.km.txt` beside it, or a
             table of `datasets` with a row for every utterance: a `.parquet` or `.arrow` file, a
             saved folder, or `name:config:split` on the hub.
-        val_labels: Labels of `val_source`, of the same k-means; None = `labels`.
-        test_labels: Labels of `test_source`; None = `val_labels`.
+        val_labels: Labels of `val_source`, of the same k-means; None = `labels`, unless another
+            recording of `source` has the same name there.
+        test_labels: Labels of `test_source`; None = `val_labels`, with the same exception.
         num_clusters: Number of clusters; None = what the files say. A table does not say it.
         label_rate_hz: Labels of one second, 50 or 100; None = what the files say, 50 for a table.
         max_seconds: Longest crop; longer recordings are cropped, not left out.
@@ -68,6 +71,9 @@ class PretrainingSpeech(TrainingSpeech):
         for split, given in (("val", val_labels), ("test", test_labels)):
             if given is not None and getattr(self, f"{split}_source") is None:
                 raise DataError(f"`{split}_labels` needs `{split}_source`, got none")
+        self._borrows = {
+            split for split, given in (("val", val_labels), ("test", test_labels)) if given is None
+        }
         self.labels = labels
         self.val_labels = val_labels or labels
         self.test_labels = test_labels or self.val_labels
@@ -131,17 +137,44 @@ class PretrainingSpeech(TrainingSpeech):
         if bad_samples.policy == "skip":  # a damaged recording was not labelled either
             long_enough = _labelled(long_enough, labels, bad_samples)
         labels.check(long_enough)
+        if split in self._borrows:
+            self._check_borrowed(split, long_enough, labels)
         return CropReader(
             long_enough, self.max_seconds, labels, self.mask_probability, bad_samples, self.crops
         )
 
     def _labels_of(self, split: str) -> FrameLabels:
-        folder = {"val": self.val_labels, "test": self.test_labels}.get(split, self.labels)
+        folder = self._folder_of(split)
         if folder == self.labels:
             return self._train_labels
         found = open_labels(folder, self.num_clusters, self.label_rate_hz)
         self._compare(split, found)
         return found
+
+    def _folder_of(self, split: str) -> str:
+        return {"val": self.val_labels, "test": self.test_labels}.get(split, self.labels)
+
+    def _check_borrowed(self, split: str, recordings: list[Recording], labels: FrameLabels) -> None:
+        """Refuse labels that were given for another source alone, whose recordings have them."""
+        for owner, setting in (("train", "source"), ("val", "val_source")):
+            source = getattr(self, setting)
+            if owner == split or source is None or self._folder_of(owner) != self._folder_of(split):
+                continue
+            others = self._recordings_of(owner, source, split)
+            refuse_shared(labels, split, recordings, setting, others)
+
+    def _recordings_of(self, owner: str, source: str, split: str) -> list[Recording]:
+        """Return the recordings of another split, whether it was opened or not."""
+        reader = self.__dict__.get(f"{owner}_reader")
+        if reader is not None:
+            return list(reader.recordings)
+        try:
+            return list_recordings(source, self.layout, BadSamples("skip"))
+        except DataError as error:
+            raise DataError(
+                f"`{split}_labels` must be given, because nobody can tell whether those of "
+                f"{source} are its own: {error}"
+            ) from error
 
     def _compare(self, split: str, found: FrameLabels) -> None:
         """Refuse labels of another k-means; of labels of others only its size may be known."""

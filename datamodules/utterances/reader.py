@@ -23,3 +23,7 @@ class UtteranceReader(SampleReader):
     ) -> None:
         super().__init__(lengths, bad_samples)
         self.recordings = recordings
+
+    def identities(self) -> list[str]:
+        """Return the names of the recordings within the source."""
+        return [recording.name for recording in self.recordings]

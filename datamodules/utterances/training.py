@@ -32,7 +32,8 @@ class TrainingSpeech(UtteranceData):
         test_source: Recordings for testing, as `source` is; None takes those of validation.
         batch_seconds: Audio in one training batch of all processes together, padding included.
         eval_batch_seconds: Audio in one batch of validation, test or prediction of one process.
-        hold_out_fraction: Share of `source` for validation.
+        hold_out_fraction: Share of `source` for validation, on average: a hash of its name decides
+            of each recording, so that others that come or go move none from one side to the other.
         kwargs: Settings of UtteranceData.
     """
 
@@ -104,7 +105,7 @@ class TrainingSpeech(UtteranceData):
         """Return the validation utterances, always with the same crops and masks."""
         if self.val_source:
             return self._eval_loader(self.val_reader)
-        return self._eval_loader(self.train_reader, self._held_out())
+        return self._eval_loader(self.train_reader, self._split[1])
 
     def test_dataloader(self) -> Loader:
         """Return the test utterances."""
@@ -135,7 +136,7 @@ class TrainingSpeech(UtteranceData):
         count = len(self.train_reader.lengths)
         if self.val_source:
             return list(range(count))
-        indices, _ = hold_out(count, self.hold_out_fraction)
+        indices, _ = self._split
         if not indices:
             raise DataError(
                 f"`source` {self.source} must hold at least 2 recordings, one of them for "
@@ -143,8 +144,10 @@ class TrainingSpeech(UtteranceData):
             )
         return indices
 
-    def _held_out(self) -> list[int]:
-        return hold_out(len(self.train_reader.lengths), self.hold_out_fraction)[1]
+    @cached_property
+    def _split(self) -> tuple[list[int], list[int]]:
+        """The indices of `source` to train on, and those held out."""
+        return hold_out(self.train_reader.identities(), self.hold_out_fraction)
 
     def _eval_loader(
         self, reader: UtteranceReader, indices: Sequence[int] | None = None

@@ -1,6 +1,6 @@
 """Whole recordings, one at a time, for `python train.py labels` and `predict`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,15 @@ from datamodules.batching.seconds_batches import EvaluationBatches
 from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import frames_for_samples
 from datamodules.labels.format import FACTS_FILE, LabelFacts
+from datamodules.labels.origin import stamp_recordings
 from datamodules.labels.reading import LabelFolder
+from datamodules.labels.resuming import (
+    check_complete,
+    check_names,
+    check_unfinished,
+    forget_stamps,
+    note_stamps,
+)
 from datamodules.labels.writing import LabelWriter, check_name, join, list_parts, remove_parts
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
@@ -165,18 +173,25 @@ class RecordingData(UtteranceData):
             Takes the labels; None where the folder is complete.
 
         Raises:
-            DataError: The folder has labels of other facts or of other recordings, or a name cannot
-                stand in it.
+            DataError: The folder has labels of other facts, audio or recordings, or is complete
+                without some, or a name cannot stand in it.
         """
         for name in self.names:  # before anything is labelled in vain
             check_name(name)
         self.facts = LabelFacts(**facts)
-        if (Path(folder) / FACTS_FILE).exists():
-            self._check_complete(LabelFolder(folder))
+        recordings, place = self.predict_reader.recordings, Path(folder)
+        # What is changed after this is known to be changed when the folder is looked at again.
+        self._stamps = stamp_recordings(self.source, self.layout, recordings)
+        if (place / FACTS_FILE).exists():
+            skips = self.on_bad_sample == "skip"
+            check_complete(LabelFolder(folder), self.facts, recordings, self._stamps, skips)
             self._labelled = set(self.names)
             return None
         writer = LabelWriter(folder, self.facts, rank)
-        self._check_names(writer.done, folder)
+        check_names(writer.done, self._stamps, folder)
+        check_unfinished(place, writer.done, self._stamps)
+        if not rank:
+            note_stamps(place, self._stamps)
         self._labelled = writer.done
         return writer
 
@@ -189,29 +204,6 @@ class RecordingData(UtteranceData):
         if (Path(folder) / FACTS_FILE).exists():
             remove_parts(folder)
         else:
-            join(folder, self.facts, self.names)
+            join(folder, self.facts, self.names, self._stamps)
+        forget_stamps(Path(folder))
         return LabelFolder(folder)
-
-    def _check_complete(self, labels: LabelFolder) -> None:
-        if labels.facts != self.facts:
-            raise DataError(
-                f"`folder` {labels.path} holds labels of other facts, {labels.facts}, got "
-                f"{self.facts}: give another `folder`"
-            )
-        self._check_names(labels.names, labels.path)
-        left_out = [name for name in self.names if name not in labels]
-        if left_out and self.on_bad_sample == "stop":
-            raise DataError(
-                f"`folder` {labels.path} holds labels without recording {left_out[0]}: give "
-                "another `folder`"
-            )
-        recordings = self.predict_reader.recordings
-        labels.check([recording for recording in recordings if recording.name in labels])
-
-    def _check_names(self, labelled: Iterable[str], folder: str | Path) -> None:
-        known = set(self.names)
-        if others := sorted(name for name in labelled if name not in known):
-            raise DataError(
-                f"`folder` {folder} holds labels of recordings that `source` has not, such as "
-                f"{others[0]}: give another `folder`"
-            )

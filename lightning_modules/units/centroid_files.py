@@ -1,5 +1,6 @@
 """Files of centroids: ours, and those of others, which say nothing of the features they are for."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,26 @@ def read_centroids(path: Path) -> tuple[NDArray[np.float32], str | None]:
         )
     centroids, fingerprint = _read_safetensors(path)
     return _checked(centroids, path), fingerprint
+
+
+def read_fit(path: Path, names: Iterable[str]) -> dict[str, int]:
+    """Read with which settings the k-means of a run was fitted; without those that it does not say.
+
+    Args:
+        path: A file that a run wrote.
+        names: The settings.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
+    if not _is_safetensors(path):
+        return {}
+    try:
+        with safe_open(path, "numpy") as file:
+            known = set(file.keys()) & set(names)
+            return {name: int(file.get_tensor(name).item()) for name in sorted(known)}
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
+        raise _wrong(path) from error
 
 
 def _read_numpy(path: Path) -> Any:

@@ -13,7 +13,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.units.frame_features import build_features
 from lightning_modules.units.kmeans import FrameSample, Quantizer, fit_centroids
 from lightning_modules.units.label_data import LabelData
-from lightning_modules.units.loading import load_quantizer
+from lightning_modules.units.loading import check_fit, load_quantizer
 from lightning_modules.units.quality import Alignment
 from lightning_modules.units.summary import describe_labels
 from lightning_modules.units.waiting import wait_for
@@ -88,13 +88,16 @@ class UnitExtractor(lightning.LightningModule):
         """Fit k-means, in one process, or load it, and open the label files."""
         data = self._data()
         own = Path(self.folder) / KMEANS_FILE
+        fitted_with = {"seed": self.seed, "sample_frames": self.sample_frames}
         if self.kmeans is None and not own.exists():
             if self.trainer.is_global_zero:
                 self._check_new(data)
-                self._fit(data).save(own)
+                self._fit(data).save(own, **fitted_with)
             wait_for(own)  # no barrier: those give up after some minutes
         path = own if self.kmeans is None else Path(self.kmeans)
         self.quantizer = load_quantizer(path, self.features, self.num_clusters)
+        if self.kmeans is None:
+            check_fit(own, **fitted_with)
         if self.quantizer.fingerprint is None:
             taken = self.features.description
             rank_zero_info(f"`kmeans` does not say which features it is of: taken for {taken}.")
@@ -134,7 +137,7 @@ class UnitExtractor(lightning.LightningModule):
         if self.trainer.is_global_zero:
             labels = self._data().join_labels(self.folder)
             about = describe_labels(
-                labels, self.features, self.quantizer, len(self.names), self.alignment
+                labels, self.features, self.quantizer, self.names, self.alignment
             )
             self.summary = f"{about}: {self.folder}"
 

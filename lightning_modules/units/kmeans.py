@@ -157,10 +157,17 @@ class Quantizer(nn.Module):
             ]
         return torch.cat(nearest)
 
-    def save(self, path: str | Path) -> None:
-        """Write the centroids and the fingerprint of their features, in safetensors' format."""
+    def save(self, path: str | Path, **fitted_with: int) -> None:
+        """Write the centroids and the fingerprint of their features, in safetensors' format.
+
+        Args:
+            path: The file.
+            fitted_with: Settings of the fit, which `read_fit` returns.
+        """
         metadata = {} if self.fingerprint is None else {FINGERPRINT: self.fingerprint}
-        content = save({TENSOR: self._numpy()}, metadata)
+        # As tensors: the order of several metadata differs from process to process.
+        settings = {name: np.array([value]) for name, value in fitted_with.items()}
+        content = save(settings | {TENSOR: self._numpy()}, metadata)
         with whole_file(path) as unfinished:
             unfinished.write_bytes(content)
 

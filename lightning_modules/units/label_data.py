@@ -1,6 +1,6 @@
 """What the unit extractor asks of a datamodule, which belongs to a package it never imports."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,10 @@ class Labels(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """Names of the recordings that have labels."""
+
+    @property
+    def damaged(self) -> Collection[str]:
+        """Names of those that have none because they could not be read, as far as is known."""
 
     def ids(self, name: str) -> NDArray[np.int64]:
         """Return the labels of a recording, (frames,)."""

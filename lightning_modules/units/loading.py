@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lightning_modules.errors import ModelError
+from lightning_modules.units.centroid_files import read_fit
 from lightning_modules.units.frame_features import LayerStates, Mfcc
 from lightning_modules.units.kmeans import Quantizer
 
@@ -41,3 +42,21 @@ def _check_foreign(quantizer: Quantizer, features: Mfcc | LayerStates, path: Pat
             f"`kmeans` must have {features.size} features for each cluster, as "
             f"{features.description} has, got {quantizer.size} in {path}"
         )
+
+
+def check_fit(path: Path, **settings: int) -> None:
+    """Refuse the k-means of an earlier run in the same folder if this one would fit another.
+
+    Args:
+        path: The file that it wrote; what it does not say is taken to be the same.
+        settings: Those of the fit.
+
+    Raises:
+        ModelError: One is another, or the file cannot be read.
+    """
+    for name, value in read_fit(path, settings).items():
+        if settings[name] != value:
+            raise ModelError(
+                f"`{name}` must be {value}, with which the k-means {path} was fitted, got "
+                f"{settings[name]}: give another `folder` to fit another k-means"
+            )

@@ -1,5 +1,7 @@
 """What is told of labels once all are there."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lightning_modules.counted import counted
@@ -13,7 +15,7 @@ def describe_labels(
     labels: Labels,
     features: Mfcc | LayerStates,
     quantizer: Quantizer,
-    num_recordings: int,
+    names: Sequence[str],
     alignment: Alignment | None,
 ) -> str:
     """Return one line about the labels of all recordings.
@@ -22,7 +24,7 @@ def describe_labels(
         labels: Of the recordings that have some.
         features: What they were made of.
         quantizer: What made them.
-        num_recordings: How many there were to label.
+        names: Of all recordings that were to be labelled.
         alignment: Phones to compare them with; None compares nothing.
     """
     counts = np.zeros(quantizer.num_clusters, dtype=np.int64)
@@ -34,8 +36,11 @@ def describe_labels(
         f"{np.count_nonzero(counts)} of {counted(quantizer.num_clusters, 'cluster')} used",
         f"k-means {quantizer.hash}",
     ]
-    if left_out := num_recordings - len(labels.names):
-        facts.append(f"{counted(left_out, 'damaged recording')} left out")
+    lacking = {name for name in names if name not in labels}
+    if damaged := len(lacking & set(labels.damaged)):
+        facts.append(f"{counted(damaged, 'damaged recording')} left out")
+    if unlabelled := len(lacking) - damaged:
+        facts.append(f"{counted(unlabelled, 'recording')} without labels")
     if alignment is not None:
         found = measure(
             alignment,

@@ -7,16 +7,8 @@ import pytest
 import train
 from datamodules.labels.reading import LabelFolder
 from lightning_modules.errors import ModelError
-from tests.samples.labelling import MFCC, labels, make_labels
+from tests.samples.labelling import MFCC, damaged_copy, labels, make_labels
 from tests.samples.speech import write_sound
-
-
-def damaged_copy(source, folder):
-    for path in sorted(source.iterdir())[:3]:
-        (folder / path.name).write_bytes(path.read_bytes())
-    write_sound(folder / "bad.flac", 8_000)
-    content = (folder / "bad.flac").read_bytes()
-    (folder / "bad.flac").write_bytes(content[: len(content) // 2])
 
 
 @pytest.mark.torchaudio

@@ -6,6 +6,7 @@ import train
 from datamodules.utterances.whole import RecordingData
 from lightning_modules.units.extractor import UnitExtractor
 from tests.samples.places import CONFIGS as ALL_CONFIGS
+from tests.samples.speech import write_sound
 
 CONFIGS = ALL_CONFIGS / "train"
 MFCC, HUBERT = CONFIGS / "labels_mfcc.yaml", CONFIGS / "labels_hubert.yaml"
@@ -44,3 +45,12 @@ def make_labels(source, folder, **settings):
         model, datamodule=RecordingData(str(source), num_workers=0), return_predictions=False
     )
     return model
+
+
+def damaged_copy(source, folder):
+    """Copy three recordings, and write one that was cut short beside them."""
+    for path in sorted(source.iterdir())[:3]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    write_sound(folder / "bad.flac", 8_000)
+    content = (folder / "bad.flac").read_bytes()
+    (folder / "bad.flac").write_bytes(content[: len(content) // 2])

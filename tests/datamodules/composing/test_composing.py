@@ -96,6 +96,28 @@ def test_asked_again_nothing_is_done_and_other_settings_are_named(words, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "words"]
 
 
+@pytest.mark.torchaudio
+def test_a_recording_that_was_edited_in_place_is_another_one(words, tmp_path):
+    folder = str(tmp_path / "corpus")
+    composed = bytes_of(compose(str(words), folder, SMALL))
+    path = words / "0_ann_0.wav"
+    sound, rate_hz = soundfile.read(path)
+    size = path.stat().st_size
+    soundfile.write(path, sound / 2, rate_hz)
+    assert path.stat().st_size == size
+    with pytest.raises(DataError, match="with other recordings; `fresh`"):
+        compose(str(words), folder, SMALL)
+    assert bytes_of(compose(str(words), folder, SMALL, fresh=True)) != composed
+
+
+@pytest.mark.torchaudio
+def test_a_fresh_corpus_is_composed_even_of_the_same(words, tmp_path):
+    corpus = compose(str(words), str(tmp_path / "corpus"), SMALL)
+    whole = bytes_of(corpus)
+    (corpus / "train/transcripts.tsv").write_text("changed by hand")
+    assert bytes_of(compose(str(words), str(corpus), SMALL, fresh=True)) == whole
+
+
 @pytest.mark.parametrize(
     "content", [None, "{}", "no json", "[]", pytest.param("[" * 100_000, id="deep")]
 )

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from datamodules.errors import DataError
 from datamodules.modalities.text import TextData
 from datamodules.modalities.text_source import load_tokenizer
 from tests.samples.places import SHARED_DATA
-from tests.samples.texts import WORDS, make_texts, write_jsonl, write_tokenizer
+from tests.samples.texts import SPECIAL, WORDS, make_texts, write_jsonl, write_tokenizer
 
 PAD, CLS, SEP, MASK = 0, 2, 3, 4
 SHARED = SHARED_DATA
@@ -92,6 +93,24 @@ def test_changing_the_file_changes_the_batch_the_lengths_and_the_fingerprint(tmp
     assert after.fingerprint() != mark
     assert after.lengths().values == (3, 5)
     assert not torch.equal(first["input_ids"], after.batch_at(4, 1)["input_ids"])
+
+
+def test_lengths_and_fingerprint_change_with_what_a_hub_name_stands_for(tmp_path, monkeypatch):
+    source = write_jsonl(tmp_path / "a.jsonl", ["ab ab", "ab"])
+    found = []
+    for number, words in enumerate((["ab"], ["a", "##b"])):
+        folder = tmp_path / f"revision-{number}"
+        folder.mkdir()
+        (folder / "vocab.txt").write_text("\n".join([*SPECIAL, *words]))
+        tokenizer = load_tokenizer(str(folder))
+        monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda _, given=tokenizer: given)
+        data = TextData(source, "bert")
+        mark = data.fingerprint()
+        found.append((data.lengths().values, mark))
+        data.batch_at(4, 2)
+        assert data.fingerprint() == mark
+    assert [values for values, _ in found] == [(3, 4), (4, 6)]
+    assert found[0][1] != found[1][1]
 
 
 def test_reading_leaves_nothing_behind_but_the_lengths_in_the_cache(

@@ -73,6 +73,20 @@ def test_a_lone_carriage_return_neither_cuts_a_text_nor_makes_two(tmp_path, cont
     assert texts_of(tmp_path / "b.csv") == ["hello\rworld"]
 
 
+def test_a_quote_that_is_never_closed_is_named_where_its_row_begins(tmp_path):
+    (tmp_path / "a.csv").write_text('text,label\n"good film,1\nbad film,0\n')
+    said = refusal(tmp_path / "a.csv")
+    assert said.endswith("unexpected end of data in the row that begins in line 2")
+
+
+def test_rows_between_two_quotes_that_are_never_closed_are_not_one_text(tmp_path):
+    rows = [f"film {number},1\n" for number in range(60)]
+    rows[2], rows[57] = '"good film,1\n', '"bad film,0\n'
+    (tmp_path / "a.csv").write_text("".join(["text,label\n", *rows]))
+    assert "is not a table of text: " in refusal(tmp_path / "a.csv")
+    assert refusal(tmp_path / "a.csv").endswith("in the row that begins in line 4")
+
+
 def test_a_table_of_a_header_alone_has_no_rows(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\n")
     assert refusal(tmp_path / "a.csv").endswith("a.csv cannot be read: it has no rows")

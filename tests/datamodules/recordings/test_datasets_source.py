@@ -11,7 +11,7 @@ import torch
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError
 from datamodules.modalities.speech import SpeechData
-from datamodules.recordings.datasets_source import list_rows, list_tables, read_texts
+from datamodules.recordings.datasets_source import list_rows, read_texts, stamp_rows
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.listing import list_recordings
 
@@ -58,7 +58,8 @@ def test_a_saved_folder_gives_names_lengths_sounds_and_texts(saved):
     assert torch.allclose(ramp, expected, atol=1e-2)
     assert len(decode(recordings[1], 3_000, 500)) == 3_000
     assert read_texts(saved) == {"a.wav": "one", "b.flac": "two"}
-    assert {path.name for path in list_tables(saved)} >= {"state.json", "dataset_info.json"}
+    stamped = {Path(name).name for name, _, _ in stamp_rows(saved)}
+    assert "data-00000-of-00001.arrow" in stamped
 
 
 @pytest.mark.torchaudio
@@ -88,6 +89,61 @@ def test_lengths_are_kept_until_the_rows_change(tmp_path):
     assert list_rows(source, BadSamples("stop"))[0].num_samples == 901
     other = save(tmp_path / "saved", [{"bytes": sound_bytes(950), "path": "a.wav"}], text=["A"])
     assert list_rows(other, BadSamples("stop"))[0].num_samples == 950
+
+
+@pytest.fixture
+def named(tmp_path):
+    """Save a row with no more of its audio than the path; saving audio would embed it."""
+    soundfile.write(tmp_path / "c.wav", np.zeros(12_000), 8_000)
+    kinds = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    rows = datasets.Dataset.from_dict(
+        {"audio": [{"bytes": None, "path": str(tmp_path / "c.wav")}]},
+        features=datasets.Features({"audio": kinds}),
+    )
+    rows.save_to_disk(tmp_path / "named")
+    typed = rows.cast_column("audio", datasets.Audio())
+    typed.info.write_to_directory(str(tmp_path / "named"))
+    return str(tmp_path / "named")
+
+
+def test_lengths_are_kept_until_audio_changes_that_rows_name_by_its_path(named, tmp_path):
+    assert list_rows(named, BadSamples("stop"))[0].num_samples == 24_000
+    soundfile.write(tmp_path / "c.wav", np.zeros(5_000), 8_000)
+    assert list_rows(named, BadSamples("stop"))[0].num_samples == 10_000
+
+
+def fingerprint(source):
+    return SpeechData(str(source), layout="datasets").fingerprint()
+
+
+def test_the_fingerprint_changes_with_audio_that_rows_name_by_its_path(named, tmp_path):
+    before = fingerprint(named)
+    assert fingerprint(named) == before
+    soundfile.write(tmp_path / "c.wav", np.ones(12_000) / 2, 8_000)
+    assert fingerprint(named) != before
+
+
+def test_the_fingerprint_changes_with_a_file_of_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    marks = []
+    for num_samples in (9_000, 9_001):
+        audio = [{"bytes": sound_bytes(num_samples), "path": "a.wav"}]
+        rows = datasets.Dataset.from_dict({"audio": audio}).cast_column("audio", datasets.Audio())
+        rows.to_parquet(tmp_path / "a.parquet")
+        marks += [fingerprint(tmp_path / "a.parquet"), fingerprint(tmp_path / "a.parquet")]
+    assert marks[0] == marks[1] != marks[2] == marks[3]
+
+
+def test_the_fingerprint_changes_with_the_rows_of_a_hub_name(tmp_path, monkeypatch):
+    marks = []
+    for number in range(2):
+        audio = [{"bytes": sound_bytes(9_000 + number), "path": "a.wav"}]
+        source = save(tmp_path / f"revision-{number}", audio)
+        monkeypatch.setattr(
+            datasets, "load_dataset", lambda *_, at=source, **__: datasets.load_from_disk(at)
+        )
+        marks += [fingerprint("owner/speech"), fingerprint("owner/speech")]
+    assert marks[0] == marks[1] != marks[2] == marks[3]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,12 @@
 import hashlib
 import io
 import tarfile
+import threading
 from email.message import Message
+from typing import Any
 
 import pytest
+import torch
 
 from datamodules.errors import DataError
 from datamodules.recordings.librispeech import download
@@ -106,3 +109,23 @@ def test_what_cannot_be_fetched_is_one_sentence(tmp_path, archive):
         download("dev-clean", str(tmp_path))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "LibriSpeech/dev-clean").exists()
+
+
+@pytest.mark.torchaudio
+def test_two_that_fetch_the_same_subset_at_once_find_all_of_it(tmp_path, archive, monkeypatch):
+    serve: Any = vars(torch.hub)["urlopen"]
+    others: list[threading.Thread] = []
+
+    def urlopen(request):
+        if not others:
+            others.append(threading.Thread(target=download, args=("dev-clean", str(tmp_path))))
+            others[0].start()
+            others[0].join(0.5)  # it waits for this one, or unpacks into the same place
+        return serve(request)
+
+    monkeypatch.setattr("torch.hub.urlopen", urlopen)
+    target = download("dev-clean", str(tmp_path))
+    others[0].join()
+    assert len(archive[0]) == 1
+    assert len(list(target.rglob("*.flac"))) == 3
+    assert [path.name for path in target.parent.iterdir()] == ["dev-clean"]

@@ -1,0 +1,131 @@
+"""The same command again: what is done stays done only for the same recordings and settings."""
+
+import json
+import os
+import shutil
+
+import pytest
+import soundfile
+
+from datamodules.labels.reading import LabelFolder
+from lightning_modules.errors import ModelError
+from lightning_modules.units.kmeans import Quantizer
+from tests.samples.labelling import MFCC, damaged_copy, labels, make_labels, read_all
+from tests.samples.speech import write_sound
+
+SKIP = {"data__init_args__on_bad_sample": "skip"}
+pytestmark = pytest.mark.torchaudio
+
+
+@pytest.fixture
+def source(sounds, tmp_path):
+    """Copy three recordings, with their times of change."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for path in sorted(sounds[0].iterdir())[:3]:
+        shutil.copy2(path, folder / path.name)
+    return folder
+
+
+def edit(path):
+    """Change the sound of a recording, not its size."""
+    sound, rate_hz = soundfile.read(path)
+    size = path.stat().st_size
+    soundfile.write(path, sound / 2, rate_hz)
+    assert path.stat().st_size == size
+
+
+@pytest.mark.parametrize(
+    ("setting", "before", "after"), [("seed", 0, 1), ("sample_frames", 90, 80)]
+)
+def test_a_kmeans_of_another_fit_is_refused(source, tmp_path, setting, before, after):
+    make_labels(source, tmp_path / "out", **{setting: before})
+    make_labels(source, tmp_path / "out", **{setting: before})
+    with pytest.raises(ModelError, match=f"`{setting}` must be {before}, .* got {after}"):
+        make_labels(source, tmp_path / "out", **{setting: after})
+
+
+def test_a_kmeans_that_does_not_say_how_it_was_fitted_is_taken(source, tmp_path, made):
+    (tmp_path / "out").mkdir()
+    fitted = Quantizer.load(made / "kmeans.safetensors")
+    fitted.save(tmp_path / "out/kmeans.safetensors")
+    make_labels(source, tmp_path / "out", seed=3)
+    given = str(made / "kmeans.safetensors")
+    make_labels(source, tmp_path / "other", kmeans=given, seed=4)  # nothing is fitted
+
+
+def test_labels_of_a_recording_that_was_edited_are_no_longer_taken_for_its_own(source, tmp_path):
+    make_labels(source, tmp_path / "out")
+    edit(source / "01.wav")
+    with pytest.raises(ValueError, match="holds labels of other audio, .* give another `folder`"):
+        make_labels(source, tmp_path / "out")
+
+
+def test_labels_of_a_copy_with_the_same_times_are_done(source, tmp_path):
+    make_labels(source, tmp_path / "out")
+    before = read_all(tmp_path / "out")
+    shutil.copytree(source, tmp_path / "copy")
+    make_labels(tmp_path / "copy", tmp_path / "out")
+    assert read_all(tmp_path / "out") == before
+
+
+def test_an_edited_recording_stops_a_run_that_was_killed_from_going_on(source, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert labels(MFCC, source, out, trainer__limit_predict_batches=2) == 2
+    (part,) = out.glob(".part-*")
+    done = part.read_text().splitlines()[1].split("\t")[0]
+    edit(source / done)
+    assert labels(MFCC, source, out) == 2
+    assert f"holds unfinished labels of other audio, as size or time of change of {done}" in (
+        capsys.readouterr().err
+    )
+    part.unlink()
+    assert labels(MFCC, source, out) == 0
+    assert not list(out.glob(".*"))
+
+
+def test_a_recording_that_stopped_a_run_may_be_mended_before_it_goes_on(source, tmp_path):
+    write_sound(source / "bad.flac", 8_000)
+    content = (source / "bad.flac").read_bytes()
+    (source / "bad.flac").write_bytes(content[: len(content) // 2])
+    assert labels(MFCC, source, tmp_path / "out") == 2
+    (source / "bad.flac").write_bytes(content)
+    assert labels(MFCC, source, tmp_path / "out") == 0
+    assert len(LabelFolder(tmp_path / "out").names) == 4
+
+
+@pytest.mark.filterwarnings("ignore:skipped")
+def test_new_recordings_are_not_taken_for_damaged_ones(sounds, tmp_path, capsys):
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    damaged_copy(sounds[0], source)
+    assert labels(MFCC, source, out, **SKIP) == 0
+    assert list(LabelFolder(out).damaged) == ["bad.flac"]
+    assert labels(MFCC, source, out, **SKIP) == 0
+    assert "1 damaged recording left out" in capsys.readouterr().out
+    write_sound(source / "new.wav", 9_000)
+    assert labels(MFCC, source, out, **SKIP) == 2
+    assert "holds labels without recording new.wav: give another" in capsys.readouterr().err
+    (source / "new.wav").unlink()
+    write_sound(source / "bad.flac", 8_000)
+    assert labels(MFCC, source, out, **SKIP) == 2
+    assert "holds labels without recording bad.flac: give another" in capsys.readouterr().err
+    (source / "bad.flac").unlink()
+    assert labels(MFCC, source, out, **SKIP) == 0
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_a_folder_that_noted_nothing_says_how_many_have_no_labels(source, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert labels(MFCC, source, out) == 0
+    facts = json.loads((out / "labels.json").read_text())
+    del facts["damaged"], facts["audio"]
+    (out / "labels.json").write_text(json.dumps(facts))
+    write_sound(source / "new.wav", 9_000)
+    os.utime(source / "00.wav")
+    capsys.readouterr()
+    assert labels(MFCC, source, out, **SKIP) == 0
+    said = capsys.readouterr().out
+    assert "3 recordings, " in said
+    assert "1 recording without labels" in said
+    assert "damaged" not in said
