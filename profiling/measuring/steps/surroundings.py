@@ -91,7 +91,8 @@ class Surroundings:
             point,
             batch,
             effort,
-            [*checks, stretch],
+            # First: what others do after the last step, and give back, is no part of the stretch.
+            [stretch, *checks],
             memory,
             before_step,
             broken,
