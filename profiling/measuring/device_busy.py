@@ -35,7 +35,7 @@ def measure_device_busy(
         batch: What its steps get.
         latency_ms: Of a step that was left alone.
     """
-    # With it go the optimiser of the steps before and its state, beside which another's may not fit.
+    # With it goes the state of the optimiser before, beside which another one's may not fit.
     module.trainer = None  # type: ignore[assignment]
     forget(point.conditions.device)
     busy = None

@@ -22,6 +22,7 @@ from lightning_modules.lhubert import (
 )
 from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
+from lightning_modules.widest_float import widened
 from tests.samples.variants.hubert import hubert, lhubert, waveform
 
 
@@ -69,7 +70,6 @@ def test_chunks_are_as_exact_as_one_piece_is_in_double_precision():
 def test_of_the_sums_in_double_precision_one_chunk_is_in_memory_at_a_time(monkeypatch):
     alive: list[int] = []
     widest: list[weakref.ReferenceType[torch.Tensor]] = []
-    widened = features.widened
 
     def noting(values):
         wide = widened(values)

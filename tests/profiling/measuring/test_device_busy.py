@@ -172,4 +172,4 @@ def test_a_look_that_fails_leaves_both_numbers_out_and_nothing_running(
     monkeypatch.setattr(torch.profiler, "profile", lambda **_: profile(activities=[cpu]))
     fields = measure_device_busy(module, point, batch, 1.0)
     assert fields == {"device_busy_ms": None, "host_bound_share": None}
-    assert not torch.autograd._profiler_enabled()
+    assert not torch._C._autograd._profiler_enabled()
