@@ -22,10 +22,7 @@ from profiling.measuring.steps.stretch import TimedStretch
 from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.measuring.steps.turn import HandOver, Turn
 from profiling.planning.points import Point
-from profiling.planning.requests import Effort
-
-# Of a GPU that had nothing to do: its clock rises over some tenths of a second.
-WARM_UP_S = {"cuda": 0.5}
+from profiling.planning.requests import WARM_UP_S, Effort
 
 
 def find_allocator() -> str:

@@ -20,6 +20,7 @@ from profiling.measuring.device_busy import (
     measure_device_busy,
 )
 from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.planning.assumed_devices import PROFILED_STEPS
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import points_of
@@ -114,6 +115,10 @@ def test_a_row_gets_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         "device_busy_ms": pytest.approx(0.402),
         "host_bound_share": pytest.approx(0.5),
     }
+
+
+def test_an_estimate_knows_how_many_steps_a_look_takes() -> None:
+    assert PROFILED_STEPS == device_busy.STEP + 1
 
 
 def point_of(phase: str) -> Point:
