@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lightning_modules.kernel_choice import choose_sdpa
 from profiling.measuring.device_busy import measure_device_busy
+from profiling.measuring.masking import masked_step_ratio
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import forget
 from profiling.measuring.steps.memory_of_steps import MemoryOfSteps, workspace_mib
@@ -82,6 +83,14 @@ def test_the_device_is_busy_for_a_part_of_the_step(phase):
     fields = measure_device_busy(module, point, batch, latency)
     assert 0 < fields["device_busy_ms"] <= 1.2 * latency
     assert 0 <= fields["host_bound_share"] < 1
+
+
+@pytest.mark.parametrize(("modality", "variant", "length"), MODELS)
+def test_a_mask_adds_something_to_a_step_on_a_gpu(modality, variant, length):
+    point = point_of(modality, variant, length, "inference", "bf16-true")
+    ratio = masked_step_ratio(replace(point, effort=Effort(1, 6, 0.0)), 2)
+    assert ratio is not None
+    assert ratio > 0
 
 
 class Computed(lightning.Callback):
