@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from matplotlib.figure import Figure
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from profiling.checking import figures
 from profiling.checking.on_device import kernels, timing
@@ -18,16 +19,15 @@ def test_a_dense_kernel_is_chosen_once_for_all_calls(
     phase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen: list[Any] = []
-    choose = kernels.sdpa_kernel
 
     def noting(backend: Any) -> Any:
         chosen.append(backend)
-        return choose(backend)
+        return sdpa_kernel(backend)
 
     monkeypatch.setattr(kernels, "sdpa_kernel", noting)
     found = kernels._timed(tiny(), 64, "float32", phase, "flash", None)
     assert found["samples"] >= 3
-    assert chosen == [kernels.SDPBackend.FLASH_ATTENTION]
+    assert chosen == [SDPBackend.FLASH_ATTENTION]
     kernels._timed(tiny(), 64, "float32", phase, "local_blocked", 16)
     assert len(chosen) == 1
 
@@ -94,5 +94,7 @@ def test_a_curve_says_where_the_host_is_in_it() -> None:
     ]
     axes = Figure().subplots()
     figures._draw(axes, rows)
-    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    legend = axes.get_legend()
+    assert legend is not None
+    names = [text.get_text() for text in legend.get_texts()]
     assert names == ["flash", "flash, with its host"]
