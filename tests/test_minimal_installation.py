@@ -110,10 +110,16 @@ def test_tests_of_a_gpu_are_found_by_the_names_of_their_files():
     marked = [
         str(path.relative_to(ROOT))
         for path in ROOT.glob("tests/**/test_*.py")
-        if "\n@pytest.mark.gpu\n" in path.read_text()
+        if re.search(r"^(@|pytestmark = )pytest\.mark\.gpu$", path.read_text(), re.MULTILINE)
     ]
-    assert marked
+    assert "tests/lightning_modules/attention/test_gpu_windows.py" in marked
     assert {*marked} <= {*find_tests()}
+
+
+def test_tests_of_what_only_a_gpu_shows_come_first_and_each_file_once():
+    found = find_tests()
+    assert found[0] == "tests/profiling/measuring/test_gpu_steps.py"
+    assert len(found) == len({*found})
 
 
 def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, tmp_path):

@@ -8,23 +8,39 @@ CHUNK_FRAMES = 1000
 LIVE_TENSORS = 4
 # Of the memory that is free the front end takes so much at most: the layers after it need some too.
 SHARE_OF_FREE = 0.5
+# The frames of one chunk by frames, bytes of one in both ways, and device, as they were chosen last
+# when the device could be asked: what is recorded goes the way of what was called.
+_chosen: dict[tuple[int, int, int, torch.device], int] = {}
 
 
-def frames_at_once(num_frames: int, frame_bytes: int, device: torch.device) -> int:
+def frames_at_once(
+    num_frames: int, frame_bytes: int, device: torch.device, chunked_frame_bytes: int | None = None
+) -> int:
     """Return the frames of one chunk.
 
     On a CPU chunks of one size are as fast as the whole. On a GPU every chunk is some thirty calls
-    more, so that a recording is taken whole where it fits.
+    more, so that a recording is taken whole where it fits. While the calls are recorded the answer
+    is the one that the same input had before.
 
     Args:
         num_frames: Of the whole input.
         frame_bytes: Of the widest layer, for one frame of all samples.
         device: Where it is computed.
+        chunked_frame_bytes: The same in chunks, which are summed up in a wider number format; None
+            where that is no wider.
     """
     if device.type != "cuda" or num_frames <= CHUNK_FRAMES:
         return CHUNK_FRAMES
-    fitting = int(SHARE_OF_FREE * free_bytes(device)) // (LIVE_TENSORS * frame_bytes)
-    return max(CHUNK_FRAMES, min(num_frames, fitting))
+    chunked_bytes = chunked_frame_bytes or frame_bytes
+    asked = num_frames, frame_bytes, chunked_bytes, device
+    if is_recorded():
+        return _chosen.get(asked, CHUNK_FRAMES)
+    room = int(SHARE_OF_FREE * free_bytes(device)) // LIVE_TENSORS
+    fits_whole = num_frames * frame_bytes <= room
+    chunk = num_frames if fits_whole else max(CHUNK_FRAMES, room // chunked_bytes)
+    if not torch.compiler.is_compiling():  # nothing that is compiled is recorded
+        _chosen[asked] = chunk
+    return chunk
 
 
 def free_bytes(device: torch.device) -> int:

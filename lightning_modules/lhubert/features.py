@@ -82,9 +82,11 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
     def _chunk_frames(self, input_values: Tensor) -> int:
         first = self._convolutions()[0]
         positions = self.hop_samples // first.stride[0]  # of its output, for one frame
-        width = first.out_channels * first.weight.element_size()
-        frame_bytes = len(input_values) * positions * width
-        return frames_at_once(self._frames_of(input_values), frame_bytes, input_values.device)
+        values = len(input_values) * positions * first.out_channels
+        device = input_values.device
+        whole, in_chunks = first.weight.element_size(), widest_float(device).itemsize
+        num_frames = self._frames_of(input_values)
+        return frames_at_once(num_frames, values * whole, device, values * in_chunks)
 
     def in_chunks(self, input_values: Tensor, chunk_frames: int) -> Tensor:
         """Compute the same as `forward`, `chunk_frames` at a time.
@@ -184,6 +186,8 @@ def _moments(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> tuple
         squares = squares + variance * added + difference.square() * (count * added / total)
         mean = mean + difference * (added / total)
         count = total
+        # It is the largest of all tensors, and the next chunk's would be made beside it.
+        del hidden
     return mean, squares / count
 
 

@@ -38,12 +38,14 @@ def _draw(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
     for one in rows:
         window = f" w{one['attention_window']}" if one["attention_window"] else ""
         milliseconds = one["device_ms"] or one["wall_ms"]
-        curves[one["kernel"] + window].append((one["sequence_length"], milliseconds))
+        # A call that cannot be captured was launched by the host, whose time may be in it.
+        host = ", with its host" if one.get("device_ms_from") == "launches" else ""
+        curves[one["kernel"] + window + host].append((one["sequence_length"], milliseconds))
     for name, points in sorted(curves.items()):
         axes.plot(*zip(*sorted(points), strict=True), marker="o", markersize=4, label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("tokens")
-    axes.set_ylabel("ms per call, of the device where it tells")
+    axes.set_ylabel("ms per call: the device's where it is a GPU")
     axes.grid(True, alpha=0.3)
     axes.legend(fontsize=8)

@@ -8,6 +8,7 @@ from lightning_modules.models.components import COMPONENTS
 from profiling.counting.point_costs import ComponentCosts
 from profiling.instruments.components.broken_steps import PASSES, BrokenStep, components_of
 from profiling.measuring.costs import count_costs
+from profiling.measuring.device_busy import measure_device_busy
 from profiling.measuring.device_peak import measure_peak_flops_per_s
 from profiling.measuring.process_limits import set_threads
 from profiling.measuring.steps.surroundings import Surroundings
@@ -18,6 +19,9 @@ from profiling.planning.requests import Effort
 # Of clean and broken steps, in two rounds of four; fewer say too little of their ratio.
 LEAST_PAIRS = 4
 CLOSURE = (0.9, 1.1)
+# A step in which a GPU waits longer for the host is no longer than what the host does: components,
+# which the host takes longer to tell apart, cannot add up to it.
+HOST_BOUND_FROM = 0.1
 # A machine that changes its speed between a few short steps leaves components that do not add up,
 # which a second look mends; a component that is counted twice or forgotten it does not.
 ATTEMPTS = 3
@@ -60,7 +64,22 @@ def measure_breakdown(point: Point) -> Iterator[dict[str, Any]]:
         found = judged(clean_ms, steps, costs.component_fields(), peak)
         if found["components_error"] is None:
             break
+    if point.conditions.device == "cuda" and why_open(found.get("components_closure")):
+        found["components_error"] = _blame(point, median(clean_ms), found["components_error"])
     yield found | {"peak_flops_per_s": peak}
+
+
+def _blame(point: Point, clean_ms: float, problem: str) -> str:
+    """Say of components that do not add up whether the host is the reason."""
+    busy = measure_device_busy(build_point(point), point, batch_of(point, 1), clean_ms)
+    share = busy["host_bound_share"]
+    if share is None or share < HOST_BOUND_FROM:
+        return problem
+    return (
+        "the host needs longer to launch the step than the device to compute it "
+        f"({share:.0%} of the step the device waits), and longer still to tell components apart: "
+        f"{problem}"
+    )
 
 
 def _broken_down(point: Point, surroundings: Surroundings) -> tuple[list[float], list[BrokenStep]]:
@@ -134,10 +153,10 @@ def closure_of(components: Components, clean_ms: float) -> float:
     return sum(part[f"{name}_ms"] for part in components.values() for name in PASSES) / clean_ms
 
 
-def why_open(closure: float) -> str | None:
-    """Say why components do not add up to the step; None where they do."""
+def why_open(closure: float | None) -> str | None:
+    """Say why components do not add up to the step; None where they do, or where there are none."""
     low, high = CLOSURE
-    if low <= closure <= high:
+    if closure is None or low <= closure <= high:
         return None
     return (
         f"the components add up to {closure:.0%} of a step that was left alone, "

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import lightning
@@ -11,6 +12,7 @@ from torch._C._autograd import DeviceType
 from lightning_modules.models.base import VariantModule
 from profiling.measuring.paths.active_path import Batch
 from profiling.measuring.paths.compiling import SILENT
+from profiling.measuring.process_limits import forget
 from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -24,7 +26,8 @@ def measure_device_busy(
     """Return what a row says of the device in a step: how long it computes, and the host's share.
 
     One step is made under torch's profiler, which slows the host down and not the kernels. So the
-    times of kernels are taken from there, and the step's from steps that were left alone.
+    times of kernels are taken from there, and the step's from steps that were left alone. Whatever
+    goes wrong here, the point has been measured: then both are null.
 
     Args:
         module: Of the point, which has been measured.
@@ -32,9 +35,14 @@ def measure_device_busy(
         batch: What its steps get.
         latency_ms: Of a step that was left alone.
     """
-    watch = BusyWatch()
-    run_steps(module, point, batch, Effort(STEP, 1, 0.0), [watch])
-    busy = busy_ms(intervals_of(watch.events))
+    # With it goes the state of the optimiser before, beside which another one's may not fit.
+    module.trainer = None  # type: ignore[assignment]
+    forget(point.conditions.device)
+    busy = None
+    with suppress(Exception):
+        watch = BusyWatch()
+        run_steps(module, point, batch, Effort(STEP, 1, 0.0), [watch])
+        busy = busy_ms(intervals_of(watch.events))
     return {"device_busy_ms": busy, "host_bound_share": host_bound_share(busy, latency_ms)}
 
 
@@ -49,6 +57,7 @@ class BusyWatch(lightning.Callback):
         """Begin before any step."""
         os.environ.setdefault("KINETO_LOG_LEVEL", SILENT)
         self.events: list[Any] = []
+        self._looks = False
         self._profile = torch.profiler.profile(
             activities=[torch.profiler.ProfilerActivity.CUDA], acc_events=True
         )
@@ -83,16 +92,23 @@ class BusyWatch(lightning.Callback):
         """End with it."""
         self._end(batch_idx)
 
+    def on_exception(self, *_: Any) -> None:
+        """Stop looking: later steps of the process would take longer."""
+        if self._looks:
+            self._profile.stop()
+
     def _begin(self, batch_idx: int) -> None:
         if batch_idx == STEP:
             _synchronise()
             self._profile.start()
+            self._looks = True
 
     def _end(self, batch_idx: int) -> None:
         if batch_idx != STEP:
             return
         _synchronise()
         self._profile.stop()
+        self._looks = False
         seen: Any = self._profile.profiler
         self.events = list(seen.kineto_results.events())
 

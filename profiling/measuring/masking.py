@@ -66,26 +66,29 @@ def mask_padding(modality: str, batch: Batch, lengths: Sequence[int]) -> Batch:
     """
     if modality == "vision":
         return batch
+    ends = list(lengths)
     if modality == "text":
-        real = _before(lengths, batch["input_ids"])
+        real = _before(ends, batch["input_ids"])
         changed = {
             "input_ids": batch["input_ids"].masked_fill(~real, 0),
             "labels": batch["labels"].masked_fill(~real, IGNORED_LABEL),
         }
     else:
-        real = _before([samples_for_frames(each) for each in lengths], batch["input_values"])
+        ends = [samples_for_frames(each) for each in lengths]
+        real = _before(ends, batch["input_values"])
         heard = _before(lengths, batch["mask_time_indices"])
         changed = {
             "input_values": batch["input_values"].masked_fill(~real, 0.0),
             "mask_time_indices": batch["mask_time_indices"] & heard,
         }
-    mask = {} if bool(real.all()) else {"attention_mask": real.long()}
+    mask = {} if min(ends) >= real.shape[1] else {"attention_mask": real.long()}
     return batch | changed | mask
 
 
 def _before(ends: Sequence[int], like: Tensor) -> Tensor:
-    """Return (batch, positions) bool: whether a position lies before the end of its sample."""
-    return torch.arange(like.shape[1]) < torch.tensor(ends)[:, None]
+    """Return (batch, positions) bool, where `like` is: whether a position is of its sample."""
+    positions = torch.arange(like.shape[1], device=like.device)
+    return positions < torch.tensor(ends, device=like.device)[:, None]
 
 
 def _least_padded(length: int, batch_size: int) -> list[int]:

@@ -8,6 +8,7 @@ import resource
 
 import torch
 
+from lightning_modules.lhubert.chunk_sizes import free_bytes
 from profiling.rows.machine import cores_for
 from profiling.rows.own_process import data_kib
 
@@ -20,6 +21,15 @@ OOM_SIGNS = (
     "could not create a memory",
     "out of memory",
 )
+# What the libraries of a GPU say where they get no memory for their own work, and elsewhere, too:
+# cuDNN of a convolution for which no kernel finds a workspace, and all of them as they begin.
+OOM_SIGNS_WHERE_FULL = (
+    "unable to find an engine",
+    "STATUS_NOT_INITIALIZED",
+    "STATUS_INTERNAL_ERROR",
+)
+# A GPU of which less is left is full: a workspace may well be as large as what it is for.
+FULL_BELOW = 0.25
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
@@ -28,7 +38,25 @@ def is_out_of_memory(problem: BaseException) -> bool:
         return True
     if isinstance(problem, OSError):
         return problem.errno == errno.ENOMEM
-    return isinstance(problem, RuntimeError) and any(sign in str(problem) for sign in OOM_SIGNS)
+    if not isinstance(problem, RuntimeError):
+        return False
+    said = str(problem)
+    if any(sign in said for sign in OOM_SIGNS):
+        return True
+    return any(sign in said for sign in OOM_SIGNS_WHERE_FULL) and _is_gpu_full()
+
+
+def _is_gpu_full() -> bool:
+    """Tell whether a GPU is here of which this process can take little more."""
+    if not torch.cuda.is_available():
+        return False
+    try:
+        device = torch.device("cuda", torch.cuda.current_device())
+        _, total = torch.cuda.mem_get_info(device)
+        allowed = total * torch.cuda.get_per_process_memory_fraction(device)
+        return free_bytes(device) < FULL_BELOW * allowed
+    except RuntimeError:  # after an error that ends all work of this process on the device
+        return False
 
 
 def limit_memory(budget_gib: float, device: str) -> None:

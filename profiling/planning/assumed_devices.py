@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
 from profiling.errors import SettingsError
 from profiling.planning.points import Point
-from profiling.planning.schedule import MEMORY_VISITS
+from profiling.planning.requests import WARM_UP_S
+from profiling.planning.schedule import measures_memory
 
 # Of the published HuBERT, per frame: its convolutions and its positional convolution, which reach
 # about a quarter of what large products do.
@@ -28,6 +29,8 @@ TRAINING_FACTOR = 3.0
 ELEMENTWISE_PASSES, SCORE_PASSES = {"text": 24, "speech": 60, "vision": 24}, 6
 # A process with its context of the device and its libraries; a model built and brought there.
 START_S, BUILD_S = 2.0, {"text": 1.0, "speech": 0.5, "vision": 0.5}
+# Beside every measurement of speed: steps to one that is profiled, and what the profiler takes.
+PROFILED_STEPS, PROFILE_S = 3, 0.5
 # Times the seconds of one measurement: the search for the best batch size, then its winner.
 SEARCH_SHARE = 2.5
 
@@ -70,15 +73,22 @@ class AssumedDevice:
         step_s = self.step_s(point)
         timed_s = max(effort.seconds_per_measurement, effort.min_samples * step_s)
         start_s = START_S + BUILD_S[point.modality]
+        beside_speed = bool({"latency", "throughput"} & {*metrics})
         seconds = 0.0
-        if {"latency", "throughput"} & {*metrics}:
-            seconds += start_s + effort.num_warmup_steps * step_s + timed_s
+        if beside_speed:
+            seconds += start_s + self._around_s(point) + timed_s
         if "throughput" in metrics:
             trials = point.conditions.max_batch_size.bit_length()
             seconds += SEARCH_SHARE * timed_s + trials * BUILD_S[point.modality]
-        if "memory" in metrics and (number < MEMORY_VISITS or metrics == ("memory",)):
+        if measures_memory(point, number, beside_speed):
             seconds += start_s + 2 * step_s
         return seconds
+
+    def _around_s(self, point: Point) -> float:
+        """Return the seconds before and after the timed steps: the warm-up, a profiled step."""
+        step_s, device = self.step_s(point), point.conditions.device
+        warm_up_s = max(point.effort.num_warmup_steps * step_s, step_s + WARM_UP_S.get(device, 0.0))
+        return warm_up_s + (PROFILED_STEPS * step_s + PROFILE_S if device == "cuda" else 0.0)
 
     def _device_s(self, point: Point) -> float:
         shape, tokens, width = ENCODER_SIZES[point.conditions.size], _tokens(point), _width(point)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+# Of a GPU that had nothing to do: its clock rises over some tenths of a second.
+WARM_UP_S = {"cuda": 0.5}
+
 
 @dataclass(frozen=True)
 class Effort:

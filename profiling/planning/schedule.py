@@ -25,6 +25,18 @@ class Visit:
         return self.point.modality, self.point.phase, self.point.length, self.number
 
 
+def measures_memory(point: Point, number: int, beside_speed: bool) -> bool:
+    """Tell whether a visit has a process for memory: it hardly varies, and few visits know it.
+
+    Args:
+        point: What is visited.
+        number: Which visit, counted from 0.
+        beside_speed: Whether a process measures speed as well; on CUDA that one tells the memory.
+    """
+    told = point.conditions.device == "cuda" or number >= MEMORY_VISITS
+    return "memory" in point.metrics and not (beside_speed and told)
+
+
 def turn(group: Sequence[Point], number: int) -> list[Point]:
     """Return what is compared so that each visit begins with another point."""
     first = number % len(group)

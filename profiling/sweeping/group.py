@@ -6,7 +6,7 @@ from typing import Any
 
 from profiling.children.crew import Children
 from profiling.children.outcome import Outcome
-from profiling.planning.schedule import MEMORY_VISITS, Visit
+from profiling.planning.schedule import Visit, measures_memory
 from profiling.planning.visit_row import row_of
 from profiling.rows.columns import Row
 
@@ -91,22 +91,12 @@ def _measure_alone(
 ) -> None:
     """Add to a row what is measured in processes of its own."""
     found: list[dict[str, Any]] = []
-    if _measures_memory(visit, beside_speed):
+    if measures_memory(visit.point, visit.number, beside_speed):
         found.append(_fields(children.call(MEMORY, visit.point, timeout_s)))
     if _is_broken_down(visit) and not any("status" in fields for fields in found):
         found.append(_components(children.call(BREAKDOWN, visit.point, timeout_s)))
     for fields in found:
         row |= fields | {"seconds": row["seconds"] + fields["seconds"]}
-
-
-def _measures_memory(visit: Visit, beside_speed: bool) -> bool:
-    """Tell whether memory is asked for, and not known well enough: it hardly varies.
-
-    On CUDA the process that measures speed has told it.
-    """
-    told = visit.point.conditions.device == "cuda" or visit.number >= MEMORY_VISITS
-    often_enough = beside_speed and told
-    return "memory" in visit.point.metrics and not often_enough
 
 
 def _is_broken_down(visit: Visit) -> bool:

@@ -13,14 +13,13 @@ from typing import Any
 
 import torch
 
+from profiling.checking.on_device.capturing import WARM_UP_CALLS, captured
 from profiling.checking.on_device.cases import Case, NotHereError, run_cases
 from profiling.checking.on_device.models import build_speech, waveform
 from profiling.checking.on_device.timing import device_ms, wall_ms
 from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import Scale
 from profiling.instruments.memory import MIB
-
-WARM_UP_CALLS = 3
 
 
 @dataclass(frozen=True)
@@ -138,22 +137,11 @@ def _memory_mib(run: Callable[[], Any], scale: Scale) -> float | None:
 
 
 def _captured(run: Callable[[], Any]) -> Callable[[], Any]:
-    """Capture a call whose inputs stay where they are; return what replays it.
-
-    Warmed up beside the usual stream, as torch asks for. The replay is held against a usual call.
-    """
+    """Capture a call; return what replays it, held against a usual call."""
     expected = run()
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_UP_CALLS):
-            run()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        output = run()
-    graph.replay()
+    replay, output = captured(run)
+    replay()
     torch.cuda.synchronize()
     if not torch.allclose(output.float(), expected.float(), atol=0.05, rtol=0.05):
         raise ArithmeticError("the replayed graph gives other states than the launched forward")
-    return graph.replay
+    return replay

@@ -30,7 +30,14 @@ class ComponentClock:
         self._pass = name
 
     def switched(self, component: str) -> None:
-        """Remember that a component begins now, and that the one before it ends."""
+        """Remember that a component begins now, and that the one before it ends.
+
+        In a backward pass, most of whose many operations follow one of the same component, only a
+        change is a moment: each takes the host time. The end of the pass is always one.
+        """
+        goes_on = bool(self._moments) and self._moments[-1][:2] == (component, self._pass)
+        if goes_on and self._pass == "backward":
+            return
         self._moments.append((component, self._pass, self._now()))
 
     def milliseconds(self) -> dict[tuple[str, str], float]:

@@ -2,6 +2,11 @@
 
 Recorded is the forward pass of backbone and head, in training its backward pass too; loss and
 optimiser stay calls. Input and output have fixed places, which one batch, again and again, allows.
+
+A replay allocates nothing. What its passes compute in lies in a pool that the recording keeps for
+itself: torch's allocator counts it as it is taken, while the calls are recorded, and takes it as
+freed afterwards. So the peak of a replayed step lacks it, and `held_by_recordings_mib` is what is
+to be added.
 """
 
 from collections.abc import Callable
@@ -10,6 +15,9 @@ from typing import Any
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
+
+from lightning_modules.lhubert.chunk_sizes import is_recorded
+from profiling.instruments.memory import MIB
 
 WARM_UP = 3  # passes before recording: libraries choose their kernels and take their workspace
 Forward = Callable[..., Tensor]
@@ -34,6 +42,15 @@ def eager_forward(module: nn.Module) -> Forward:
     return forward
 
 
+def held_by_recordings_mib(module: nn.Module) -> float:
+    """Return what the recordings of a module hold of the device beside what counts as allocated.
+
+    In MiB; 0 where nothing was recorded.
+    """
+    replay = getattr(module, "forward", None)
+    return replay.held_mib if isinstance(replay, _Replay) else 0.0
+
+
 class _Replay:
     """Answers for a module's forward pass: one recording for every mode and set of inputs."""
 
@@ -41,6 +58,7 @@ class _Replay:
         self._forward = eager_forward(module)
         self._module = module
         self._recorded: dict[Any, Callable[..., Tensor]] = {}
+        self.held_mib = 0.0
 
     def __call__(self, **inputs: Tensor) -> Tensor:
         names = tuple(sorted(inputs))
@@ -48,13 +66,29 @@ class _Replay:
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
         mode = (torch.is_grad_enabled(), self._module.training, names, shapes)
         if mode not in self._recorded:
-            record = record_training if torch.is_grad_enabled() else record_inference
-            self._recorded[mode] = record(_ByPlace(self._module, self._forward, names), tensors)
+            self._recorded[mode] = self._record(names, tensors)
         return self._recorded[mode](*tensors)
+
+    def _record(self, names: tuple[str, ...], tensors: tuple[Tensor, ...]) -> Callable[..., Tensor]:
+        """Record the pass, and note what its pool holds: what was taken and counts as freed.
+
+        A new peak begins with the first replay: that of the recording would count the pool twice.
+        """
+        record = record_training if torch.is_grad_enabled() else record_inference
+        recorded = record(_ByPlace(self._module, self._forward, names), tensors)
+        if torch.cuda.is_available():
+            taken = torch.cuda.max_memory_allocated() - torch.cuda.memory_allocated()
+            self.held_mib += taken / MIB
+            torch.cuda.reset_peak_memory_stats()
+        return recorded
 
 
 class _ByPlace(nn.Module):
-    """A module that takes its inputs in order, as recording wants it."""
+    """A module that takes its inputs in order, as recording wants it.
+
+    While it is recorded, a new peak of memory begins: libraries may have tried kernels before that
+    take more.
+    """
 
     def __init__(self, module: nn.Module, forward: Forward, names: tuple[str, ...]) -> None:
         super().__init__()
@@ -65,6 +99,8 @@ class _ByPlace(nn.Module):
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """Compute with inputs in the order of their names."""
+        if is_recorded():
+            torch.cuda.reset_peak_memory_stats()
         return self._compute(**dict(zip(self._names, tensors, strict=True)))
 
 

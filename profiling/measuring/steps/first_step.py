@@ -5,6 +5,7 @@ from typing import Any
 import lightning
 
 from profiling.instruments.memory import PeakMemory, library_mib
+from profiling.measuring.paths.graphing import held_by_recordings_mib
 
 # More pages of libraries than that, read in during the step, and its peak is not known.
 MOST_READ_IN_MIB = 1.0
@@ -41,6 +42,6 @@ class FirstStep(lightning.Callback):
     ) -> None:
         """Read it."""
         if batch_idx == 0:
-            peak = self._memory.read()
+            peak = self._memory.read() + held_by_recordings_mib(pl_module)
             read_in = library_mib(self._memory.device) - self._library_mib
             self.peak_mib = peak if read_in <= MOST_READ_IN_MIB else None

@@ -21,11 +21,8 @@ from profiling.measuring.steps.stretch import TimedStretch
 from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.measuring.steps.turn import HandOver, Turn
 from profiling.planning.points import Point
-from profiling.planning.requests import Effort
+from profiling.planning.requests import WARM_UP_S, Effort
 from profiling.rows.own_process import usable_cores
-
-# Of a GPU that had nothing to do: its clock rises over some tenths of a second.
-WARM_UP_S = {"cuda": 0.5}
 
 
 def find_allocator() -> str:
@@ -91,7 +88,8 @@ class Surroundings:
             point,
             batch,
             effort,
-            [*checks, stretch],
+            # First: what others do after the last step, and give back, is no part of the stretch.
+            [stretch, *checks],
             memory,
             before_step,
             broken,

@@ -28,6 +28,7 @@ from profiling.measuring.paths.active_path import Batch
 from profiling.measuring.paths.compiling import compile_module
 from profiling.measuring.paths.graphing import graph_module
 from profiling.measuring.process_limits import limit_memory, set_threads
+from profiling.measuring.steps.memory_of_steps import with_held
 from profiling.measuring.steps.pace import Opening, Pace, Repeated
 from profiling.measuring.steps.placement import StayingStrategy
 from profiling.planning.points import Conditions, Point
@@ -52,7 +53,7 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
     before each measured step, with its number, counted from 0. Where there is a list for them,
     every second step is broken down into components instead. An `opening` comes before the
     measured steps, is not among them, and may decide that there will be none. The warm-up takes
-    `warm_up_s` at least.
+    `warm_up_s` at least. In the peaks of the samples is what recordings of the module hold.
     """
     breakdown = broken is not None
     warm_up = (opening.effort if opening else effort).num_warmup_steps
@@ -80,7 +81,7 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
         trainer.fit(module, loader)
     if broken is not None:
         broken += profiler.broken_steps
-    return pace.samples
+    return with_held(pace.samples, module)
 
 
 def prepare_process(point: Point) -> None:

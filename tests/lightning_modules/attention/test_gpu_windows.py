@@ -10,10 +10,7 @@ from lightning_modules.variants import build_module
 from profiling.measuring.paths.attention_watch import AttentionWatch
 from tests.samples.variants.attention import attend, draw_inputs, in_float64, relative_error
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="it needs a CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 HALVES = [torch.bfloat16, torch.float16]
 
 

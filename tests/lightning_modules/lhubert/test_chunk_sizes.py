@@ -1,7 +1,9 @@
+from typing import Any
+
 import pytest
 import torch
 
-from lightning_modules.lhubert import chunk_sizes
+from lightning_modules.lhubert import chunk_sizes, features
 from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES, frames_at_once, free_bytes
 from tests.samples.variants.hubert import lhubert, waveform
 
@@ -44,6 +46,50 @@ def test_on_a_gpu_a_recording_is_taken_whole_where_it_fits(
     monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: free_mib * MIB)
     assert frames_at_once(7300, FRAME, CUDA) == chunk
     assert frames_at_once(900, FRAME, CUDA) == CHUNK_FRAMES  # and nothing is asked
+
+
+def test_chunks_leave_room_for_sums_in_double_precision_and_the_whole_needs_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    half, double = FRAME // 2, 2 * FRAME
+    monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: 4800 * MIB)
+    # Four layers in half precision take 256 KiB for a frame, in double precision 1 MiB.
+    assert frames_at_once(9600, half, CUDA, double) == 9600
+    assert frames_at_once(9601, half, CUDA, double) == 2400
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_front_end_says_how_wide_its_sums_are(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def ask(*given: Any) -> int:
+        asked.append(given)
+        return CHUNK_FRAMES
+
+    monkeypatch.setattr(features, "frames_at_once", ask)
+    encoder: Any = lhubert().feature_extractor.to(dtype)
+    with torch.no_grad():
+        encoder(waveform(20, batch=2).to(dtype))
+    values = 2 * 64 * 12  # of two samples, 64 positions for a frame, 12 channels
+    assert asked == [(20, values * dtype.itemsize, CPU, values * 8)]
+
+
+def test_while_calls_are_recorded_chunks_are_those_of_the_same_input_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chunk_sizes, "_chosen", {})
+    monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: 10_000 * MIB)
+    monkeypatch.setattr(chunk_sizes, "is_recorded", lambda: False)
+    called = [frames_at_once(frames, FRAME, CUDA) for frames in (7300, 30_000)]
+    assert called == [7300, 10_000]
+    monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: 0)  # as it is while they are recorded
+    monkeypatch.setattr(chunk_sizes, "is_recorded", lambda: True)
+    assert [frames_at_once(frames, FRAME, CUDA) for frames in (7300, 30_000)] == called
+    # Of another input nothing is known.
+    assert frames_at_once(7301, FRAME, CUDA) == CHUNK_FRAMES
+    assert frames_at_once(7300, 2 * FRAME, CUDA) == CHUNK_FRAMES
 
 
 @pytest.mark.usefixtures("_a_gpu")

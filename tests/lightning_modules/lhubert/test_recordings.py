@@ -1,5 +1,6 @@
 """Long recordings: in chunks, with the result that they have in one piece."""
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,11 @@ from lightning_modules.lhubert import (
     LHubertForCTC,
     LHubertModel,
     encode_recording,
+    features,
 )
 from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
+from lightning_modules.widest_float import widened
 from tests.samples.variants.hubert import hubert, lhubert, waveform
 
 
@@ -62,6 +65,32 @@ def test_chunks_are_as_exact_as_one_piece_is_in_double_precision():
         whole, ours = encoder(audio), encoder.in_chunks(audio, 31)
     assert ours.dtype == torch.float64
     torch.testing.assert_close(ours, whole, atol=1e-12, rtol=1e-10)
+
+
+def test_of_the_sums_in_double_precision_one_chunk_is_in_memory_at_a_time(monkeypatch):
+    alive: list[int] = []
+    widest: list[weakref.ReferenceType[torch.Tensor]] = []
+
+    def noting(values):
+        wide = widened(values)
+        widest.append(weakref.ref(wide))
+        return wide
+
+    encoder = extractor("group").to(torch.bfloat16)
+    convolution = encoder.conv_layers[0].conv
+    convolve = convolution.forward
+
+    def counting(chunk):
+        alive.append(sum(wide() is not None for wide in widest))
+        return convolve(chunk)
+
+    monkeypatch.setattr(features, "widened", noting)
+    monkeypatch.setattr(convolution, "forward", counting)
+    audio = waveform(60).to(torch.bfloat16)
+    with torch.no_grad():
+        features._moments(convolution, audio, 16 * 320)
+    assert len(widest) == 4
+    assert alive == [0] * 4
 
 
 def test_a_long_recording_layer_by_layer_is_one_forward_with_a_group_norm():

@@ -16,7 +16,7 @@ from profiling.measuring import breakdown
 from profiling.measuring.breakdown import judged
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.variants.points import points_of
+from tests.samples.variants.points import CONDITIONS, points_of
 
 TIMES = {
     ("embedding", "forward"): 1.0,
@@ -73,12 +73,15 @@ def test_without_a_broken_step_the_reason_is_said() -> None:
 
 
 def measured_by_a_clock_of(
-    factors: list[float], peaks: Iterator[float] | None = None
+    factors: list[float], peaks: Iterator[float] | None = None, device: str = "cpu"
 ) -> list[dict[str, Any]]:
     """Break a point down while the clock of each attempt stretches the broken steps."""
     peaks = peaks or repeat(1e12)
     bert = {"name": "bert", "implementations": ["sdpa"]}
-    point = replace(points_of("text", [20], [bert])[0], effort=Effort(1, 1, 0.0))
+    conditions = replace(CONDITIONS, device=device)
+    point = replace(
+        points_of("text", [20], [bert])[0], effort=Effort(1, 1, 0.0), conditions=conditions
+    )
 
     def attempt(*_: Any) -> tuple[list[float], list[BrokenStep]]:
         factor = factors.pop(0)
@@ -122,6 +125,35 @@ def test_steps_that_are_faster_than_the_peak_have_it_measured_again() -> None:
     assert found["components_error"] is None
     assert found["peak_flops_per_s"] == 1e12
     assert [*peaks] == [3e12]
+
+
+@pytest.mark.parametrize(
+    ("device", "share", "is_blamed"),
+    [("cuda", 0.6, True), ("cuda", 0.02, False), ("cuda", None, False), ("cpu", 0.6, False)],
+)
+def test_a_step_that_waits_for_the_host_says_so_where_it_does_not_add_up(
+    device: str, share: float | None, is_blamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def look(module: Any, point: Point, batch: Any, latency_ms: float) -> dict[str, float | None]:
+        asked.append(latency_ms)
+        return {"device_busy_ms": 4.0, "host_bound_share": share}
+
+    monkeypatch.setattr(breakdown, "measure_device_busy", look)
+    monkeypatch.setattr(breakdown, "build_point", lambda point: None)
+    monkeypatch.setattr(breakdown, "batch_of", lambda point, batch_size: None)
+    *_, found = measured_by_a_clock_of([1.28] * 3, device=device)
+    assert found["components"] is None
+    assert "128%" in found["components_error"]
+    assert found["components_error"].startswith("the host needs longer to launch") == is_blamed
+    assert asked == ([10.0] if device == "cuda" else [])
+
+
+def test_nobody_is_asked_about_steps_that_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breakdown, "measure_device_busy", lambda *_: pytest.fail("it was asked"))
+    *_, found = measured_by_a_clock_of([1.0], device="cuda")
+    assert found["components_error"] is None
 
 
 def measured_whatever_closes(point: Point) -> Iterator[dict[str, Any]]:

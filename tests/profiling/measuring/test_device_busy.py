@@ -1,9 +1,12 @@
 """The time in which a GPU computes, from what torch's profiler writes down of a step."""
 
+import gc
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import lightning
 import pytest
 import torch
 from torch._C._autograd import DeviceType
@@ -17,6 +20,8 @@ from profiling.measuring.device_busy import (
     measure_device_busy,
 )
 from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.planning.assumed_devices import PROFILED_STEPS
+from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import points_of
 
@@ -104,8 +109,72 @@ def test_a_row_gets_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         return []
 
     monkeypatch.setattr(device_busy, "run_steps", seen)
-    fields = measure_device_busy(None, None, None, 0.804)  # type: ignore[arg-type]
+    point = point_of("inference")
+    fields = measure_device_busy(build_point(point), point, batch_of(point, 1), 0.804)
     assert fields == {
         "device_busy_ms": pytest.approx(0.402),
         "host_bound_share": pytest.approx(0.5),
     }
+
+
+def test_an_estimate_knows_how_many_steps_a_look_takes() -> None:
+    assert PROFILED_STEPS == device_busy.STEP + 1
+
+
+def point_of(phase: str) -> Point:
+    points = points_of("text", [12], [{"name": "bert", "implementations": ["sdpa"]}])
+    return replace(next(point for point in points if point.phase == phase), num_classes=130)
+
+
+class Optimisers(lightning.Callback):
+    """Knows the optimisers of runs for as long as they live."""
+
+    def __init__(self) -> None:
+        self.seen: list[weakref.ReferenceType[torch.optim.Optimizer]] = []
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self.seen += [weakref.ref(optimiser) for optimiser in trainer.optimizers]
+
+
+def test_the_optimiser_of_the_measured_steps_is_gone_before_another_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    point = point_of("training")
+    module, batch, optimisers = build_point(point), batch_of(point, 1), Optimisers()
+    alive: list[bool] = []
+
+    def look(*given: Any) -> list[Any]:
+        alive.extend(optimiser() is not None for optimiser in optimisers.seen)
+        return run_steps(*given)
+
+    monkeypatch.setattr(device_busy, "run_steps", look)
+    gc.disable()  # it comes when it comes
+    try:
+        run_steps(module, point, batch, Effort(0, 1, 0.0), [optimisers])
+        measure_device_busy(module, point, batch, 1.0)
+    finally:
+        gc.enable()
+    assert alive == [False]
+
+
+@pytest.mark.parametrize("phase", ["inference", "training"])
+def test_a_look_that_fails_leaves_both_numbers_out_and_nothing_running(
+    phase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = point_of(phase)
+    module, batch = build_point(point), batch_of(point, 1)
+    name = "predict_step" if phase == "inference" else "training_step"
+    step = getattr(module, name)
+
+    def fails_when_looked_at(batch: Any, batch_idx: int) -> Any:
+        if batch_idx == device_busy.STEP:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(batch, batch_idx)
+
+    monkeypatch.setattr(module, name, fails_when_looked_at)
+    cpu = torch.profiler.ProfilerActivity.CPU
+    profile = torch.profiler.profile
+    monkeypatch.setattr(torch.profiler, "profile", lambda **_: profile(activities=[cpu]))
+    fields = measure_device_busy(module, point, batch, 1.0)
+    assert fields == {"device_busy_ms": None, "host_bound_share": None}
+    assert not torch._C._autograd._profiler_enabled()

@@ -11,7 +11,8 @@ from lightning_modules.models.text.bert import BertModule
 from lightning_modules.variants import VARIANTS
 from profiling.children.server import run_in_child
 from profiling.measuring import masking
-from profiling.measuring.masking import masked_step_ratio
+from profiling.measuring.masking import mask_padding, masked_step_ratio
+from profiling.measuring.steps.trainer_runs import batch_of
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import points_of
@@ -90,3 +91,13 @@ def test_a_row_has_the_ratio_at_both_batch_sizes_where_it_is_asked_for(
     found = outcome.value or {}
     assert found["masked_step_ratio"] > 0
     assert found["throughput_masked_step_ratio"] > 0
+
+
+@pytest.mark.parametrize(("modality", "variant"), [("text", "bert"), ("speech", "hubert")])
+def test_a_batch_on_a_device_is_padded_there(modality: str, variant: str) -> None:
+    point = point_of(modality, variant, "sdpa", 20)
+    batch = batch_of(point, 2, "meta")
+    masked = mask_padding(modality, batch, [20, 19])
+    assert {values.device.type for values in masked.values()} == {"meta"}
+    assert masked["attention_mask"].shape == batch[next(iter(batch))].shape
+    assert "attention_mask" not in mask_padding(modality, batch, [20, 20])

@@ -1,11 +1,14 @@
 """Estimates for a GPU that is not here, against figures worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from profiling.errors import SettingsError
 from profiling.planning.assumed_devices import ASSUMED, find_assumed
 from profiling.planning.grids import make_points, synthetic_facts
 from profiling.planning.points import Conditions, Point
+from profiling.planning.requests import Effort
 from profiling.planning.settings import ModalitySettings, Phase, Precision, SweepSettings
 
 CHECKED = ASSUMED["h100"]
@@ -65,6 +68,25 @@ def test_a_visit_that_is_skipped_takes_no_time_and_another_a_process() -> None:
     assert skipped.skip_reason
     assert CHECKED.visit_s(skipped) == 0
     assert CHECKED.visit_s(point_of("text", "bert", "sdpa", 128)) > 2
+
+
+def test_memory_beside_speed_takes_no_process_of_its_own_in_any_visit() -> None:
+    point = replace(point_of("text", "bert", "sdpa", 512), metrics=("latency", "memory"))
+    first, third = (CHECKED.visit_s(point, number) for number in (0, 2))
+    assert first == third == CHECKED.visit_s(replace(point, metrics=("latency",)))
+    alone = replace(point, metrics=("memory",))
+    assert 0 < CHECKED.visit_s(alone, 0) == CHECKED.visit_s(alone, 2)
+
+
+def test_a_visit_has_the_warm_up_and_the_step_that_is_profiled() -> None:
+    point = replace(point_of("text", "bert", "sdpa", 128), metrics=("latency",))
+    step_s, effort = CHECKED.step_s(point), Effort(3, 10, 0.0)
+    found = CHECKED.visit_s(replace(point, effort=effort))
+    # A process and a model; a step, half a second of further ones; ten timed ones; three up to the
+    # profiled one, half a second for the profiler.
+    assert found == pytest.approx(3.0 + 0.5 + 0.5 + 14 * step_s)
+    many = replace(point, effort=replace(effort, num_warmup_steps=1000))
+    assert CHECKED.visit_s(many) == pytest.approx(3.0 + 0.5 + 1013 * step_s)
 
 
 def test_an_unknown_device_is_refused_with_the_choices() -> None:

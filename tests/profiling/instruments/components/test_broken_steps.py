@@ -1,8 +1,10 @@
 """`ProfilingCallback(breakdown=True)` in a Lightning run."""
 
 import copy
+import itertools
 import logging
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from profiling.instruments.components.broken_steps import (
     components_of,
     what_attention_takes,
 )
+from profiling.instruments.components.component_clock import ComponentClock
 from tests.samples.fitting import fit, predict
 from tests.samples.variants.models import batch_of, build
 
@@ -185,3 +188,25 @@ def test_the_paragraph_names_the_share_of_attention() -> None:
     assert "25% of their time" in said
     assert "25% were padding" in said
     assert what_attention_takes([]) == ""
+
+
+def test_in_a_backward_pass_only_a_change_of_component_is_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(asked)))
+    clock = ComponentClock(torch.device("cpu"))
+    for component in ("head", "head"):
+        clock.switched(component)  # forward, each is one: the last one ends the step
+    clock.begin_pass("backward")
+    for component in ("head", "head", "head", "embedding", "embedding", "head", "head"):
+        clock.switched(component)
+    clock.begin_pass("forward")
+    for component in ("head", "other"):
+        clock.switched(component)
+    assert next(asked) == 7
+    assert clock.milliseconds() == {
+        ("head", "forward"): 3e3,
+        ("head", "backward"): 2e3,
+        ("embedding", "backward"): 1e3,
+    }
