@@ -17,8 +17,8 @@ from tests.samples.fitting import trainer
 from tests.samples.texts import make_texts, write_jsonl, write_tokenizer
 from tests.samples.variants.models import predict
 
-# One text in twenty is held out: five, of unequal lengths.
-WORD_COUNTS = [2 + 7 * number % 61 for number in range(100)]
+# About one text in twenty is held out: five of these, of unequal lengths.
+WORD_COUNTS = [2 + 7 * number % 61 for number in range(110)]
 
 
 def build() -> Any:
