@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lightning_modules.variants import VARIANTS
-from profiling.advising.cost_model import CostModel
-from profiling.advising.fitting import Observation, TooFewLengthsError, fit_cost_model
-from profiling.advising.observations import (
+from profiling.advising.costs.cost_model import CostModel
+from profiling.advising.costs.fitting import Observation, TooFewLengthsError, fit_cost_model
+from profiling.advising.costs.observations import (
     Times,
     batches_too_large,
     longest_taken,
     peaks_of,
     times_of,
 )
-from profiling.advising.tokens import Tokens
-from profiling.advising.unknown_masks import why_no_masks
+from profiling.advising.costs.tokens import Tokens
+from profiling.advising.costs.unknown_masks import why_no_masks
 from profiling.analysis.points.axes import axis_of
 from profiling.analysis.points.groups import Contender, Group, Points, group_rows
 from profiling.analysis.points.readings import Efforts, finite

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from profiling.advising.cost_model import CostModel
+from profiling.advising.costs.cost_model import CostModel
 from profiling.advising.plans import Plan
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
 from profiling.analysis.statistics.intervals import Array

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from profiling.advising.fitting import Observation
-from profiling.advising.observations import times_of
+from profiling.advising.costs.fitting import Observation
+from profiling.advising.costs.observations import times_of
 from profiling.analysis.points.groups import Points
 from profiling.analysis.points.readings import Efforts
 from profiling.rows.columns import Row

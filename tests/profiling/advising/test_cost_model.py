@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from profiling.advising.cost_model import terms_of
-from profiling.advising.fitting import Observation, TooFewLengthsError, fit_cost_model
-from profiling.advising.tokens import Tokens
+from profiling.advising.costs.cost_model import terms_of
+from profiling.advising.costs.fitting import Observation, TooFewLengthsError, fit_cost_model
+from profiling.advising.costs.tokens import Tokens
 
 LENGTHS = (64, 130, 256, 500, 1024)
 

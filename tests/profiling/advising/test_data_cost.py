@@ -4,10 +4,10 @@ from itertools import combinations
 import pytest
 
 from datamodules.lengths import LengthDistribution
+from profiling.advising.costs.fitting import Observation, fit_cost_model
+from profiling.advising.costs.tokens import Tokens
 from profiling.advising.data_cost import cost_of_plan, peak_of_plan
-from profiling.advising.fitting import Observation, fit_cost_model
 from profiling.advising.plans import MOST_SAMPLES, plan_epoch
-from profiling.advising.tokens import Tokens
 
 DATA = LengthDistribution("made up", "text", "tokens", (100, 200, 400), (5, 3, 2), "nowhere")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from profiling.advising.tokens import Tokens
+from profiling.advising.costs.tokens import Tokens
 from profiling.analysis.statistics.intervals import Array
 
 STEEPEST = 2.0  # attention grows with the square of the tokens and nothing faster

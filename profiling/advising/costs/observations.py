@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from profiling.advising.fitting import Observation
+from profiling.advising.costs.fitting import Observation
 from profiling.analysis.points.groups import Points
 from profiling.analysis.points.readings import Efforts, finite, read_column
 from profiling.rows.columns import Row, judged_columns

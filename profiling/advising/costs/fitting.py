@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from profiling.advising.cost_model import CostModel, terms_of
-from profiling.advising.tokens import Tokens
+from profiling.advising.costs.cost_model import CostModel, terms_of
+from profiling.advising.costs.tokens import Tokens
 from profiling.analysis.points.readings import MIN_VISITS
 from profiling.analysis.statistics.intervals import Array
 
