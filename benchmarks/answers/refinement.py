@@ -36,7 +36,7 @@ from profiling.analysis.answers.duels import Duel
 from profiling.analysis.answers.refining import Limits, find_wish
 from profiling.analysis.answers.verdicts import Answer, decide
 from profiling.planning.ranges import middle_between
-from profiling.sweeping.refinement import START_VISITS
+from profiling.sweeping.beginnings import START_VISITS
 
 NOISES = (0.01, 0.03, 0.08)  # of the log ratio in one visit, as a standard deviation
 GRID, GRID_VISITS = 8, 3

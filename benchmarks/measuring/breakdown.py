@@ -28,7 +28,8 @@ from lightning_modules.variants import VARIANTS
 from profiling.instruments.components.breakdown import Breakdown
 from profiling.instruments.components.component_watch import ComponentWatch
 from profiling.measuring.paths.active_path import Batch
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import prepare_process
 from profiling.planning.grids import make_points
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.settings import ModalitySettings, SweepSettings

@@ -29,7 +29,8 @@ from lightning_modules.models.base import VariantModule
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.step_parts import StepParts
 from profiling.measuring.paths.active_path import Batch
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.grids import make_points
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.requests import Effort

@@ -74,8 +74,9 @@ def bare_loop(point: Point, hand_over: HandOver) -> Iterator[dict[str, Any]]:
     """Yield the latency of a loop around the point's model that does nothing else, in a child."""
     from benchmarks.measuring.bare import bare_step
     from profiling.measuring.process_limits import set_threads
+    from profiling.measuring.steps.building import batch_of, build_point
     from profiling.measuring.steps.surroundings import Surroundings
-    from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
+    from profiling.measuring.steps.trainer_runs import prepare_process
 
     set_threads(point.conditions.threads)
     surroundings = Surroundings(point, hand_over)

@@ -124,9 +124,9 @@ def _measured(
         too_large=batches_too_large(points, efforts),
         disturbed=times.disturbed,
     )
-    memory = _fit_or_none(peaks, tokens)
+    memory = _fit_or_none(peaks, tokens, varies=False)
     try:
-        model = fit_cost_model(times.plain if timed else peaks, tokens)
+        model = fit_cost_model(times.plain if timed else peaks, tokens, varies=timed)
     except TooFewLengthsError as problem:
         return replace(known, memory=memory, reason=str(problem))
     masked = _masked(times, model)
@@ -158,8 +158,10 @@ def _tokens_of(contender: Contender, modality: str) -> Tokens:
     )
 
 
-def _fit_or_none(observations: Sequence[Observation], tokens: Tokens) -> CostModel | None:
+def _fit_or_none(
+    observations: Sequence[Observation], tokens: Tokens, varies: bool = True
+) -> CostModel | None:
     try:
-        return fit_cost_model(observations, tokens)
+        return fit_cost_model(observations, tokens, varies)
     except TooFewLengthsError:
         return None

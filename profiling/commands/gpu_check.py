@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from datamodules.counted import counted
-from profiling.checking.check import Check
-from profiling.checking.outlook import describe_check
 from profiling.checking.parts import WHOLE_S
 from profiling.checking.scale import Scale, full, tiny
 from profiling.children.crew import Children
@@ -24,6 +22,10 @@ LOG = "log.txt"
 
 def run(arguments: Any) -> int:
     """Check, or only say what there is to do; exit status 1 where a part failed."""
+    # Imported here: the other commands do not wait for it.
+    from profiling.checking.check import Check
+    from profiling.checking.outlook import describe_check
+
     scale = _read_scale(arguments)
     if arguments.dry_run:
         name = arguments.assume_device

@@ -80,7 +80,8 @@ def answer(
     console = Console()
     print_sections(sections, console)
     steadiness = judge_steadiness(readings, tipping_points)
-    cautions = cautions_of(with_names(rows, names), steadiness)
+    left_alone = manifest.get("left_alone", ())
+    cautions = cautions_of(with_names(rows, names), steadiness, left_alone)
     for sentence in [*cautions, *describe_left_out(every_row, manifest)]:
         console.print(Text(sentence))
     # Texts: brackets in a path or in the words of an error are no markup.

@@ -2,9 +2,9 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from profiling.children.crew import Children
+from profiling.children.server import start_server
 from profiling.commands.command import Command, plain
 from profiling.commands.report import answer
 from profiling.errors import SettingsError
@@ -14,10 +14,9 @@ from profiling.planning.variant_settings import VariantSettings
 from profiling.rows.frontier import frontier_rows
 from profiling.rows.reading import ROWS, RowFile, newest_rows
 from profiling.rows.run_directory import RunDirectory
-from profiling.sweeping.frontier_pass import searches_of_part
-from profiling.sweeping.outlook import Outlook
-from profiling.sweeping.preparation import Preparation
-from profiling.sweeping.sweep import Sweep
+
+if TYPE_CHECKING:
+    from profiling.sweeping.outlook import Outlook
 
 
 def sweep(
@@ -36,6 +35,9 @@ def sweep(
     Raises:
         SettingsError: A setting is wrong, or the directory is in use.
     """
+    start_server()  # it imports torch, and meanwhile this process imports what it needs itself
+    from profiling.sweeping.sweep import Sweep
+
     name = f"Shard {shard[0]}/{shard[1]}"
     with RunDirectory(out, fresh=fresh, shard=shard) as run:
         changed = Sweep(settings, run, shard).measure()
@@ -53,7 +55,7 @@ def look_ahead(
     out: Path,
     shard: tuple[int, int] = (1, 1),
     assumed: AssumedDevice | None = None,
-) -> Outlook:
+) -> "Outlook":
     """Return what the same sweep would measure from here, and how long; nothing is written.
 
     Args:
@@ -65,6 +67,12 @@ def look_ahead(
     Raises:
         SettingsError: A setting is wrong, or the measurements cannot be read.
     """
+    start_server()
+    from profiling.children.crew import Children
+    from profiling.sweeping.frontier_pass import searches_of_part
+    from profiling.sweeping.outlook import Outlook
+    from profiling.sweeping.preparation import Preparation
+
     preparation = Preparation(settings, Children(), batches=None, assumed=assumed)
     plan = preparation.plan(shard)
     outlook = Outlook.of(settings, plan, newest_rows(RowFile(out / ROWS).read_new()), assumed)

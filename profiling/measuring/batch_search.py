@@ -8,9 +8,10 @@ from typing import Any, Self
 from profiling.instruments.steps import Sample
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import forget, is_out_of_memory
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.pace import Opening
 from profiling.measuring.steps.surroundings import Surroundings
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 

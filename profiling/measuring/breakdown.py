@@ -11,8 +11,9 @@ from profiling.measuring.costs import count_costs
 from profiling.measuring.device_busy import measure_device_busy
 from profiling.measuring.device_peak import measure_peak_flops_per_s
 from profiling.measuring.process_limits import set_threads
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.surroundings import Surroundings
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
+from profiling.measuring.steps.trainer_runs import prepare_process
 from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
 

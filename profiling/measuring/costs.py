@@ -19,7 +19,7 @@ from profiling.counting.point_costs import (
 )
 from profiling.counting.step_count import StepCount
 from profiling.instruments.components.component_watch import ComponentWatch
-from profiling.measuring.steps.trainer_runs import batch_of, build_point
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.planning.points import Point
 
 OPTIMISER = "optimiser"

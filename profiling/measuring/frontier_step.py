@@ -6,15 +6,10 @@ from typing import Any
 from profiling.instruments.memory import PeakMemory, return_freed_pages, supports_peak
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import limit_memory
+from profiling.measuring.steps.building import batch_of, build_point, facts_of
 from profiling.measuring.steps.first_step import FirstStep
 from profiling.measuring.steps.rehearsal import rehearse
-from profiling.measuring.steps.trainer_runs import (
-    batch_of,
-    build_point,
-    choose_kernels,
-    facts_of,
-    run_steps,
-)
+from profiling.measuring.steps.trainer_runs import choose_kernels, run_steps
 from profiling.planning.frontier import WholeSteps
 from profiling.planning.requests import Effort
 

@@ -15,7 +15,8 @@ from datamodules.batching.masking import IGNORED_LABEL
 from datamodules.geometry import samples_for_frames
 from profiling.measuring.paths.active_path import Batch
 from profiling.measuring.process_limits import forget, is_out_of_memory
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 
 # Without, with, with, without: whatever comes back every second step hits both alike.

@@ -14,16 +14,11 @@ from profiling.measuring.masking import masked_step_ratio
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.paths.compiling import CompileWatch
 from profiling.measuring.process_limits import set_threads
+from profiling.measuring.steps.building import batch_of, build_point, facts_of
 from profiling.measuring.steps.memory_of_steps import MemoryOfSteps, memory_beside_speed
 from profiling.measuring.steps.rehearsal import rehearse
 from profiling.measuring.steps.surroundings import Surroundings
-from profiling.measuring.steps.trainer_runs import (
-    batch_of,
-    build_point,
-    facts_of,
-    prepare_process,
-    run_steps,
-)
+from profiling.measuring.steps.trainer_runs import prepare_process, run_steps
 from profiling.measuring.steps.turn import HandOver
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort

@@ -39,6 +39,11 @@ class Range:
         """The name of the modality."""
         return self.maker.modality
 
+    @property
+    def name(self) -> str:
+        """Modality and phase, as "text training"."""
+        return f"{self.modality} {self.phase}"
+
     def starts(self) -> list[Point]:
         """Return the points to begin with: of all at both ends, of one where its own range ends.
 

@@ -75,8 +75,9 @@ class SweepSettings:
             at most so often.
         target_factor: With `refine`, an answer is measured until the upper end of its interval is
             at most so many times the lower end.
-        time_budget_s: Seconds of measuring in all. The first visit of each point is made even
-            beyond them. Null makes exactly `visits` of each point.
+        time_budget_s: Seconds of measuring in all. Where lengths are given, the first visit of each
+            point is made even beyond them; with `refine` a modality and phase is left alone where
+            there is no time for two visits of its ends. Null makes exactly `visits` of each point.
         seconds_per_measurement: Seconds of timed steps per point and visit.
         min_samples: Fewest timed steps per point and visit, however long they take.
         num_warmup_steps: Untimed steps before them.

@@ -1,4 +1,4 @@
-"""What a reader must know before the answers: failures, models, disturbed visits, a drift."""
+"""What a reader must know before the answers: gaps, failures, disturbed visits, a drift."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,25 +8,42 @@ from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
 from profiling.analysis.points.groups import Contender
 from profiling.analysis.points.readings import finite
+from profiling.report.answers.verdicts import listed
 from profiling.rows.columns import Row, judged_columns
 
 NO_NUMBER = ("error", "skipped")
 
 
-def cautions_of(rows: Iterable[Row], steadiness: Steadiness) -> list[str]:
+def cautions_of(
+    rows: Iterable[Row], steadiness: Steadiness, left_alone: Sequence[str] = ()
+) -> list[str]:
     """Return sentences for below the table, none where all was calm.
 
     Args:
         rows: The measurements that count.
         steadiness: What the sentinel says of the same run.
+        left_alone: Modalities and phases for which the sweep had no time, as "text training".
     """
     rows = list(rows)
     return [
+        *_left_alone(rows, left_alone),
         *_without_number(rows),
         *_disturbed(rows),
         *_unwatched(rows),
         *_drifted(steadiness),
         *_of_variants(rows),
+    ]
+
+
+def _left_alone(rows: Iterable[Row], names: Sequence[str]) -> list[str]:
+    """Return a sentence about what was asked for and has no row."""
+    measured = {f"{row.get('modality')} {row.get('phase')}" for row in rows}
+    missing = [name for name in names if name not in measured]
+    if not missing:
+        return []
+    return [
+        f"There was no time for {listed(missing)}: the same command with a larger `time_budget_s` "
+        "continues from here."
     ]
 
 

@@ -52,7 +52,7 @@ class Material:
     @property
     def cautions(self) -> list[str]:
         """Return what to know of the machine before the answers."""
-        return cautions_of(self.rows, self.steadiness)
+        return cautions_of(self.rows, self.steadiness, self.manifest.get("left_alone", ()))
 
     @classmethod
     def of(

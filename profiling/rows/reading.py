@@ -27,6 +27,7 @@ TYPES: dict[str, type] = {
     "machine": dict,
     "earlier": list,
     "shards": list,
+    "left_alone": list,
     "length_distributions": list,
 }
 
@@ -207,6 +208,9 @@ def _wrong_entry(manifest: dict[str, Any]) -> str | None:
     pairs = manifest.get("config", {}).get("pairs", [])
     if not isinstance(pairs, list) or not all(isinstance(pair, str) for pair in pairs):
         return _wrong("pairs", "list of texts", pairs)
+    left_alone = manifest.get("left_alone", [])
+    if not all(isinstance(name, str) for name in left_alone):
+        return _wrong("left_alone", "list of texts", left_alone)
     machines = manifest.get("earlier", [])
     if not all(isinstance(machine, dict) for machine in machines):
         return _wrong("earlier", "list of maps", machines)

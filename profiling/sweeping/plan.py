@@ -66,6 +66,11 @@ class Plan:
         left = [part.seconds_left(rows, guess_s) for part in self._parts]
         return None if None in left else sum(seconds or 0.0 for seconds in left)
 
+    def left_alone(self, rows: Sequence[Row]) -> list[str]:
+        """Return the modalities and phases for which there was no time, as "text training"."""
+        chosen = (part for part in self._parts if isinstance(part, Refinement))
+        return [one.name for part in chosen for one in part.left_alone(rows)]
+
     def budget_left(self, rows: Sequence[Row]) -> float | None:
         """Return the seconds of the time budget that are not spent yet; None without one."""
         if self.time_budget_s is None:

@@ -2,31 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from math import log
 
-from profiling.analysis.points.axes import row_length
-from profiling.planning.points import Point
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Schedule, Visit, turn
+from profiling.planning.schedule import Visit, turn
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
+from profiling.sweeping.beginnings import Beginnings, fits
+from profiling.sweeping.made import Made, made_in, of_range, spent_s
 from profiling.sweeping.questions import Question, open_questions, points_for
 
-# Fewer decide nothing.
-START_VISITS = 2
 # Rows that agree in these are one row.
 TOLD_APART_BY = ("key", "visit", "status", "seconds")
-
-
-@dataclass(frozen=True)
-class Made:
-    """A visit that has a row."""
-
-    range: Range
-    visit: Visit
-    row: Row
 
 
 class Refinement:
@@ -37,8 +24,8 @@ class Refinement:
     Args:
         settings: Of the sweep.
         ranges: Where it may choose.
-        time_budget_s: Seconds that the visits may take in all, the first ones of the lengths that
-            the ranges begin with excepted; None goes on until the answers are narrow.
+        time_budget_s: Seconds that the visits may take in all, see `Beginnings`; None goes on
+            until the answers are narrow.
     """
 
     num_visits = None  # nobody knows before how many there will be
@@ -49,27 +36,26 @@ class Refinement:
         self.settings = settings
         self.ranges = ranges
         self.time_budget_s = time_budget_s
-        starts = [point for chosen in ranges for point in chosen.starts()]
-        self.starts = Schedule(starts, min(START_VISITS, settings.visits), time_budget_s)
+        self.beginnings = Beginnings(settings, ranges, time_budget_s)
         self._asked: dict[tuple[object, ...], list[Question]] = {}
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         """Yield the visits that are to be made, by what is compared; `rows` grows on the way."""
         failed = self._failed(rows)  # before anything is measured: each is tried once by a sweep
-        yield from self.starts.missing(rows)
+        yield from self.beginnings.missing(rows)
         for _, visits in groupby(failed, key=lambda visit: visit.group):
             yield list(visits)
         while chosen := self._interrupted(self._made(rows)) or self._choose(self._made(rows)):
             yield chosen
 
     def _failed(self, rows: Sequence[Row]) -> list[Visit]:
-        """Return the visits that ended in an error, without those that `starts` tries again."""
+        """Return the visits that ended in an error, without those that `beginnings` tries again."""
         return [
             made.visit
             for made in self._made(rows)
             if made.row["status"] == "error"
             and made.visit.point.length in made.range.lengths
-            and not self.starts.has(made.visit)
+            and not self.beginnings.has(made.visit)
         ]
 
     def num_done(self, rows: Sequence[Row]) -> int:
@@ -78,7 +64,11 @@ class Refinement:
 
     def spent(self, rows: Sequence[Row]) -> float:
         """Return the seconds that the visits have taken so far."""
-        return _spent(self._made(rows))
+        return spent_s(self._made(rows))
+
+    def left_alone(self, rows: Sequence[Row]) -> list[Range]:
+        """Return the ranges for which there was no time."""
+        return self.beginnings.left_alone(rows)
 
     def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
         """Return the most seconds of measuring from here; None where no budget says.
@@ -87,21 +77,14 @@ class Refinement:
             rows: What has been measured.
             guess_s: Seconds of a visit while nothing is known.
         """
-        beginning = self.starts.seconds_left(rows, guess_s)
+        beginning = self.beginnings.seconds_left(rows, guess_s)
         if self.time_budget_s is None or beginning is None:
             return None
-        return max(beginning, self.time_budget_s - _spent(self._made(rows)))
+        return max(beginning, self.time_budget_s - self.spent(rows))
 
     def _made(self, rows: Sequence[Row]) -> list[Made]:
         """Return the visits that were made, oldest first."""
-        ranges = {(chosen.modality, chosen.phase): chosen for chosen in self.ranges}
-        found = []
-        for row in rows:
-            chosen, length = ranges.get((row["modality"], row["phase"])), row_length(row)
-            if chosen is not None and length is not None:
-                points = (point for point in chosen.at(length) if point.key == row["key"])
-                found += [Made(chosen, Visit(point, row["visit"]), row) for point in points]
-        return found
+        return made_in(self.ranges, rows)
 
     def _interrupted(self, made: Sequence[Made]) -> list[Visit]:
         """Return what is missing of the last choice, made anew from the rows before it."""
@@ -119,7 +102,7 @@ class Refinement:
         """
         asked = [(chosen, self._ask(chosen, made)) for chosen in self.ranges]
         shares = [
-            (_spent(_of(chosen, made)) / len(questions), questions)
+            (spent_s(of_range(chosen, made)) / len(questions), questions)
             for chosen, questions in asked
             if questions
         ]
@@ -134,32 +117,21 @@ class Refinement:
         self, question: Question, questions: Sequence[Question], made: Sequence[Made]
     ) -> list[Visit]:
         """Return what a question wants, for all open ones of its range; nothing without time."""
-        mine, length = _of(question.range, made), question.wish.length
+        mine, length = of_range(question.range, made), question.wish.length
         number = _num_visits(mine)[length]
         points = points_for(questions, length)
-        if not points or not self._fits(points, mine, made):
+        if not points or not fits(points, made, self.time_budget_s):
             return []
         return [Visit(point, number) for point in turn(points, number)]
 
     def _ask(self, chosen: Range, made: Sequence[Made]) -> list[Question]:
-        mine = _of(chosen, made)
+        mine = of_range(chosen, made)
         read = [tuple(one.row[name] for name in TOLD_APART_BY) for one in mine]
         known = (chosen.modality, chosen.phase, *read)
         if known not in self._asked:
             rows = [one.row for one in mine]
             self._asked[known] = open_questions(chosen, rows, _num_visits(mine), self.settings)
         return self._asked[known]
-
-    def _fits(self, points: Sequence[Point], mine: Sequence[Made], made: Sequence[Made]) -> bool:
-        if self.time_budget_s is None:
-            return True
-        return (
-            _spent(made) + sum(_expected_s(point, mine) for point in points) <= self.time_budget_s
-        )
-
-
-def _of(chosen: Range, made: Sequence[Made]) -> list[Made]:
-    return [one for one in made if one.range is chosen]
 
 
 def _num_visits(made: Sequence[Made]) -> Counter[int]:
@@ -169,17 +141,3 @@ def _num_visits(made: Sequence[Made]) -> Counter[int]:
         length = one.visit.point.length
         found[length] = max(found[length], one.visit.number + 1)
     return found
-
-
-def _spent(made: Sequence[Made]) -> float:
-    return sum(float(one.row["seconds"]) for one in made)
-
-
-def _expected_s(point: Point, made: Sequence[Made]) -> float:
-    """Return the seconds of the last visit, or of the same model's at the nearest length."""
-    same = [
-        (abs(log(one.visit.point.length / point.length)), -place, float(one.row["seconds"]))
-        for place, one in enumerate(made)
-        if (one.visit.point.variant, one.visit.point.kernel) == (point.variant, point.kernel)
-    ]
-    return min(same)[-1] if same else 0.0

@@ -60,6 +60,7 @@ class Sweep:
                     progress.report(visit.point.describe(), row)
                 sentinel.after(rows)
             sentinel.finish()
+            changed = self._note_left_alone(plan) or changed
             if frontier.missing():
                 measured = measured or self._begin()
                 frontier.measure(progress)
@@ -108,6 +109,17 @@ class Sweep:
 
         self.run.change_manifest(add)
         return True
+
+    def _note_left_alone(self, plan: Plan) -> bool:
+        """Write down for what this shard had no time; return whether that is new."""
+        mine = {one.name for one in plan.ranges}
+        left_alone = plan.left_alone(self.run.rows)
+
+        def merge(manifest: dict[str, Any]) -> dict[str, Any]:
+            others = [name for name in manifest.get("left_alone", []) if name not in mine]
+            return manifest | {"left_alone": sorted([*others, *left_alone])}
+
+        return self.run.change_manifest(merge)
 
     def _write_manifest(self, plan: Plan) -> bool:
         """Say what the rows are to be read with; return whether that is new."""

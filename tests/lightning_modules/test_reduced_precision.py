@@ -11,7 +11,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from lightning_modules.reduced_precision import error_of, refuse_wrong_convolutions
 from lightning_modules.sizes import SIZES
-from profiling.measuring.steps.trainer_runs import build_point
+from profiling.measuring.steps.building import build_point
 from tests.samples.variants.costs import point_of
 
 RIGHT = nn.Conv1d(12, 20, 3, padding=1)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ from tests.samples.places import ROOT
 from tests.samples.sweeps import ONCE, rows_in, sweep, write_config
 from tests.samples.variants.models import implementations_here
 
-# One length on each side of what bigbird can take; images on both sides of Swin's windows.
+# One length on each side of what bigbird can take; images on both sides of Swin's windows. Training
+# has the longer ones alone: what differs between phases does not hang on the length.
 ALL = {
     name for variants in VARIANTS.values() for v in variants.values() for name in v.implementations
 }
@@ -24,6 +26,11 @@ LENGTHS = {
     "speech": {"lengths": [51, 173]},
     "vision": {"input_sizes": [64, 160]},
 }
+LONGEST = {
+    modality: {setting: values[-1:] for setting, values in of_modality.items()}
+    for modality, of_modality in LENGTHS.items()
+}
+PHASES = {"inference": LENGTHS, "training": LONGEST}
 
 
 def start(python: str, *arguments: str) -> subprocess.Popen[str]:
@@ -42,36 +49,42 @@ def start(python: str, *arguments: str) -> subprocess.Popen[str]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sweep everything there is, once for all tests of this file."""
     folder = tmp_path_factory.mktemp("whole")
-    # Without the one that would compile C++ for half a minute in every process.
-    config = write_config(
-        folder / "all.yaml",
-        modalities=LENGTHS,
-        implementations=sorted(ALL - {"local_flex"}),
-        **ONCE,
-    )
-    status, said, complained = sweep(config, folder / "run")
-    assert status == 0, complained
-    (folder / "said").write_text(said)
+    for phase, modalities in PHASES.items():
+        # Without the one that would compile C++ for half a minute in every process.
+        config = write_config(
+            folder / f"{phase}.yaml",
+            modalities=modalities,
+            phases=[phase],
+            implementations=sorted(ALL - {"local_flex"}),
+            **ONCE,
+        )
+        status, said, complained = sweep(config, folder / phase)
+        assert status == 0, complained
+        (folder / f"{phase}.txt").write_text(said)
     return folder
+
+
+def rows_of(whole: Path) -> list[dict[str, Any]]:
+    return [row for phase in PHASES for row in rows_in(whole / phase)]
 
 
 def test_every_variant_implementation_phase_and_length_has_its_rows(whole: Path) -> None:
     seen = Counter(
         (row["modality"], row["variant"], row["implementation"], row["phase"])
-        for row in rows_in(whole / "run")
+        for row in rows_of(whole)
         if row["status"] == "ok"
     )
     for modality, variants in VARIANTS.items():
         for name, variant in variants.items():
             for implementation in implementations_here(modality, name):
-                for phase in ("inference", "training"):
-                    lengths = LENGTHS[modality].get("lengths") or LENGTHS[modality]["input_sizes"]
+                for phase, modalities in PHASES.items():
+                    (lengths,) = modalities[modality].values()
                     able = sum(variant.refusal(length) is None for length in lengths)
                     assert seen[modality, name, implementation, phase] == able
 
 
 def test_no_row_is_an_error_and_skipped_rows_say_why(whole: Path) -> None:
-    rows = rows_in(whole / "run")
+    rows = rows_of(whole)
     assert not [row["error"] for row in rows if row["status"] == "error"]
     skipped = [row for row in rows if row["status"] == "skipped"]
     of_bigbird = [row for row in skipped if row["variant"] == "bigbird"]
@@ -86,7 +99,7 @@ def test_no_row_is_an_error_and_skipped_rows_say_why(whole: Path) -> None:
 
 
 def test_a_measured_row_is_complete(whole: Path) -> None:
-    for row in rows_in(whole / "run"):
+    for row in rows_of(whole):
         if row["status"] != "ok":
             continue
         assert len(row["latency_ms_samples"]) >= 2
@@ -100,7 +113,7 @@ def test_a_measured_row_is_complete(whole: Path) -> None:
 
 
 def test_lengths_are_what_the_models_see(whole: Path) -> None:
-    for row in rows_in(whole / "run"):
+    for row in rows_of(whole):
         if row["status"] != "ok":
             continue
         if row["variant"] == "vit":
@@ -119,7 +132,7 @@ def test_lengths_are_what_the_models_see(whole: Path) -> None:
 def test_the_kernel_of_fused_attention_is_recorded(whole: Path) -> None:
     kernels = {
         (row["variant"], row["implementation"]): row["attention_kernel"]
-        for row in rows_in(whole / "run")
+        for row in rows_of(whole)
         if row["status"] == "ok"
     }
     assert "flash" in str(kernels["bert", "sdpa"])
@@ -129,7 +142,7 @@ def test_the_kernel_of_fused_attention_is_recorded(whole: Path) -> None:
 def test_the_n_by_n_mask_of_longformer_shows_in_memory(whole: Path) -> None:
     peaks = {
         (row["implementation"], row["sequence_length"]): row["memory_above_weights_mib"]
-        for row in rows_in(whole / "run")
+        for row in rows_of(whole)
         if row["variant"] == "longformer" and row["phase"] == "inference"
     }
     effective = 1024  # 770 tokens padded to a multiple of the window of 512
@@ -138,8 +151,8 @@ def test_the_n_by_n_mask_of_longformer_shows_in_memory(whole: Path) -> None:
 
 
 def test_answers_lie_in_the_run_directory(whole: Path) -> None:
-    out = whole / "run"
-    assert "tensorboard --logdir" in (whole / "said").read_text()
+    out = whole / "inference"
+    assert "tensorboard --logdir" in (whole / "inference.txt").read_text()
     assert (out / "report.html").stat().st_size > 10_000
     tipping_points = json.loads((out / "tipping_points.json").read_text())
     assert {row["modality"] for row in tipping_points} == set(VARIANTS)
@@ -153,18 +166,18 @@ def test_answers_lie_in_the_run_directory(whole: Path) -> None:
 
 
 def test_the_same_command_again_measures_nothing(whole: Path) -> None:
-    before = (whole / "run" / "measurements.jsonl").read_bytes()
-    status, said, _ = sweep(whole / "all.yaml", whole / "run")
+    before = (whole / "inference" / "measurements.jsonl").read_bytes()
+    status, said, _ = sweep(whole / "inference.yaml", whole / "inference")
     assert status == 0
-    assert (whole / "run" / "measurements.jsonl").read_bytes() == before
-    assert said == (whole / "said").read_text()
+    assert (whole / "inference" / "measurements.jsonl").read_bytes() == before
+    assert said == (whole / "inference.txt").read_text()
 
 
 def test_another_pair_to_compare_needs_no_measuring(whole: Path) -> None:
-    out = whole / "run"
+    out = whole / "inference"
     before = (out / "measurements.jsonl").read_bytes()
     pair = "longformer:mask_fixed,local_bert:local_blocked"
-    status, said, _ = sweep(whole / "all.yaml", out, f'--pairs=["{pair}"]')
+    status, said, _ = sweep(whole / "inference.yaml", out, f'--pairs=["{pair}"]')
     assert status == 0
     assert "vs longformer" in said
     assert (out / "measurements.jsonl").read_bytes() == before

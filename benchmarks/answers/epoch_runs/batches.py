@@ -6,7 +6,7 @@ from benchmarks.answers.epoch_runs.tasks import step_length
 from datamodules.batching.policies import PaddedBatch
 from profiling.measuring.masking import mask_padding
 from profiling.measuring.paths.active_path import Batch
-from profiling.measuring.steps.trainer_runs import batch_of
+from profiling.measuring.steps.building import batch_of
 from profiling.planning.points import Point
 
 

@@ -11,8 +11,9 @@ from benchmarks.answers.epoch_runs.tasks import EpochTask, step_length
 from benchmarks.measuring.bare import bare_step
 from datamodules.batching.policies import PaddedBatch
 from profiling.measuring.process_limits import set_threads
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.surroundings import Surroundings
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, prepare_process
+from profiling.measuring.steps.trainer_runs import prepare_process
 from profiling.measuring.steps.turn import HandOver
 
 

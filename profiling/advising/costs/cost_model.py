@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from profiling.advising.costs.bends import Bends, factors_at
 from profiling.advising.costs.tokens import Tokens
 from profiling.analysis.statistics.intervals import Array
 
@@ -28,6 +29,7 @@ class CostModel:
             largest batch size that was measured there.
         holdout_error: Median over the inner lengths of how far, as a relative error, a fit to the
             others is off; with no inner length over all.
+        bends: By which factors the cost leaves the sum of powers; empty where it need not.
     """
 
     visits: tuple[int, ...]
@@ -38,10 +40,13 @@ class CostModel:
     longest: int
     batch_ranges: tuple[tuple[int, int, int], ...]
     holdout_error: float
+    bends: Bends = ()
 
     def predict(self, lengths: Sequence[float], batch_sizes: Sequence[int]) -> Array:
         """Return what steps cost in each visit, (visits, steps)."""
-        return self.coefficients @ terms_of(self.tokens.of(lengths), np.asarray(batch_sizes)).T
+        tokens = self.tokens.of(lengths)
+        sums = self.coefficients @ terms_of(tokens, np.asarray(batch_sizes)).T
+        return np.asarray(sums * factors_at(self.bends, self.tokens, tokens))
 
     def is_extrapolated(self, lengths: Sequence[float]) -> Array:
         """Tell for each length whether it lies beside the measured ones."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
+from profiling.advising.costs.bends import Bends, factors_at, find_bends
 from profiling.advising.costs.cost_model import CostModel, terms_of
 from profiling.advising.costs.tokens import Tokens
 from profiling.analysis.points.readings import MIN_VISITS
@@ -43,12 +44,17 @@ Parts = Mapping[int, Sequence[Observation]]
 """What was measured in each visit."""
 
 
-def fit_cost_model(observations: Sequence[Observation], tokens: Tokens) -> CostModel:
+def fit_cost_model(
+    observations: Sequence[Observation], tokens: Tokens, varies: bool = True
+) -> CostModel:
     """Fit every visit that reaches far enough for itself, and all of them together.
 
     Args:
         observations: Of one contender and one unit.
         tokens: How its lengths become tokens.
+        varies: Whether the cost varies from visit to visit, as times do. Memory hardly does, so the
+            model goes through what was measured: memory need not grow as a sum of powers. What is
+            computed in pieces of a fixed size grows more slowly from the first full piece on.
 
     Raises:
         TooFewLengthsError: No visit has at least three lengths that differ after padding, or before
@@ -64,15 +70,17 @@ def fit_cost_model(observations: Sequence[Observation], tokens: Tokens) -> CostM
     used = [each for part in whole.values() for each in part]
     lengths = sorted({each.length for each in used})
     shortest, longest = _common_ends([*whole.values()])
+    pooled = _fit(used, tokens)
     return CostModel(
         visits=tuple(whole),
         coefficients=np.stack([_fit(part, tokens) for part in whole.values()]),
-        pooled=_fit(used, tokens),
+        pooled=pooled,
         tokens=tokens,
         shortest=shortest,
         longest=longest,
         batch_ranges=tuple((length, *_batch_range(used, length)) for length in lengths),
-        holdout_error=_holdout_error(used, lengths, tokens),
+        holdout_error=_holdout_error(used, lengths, tokens, varies),
+        bends=() if varies else _bends(used, tokens, pooled),
     )
 
 
@@ -125,8 +133,20 @@ def _fit(observations: Sequence[Observation], tokens: Tokens) -> Array:
     return np.asarray(solution / scale)
 
 
+def _bends(observations: Sequence[Observation], tokens: Tokens, fitted: Array) -> Bends:
+    lengths = [each.length for each in observations]
+    return find_bends(lengths, 1 / _foreseen(observations, tokens, fitted), tokens)
+
+
+def _foreseen(observations: Sequence[Observation], tokens: Tokens, fitted: Array) -> Array:
+    """Return what the coefficients of a fit say, over what was measured."""
+    batch_sizes = np.array([each.batch_size for each in observations], dtype=np.float64)
+    terms = terms_of(tokens.of([each.length for each in observations]), batch_sizes)
+    return np.asarray(terms @ fitted / np.array([each.cost for each in observations]))
+
+
 def _holdout_error(
-    observations: Sequence[Observation], lengths: Sequence[int], tokens: Tokens
+    observations: Sequence[Observation], lengths: Sequence[int], tokens: Tokens, varies: bool
 ) -> float:
     """Return the median error of foreseeing a length from the others."""
     inner = lengths[1:-1] or lengths
@@ -134,10 +154,10 @@ def _holdout_error(
     for length in inner:
         others = [each for each in observations if each.length != length]
         out = [each for each in observations if each.length == length]
-        found = _fit(others, tokens)
-        batch_sizes = np.array([each.batch_size for each in out], dtype=np.float64)
-        foreseen = terms_of(tokens.of([length] * len(out)), batch_sizes) @ found
-        ratios = foreseen / np.array([each.cost for each in out])
+        fitted = _fit(others, tokens)
+        bends = () if varies else _bends(others, tokens, fitted)
+        factor = factors_at(bends, tokens, tokens.of([length]))
+        ratios = factor * _foreseen(out, tokens, fitted)
         errors.append(float(np.abs(np.mean(ratios) - 1.0)))
     return float(np.median(errors))
 

@@ -10,7 +10,8 @@ from lightning_modules.variants import find_variant
 from profiling.instruments.memory import return_freed_pages
 from profiling.measuring.paths.active_path import COMPILED
 from profiling.measuring.process_limits import forget, set_threads
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 

@@ -142,3 +142,54 @@ def test_a_batch_size_is_known_where_both_lengths_beside_it_know_it(length, batc
     model = fit_cost_model(seen, Tokens())
 
     assert model.is_beside_batches([length], [batch_size]).tolist() == [is_beside]
+
+
+def in_pieces(length: float) -> float:
+    """A law with a bend, as of memory that is computed in pieces of 400."""
+    return 30.0 + 0.2 * min(length, 400.0) + 0.05 * max(0.0, length - 400.0)
+
+
+def peaks(lengths=(100, 200, 400, 800, 1600), tokens=None):
+    tokens = tokens or Tokens()
+    return [
+        Observation(visit, n, 1, in_pieces(float(tokens.of([n])[0])))
+        for visit in (0, 1)
+        for n in lengths
+    ]
+
+
+def test_what_hardly_varies_is_foreseen_as_measured_also_where_no_sum_of_powers_goes():
+    lengths = (100, 200, 400, 800, 1600)
+    model = fit_cost_model(peaks(), Tokens(), varies=False)
+
+    foreseen = model.predict(lengths, [1] * 5)
+
+    assert foreseen == pytest.approx(np.array([[in_pieces(n) for n in lengths]] * 2))
+    assert np.abs(foreseen - fit_cost_model(peaks(), Tokens()).predict(lengths, [1] * 5)).max() > 2
+    between = [150, 300, 600, 1200]
+    assert model.predict(between, [1] * 4)[0] == pytest.approx(
+        [in_pieces(n) for n in between], rel=0.05
+    )
+    assert 0 < model.holdout_error < fit_cost_model(peaks(), Tokens()).holdout_error
+
+
+def test_beyond_what_was_measured_the_factor_is_that_of_the_nearest_length():
+    model, plain = (fit_cost_model(peaks(), Tokens(), varies) for varies in (False, True))
+
+    ratio = model.predict([50, 100, 1600, 6400], [1] * 4) / plain.predict(
+        [50, 100, 1600, 6400], [1] * 4
+    )
+
+    assert ratio[:, 0] == pytest.approx(ratio[:, 1])
+    assert ratio[:, 3] == pytest.approx(ratio[:, 2])
+
+
+def test_lengths_that_are_padded_to_one_bend_together():
+    tokens = Tokens(256)
+    lengths = (100, 200, 400, 800, 1600)
+    model = fit_cost_model(peaks(lengths, tokens), tokens, varies=False)
+
+    assert [length for length, _ in model.bends] == [100, 400, 800, 1600]
+    assert model.predict([1, 256, 257, 512], [1] * 4)[0] == pytest.approx(
+        [in_pieces(256), in_pieces(256), in_pieces(512), in_pieces(512)]
+    )

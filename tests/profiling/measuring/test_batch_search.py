@@ -10,9 +10,10 @@ from profiling.instruments.batch_shapes import UNKNOWN
 from profiling.instruments.steps import Sample
 from profiling.measuring import batch_search
 from profiling.measuring.batch_search import Run, Trial, search_batch
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.pace import Opening
 from profiling.measuring.steps.surroundings import Surroundings
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import CONDITIONS, points_of

@@ -18,7 +18,7 @@ from profiling.counting.point_costs import (
 from profiling.counting.step_count import StepCount
 from profiling.instruments.memory import supports_peak
 from profiling.measuring.costs import count_costs, run_counted
-from profiling.measuring.steps.trainer_runs import batch_of, build_point
+from profiling.measuring.steps.building import batch_of, build_point
 from tests.samples.variants.costs import point_of
 
 REAL = [

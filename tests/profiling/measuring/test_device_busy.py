@@ -19,7 +19,8 @@ from profiling.measuring.device_busy import (
     intervals_of,
     measure_device_busy,
 )
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.assumed_devices import PROFILED_STEPS
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort

@@ -17,8 +17,9 @@ from profiling.measuring.device_busy import measure_device_busy
 from profiling.measuring.masking import masked_step_ratio
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import forget
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.memory_of_steps import MemoryOfSteps, workspace_mib
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import CONDITIONS, points_of

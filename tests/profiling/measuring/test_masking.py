@@ -12,7 +12,7 @@ from lightning_modules.variants import VARIANTS
 from profiling.children.server import run_in_child
 from profiling.measuring import masking
 from profiling.measuring.masking import mask_padding, masked_step_ratio
-from profiling.measuring.steps.trainer_runs import batch_of
+from profiling.measuring.steps.building import batch_of
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import points_of

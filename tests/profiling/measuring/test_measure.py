@@ -14,7 +14,8 @@ from profiling.instruments.memory import return_freed_pages
 from profiling.measuring import tasks
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import is_out_of_memory
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.measuring.tasks import measure_memory
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort

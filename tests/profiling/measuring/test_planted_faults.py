@@ -21,9 +21,9 @@ from profiling.children.server import run_in_child
 from profiling.instruments.batch_shapes import UNKNOWN
 from profiling.instruments.steps import Sample
 from profiling.measuring.paths.active_path import ActivePathCheck
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.stretch import TimedStretch
 from profiling.measuring.steps.surroundings import Surroundings
-from profiling.measuring.steps.trainer_runs import batch_of, build_point
 from profiling.measuring.tasks import measure_speed
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort

@@ -16,7 +16,8 @@ from profiling.measuring.breakdown import measure_breakdown
 from profiling.measuring.paths import compiling
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.paths.compiling import CompileWatch, num_graphs
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.measuring.steps.turn import HandOver
 from profiling.measuring.tasks import measure_memory, measure_speed
 from profiling.planning.points import Point

@@ -9,7 +9,8 @@ from profiling.errors import SettingsError
 from profiling.measuring.breakdown import measure_breakdown
 from profiling.measuring.paths import graphing
 from profiling.measuring.paths.active_path import ActivePathCheck
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.grids import make_points
 from profiling.planning.points import DataFacts, Point
 from profiling.planning.requests import Effort

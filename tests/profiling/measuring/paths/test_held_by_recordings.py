@@ -14,9 +14,10 @@ from profiling.instruments.memory import MIB
 from profiling.instruments.steps import Sample
 from profiling.measuring.paths import graphing
 from profiling.measuring.paths.graphing import graph_module, held_by_recordings_mib
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.first_step import FirstStep
 from profiling.measuring.steps.memory_of_steps import with_held
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import points_of
 

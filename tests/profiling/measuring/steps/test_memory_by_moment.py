@@ -11,9 +11,10 @@ from lightning_modules.models.text.bert import BertModule
 from profiling.children.server import run_in_child
 from profiling.instruments.memory import MIB, PeakMemory, library_mib, return_freed_pages
 from profiling.measuring.steps import first_step, rehearsal
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.first_step import MOST_READ_IN_MIB, FirstStep
 from profiling.measuring.steps.rehearsal import rehearse
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import CONDITIONS, points_of

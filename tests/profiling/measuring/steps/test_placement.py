@@ -8,7 +8,8 @@ import torch
 
 from lightning_modules.variants import VARIANTS, find_variant
 from profiling.children.server import run_in_child
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.building import batch_of, build_point
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import CONDITIONS, points_of

@@ -10,10 +10,11 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from profiling.instruments.memory import MIB
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.steps import surroundings
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.memory_of_steps import MemoryOfSteps, Workspace
 from profiling.measuring.steps.stretch import TimedStretch
 from profiling.measuring.steps.surroundings import Surroundings
-from profiling.measuring.steps.trainer_runs import batch_of, build_point, run_steps
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from tests.samples.variants.points import CONDITIONS, points_of
