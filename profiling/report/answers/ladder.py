@@ -3,11 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from profiling.analysis.points.axes import unit_of
-from profiling.report.answers.verdicts import (
-    describe_crossing,
-    describe_only_below,
-    listed,
-)
+from profiling.report.answers.verdicts import describe_crossing, describe_only_below
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family
 from profiling.rows.columns import Row, judged_columns
@@ -48,8 +44,8 @@ def _rung_name(row: Row) -> str:
 def _sentence(rungs: Ladder) -> str:
     name, metric = efficient_family(rungs[0]), str(rungs[0]["metric"])
     if all(row["verdict"] == "undecided" for row in rungs):
-        against = listed([_rung_name(row).removesuffix(",") for row in rungs])
-        return f"{metric.capitalize()}: whether {name} wins cannot be told against {against}."
+        against = " or ".join(f"against {_rung_name(row)}" for row in rungs).removesuffix(",")
+        return f"{metric.capitalize()}: whether {name} wins cannot be told {against}."
     clauses = [
         f"against {_rung_name(row)} {_clause(row, name if place == 0 else 'it')}"
         for place, row in enumerate(rungs)
