@@ -17,12 +17,14 @@ class KernelUse:
         is_half: Whether queries, keys and values are bfloat16 or float16.
         needs_gradients: Whether a backward pass follows.
         has_dropout: Whether attention weights are dropped.
+        is_double: Whether queries, keys and values are float64.
     """
 
     device: str
     is_half: bool
     needs_gradients: bool
     has_dropout: bool
+    is_double: bool = False
 
 
 def limit_of(implementation: str, use: KernelUse) -> str | None:
@@ -43,9 +45,17 @@ NO_DROPOUT = "it has no dropout of attention weights"
 
 def limit_of_compiling(device: str) -> str | None:
     """Say in a clause why torch.compile cannot work here; None when nothing is known against it."""
-    if device != "cpu" or any(map(shutil.which, ("g++", "clang++", "c++"))):
+    if device != "cpu":
         return None
-    return "on a cpu it needs a C++ compiler"
+    # What torch runs, and as one word: it finds no `ccache g++`.
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    return None if shutil.which(compiler) else f"on a cpu {_missing_compiler(compiler)}"
+
+
+def _missing_compiler(compiler: str) -> str:
+    if "CXX" in os.environ:
+        return f"it needs the C++ compiler that `CXX` names, and there is no program {compiler!r}"
+    return f"it needs a C++ compiler, and there is no {compiler}"
 
 
 def _limit_of_flex(use: KernelUse) -> str | None:
@@ -58,7 +68,9 @@ def _limit_of_flex(use: KernelUse) -> str | None:
     reason = limit_of_compiling(use.device)
     if reason is not None:
         return reason
-    return None if _has_avx2() else "on a cpu it needs AVX2, which this one lacks or hides"
+    if not _has_avx2():
+        return "on a cpu it needs AVX2, which this one lacks or hides"
+    return "on a cpu it takes no float64" if use.is_double else None
 
 
 def _has_avx2() -> bool:
@@ -78,9 +90,10 @@ def _limit_of_compiled(use: KernelUse) -> str | None:
     if use.device != "cpu":
         return f"it runs on cpu, not on {use.device}"
     path = path_with_scripts()
-    compiler = os.environ.get("CXX", "c++")  # which torch takes
+    # What torch lets a shell run: the first word may be that of a cache, as in `ccache g++`.
+    compiler = [*os.environ.get("CXX", "c++").split(), ""][0]
     if not shutil.which(compiler, path=path):
-        return f"it needs a C++ compiler, and there is no {compiler}"
+        return _missing_compiler(compiler)
     if not shutil.which("ninja", path=path):
         return "it needs ninja, which `pip install tipping-point[kernel]` brings"
     return None

@@ -5,6 +5,9 @@ base it would silently compute with full attention.
 """
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +19,8 @@ from lightning_modules.side_files import find_side_file
 
 NOTE = "local_attention.json"
 ADAPTER = "adapter_config.json"
+# Linux's clock of files stands still for less.
+TICK_NS = 20_000_000
 # What loaders of adapters hand on to the hub.
 OF_THE_HUB = ("cache_dir", "local_files_only", "revision", "subfolder", "token")
 
@@ -31,9 +36,8 @@ def guard_adapters(model_class: Any) -> None:
 
     @wraps(save)
     def save_pretrained(model: Any, save_directory: Any, *args: Any, **named: Any) -> Any:
-        result = save(model, save_directory, *args, **named)
-        _write_notes(_base_config(model), Path(save_directory))
-        return result
+        with _noting_saved(_base_config(model), Path(save_directory)):
+            return save(model, save_directory, *args, **named)
 
     @wraps(load)
     def load_adapter(model: Any, *args: Any, **named: Any) -> Any:
@@ -55,13 +59,28 @@ def _base_config(model: Any) -> Any:
     return getattr(base, "config", None)
 
 
-def _write_notes(config: Any, folder: Path) -> None:
-    for found in (*folder.glob(ADAPTER), *folder.glob(f"*/{ADAPTER}")):
-        note = found.parent / NOTE
-        if says_local(config):
-            note.write_text(json.dumps({"attention_window": config.attention_window}) + "\n")
-        else:
-            note.unlink(missing_ok=True)  # of an adapter that was here before
+@contextmanager
+def _noting_saved(config: Any, folder: Path) -> Iterator[None]:
+    """Write the note of every adapter that is saved meanwhile; others there keep theirs."""
+    before = _times_of_adapters(folder)
+    if any(time.time_ns() - changed < TICK_NS for changed in before.values()):
+        time.sleep(TICK_NS / 1e9)  # or what is written now might look as if it had not been
+    yield
+    for adapter, changed in _times_of_adapters(folder).items():
+        if before.get(adapter) != changed:
+            _write_note(config, adapter.parent / NOTE)
+
+
+def _times_of_adapters(folder: Path) -> dict[Path, int]:
+    found = (*folder.glob(ADAPTER), *folder.glob(f"*/{ADAPTER}"))
+    return {adapter: adapter.stat().st_mtime_ns for adapter in found}
+
+
+def _write_note(config: Any, note: Path) -> None:
+    if says_local(config):
+        note.write_text(json.dumps({"attention_window": config.attention_window}) + "\n")
+    else:
+        note.unlink(missing_ok=True)  # of an adapter that was here before
 
 
 def _find_note(source: str, named: dict[str, Any]) -> Path | None:

@@ -34,6 +34,7 @@ def flex_local_attention(
         (batch, heads, tokens, head_dim), zero in the rows of padded queries.
     """
     del dropout_p  # all but zero has been refused
+    query, key, value = _apart(query, key, value)
     mask = block_mask(query.shape[2], half_window, key_padding_mask, query.device)
     compiled = _compiled(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability())
     # Torch gives a function up after some recompilations and runs it uncompiled, which builds the
@@ -43,6 +44,14 @@ def flex_local_attention(
     if key_padding_mask is None:
         return output
     return output.masked_fill(~key_padding_mask[:, None, :, None], 0.0)
+
+
+def _apart(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Copy a tensor that is given for two of them, which torch compiles for no CPU."""
+    if query.device.type == "cpu":
+        key = key.clone() if key is query else key
+        value = value.clone() if value is query or value is key else value
+    return query, key, value
 
 
 @lru_cache

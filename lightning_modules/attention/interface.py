@@ -7,6 +7,7 @@ Importing this module registers every implementation with `AttentionInterface` a
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import (
     AttentionInterface,
@@ -139,6 +140,7 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
     default_scaling = query.shape[-1] ** -0.5
     if scaling is not None and scaling != default_scaling:
         query = query * (scaling / default_scaling)
+    query, key, value = (_as_autocast_has_it(x) for x in (query, key, value))
     key, value = (_for_every_query_head(heads, query.shape[1]) for heads in (key, value))
     if window is None:
         output = attend_to_all(query, key, value, attention_mask, dropout)
@@ -147,6 +149,18 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
             query, key, value, window, attention_mask, dropout, implementation=implementation
         )
     return output.transpose(1, 2).contiguous(), None
+
+
+def _as_autocast_has_it(tensor: Tensor) -> Tensor:
+    """Round what torch's own attention would round under autocast: all but float64.
+
+    Positions that are angles in float32 leave queries and keys in float32, beside values in half
+    precision; our kernels are no functions that autocast knows.
+    """
+    device = tensor.device.type
+    if tensor.dtype == torch.float64 or not torch.is_autocast_enabled(device):
+        return tensor
+    return tensor.to(torch.get_autocast_dtype(device))
 
 
 def _for_every_query_head(heads: Tensor, num_query_heads: int) -> Tensor:

@@ -75,11 +75,11 @@ class UnpaddedBertEncoder(BertEncoder):
         run: Any = super().forward
         if attention_mask is None:
             return run(hidden_states, None, **more)
-        packing = Packing.of(attention_mask)
+        packing = _packing_of(attention_mask)
         lengths = packing.lengths.tolist()
         packed = packing.pack(hidden_states)[None]
         output = run(packed, None, packed_lengths=lengths, **more)
-        output.last_hidden_state = packing.unpack(output.last_hidden_state[0])
+        output.last_hidden_state = _unpacked(packing, output.last_hidden_state, attention_mask)
         return output
 
 
@@ -110,7 +110,7 @@ class _OnPackedFrames:
             return super().forward(hidden_states, None, **more)  # type: ignore[misc]
         hidden_states = hidden_states.masked_fill(~attention_mask[..., None], 0.0)
         hidden_states = hidden_states + self.pos_conv_embed(hidden_states)
-        packing = Packing.of(attention_mask)
+        packing = _packing_of(attention_mask)
         lengths = packing.lengths.tolist()
         packed = self.dropout(self._normed(packing.pack(hidden_states), after=False))[None]
         # Where processes hold parts of every layer, all must call it, or the others wait for ever.
@@ -120,8 +120,8 @@ class _OnPackedFrames:
             is_left_out = self.training and bool(torch.rand([]) < self.config.layerdrop)
             if calls_all or not is_left_out:
                 packed = layer(packed, attention_mask=None, packed_lengths=lengths, **more)
-        packed = self._normed(packed[0], after=True)
-        return BaseModelOutput(last_hidden_state=packing.unpack(packed))
+        packed = self._normed(packed, after=True)
+        return BaseModelOutput(last_hidden_state=_unpacked(packing, packed, attention_mask))
 
     def _normed(self, packed: Tensor, after: bool) -> Tensor:
         """Normalise where this encoder has its norm: before the layers or `after` them."""
@@ -145,6 +145,19 @@ UNPADDED: dict[type, type] = {
 }
 
 
+def _packing_of(mask: Tensor) -> Packing:
+    """Find the real tokens; all tokens where none is real: the library's layers need some."""
+    packing = Packing.of(mask)
+    return packing if len(packing.places) else Packing.of(torch.ones_like(mask))
+
+
+def _unpacked(packing: Packing, packed: Tensor, mask: Tensor) -> Tensor:
+    """Put (1, real, width) back; zero where nothing is real, but with gradients that are zero."""
+    padded = packing.unpack(packed[0])
+    is_all = len(packing.places) == mask.numel()
+    return padded.masked_fill(~mask[..., None], 0.0) if is_all else padded
+
+
 def _forward(  # noqa: PLR0913 - the signature that transformers calls
     module: Any,
     query: Tensor,
@@ -166,8 +179,7 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
         for q, k, v in zip(*(x.split(lengths, 2) for x in (query, key, value)), strict=True)
         if q.shape[2]
     ]
-    output = torch.cat(outputs, 2) if outputs else query
-    return output.transpose(1, 2).contiguous(), None
+    return torch.cat(outputs, 2).transpose(1, 2).contiguous(), None
 
 
 AttentionInterface.register(NAME, _forward)

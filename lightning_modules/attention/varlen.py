@@ -62,7 +62,8 @@ def varlen_local_attention(
         return _flash(rows, half_window).transpose(1, 2)
     packing, ends = _packed(key_padding_mask)
     if not len(packing.places):
-        return query * 0.0  # in the graph, so that gradients are zero and not missing
+        # All three are in the graph, so that gradients are zero and not missing, whatever is there.
+        return (query + key + value).masked_fill(~key_padding_mask[:, None, :, None], 0.0)
     return packing.unpack(_flash_of_rows(packing, ends, rows, half_window)).transpose(1, 2)
 
 

@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -33,6 +34,8 @@ INSTRUCTIONS = {
 VECTOR_BYTES = {"AVX2": 32, "AVX512": 64}  # vectors.h
 LEAST_VECTOR_BYTES = 16
 RESULTS = 4  # products.h: queries whose values are summed at a time
+# Of threads that need the operators at once one makes them known, and the others wait.
+_LOADING = threading.Lock()
 
 
 @torch.compiler.assume_constant_result  # which is no matter for a compiler of models
@@ -40,14 +43,27 @@ def load_operators() -> None:
     """Make `torch.ops.tipping_point.local_attention` known; compile it first if need be.
 
     Raises:
-        ModelError: The compiler fails.
+        ModelError: The compiler fails, or the operators can be neither kept nor loaded.
     """
-    _load_once()
+    with _LOADING:
+        _load_once()
 
 
 @lru_cache(maxsize=1)
 def _load_once() -> None:
     library = library_path()
+    try:
+        _keep_and_load(library)
+    except OSError as problem:
+        raise ModelError(
+            "`TORCH_EXTENSIONS_DIR` must be a folder where the compiled 'local_compiled' can be "
+            f"kept and from which it loads, got {library.parent}: {problem}"
+        ) from problem
+    torch.library.register_fake("tipping_point::local_attention", _fake_forward)
+    torch.library.register_fake("tipping_point::local_attention_backward", _fake_backward)
+
+
+def _keep_and_load(library: Path) -> None:
     if not library.exists():
         library.parent.mkdir(parents=True, exist_ok=True)
         with _alone(library.with_suffix(".lock")):
@@ -55,8 +71,6 @@ def _load_once() -> None:
                 _build(library)
     # A second time, where it has just been built: that is the same file, so nothing happens.
     torch.ops.load_library(library)
-    torch.library.register_fake("tipping_point::local_attention", _fake_forward)
-    torch.library.register_fake("tipping_point::local_attention_backward", _fake_backward)
 
 
 def library_path() -> Path:
@@ -99,7 +113,7 @@ def _build(library: Path) -> None:
 
     with tempfile.TemporaryDirectory(dir=library.parent) as folder, _scripts_in_path():
         try:
-            load(
+            built = load(  # under a name that torch numbers, where a build has failed before
                 NAME,
                 [str(SOURCES / "kernel.cpp")],
                 extra_cflags=_flags(),
@@ -112,7 +126,7 @@ def _build(library: Path) -> None:
                 "`implementation` 'local_compiled' cannot run here: its C++ cannot be compiled: "
                 f"{said[-1].strip() if said else problem}"
             ) from problem
-        (Path(folder) / library.name).replace(library)
+        Path(built).replace(library)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from lightning_modules.sizes import MODERNBERT_SIZES
 
 # Kernels of the library, for which the window is a mask over all pairs of tokens.
 DENSE = ("eager", "sdpa")
+# A checkpoint that was exported with a local kernel says so; its weights serve these kernels, too.
+NOT_LOCAL = {"attention_window": None, "local_implementation": None}
 TOKEN_IDS = ("bos_token_id", "cls_token_id", "eos_token_id", "sep_token_id")
 
 
@@ -31,6 +33,9 @@ class ModernBertText(TextModule):
     def _random_fields(self) -> dict[str, Any]:
         # The published ones are outside a smaller vocabulary, and nothing here asks for them.
         return dict.fromkeys(TOKEN_IDS)
+
+    def _load(self, fields: dict[str, Any]) -> Any:
+        return super()._load(fields | NOT_LOCAL if self.implementation in DENSE else fields)
 
 
 class ModernBertModule(ModernBertText):

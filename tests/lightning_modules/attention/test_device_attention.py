@@ -7,7 +7,8 @@ import torch
 from torch._dynamo.utils import counters
 from torch._inductor.utils import fresh_cache
 
-from lightning_modules.attention import IMPLEMENTATIONS, local_attention
+from lightning_modules.attention import IMPLEMENTATIONS, flex, local_attention
+from lightning_modules.attention.varlen import varlen_local_attention
 from lightning_modules.errors import ModelError
 from lightning_modules.kernel_limits import KernelUse, limit_of
 from tests.samples.variants.attention import Inputs, attend, draw_inputs, in_float64, relative_error
@@ -95,6 +96,42 @@ def test_flex_is_refused_without_a_compiler(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with torch.no_grad(), pytest.raises(ModelError, match="needs a C\\+\\+ compiler"):
         local_attention(*draw_inputs((1, 2, 9, 16)), 4, implementation="local_flex")
+
+
+@compiles
+def test_flex_on_a_cpu_refuses_float64():
+    with torch.no_grad(), pytest.raises(ModelError, match="on a cpu it takes no float64"):
+        local_attention(*draw_inputs((1, 2, 9, 16)), 4, implementation="local_flex")
+
+
+@compiles
+@pytest.mark.parametrize("which", [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)])
+def test_flex_on_a_cpu_is_given_three_tensors_even_where_they_are_one(which, monkeypatch):
+    """Its compiler refuses one tensor for two of them."""
+    seen: list[torch.Tensor] = []
+
+    def compute(*tensors, block_mask):
+        seen.extend(tensors)
+        return tensors[0]
+
+    monkeypatch.setattr(flex, "_compiled", lambda *_: compute)
+    drawn = draw_inputs((1, 2, 9, 16), torch.float32)
+    query, key, value = (drawn[place] for place in which)
+    with torch.no_grad():
+        local_attention(query, key, value, 4, implementation="local_flex")
+    assert len({id(tensor) for tensor in seen}) == 3
+    assert all(map(torch.equal, seen, (query, key, value)))
+
+
+def test_variable_length_attention_of_nothing_real_has_gradients_of_zero():
+    """Whatever padding holds, and where no flash attention is: it is not reached."""
+    leaves = [x.fill_(torch.nan).requires_grad_() for x in draw_inputs((2, 3, 9, 4))]
+    mask = torch.zeros(2, 9, dtype=torch.bool)
+    query, key, value = leaves
+    output = varlen_local_attention(query, key, value, 2, mask, 0.0)
+    assert bool((output == 0).all())
+    for gradient in torch.autograd.grad(output.sum(), leaves):
+        assert bool((gradient == 0).all())
 
 
 def test_limits_of_other_devices_and_formats_are_known_in_advance():

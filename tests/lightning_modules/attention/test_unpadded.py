@@ -78,6 +78,15 @@ def test_a_sample_that_is_nothing_but_padding_leaves_the_others_alone():
     torch.testing.assert_close(logits[1:, :3], alone, rtol=1e-9, atol=1e-11)
 
 
+def test_a_batch_of_nothing_but_padding_leaves_no_gradient_out():
+    model = _bert("unpadded")
+    ids = torch.randint(1, VOCABULARY, (2, 5))
+    model(input_ids=ids, attention_mask=torch.zeros_like(ids)).logits.sum().backward()
+    gradients = [p.grad for p in model.bert.encoder.parameters()]
+    assert gradients
+    assert all(gradient is not None and not gradient.any() for gradient in gradients)
+
+
 def test_no_layer_computes_on_padding():
     model = _bert("unpadded")
     seen = []

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -202,8 +203,29 @@ def test_modernbert_is_published_with_windows_in_two_of_three_layers():
     assert (windows.count(128), windows.count(None)) == (14, 8)
 
 
-@pytest.mark.parametrize("source", ["modernbert", "modernbert_full"])
-def test_modernberts_twin_makes_every_layer_of_a_checkpoint_full(source, tmp_path):
-    build("text", source, implementation="sdpa").model.save_pretrained(tmp_path)
+@pytest.mark.parametrize(
+    ("source", "implementation"),
+    [("modernbert", "sdpa"), ("modernbert", "local_blocked"), ("modernbert_full", "sdpa")],
+)
+def test_modernberts_twin_makes_every_layer_of_a_checkpoint_full(source, implementation, tmp_path):
+    build("text", source, implementation=implementation).model.save_pretrained(tmp_path)
     config = build("text", "modernbert_full", checkpoint=str(tmp_path)).model.config
     assert config.layer_types == ["full_attention"] * 3
+
+
+@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
+def test_modernbert_has_its_windows_in_dense_kernels_of_a_local_checkpoint_too(
+    implementation, tmp_path
+):
+    local = build("text", "modernbert", implementation="local_blocked")
+    local.model.save_pretrained(tmp_path / "local")
+    source = {"implementation": implementation, "checkpoint": str(tmp_path / "local")}
+    dense = build("text", "modernbert", **source)
+    dense.check_active(70)
+    batch = batch_of("text", 70)
+    expected, found = predict(local, batch), predict(dense, batch)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    dense.model.save_pretrained(tmp_path / "dense")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a window that nobody knows
+        build("text", "modernbert", checkpoint=str(tmp_path / "dense")).check_active(70)
