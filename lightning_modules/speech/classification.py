@@ -119,14 +119,16 @@ class ClassificationModule(UtteranceModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the outputs stand for beside the weights that give them."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["classes"] = self.classes
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that tell other classes apart.
 
         Raises:
-            ModelError: The classes are others.
+            ModelError: The classes are others, or the attention is.
         """
+        super().on_load_checkpoint(checkpoint)
         saved = checkpoint.get("classes", self.classes)
         if saved != self.classes:
             raise ModelError(
