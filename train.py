@@ -100,9 +100,17 @@ class TaskTrainer(Trainer):
             datamodule: Not used; a configuration has one.
             folder: For the exported model.
             ckpt_path: Checkpoint to take the weights from; null takes those of `model`.
+
+        Raises:
+            SettingsError: The model decides by a head that was never trained.
         """
         from lightning_modules.checkpoints.exporting import export
+        from lightning_modules.speech.utterance_module import UtteranceModule
 
+        # Whoever loads the folder would take the head for a trained one. Others are exported for
+        # what is under their heads.
+        if ckpt_path is None and isinstance(model, UtteranceModule):
+            check_trained("export", model)
         export(model, ckpt_path, folder)
         print(f"exported to {folder}")
 

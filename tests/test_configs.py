@@ -1,3 +1,4 @@
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -5,11 +6,15 @@ import lightning
 import pytest
 import yaml
 
+from lightning_modules.attention.interface import find_windows
+from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.variants import VARIANTS, vanilla_of
+from profiling.class_names import MODELS, full_path
 from profiling.cli import build_parser
 from profiling.commands.sweep import read_settings
 from profiling.planning.grids import make_points, synthetic_facts
 from tests.samples.places import ROOT
+from tests.samples.speech import TINY
 from tests.samples.training import FITTED, TRAINING, offline, write_everything
 from tests.samples.variants.points import CONDITIONS
 
@@ -107,6 +112,34 @@ def test_a_training_config_trains_and_measures(
     assert "ProfilingCallback" in callbacks
 
 
+# Those of HuBERT and L-HuBERT, beside what the data tell them.
+OF_SPEECH: dict[str, dict[str, Any]] = {
+    "features": {"layer": 2},
+    "lhubert_ctc": {},
+    "lhubert_keywords": {"classes": ["no", "yes"]},
+    "lhubert_pretrain_base": {"num_classes": 5},
+    "superb_asr": {"head_size": 6},
+}
+
+
+@pytest.mark.parametrize("name", sorted(OF_SPEECH))
+def test_a_training_config_leaves_a_model_of_ones_own_its_window(name: str, tmp_path: Path) -> None:
+    own = MaskedPrediction(attention_window=8, model_fields=TINY, num_classes=5)
+    own.model.save_pretrained(tmp_path / "local")
+    MaskedPrediction(variant="hubert", model_fields=TINY).model.save_pretrained(tmp_path / "full")
+    model = yaml.safe_load((ROOT / f"configs/train/{name}.yaml").read_text())["model"]
+    module, _, class_name = full_path(model["class_path"], MODELS).rpartition(".")
+    kind = getattr(import_module(module), class_name)
+    settings = model["init_args"] | OF_SPEECH[name]
+    for checkpoint, variant, windows in (
+        ("local", "lhubert", {8}),
+        ("full", "lhubert", {100}),
+        ("full", "hubert", {None}),
+    ):
+        given = {"checkpoint": str(tmp_path / checkpoint), "variant": variant}
+        assert set(find_windows(kind(**(settings | given)))) == windows
+
+
 @pytest.mark.parametrize(
     "name", ["superb_asr", "lhubert_keywords", "digits_ctc", "digits_pretrain"]
 )
@@ -127,3 +160,20 @@ def test_a_head_that_was_never_trained_is_not_evaluated(
     assert train.main([command, "--config", str(path), *offline(path, tmp_path)]) == 2
     said = capsys.readouterr().err
     assert f"`ckpt_path` must be given for `{command}`, or a `checkpoint` that has the" in said
+
+
+@pytest.mark.parametrize("name", ["lhubert_ctc", "lhubert_keywords"])
+def test_a_head_that_was_never_trained_is_not_exported(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import train
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    write_everything(tmp_path)
+    (path,) = [path for path in FITTED if path.stem == name]
+    given = ["--config", str(path), *offline(path, tmp_path), "--folder", "exported"]
+    assert train.main(["export", *given]) == 2
+    said = capsys.readouterr().err
+    assert "`ckpt_path` must be given for `export`, or a `checkpoint` that has the" in said
+    assert not (tmp_path / "exported").exists()

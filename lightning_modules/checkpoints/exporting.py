@@ -23,14 +23,15 @@ def export(module: Any, ckpt_path: str | None, folder: str) -> None:
         folder: Made, or replaced if it is an exported model.
 
     Raises:
-        ModelError: The checkpoint is of another model, the module has no such model, or the
-            folder holds something else.
+        ModelError: The checkpoint is of another model, the module has no such model or has left
+            layers of it out, or the folder holds something else.
     """
     model = getattr(module, "model", None)
     if not isinstance(model, PreTrainedModel):
         raise ModelError(
             f"`model` must have a model of transformers to export, got {type(module).__name__}"
         )
+    _refuse_cut(model)
     target = Path(folder)
     if target.exists() and any(target.iterdir()) and not (target / "config.json").exists():
         raise ModelError(f"`folder` must be new or an exported model, got {folder}")
@@ -40,6 +41,17 @@ def export(module: Any, ckpt_path: str | None, folder: str) -> None:
         model.save_pretrained(whole)
         if alphabet := getattr(module, "alphabet", None):
             write_vocabulary(alphabet, whole)
+
+
+def _refuse_cut(model: PreTrainedModel) -> None:
+    """Refuse a model with fewer layers than its configuration: the rest would load as random."""
+    layers = getattr(getattr(model.base_model, "encoder", None), "layers", None)
+    wanted = model.config.num_hidden_layers
+    if layers is not None and len(layers) != wanted:
+        raise ModelError(
+            f"`layer` must be left out or {wanted} for `export`, which writes whole models, got "
+            f"{len(layers)}"
+        )
 
 
 def _load(module: Any, ckpt_path: str) -> None:

@@ -11,10 +11,17 @@ from torch import Tensor, nn
 
 from lightning_modules.attention.blocked import is_one_piece
 from lightning_modules.attention.interface import find_implementations, find_windows
+from lightning_modules.checkpoints.attention_of_runs import (
+    Windows,
+    check_attention,
+    note_attention,
+    one_or_all,
+)
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.components import Part, find_parts
 from lightning_modules.models.former_paths import keep_former_path
 from lightning_modules.sizes import ENCODER_SIZES
+from lightning_modules.stored_window import choose_window
 from lightning_modules.variants import find_variant, validate_settings
 from lightning_modules.widest_float import widened
 
@@ -70,8 +77,8 @@ class VariantModule(lightning.LightningModule):
         Args:
             size: "base" (as published), "wide", "small" or "tiny"; a checkpoint has its own.
             implementation: Attention kernel; None = the variant's default.
-            attention_window: Total width in tokens (speech: frames), even; None = the variant's
-                default. Only for variants that have a window.
+            attention_window: Total width in tokens (speech: frames), even; None = the checkpoint's
+                own, or the variant's default. Only for variants that have a window.
             max_length: Longest input: tokens of a text, for whose positions there is room, or
                 pixels per side that positions of an image are made for; None = as published, or as
                 the checkpoint has it. Speech takes any length and ignores it.
@@ -93,7 +100,7 @@ class VariantModule(lightning.LightningModule):
         )
         self.registered = find_variant(self.modality, self.variant)
         self.implementation = implementation or self.registered.default
-        self.attention_window = attention_window or self.registered.default_window
+        self.attention_window = self._choose_window()
 
     @property
     def longest_input(self) -> int | None:
@@ -152,6 +159,29 @@ class VariantModule(lightning.LightningModule):
             and isinstance(trainer.precision_plugin, MixedPrecision)
         )
         return torch.optim.AdamW(parameters, lr=self.settings.lr, fused=not clips_scaled)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the attention beside the weights that were trained with it."""
+        note_attention(checkpoint, self.variant, self._windows_to_note())
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights that were trained with another attention, which none of them shows.
+
+        Raises:
+            ModelError: Variant or window are others.
+        """
+        check_attention(checkpoint, self.variant, self._windows_to_note(), "model")
+
+    def _windows_to_note(self) -> Windows:
+        # Not those of the layers alone: some kernels have the window in their mask.
+        return self.attention_window or one_or_all(find_windows(self.model))
+
+    def _choose_window(self) -> int | None:
+        given = self.settings
+        try:
+            return choose_window(self.registered, given.attention_window, given.checkpoint)
+        except OSError:  # loading says what is wrong with the checkpoint
+            return self.registered.default_window
 
     def parts(self) -> list[Part]:
         """Tell what its modules do, and those of its functions that are no module's forward."""

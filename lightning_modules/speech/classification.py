@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
+from lightning_modules.checkpoints.class_names import read_class_names
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import (
     build_speech_model,
@@ -66,6 +67,7 @@ class ClassificationModule(UtteranceModule):
         fields = CLASSIFICATION_FIELDS | {"id2label": named, "label2id": numbered}
         self.model = build_speech_model("classification", self.settings, **fields)
         self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
+        self._check_classes()
         if self.model.config.use_weighted_layer_sum:
             validate_summing(self.model.config)
         validate_masking(self.model.config)
@@ -76,6 +78,17 @@ class ClassificationModule(UtteranceModule):
             self.model.freeze_base_model()
             self.model.hubert.eval()
         self.accuracy = MulticlassAccuracy(len(self.classes), average="micro")
+
+    def _check_classes(self) -> None:
+        """Refuse a trained head whose outputs stand for other classes than those of the data."""
+        if self.head_is_random:
+            return
+        saved = read_class_names(self.settings.checkpoint)
+        if saved is not None and saved != self.classes:
+            raise ModelError(
+                f"`classes` must be {', '.join(saved)} as `checkpoint` was trained on, got "
+                f"{', '.join(self.classes)}"
+            )
 
     def train(self, mode: bool = True) -> "ClassificationModule":
         """Put what learns into training mode."""
@@ -119,14 +132,16 @@ class ClassificationModule(UtteranceModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the outputs stand for beside the weights that give them."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["classes"] = self.classes
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that tell other classes apart.
 
         Raises:
-            ModelError: The classes are others.
+            ModelError: The classes are others, or the attention is.
         """
+        super().on_load_checkpoint(checkpoint)
         saved = checkpoint.get("classes", self.classes)
         if saved != self.classes:
             raise ModelError(

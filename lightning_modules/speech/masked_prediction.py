@@ -190,14 +190,16 @@ class MaskedPrediction(SpeechTraining):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the labels mean beside the weights that predict them."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["centroids"] = self.centroids
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that predict other clusters than the data have.
 
         Raises:
-            ModelError: The labels are of another k-means.
+            ModelError: The labels are of another k-means, or the attention is another one.
         """
+        super().on_load_checkpoint(checkpoint)
         self._check_centroids(checkpoint.get("centroids"))
 
     def _check_centroids(self, saved: str | None) -> None:

@@ -4,6 +4,12 @@ from typing import Any, ClassVar
 
 import lightning
 
+from lightning_modules.attention.interface import find_windows
+from lightning_modules.checkpoints.attention_of_runs import (
+    check_attention,
+    note_attention,
+    one_or_all,
+)
 from lightning_modules.lhubert.building import SpeechModelSettings
 
 # What the data tell modules of other kinds; LightningCLI would save it as a setting of theirs.
@@ -43,3 +49,15 @@ class SpeechTraining(lightning.LightningModule):
         self.settings = SpeechModelSettings(
             variant, size, attention_window, implementation, checkpoint, model_fields or {}
         )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the attention beside the weights that were trained with it."""
+        note_attention(checkpoint, self.settings.variant, one_or_all(find_windows(self)))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights that were trained with another attention, which none of them shows.
+
+        Raises:
+            ModelError: Variant or window are others.
+        """
+        check_attention(checkpoint, self.settings.variant, one_or_all(find_windows(self)))

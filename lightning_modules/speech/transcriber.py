@@ -130,14 +130,16 @@ class Transcriber(UtteranceModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the outputs stand for beside the weights that give them."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["alphabet"] = self.alphabet
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that spell with other letters.
 
         Raises:
-            ModelError: The alphabet is another one.
+            ModelError: The alphabet is another one, or the attention is.
         """
+        super().on_load_checkpoint(checkpoint)
         saved = checkpoint.get("alphabet", self.alphabet)
         if saved != self.alphabet:
             raise ModelError(

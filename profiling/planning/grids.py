@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from functools import cached_property
 
 from datamodules.modality import MODALITIES, Modality
 from lightning_modules.kernel_limits import KernelUse, limit_of, limit_of_compiling
@@ -13,7 +13,7 @@ from profiling.errors import SettingsError
 from profiling.planning.points import Conditions, DataFacts, Point
 from profiling.planning.requests import Effort
 from profiling.planning.settings import Phase, SweepSettings
-from profiling.planning.variant_settings import VariantSettings
+from profiling.planning.variant_settings import VariantSettings, treatments_of, with_window
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
 
@@ -64,6 +64,12 @@ class PointMaker:
         chosen = self.settings.variants_of(self.modality)
         return [find_variant(self.modality, variant.name) for variant in chosen]
 
+    @cached_property
+    def _with_windows(self) -> list[VariantSettings]:
+        # Once, because a checkpoint on the hub is asked for its window.
+        chosen = self.settings.variants_of(self.modality)
+        return [with_window(self.modality, variant) for variant in chosen]
+
     @property
     def _axis(self) -> Modality:
         return MODALITIES[self.modality]
@@ -80,14 +86,14 @@ class PointMaker:
         One that runs in one phase only must be named: on a CPU, that is one which compiles C++ for
         half a minute per point. So must those that their variant keeps for whoever names them.
         """
-        for variant in self.settings.variants_of(self.modality):
+        for variant in self._with_windows:
             wanted = variant.implementations or self.settings.implementations
             registered = find_variant(self.modality, variant.name)
             for implementation in registered.implementations:
                 runs = self._limit_of(implementation, "training") is None
                 usual = runs and implementation not in registered.only_named
                 if implementation in wanted if wanted else usual:
-                    yield from ((variant, implementation, each) for each in _treatments(variant))
+                    yield from ((variant, implementation, each) for each in treatments_of(variant))
 
     def _limit_of(self, implementation: str, phase: str) -> str | None:
         is_training = phase == "training"
@@ -119,12 +125,12 @@ class PointMaker:
         treatment: tuple[bool, bool],
     ) -> Point:
         compiled, graphed = treatment
-        settings, registered = self.settings, find_variant(self.modality, variant.name)
+        settings = self.settings
         return Point(
             modality=self.modality,
             variant=variant.name,
             implementation=implementation,
-            attention_window=variant.attention_window or registered.default_window,
+            attention_window=variant.attention_window,
             checkpoint=variant.checkpoint,
             phase=phase,
             length=length,
@@ -150,19 +156,14 @@ def _metrics_of(settings: SweepSettings) -> tuple[str, ...]:
     return tuple(sorted([*settings.metrics, *beside]))
 
 
-def _treatments(variant: VariantSettings) -> list[tuple[bool, bool]]:
-    """Return what is done to the kernels of a variant: (compiled, graphed), never both."""
-    chosen = product(variant.compiled, variant.graphed)
-    return [(compiled, graphed) for compiled, graphed in chosen if not (compiled and graphed)]
-
-
 def make_points(
     settings: SweepSettings, conditions: Conditions, data: dict[str, DataFacts]
 ) -> list[Point]:
     """Return all points, the variants of one length next to each other so that drift hits all.
 
     Raises:
-        SettingsError: None of a modality's chosen variants can take one of its lengths.
+        SettingsError: None of a modality's chosen variants can take one of its lengths, or the
+            window of a checkpoint is neither given nor known.
     """
     makers = [PointMaker(settings, conditions, *item) for item in data.items()]
     return [

@@ -1,8 +1,10 @@
 """One line of `variants` in the settings of a sweep."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
+from lightning_modules.stored_window import choose_window
 from lightning_modules.variants import find_variant
 from lightning_modules.window import validate_attention_window
 from profiling.errors import SettingsError
@@ -15,7 +17,8 @@ class VariantSettings:
 
     Args:
         name: A key of `VARIANTS` for the modality.
-        attention_window: Total width in tokens, even; null takes the variant's own.
+        attention_window: Total width in tokens, even; null takes the checkpoint's own, else the
+            variant's.
         checkpoint: Folder or hub name of the weights; null takes random ones.
         implementations: Attention kernels; null takes the sweep's.
         compiled: Whether the model goes through torch.compile: `[false, true]` measures it both as
@@ -62,6 +65,30 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
     _check_choices(variant, "compiled")
     _check_choices(variant, "graphed")
     return variant
+
+
+def with_window(modality: str, variant: VariantSettings) -> VariantSettings:
+    """Return a variant with the window that its model will have, so that its rows say it.
+
+    Raises:
+        SettingsError: It is that of a checkpoint whose configuration cannot be read here.
+        ModelError: The checkpoint has no single window, and the variant needs one.
+    """
+    facts = find_variant(modality, variant.name)
+    try:
+        window = choose_window(facts, variant.attention_window, variant.checkpoint)
+    except OSError as error:
+        raise SettingsError(
+            f"`attention_window` of {variant.name} must be given with a `checkpoint` whose "
+            f"configuration cannot be read here, got none with {variant.checkpoint!r}"
+        ) from error
+    return replace(variant, attention_window=window)
+
+
+def treatments_of(variant: VariantSettings) -> list[tuple[bool, bool]]:
+    """Return what is done to the kernels of a variant: (compiled, graphed), never both."""
+    chosen = product(variant.compiled, variant.graphed)
+    return [(compiled, graphed) for compiled, graphed in chosen if not (compiled and graphed)]
 
 
 def _check_choices(variant: VariantSettings, name: str) -> None:

@@ -30,7 +30,7 @@ def check_precision(command: str, precision: str) -> None:
 
 
 def check_trained(command: str, model: LightningModule) -> None:
-    """Refuse to evaluate a model that was never trained.
+    """Refuse to evaluate or export a model that was never trained.
 
     Raises:
         SettingsError: Its head is random.

@@ -49,7 +49,6 @@ def offline(config: Path, folder: Path) -> list[str]:
     if data != "RecordingData":
         settings |= {
             "data.init_args.batch_seconds": 2,
-            "data.init_args.layout": "folder",
             "trainer.accumulate_grad_batches": 1,
             "trainer.val_check_interval": 2,
             "trainer.devices": 1,
@@ -61,6 +60,8 @@ def offline(config: Path, folder: Path) -> list[str]:
             for name in ("val_source", "test_source")
             if name in given
         }
+    if data == "TranscribedSpeech":
+        settings["data.init_args.layout"] = "folder"  # some are of a LibriSpeech tree
     if data == "PretrainingSpeech":
         settings |= {
             f"data.init_args.{name}": str(folder / "labels")

@@ -2,7 +2,7 @@
 
 from transformers import BertConfig, BertForMaskedLM
 
-from lightning_modules.attention.interface import localize
+from lightning_modules.attention.interface import find_windows, localize
 from lightning_modules.models.text.base import TextModule
 
 
@@ -14,5 +14,6 @@ class LocalBertModule(TextModule):
     config_class = BertConfig
 
     def _prepare_model(self) -> None:
-        assert self.attention_window is not None
-        localize(self.model, self.attention_window, self.implementation)
+        # A checkpoint may have a window per layer, which is then no single number.
+        windows = self.attention_window or find_windows(self.model)
+        localize(self.model, windows, self.implementation)

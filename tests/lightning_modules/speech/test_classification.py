@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.classification import ClassificationModule
 from lightning_modules.speech.layer_mixing import LayerMix
@@ -125,6 +126,29 @@ def test_it_learns_and_says_the_names_of_the_classes(tmp_path: Path) -> None:
 def test_fewer_than_two_classes_are_refused(classes: list[str] | None) -> None:
     with pytest.raises(ModelError, match="`classes` must be at least two, got"):
         module(classes=classes)
+
+
+def test_a_trained_head_is_not_given_other_names(tmp_path: Path) -> None:
+    trained = module()
+    export(trained, None, str(tmp_path / "exported"))
+    given: dict[str, Any] = {"checkpoint": str(tmp_path / "exported"), "variant": "lhubert"}
+    again = ClassificationModule(classes=CLASSES, **given)
+    torch.testing.assert_close(again.eval()(batch()), trained.eval()(batch()))
+    for others in (["x", "y", "z"], ["left", "down", "up"]):
+        words = f"`classes` must be down, left, up as .* got {', '.join(others)}"
+        with pytest.raises(ModelError, match=words):
+            ClassificationModule(classes=others, **given)
+    assert ClassificationModule(classes=["x", "y"], **given).head_is_random
+
+
+@pytest.mark.parametrize("count", [2, 3])  # two is the default of the library, which it leaves out
+def test_a_trained_head_without_names_takes_those_of_the_data(count: int, tmp_path: Path) -> None:
+    trained = module(classes=CLASSES[:count])
+    trained.model.config.num_labels = count
+    trained.model.config.id2label = {number: f"LABEL_{number}" for number in range(count)}
+    trained.model.save_pretrained(tmp_path)
+    again = ClassificationModule(classes=["x", "y", "z"][:count], checkpoint=str(tmp_path))
+    assert not again.head_is_random
 
 
 def test_layerdrop_is_refused_where_layers_are_summed() -> None:

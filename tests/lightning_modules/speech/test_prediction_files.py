@@ -157,6 +157,16 @@ def test_export_takes_the_weights_of_a_checkpoint_and_refuses_those_of_another(t
     assert not Path("elsewhere").exists()
 
 
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_a_model_without_its_upper_layers_is_not_exported(tmp_path, variant):
+    pretrained(tmp_path, variant)
+    for layer in (None, 2):
+        export(FeatureExtractor("exported", variant, layer=layer), None, "whole")
+    with pytest.raises(ModelError, match="`layer` must be left out or 2 for `export`.* got 1"):
+        export(FeatureExtractor("exported", variant, layer=1), None, "cut")
+    assert not Path("cut").exists()
+
+
 def test_export_replaces_a_model_and_nothing_else(tmp_path):
     module = CtcModule(variant="hubert", model_fields=TINY)
     export(module, None, "exported")

@@ -17,8 +17,14 @@ KNOWN = 50
 @pytest.fixture
 def point(tmp_path: Path) -> Point:
     """BERT from a checkpoint of 50 token ids, on batches that were stored."""
-    shape = {"hidden_size": 12, "num_attention_heads": 3, "intermediate_size": 20}
-    config = BertConfig(vocab_size=KNOWN, num_hidden_layers=1, max_position_embeddings=32, **shape)
+    config = BertConfig(
+        vocab_size=KNOWN,
+        num_hidden_layers=1,
+        max_position_embeddings=32,
+        hidden_size=12,
+        num_attention_heads=3,
+        intermediate_size=20,
+    )
     BertForMaskedLM(config).save_pretrained(tmp_path)
     made = points_of("text", [16], ["bert"])[0]
     return replace(made, checkpoint=str(tmp_path), max_length=16, batches=str(tmp_path))
