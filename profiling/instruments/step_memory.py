@@ -27,6 +27,7 @@ class StepMemory:
         self._given = None if isinstance(given, NoPeak) else given
         self._memory = self._given
         self._going_on = going_on
+        self._keeps = False
 
     def begin(self, module: LightningModule, optimizers: Iterable[Any] | None) -> None:
         """Begin a run.
@@ -40,7 +41,9 @@ class StepMemory:
         if not self._looks or not supports_peak(device):
             return
         with self._going_on.without(PEAKS):
-            if device == "cpu" and keeps_freed_memory():
+            # Once it keeps what it frees it does so for good, and asking makes its heap larger.
+            self._keeps = device == "cpu" and (self._keeps or keeps_freed_memory())
+            if self._keeps:
                 self._say_that_it_never_falls()
             else:
                 kept = 0.0 if optimizers is None else kept_mib(module, optimizers, device)
