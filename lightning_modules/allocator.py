@@ -15,6 +15,19 @@ SETTINGS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_ARENA_MAX": 
 # Larger than any block that glibc would keep by itself.
 PROBE_BYTES = 40 * 2**20
 MOST_FAULTS = 50
+MOST_BLOCKS = 2**14
+
+
+class _Mallinfo2(ctypes.Structure):
+    """What glibc's `mallinfo2` returns, in bytes; it adds up all of its heaps."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
 
 
 def keep_freed_memory() -> bool:
@@ -36,11 +49,15 @@ def keep_freed_memory() -> bool:
 
 
 def keeps_freed_memory() -> bool:
-    """Tell whether a block that is freed and taken again has its pages still."""
+    """Tell whether a block that is freed and taken again has its pages still.
+
+    One that fits between others on the heap has them by chance, in any process: what counts is
+    the first block for which there is no room.
+    """
     take_and_free(PROBE_BYTES)
     before = page_faults()
     take_and_free(PROBE_BYTES)
-    return page_faults() - before <= MOST_FAULTS
+    return page_faults() - before <= MOST_FAULTS and not _gives_back()
 
 
 def page_faults() -> int:
@@ -50,12 +67,68 @@ def page_faults() -> int:
 
 def take_and_free(size: int) -> None:
     """Take a block of so many bytes, write to all of it and free it; none where there is none."""
+    libc = _library()
+    block = libc.malloc(size)
+    if block:
+        libc.memset(block, 1, size)
+        libc.free(block)
+
+
+def handed_out() -> int:
+    """Return the bytes that the C library has handed out: of its heaps, and as single blocks.
+
+    Raises:
+        AttributeError: It does not tell (musl, macOS, glibc before 2.33).
+    """
+    info = _count()
+    return int(info.uordblks + info.hblkhd)
+
+
+def _gives_back() -> bool:
+    """Fill the heap until it must grow, with blocks to which nothing is written, and free them.
+
+    Returns:
+        False also where nobody tells, as where another allocator takes the place of glibc's.
+    """
+    libc = _library()
+    blocks: list[int] = []
+    try:
+        held, used = _held(), handed_out()
+    except AttributeError:
+        return False
+    while len(blocks) < MOST_BLOCKS and not _is_large(_held() - held):
+        block = libc.malloc(PROBE_BYTES)
+        if not block:
+            break
+        blocks.append(block)
+        if not _is_large(handed_out() - used):
+            break
+    grew = _is_large(_held() - held)
+    for block in blocks:
+        libc.free(block)
+    return grew and not _is_large(_held() - held)
+
+
+def _is_large(size: int) -> bool:
+    return size >= PROBE_BYTES // 2  # less may be the work of other threads
+
+
+def _held() -> int:
+    info = _count()
+    return int(info.arena + info.hblkhd)
+
+
+def _count() -> _Mallinfo2:
+    library = ctypes.CDLL(None)
+    library.mallinfo2.restype = _Mallinfo2
+    info: _Mallinfo2 = library.mallinfo2()
+    return info
+
+
+def _library() -> ctypes.CDLL:
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
     libc.malloc.argtypes = [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
     libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
-    block = libc.malloc(size)
-    if block:
-        libc.memset(block, 1, size)
-        libc.free(block)
+    return libc

@@ -92,7 +92,7 @@ class Ranges:
 
 def measure_once(module: VariantModule, optimizer: Any, batch: Batch) -> tuple[Times, Times]:
     """Make one training step; return its components by the breakdown, and by the profiler."""
-    breakdown = Breakdown(module, manual=False)
+    breakdown = Breakdown(module, manual=False, training=True)
     with profile(activities=[ProfilerActivity.CPU], acc_events=True) as trace:
         breakdown.mark("begin")
         with Ranges(module):

@@ -1,13 +1,13 @@
 """The part that all data of recordings share: a source and its reader."""
 
 import json
-import logging
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import DataError, validate_choice, validate_minimum
@@ -19,7 +19,6 @@ from datamodules.utterances.account import Account
 from datamodules.utterances.reader import UtteranceReader
 
 ACCOUNT_FILE = "recordings.json"
-log = logging.getLogger(__name__)
 
 
 class UtteranceData(LightningDataModule, ABC):
@@ -102,7 +101,7 @@ class UtteranceData(LightningDataModule, ABC):
         if trainer is None or not trainer.is_global_zero or not self._accounts:
             return
         for account in self._accounts:
-            log.info("%s", account)
+            rank_zero_info(str(account))
         folders = (getattr(logger, "log_dir", None) for logger in trainer.loggers)
         if folder := next(filter(None, folders), None):
             facts = {account.split: account.to_dict() for account in self._accounts}

@@ -3,26 +3,14 @@
 Resident memory would not tell: a process that keeps what it frees has more of it than it uses.
 """
 
-import ctypes
 from functools import cache
 
 import torch
 
+from lightning_modules.allocator import handed_out
 from profiling.instruments.memory import MIB
 
 PROBE_BYTES = 4 * MIB
-
-
-class _Mallinfo2(ctypes.Structure):
-    """What glibc's `mallinfo2` returns, in bytes; it adds up all of its heaps."""
-
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-        )
-    ]
 
 
 def allocated_mib(device: str) -> float | None:
@@ -33,22 +21,15 @@ def allocated_mib(device: str) -> float | None:
     """
     if device == "cuda":
         return torch.cuda.memory_allocated() / MIB
-    return _handed_out() / MIB if _can_be_read() else None
-
-
-def _handed_out() -> int:
-    library = ctypes.CDLL(None)
-    library.mallinfo2.restype = _Mallinfo2
-    info = library.mallinfo2()
-    return int(info.uordblks + info.hblkhd)  # of the heaps, and blocks with a mapping of their own
+    return handed_out() / MIB if _can_be_read() else None
 
 
 @cache
 def _can_be_read() -> bool:
     """Take a block as torch does, and see whether it is counted."""
     try:
-        before = _handed_out()
+        before = handed_out()
     except AttributeError:  # musl, macOS
         return False
     block = torch.empty(PROBE_BYTES, dtype=torch.uint8)
-    return _handed_out() - before >= block.nbytes
+    return handed_out() - before >= block.nbytes

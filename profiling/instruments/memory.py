@@ -161,6 +161,10 @@ class PeakMemory:
         return torch.cuda.memory_allocated() / MIB if self.device == "cuda" else resident_mib()
 
 
+class NoPeak:
+    """Stands for the peak of work of which nobody wants one: none is looked for."""
+
+
 class _WhenLoaded(lightning.Callback):
     def __init__(self, memory: PeakMemory) -> None:
         self._memory = memory

@@ -1,11 +1,11 @@
 """Who else computed on our cores: the share of their time that others took from a measurement.
 
-Two things tell it. The kernel counts, to the nanosecond, how long our threads were ready to run and
-had to wait for a core. It also counts, in ticks, how busy each core was: what was not ours was
-somebody else's, or was stolen by the host; and a container has a count of the time for which it
-was held back. Ticks are too coarse for a short measurement and see a
-neighbour on a core that we left idle, or on the second thread of one of ours; waiting is exact and
-sees only who stood in our way. The larger of the two counts.
+Three things tell it. The kernel counts, to the nanosecond, how long our threads were ready to run
+and had to wait for a core. It also counts, in ticks, how busy each core was: what was not ours was
+somebody else's, or was stolen by the host. And a container has a count of the time for which it
+was held back, in which our threads wait as well. Ticks are too coarse for a short measurement and
+see a neighbour on a core that we left idle, or on the second thread of one of ours; waiting is
+exact and sees only who stood in our way. The largest of the three counts.
 """
 
 import os
@@ -32,6 +32,7 @@ class _Moment:
     busy_s: float
     own_s: float
     waited_s: float
+    held_back_s: float
 
 
 class Neighbours:
@@ -42,7 +43,7 @@ class Neighbours:
         self.cores = with_siblings(usable_cores() if cores is None else cores)
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
         self._began: _Moment | None = None
-        self._total = _Moment(0.0, 0.0, 0.0, 0.0)
+        self._total = _Moment(0.0, 0.0, 0.0, 0.0, 0.0)
         self._stretches = 0
 
     def begin(self) -> None:
@@ -62,6 +63,7 @@ class Neighbours:
             total.busy_s + now.busy_s - began.busy_s,
             total.own_s + now.own_s - began.own_s,
             total.waited_s + now.waited_s - began.waited_s,
+            total.held_back_s + now.held_back_s - began.held_back_s,
         )
 
     def share(self) -> float | None:
@@ -69,7 +71,7 @@ class Neighbours:
         whole = self._total.wall_s * len(self.cores)
         if not whole:
             return None
-        others_s = self._total.waited_s
+        others_s = max(self._total.waited_s, self._total.held_back_s)
         if whole >= FEWEST_TICKS * self._tick_s:
             by_chance_s = TICKS_OF_CHANCE * self._stretches**0.5 * self._tick_s
             by_ticks = self._total.busy_s - self._total.own_s - by_chance_s
@@ -82,7 +84,8 @@ class Neighbours:
                 time.perf_counter(),
                 _busy_ticks(self.cores) * self._tick_s,
                 time.process_time(),
-                _waited_ns() / 1e9 + _held_back_us() / 1e6,
+                _waited_ns() / 1e9,
+                _held_back_us() / 1e6,
             )
         except (OSError, ValueError, IndexError):  # macOS, a container that hides /proc
             return None

@@ -7,8 +7,11 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from lightning_modules.allocator import keeps_freed_memory
 from profiling.instruments.going_on import GoingOn
-from profiling.instruments.memory import MIB, PeakMemory, supports_peak
+from profiling.instruments.memory import MIB, NoPeak, PeakMemory, supports_peak
+
+PEAKS = "peaks of memory"
 
 
 class StepMemory:
@@ -19,10 +22,12 @@ class StepMemory:
         going_on: Says what is left out.
     """
 
-    def __init__(self, given: PeakMemory | None, going_on: GoingOn) -> None:
-        self._given = given
-        self._memory = given
+    def __init__(self, given: PeakMemory | NoPeak | None, going_on: GoingOn) -> None:
+        self._looks = given is None
+        self._given = None if isinstance(given, NoPeak) else given
+        self._memory = self._given
         self._going_on = going_on
+        self._keeps = False
 
     def begin(self, module: LightningModule, optimizers: Iterable[Any] | None) -> None:
         """Begin a run.
@@ -33,24 +38,38 @@ class StepMemory:
         """
         self._memory = self._given
         device = module.device.type
-        if self._memory is None and supports_peak(device):
-            with self._going_on.without("peaks of memory"):
+        if not self._looks or not supports_peak(device):
+            return
+        with self._going_on.without(PEAKS):
+            # Once it keeps what it frees it does so for good, and asking makes its heap larger.
+            self._keeps = device == "cpu" and (self._keeps or keeps_freed_memory())
+            if self._keeps:
+                self._say_that_it_never_falls()
+            else:
                 kept = 0.0 if optimizers is None else kept_mib(module, optimizers, device)
                 self._memory = PeakMemory.of_loaded(module, kept)
 
     def reset(self) -> None:
         """Begin a step."""
         memory, self._memory = self._memory, None
-        with self._going_on.without("peaks of memory"):
+        with self._going_on.without(PEAKS):
             if memory is not None:
                 memory.reset()
                 self._memory = memory  # without a new peak there would be that of earlier work
 
     def read(self) -> float | None:
         """Return the peak since then, in MiB; None where there is none."""
-        with self._going_on.without("peaks of memory"):
+        with self._going_on.without(PEAKS):
             return None if self._memory is None else self._memory.read()
         return None
+
+    def _say_that_it_never_falls(self) -> None:
+        """Say why there is no peak: resident memory has that of the largest work so far."""
+        self._going_on.say(
+            PEAKS,
+            f"`ProfilingCallback` leaves out {PEAKS}: this process keeps the memory that it "
+            "frees, and each step would seem to need as much as the largest before it",
+        )
 
 
 def kept_mib(module: LightningModule, optimizers: Iterable[Any], device: str) -> float:

@@ -61,6 +61,7 @@ class StepParts:
         self._measuring = False
         self._ever_backward = False
         self._seen: set[str] = set()
+        self._found_inf: list[Any] = []
         self._stops: list[Callable[[], None]] = [listen(trainer.strategy, step, self._at_step)]
         if not predicting:
             self._listen_to_optimizers(trainer)
@@ -75,6 +76,7 @@ class StepParts:
         """Begin the next step, which is measured or not."""
         self._measuring = measuring
         self._seen = set()
+        self._found_inf = []
         self.clock.reset()
 
     def mark(self, moment: str) -> None:
@@ -99,21 +101,33 @@ class StepParts:
         """Whether the step ended with an optimiser's, or would have: accumulated ones do not."""
         return not self._training or bool(self._seen & {"stepped", "attempted"})
 
-    def finish(self) -> str | None:
-        """End the step, and return what became of it: see `Sample.step_kind`."""
+    def finish(self) -> None:
+        """End the step."""
         if self.clock.started:
             self.clock.stop_at_last_mark()
-        return self._step_kind() if self._training else None
 
-    def _step_kind(self) -> str | None:
+    def find_kind(self) -> str | None:
+        """Return what became of the step that is over: see `Sample.step_kind`.
+
+        It may wait for the device: ask only after a step that counts.
+        """
+        return self._kind_of_training() if self._training else None
+
+    def _kind_of_training(self) -> str | None:
         went_back = "backward_end" in self._seen
         # By hand, a backward pass may go past Lightning: then nobody knows whether there was one.
         hidden = self._manual and not self._ever_backward
-        if "stepped" in self._seen and (went_back or self._manual):
+        stepped = "stepped" in self._seen and not self._stepped_for_nothing()
+        if stepped and (went_back or self._manual):
             return "stepped"
         if went_back and not self.ended_group:
             return "accumulated"
         return None if hidden and not self.ended_group else "skipped"
+
+    def _stepped_for_nothing(self) -> bool:
+        """Tell whether all steps were of fused optimisers, with gradients that a scaler refused."""
+        found = self._found_inf
+        return bool(found) and all(one is not None and bool(one) for one in found)
 
     def _at_step(self, moment: str, _: tuple[Any, ...]) -> None:
         self.mark(moment)
@@ -131,7 +145,11 @@ class StepParts:
             hear = partial(self._at_optimizer_step, others)
             self._stops.append(listen(trainer.strategy, "optimizer_step", hear))
 
-    def _at_hook(self, moment: str, *_: Any) -> None:
+    def _at_hook(self, moment: str, optimizer: Optimizer, *_: Any) -> None:
+        if moment == "stepped":
+            # A scaler calls a fused optimiser also with gradients that are not finite, and tells
+            # it so while it steps: it then changes nothing. Others it does not call.
+            self._found_inf.append(getattr(optimizer, "found_inf", None))
         self.mark(moment)
 
     def _at_optimizer_step(self, heard: list[Any], moment: str, args: tuple[Any, ...]) -> None:

@@ -2,12 +2,16 @@
 
 import statistics
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from profiling.instruments.batch_shapes import BatchShape, batch_shape
 
-__all__ = ["BatchShape", "Sample", "batch_shape", "rows_of", "summarise"]
+# Phase, shape of the batch and kind of step: what the steps of a row have in common.
+Kind = tuple[str, BatchShape, str | None]
+
+__all__ = ["BatchShape", "Kind", "Sample", "batch_shape", "rows_of", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -37,26 +41,29 @@ class Sample:
 
 
 def summarise(name: str, values: list[float]) -> dict[str, Any]:
-    """Return the median as `name`, with `name`_p10, `name`_p90 and the raw `name`_samples."""
-    if len(values) == 1:
-        low = high = values[0]
-    else:
+    """Return the median as `name`, with `name`_p10, `name`_p90 and the raw `name`_samples.
+
+    Of no values all are None.
+    """
+    low = high = values[0] if values else None
+    if len(values) > 1:
         tenths = statistics.quantiles(values, n=10, method="inclusive")
         low, high = tenths[0], tenths[-1]
     return {
-        name: statistics.median(values),
+        name: _middle(values),
         f"{name}_p10": low,
         f"{name}_p90": high,
         f"{name}_samples": values,
     }
 
 
-def rows_of(samples: list[Sample]) -> list[dict[str, Any]]:
+def rows_of(samples: list[Sample], untimed: Iterable[Kind] = ()) -> list[dict[str, Any]]:
     """Return a row per phase, batch shape and kind of step, in the words of a measurement row.
 
-    Steps that accumulate, that step and that are skipped cost different things.
+    Steps that accumulate, that step and that are skipped cost different things. Each `untimed`
+    kind has a row, too, whose times are null where no sample is of that kind.
     """
-    groups: dict[tuple[str, BatchShape, str | None], list[Sample]] = defaultdict(list)
+    groups: dict[Kind, list[Sample]] = defaultdict(list, {kind: [] for kind in untimed})
     for sample in samples:
         groups[sample.phase, sample.shape, sample.step_kind].append(sample)
     ordered = sorted(groups, key=lambda key: (key[0], [n or 0 for n in key[1]], key[2] or ""))
@@ -71,19 +78,20 @@ def _row(
     for part in ("forward_ms", "backward_ms", "optimizer_ms"):
         row[part] = _middle([getattr(sample, part) for sample in samples])
     # A skipped step processed its batch for nothing.
-    per_s = None if step_kind == "skipped" else 1e3 / row["latency_ms"]
+    timed = bool(samples) and step_kind != "skipped"
+    per_s = 1e3 / row["latency_ms"] if timed else None
     real = [sample.real_tokens for sample in samples if sample.real_tokens is not None]
     tokens = shape.batch_size and shape.sequence_length and shape.batch_size * shape.sequence_length
     row["throughput_samples_per_s"] = _product(per_s, shape.batch_size)
     row["throughput_tokens_per_s"] = _product(per_s, tokens)
     row["throughput_real_tokens_per_s"] = _product(per_s, statistics.fmean(real) if real else None)
-    row["page_faults_per_step"] = float(statistics.median(s.page_faults for s in samples))
+    row["page_faults_per_step"] = _middle([float(sample.page_faults) for sample in samples])
     peaks = [s.peak_memory_mib for s in samples if s.peak_memory_mib is not None]
     row["peak_memory_mib"] = max(peaks, default=None)
     return row
 
 
-def _middle(values: list[float | None]) -> float | None:
+def _middle(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 

@@ -61,3 +61,32 @@ def test_a_process_keeps_more_than_two_gib_that_it_freed_at_once() -> None:
     if said[0] == "False":
         pytest.skip("this C library keeps nothing")
     assert int(said[1]) <= 50
+
+
+# Small blocks come from the heap; what was the last of them keeps the heap from being made smaller.
+HOLE = """
+import ctypes
+from lightning_modules.allocator import keep_freed_memory, keeps_freed_memory
+from lightning_modules.allocator import page_faults, take_and_free
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+blocks = [libc.malloc(64 * 2**10) for _ in range(1600)]
+for block in blocks:
+    ctypes.memset(block, 1, 64 * 2**10)
+last = libc.malloc(64 * 2**10)
+for block in blocks:
+    libc.free(block)
+take_and_free(40 * 2**20)
+before = page_faults()
+take_and_free(40 * 2**20)
+fills = page_faults() - before <= 50 and hasattr(libc, "mallinfo2")
+print(fills, keeps_freed_memory(), keeps_freed_memory(), keep_freed_memory(), keeps_freed_memory())
+"""
+
+
+def test_a_hole_in_the_heap_into_which_the_probe_fits_is_no_kept_memory() -> None:
+    run = [sys.executable, "-c", HOLE]
+    said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    if said[0] == "False":
+        pytest.skip("this C library fills no holes, or does not tell how large its heap is")
+    assert said[1:] == ["False", "False", "True", "True"]

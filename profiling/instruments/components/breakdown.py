@@ -1,5 +1,9 @@
 """One step in so many, broken down into the components of the model."""
 
+from collections.abc import Iterator
+from types import FunctionType, MethodType
+from typing import Any
+
 import torch
 from lightning import LightningModule
 from torch import Tensor
@@ -25,14 +29,18 @@ class Breakdown:
     Args:
         module: Tells its `parts()`, or is or holds an encoder of transformers.
         manual: Whether it optimises by hand.
+        training: Whether steps have a backward pass.
 
     Raises:
         RuntimeError: A part of it is compiled: hooks would change what runs. Or it is on a device
-            on which nobody knows when one component gives way to another.
+            on which nobody knows when one component gives way to another. Or its backward pass
+            computes the forward pass again, of which nobody knows what belongs where.
     """
 
-    def __init__(self, module: LightningModule, manual: bool) -> None:
+    def __init__(self, module: LightningModule, manual: bool, training: bool) -> None:
         refuse_compiled(module)
+        if training:
+            refuse_checkpointing(module)
         refuse_without_moments(module.device)
         self._device = module.device
         self._manual = manual
@@ -100,9 +108,24 @@ def refuse_compiled(module: torch.nn.Module) -> None:
         RuntimeError: It is: hooks would change what runs.
     """
     for name, part in module.named_modules():
-        compiled = isinstance(part, torch._dynamo.OptimizedModule)
-        if compiled or getattr(part, "_compiled_call_impl", None) is not None:
+        if _is_compiled(part):
             raise RuntimeError(f"{name or 'the module'} is compiled, and hooks would change it")
+
+
+def refuse_checkpointing(module: torch.nn.Module) -> None:
+    """Refuse a module of which a part keeps no activations and computes them again.
+
+    Raises:
+        RuntimeError: It does so: what is computed again in the backward pass has no hooks, and
+            would count to what is there by chance.
+    """
+    for name, part in module.named_modules():
+        # By the word of transformers, and by what torch's own wrapper of a module has.
+        if getattr(part, "gradient_checkpointing", False) is True or hasattr(part, "checkpoint_fn"):
+            raise RuntimeError(
+                f"{name or 'the module'} computes its activations again in the backward pass "
+                "(gradient checkpointing), and what that takes belongs to no component"
+            )
 
 
 def refuse_without_moments(device: torch.device) -> None:
@@ -115,3 +138,26 @@ def refuse_without_moments(device: torch.device) -> None:
         raise RuntimeError(
             f"a step on {device.type} cannot be broken down, only on {' and '.join(KNOWS_MOMENTS)}"
         )
+
+
+def _is_compiled(part: torch.nn.Module) -> bool:
+    """Tell whether a module is compiled: as a whole, by Lightning, or one of its functions."""
+    return (
+        isinstance(part, torch._dynamo.OptimizedModule)
+        or getattr(part, "_compiled_call_impl", None) is not None
+        or getattr(part, "_compiler_ctx", None) is not None
+        or any(map(_is_compiled_function, _functions_of(part)))
+    )
+
+
+def _functions_of(part: torch.nn.Module) -> Iterator[Any]:
+    """Walk through the functions that are set on a module, and those of its classes."""
+    for holder in (part, *type(part).__mro__):
+        values = vars(holder).values()
+        yield from (value for value in values if isinstance(value, FunctionType | MethodType))
+
+
+def _is_compiled_function(function: Any) -> bool:
+    """Tell whether `torch.compile` made it; what `torch.compiler.disable` made looks alike."""
+    made_of = getattr(function, "_torchdynamo_orig_callable", None)
+    return made_of is not None and not getattr(function, "_torchdynamo_disable", False)

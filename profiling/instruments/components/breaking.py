@@ -31,16 +31,19 @@ class Breaking:
         self.at_work = False
         self._going_on = going_on
         self._breakdown: Breakdown | None = None
+        self._phase = ""
 
     def begin(self, module: LightningModule, phase: str) -> None:
         """Get ready for a run of a phase; what is known of an earlier one is forgotten."""
         self.steps = [step for step in self.steps if step.phase != phase]
         self.at_work = False
+        self._phase = phase
         self._breakdown = None
         if self.wanted:
             with self._going_on.without("components"):
-                manual = phase == "training" and not module.automatic_optimization
-                self._breakdown = Breakdown(module, manual)
+                training = phase == "training"
+                manual = training and not module.automatic_optimization
+                self._breakdown = Breakdown(module, manual, training)
 
     def decide(self, turn: int | None) -> None:
         """Tell whether the next step is broken down: by its number among the chosen, if it is."""
@@ -60,19 +63,26 @@ class Breaking:
                 self._breakdown.follow_backward(loss)
 
     def keep(
-        self, phase: str, shape: BatchShape, step_kind: str | None, real_tokens: int | None
-    ) -> None:
-        """Keep the step that is over; the words are those of a `BrokenStep`."""
+        self, shape: BatchShape, step_kind: str | None, real_tokens: int | None
+    ) -> BrokenStep | None:
+        """Keep and return the step that is over; the words are those of a `BrokenStep`.
+
+        Returns:
+            None where it was not broken down.
+        """
         if not self.at_work or self._breakdown is None:
-            return
+            return None
         with self._going_on.without("components"):
             found = self._breakdown.finish()
             if found is not None:
-                self.steps.append(BrokenStep(phase, shape, step_kind, found, real_tokens))
+                step = BrokenStep(self._phase, shape, step_kind, found, real_tokens)
+                self.steps.append(step)
+                return step
+        return None
 
     def end(self) -> None:
         """End also a step in whose middle the run ended, and say what attention takes."""
         if self._breakdown is not None:
             with self._going_on.without("components"):
                 self._breakdown.finish()
-                say_what_attention_takes(self.steps)
+                say_what_attention_takes([s for s in self.steps if s.phase == self._phase])

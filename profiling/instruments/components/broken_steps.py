@@ -1,16 +1,17 @@
 """Steps that were broken down into components, and what they say together."""
 
-import logging
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_info
+
 from datamodules.counted import counted
 from lightning_modules.models.components import COMPONENTS
 from profiling.instruments.batch_shapes import BatchShape
 
-log = logging.getLogger("profiling.callback")
 PASSES = ("forward", "backward")
 
 
@@ -64,23 +65,33 @@ def components_of(steps: Sequence[BrokenStep]) -> dict[str, dict[str, float]]:
 
 
 def with_components(rows: list[dict[str, Any]], steps: Iterable[BrokenStep]) -> list[Any]:
-    """Return the rows, each with the `components` of the steps of its kind; null without any."""
-    groups: dict[tuple[Any, ...], list[BrokenStep]] = {}
+    """Return the rows, each with the `components` of the steps of its kind; null without any.
+
+    `num_broken_steps` says of how many steps they are.
+    """
+    groups: dict[tuple[Any, ...], list[BrokenStep]] = defaultdict(list)
     for step in steps:
-        groups.setdefault((step.phase, *step.shape, step.step_kind), []).append(step)
+        groups[step.phase, *step.shape, step.step_kind].append(step)
     shape_fields = BatchShape._fields
     keys = [(row["phase"], *(row[name] for name in shape_fields), row["step_kind"]) for row in rows]
     return [
-        row | {"components": components_of(groups[key]) if key in groups else None}
+        row
+        | {
+            "components": components_of(groups[key]) if key in groups else None,
+            "num_broken_steps": len(groups.get(key, ())),
+        }
         for row, key in zip(rows, keys, strict=True)
     ]
 
 
 def say_what_attention_takes(steps: Sequence[BrokenStep]) -> None:
-    """Say in the log what of the steps attention takes, and hence what a window could save."""
+    """Say what of the steps attention takes, and hence what a window could save.
+
+    Lightning says it, whose log is shown without any setting, and by one process of several.
+    """
     sentence = what_attention_takes(steps)
     if sentence:
-        log.info(sentence)
+        rank_zero_info(sentence)
 
 
 def what_attention_takes(steps: Sequence[BrokenStep]) -> str:

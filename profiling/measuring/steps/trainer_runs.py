@@ -12,7 +12,7 @@ from lightning_modules.kernel_choice import choose_arithmetic, choose_sdpa
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.components.broken_steps import BrokenStep
-from profiling.instruments.memory import PeakMemory
+from profiling.instruments.memory import NoPeak, PeakMemory
 from profiling.instruments.steps import Sample
 from profiling.measuring.paths.active_path import Batch
 from profiling.measuring.process_limits import limit_memory, set_threads
@@ -41,11 +41,12 @@ def run_steps(  # noqa: PLR0913 - each of its callers leaves most of them as the
     before each measured step, with its number, counted from 0. Where there is a list for them,
     every second step is broken down into components instead. An `opening` comes before the
     measured steps, is not among them, and may decide that there will be none. The warm-up takes
-    `warm_up_s` at least. In the peaks of the samples is what recordings of the module hold.
+    `warm_up_s` at least. Without `memory` there are no peaks; in those of the samples is what
+    recordings of the module hold.
     """
     breakdown = broken is not None
     warm_up = (opening.effort if opening else effort).num_warmup_steps
-    profiler = ProfilingCallback(1, warm_up, memory=memory, breakdown=breakdown)
+    profiler = ProfilingCallback(1, warm_up, memory=memory or NoPeak(), breakdown=breakdown)
     pace = Pace(profiler, effort, before_step, opening, warm_up_s)
     batches = [batch] if isinstance(batch, dict) else batch
     loader = DataLoader(Repeated(batches, pace), batch_size=None)

@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from datamodules.utterances.keywords import KeywordSpeech
 from tests.samples.fitting import trainer
+from tests.samples.logged import lightnings_log
 from tests.samples.speech import write_sound
 
 
@@ -59,7 +60,11 @@ def test_what_was_found_taken_and_left_out_stands_beside_the_logs(
         num_workers=num_workers,
     )
     logger = CSVLogger(tmp_path, name="logs", version="run")
-    trainer(tmp_path, logger=logger, max_epochs=2).fit(Energy(), datamodule=data)
+    with lightnings_log() as said:
+        trainer(tmp_path, logger=logger, max_epochs=2).fit(Energy(), datamodule=data)
+    (line,) = [line for line in said if line.startswith(f"train, {source}")]
+    assert "10 found, 5 taken, left out: " in line
+    assert "1 .m4a (other ending)" in line
     told = json.loads((tmp_path / "logs/run/recordings.json").read_text())
     assert told["train"] == {
         "source": str(source),

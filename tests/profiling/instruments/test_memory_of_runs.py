@@ -1,5 +1,6 @@
 """The peak of a training run, whether it begins or goes on: the optimiser's state is in it."""
 
+import logging
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ import lightning
 import pytest
 import torch
 
+from lightning_modules.allocator import keep_freed_memory
 from profiling.children.server import run_in_child
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.memory import MIB, return_freed_pages
 from profiling.instruments.step_memory import kept_mib
-from tests.samples.fitting import TinyTokens, fit, loader, trainer
+from tests.samples.fitting import TinyTokens, fit, loader, tokens, trainer
 
 WIDTHS = (2048, 4096)
 WEIGHTS_MIB = 4 * WIDTHS[0] * WIDTHS[1] / MIB
@@ -75,6 +77,26 @@ def fit_twice_and_predict(folder: str) -> list[float]:
     return [*peaks, peak_of(callback, "inference")]
 
 
+class Said(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def fit_and_predict_with_freed_memory_kept(folder: str) -> tuple[bool, list[Any], list[str]]:
+    kept, said = keep_freed_memory(), Said()
+    logging.getLogger("profiling.callback").addHandler(said)
+    callback = ProfilingCallback(1, 0)
+    long_first = [tokens(3, 2000), tokens(3, 5)]
+    built = fit(TinyTokens(), long_first, Path(folder), callbacks=[callback])
+    built.predict(built.lightning_module, loader(long_first))
+    peaks = [(row["phase"], row["peak_memory_mib"]) for row in callback.rows()]
+    return kept, peaks, said.lines
+
+
 def in_child(server: ForkServerContext, work: Any, folder: Path) -> Any:
     outcome = run_in_child(server, f"{__name__}:{work.__name__}", str(folder), 100)
     assert outcome.kind == "ok", outcome
@@ -95,6 +117,17 @@ def test_a_second_fit_with_the_same_optimiser_has_the_same_peak_and_predictions_
     first, second, predicted = in_child(server, fit_twice_and_predict, tmp_path)
     assert second == pytest.approx(first, abs=6)
     assert predicted == pytest.approx(WEIGHTS_MIB, abs=6)
+
+
+def test_a_process_that_keeps_what_it_frees_has_no_peaks_and_that_is_said_once(
+    server: ForkServerContext, tmp_path: Path
+) -> None:
+    kept, peaks, said = in_child(server, fit_and_predict_with_freed_memory_kept, tmp_path)
+    if not kept:
+        pytest.skip("this C library keeps no freed memory")
+    assert peaks == [("inference", None)] * 2 + [("training", None)] * 2
+    (sentence,) = said
+    assert "leaves out peaks of memory: this process keeps the memory that it frees" in sentence
 
 
 def test_state_and_gradients_count_once_wherever_an_optimiser_keeps_them() -> None:

@@ -55,6 +55,23 @@ def test_waiting_for_a_core_is_time_that_others_took(monkeypatch: pytest.MonkeyP
     assert watched.share() == pytest.approx(0.5, abs=0.2)
 
 
+@pytest.mark.parametrize(("waited_s", "held_s"), [(0.3, 0.3), (0.1, 0.3), (0.3, 0.0)])
+def test_time_for_which_a_container_is_held_back_counts_once(
+    monkeypatch: pytest.MonkeyPatch, waited_s: float, held_s: float
+) -> None:
+    waited, held = iter([0, int(waited_s * 1e9)]), iter([0, int(held_s * 1e6)])
+    monkeypatch.setattr(neighbours, "_waited_ns", lambda: next(waited))
+    monkeypatch.setattr(neighbours, "_held_back_us", lambda: next(held))
+    monkeypatch.setattr(neighbours, "_busy_ticks", lambda cores: 0)
+    wall = iter([0.0, 1.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(wall))
+    watched = Neighbours([0])
+    watched.cores = [0]
+    watched.begin()
+    watched.end()
+    assert watched.share() == pytest.approx(0.3)
+
+
 def test_where_the_kernel_says_nothing_the_share_is_unknown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import logging
 import pickle
 import time
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import lightning
 import pytest
 import torch
-from transformers import RobertaConfig, RobertaForMaskedLM
 
 from profiling.callback import ProfilingCallback
 from profiling.instruments.batch_shapes import BatchShape
@@ -21,34 +19,10 @@ from profiling.instruments.components.broken_steps import (
     what_attention_takes,
 )
 from profiling.instruments.components.component_clock import ComponentClock
+from tests.samples.breaking import Encoder, breaking, texts
 from tests.samples.fitting import fit, predict
+from tests.samples.logged import lightnings_log
 from tests.samples.variants.models import batch_of, build
-
-
-class Encoder(lightning.LightningModule):
-    """Somebody's module around an encoder of the library, with a loss of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        config = RobertaConfig(
-            vocab_size=40, hidden_size=24, num_hidden_layers=2, num_attention_heads=2,
-            intermediate_size=32, max_position_embeddings=64,
-        )  # fmt: skip
-        self.encoder = RobertaForMaskedLM(config)
-
-    def loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        output = self.encoder(batch["input_ids"], attention_mask=batch.get("attention_mask"))
-        return output.logits.square().mean()
-
-    def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        return self.loss(batch)
-
-    def predict_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        return self.loss(batch)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 class ByHand(Encoder):
@@ -62,17 +36,6 @@ class ByHand(Encoder):
             optimizer.zero_grad()
             self.manual_backward(self.loss(batch))
             optimizer.step()
-
-
-def texts(count: int, length: int = 17, padding: int = 0) -> list[dict[str, torch.Tensor]]:
-    ids = torch.randint(5, 40, (2, length), generator=torch.Generator().manual_seed(length))
-    mask = torch.ones_like(ids)
-    mask[:, length - padding :] = 0
-    return [{"input_ids": ids, "attention_mask": mask}] * count
-
-
-def breaking(every_n_steps: int = 1) -> ProfilingCallback:
-    return ProfilingCallback(every_n_steps, 0, breakdown=True)
 
 
 @pytest.mark.parametrize("module", [Encoder, ByHand])
@@ -139,28 +102,15 @@ def test_the_module_can_be_copied_and_saved_in_the_middle_of_a_broken_step(tmp_p
 
 
 def test_the_log_says_what_attention_takes_at_these_lengths(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
 ) -> None:
-    caplog.set_level(logging.INFO, "profiling.callback")
     batches = [*texts(2, 20, padding=5), *texts(2, 40, padding=10)]
-    fit(Encoder(), batches, tmp_path, callbacks=[breaking()])
-    assert "broke 2 steps down" in caplog.text
-    assert "20 to 40 long" in caplog.text
-    assert "25% were padding" in caplog.text
-    assert "no other efficient attention could save more" in caplog.text
-
-
-def test_a_compiled_module_is_left_alone_and_that_is_said_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    module = Encoder()
-    module.encoder.compile(backend="eager")
-    callback = breaking()
-    fit(module, texts(4), tmp_path, callbacks=[callback])
-    assert caplog.text.count("leaves out components") == 1
-    assert "is compiled" in caplog.text
-    assert not callback.broken_steps
-    assert len(callback.samples) == 4
+    with lightnings_log() as said:
+        fit(Encoder(), batches, tmp_path, callbacks=[breaking()])
+    (sentence,) = [line for line in said if "broke 2 steps down" in line]
+    assert "20 to 40 long" in sentence
+    assert "25% were padding" in sentence
+    assert "no other efficient attention could save more" in sentence
 
 
 def test_without_a_breakdown_rows_are_as_they_were(tmp_path: Path) -> None:
