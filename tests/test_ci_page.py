@@ -30,4 +30,4 @@ def test_the_base_is_checked_out_again_after_the_runner_emptied_its_folder(tmp_p
     for _ in range(2):
         run(line)
         assert (temporary / "base/known").read_text() == "base\n"
-        shutil.rmtree(temporary)
+        shutil.rmtree(temporary / "base")
