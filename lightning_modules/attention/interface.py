@@ -155,10 +155,12 @@ def _as_autocast_has_it(tensor: Tensor) -> Tensor:
     """Round what torch's own attention would round under autocast: all but float64.
 
     Positions that are angles in float32 leave queries and keys in float32, beside values in half
-    precision; our kernels are no functions that autocast knows.
+    precision; our kernels are no functions that autocast knows. Where there are no values, on the
+    device "meta", torch has no autocast to ask for.
     """
     device = tensor.device.type
-    if tensor.dtype == torch.float64 or not torch.is_autocast_enabled(device):
+    keeps_its_type = tensor.is_meta or tensor.dtype == torch.float64
+    if keeps_its_type or not torch.is_autocast_enabled(device):
         return tensor
     return tensor.to(torch.get_autocast_dtype(device))
 

@@ -100,15 +100,21 @@ class CtcModule(Transcriber):
         """Return the checkpoint's alphabet, or the letters of English where it has none."""
         return read_vocabulary(self.settings.checkpoint) or super().usual_alphabet()
 
-    def setup(self, stage: str) -> None:
-        """Refuse to transcribe with letters that were never learnt.
+    def on_validation_start(self) -> None:
+        """Refuse letters that were never learnt; Lightning has loaded `ckpt_path` by now."""
+        self._refuse_random_letters()
 
-        Raises:
-            ModelError: `checkpoint` has no head for them, and none was loaded.
-        """
-        super().setup(stage)
+    def on_test_start(self) -> None:
+        """Refuse letters that were never learnt."""
+        self._refuse_random_letters()
+
+    def on_predict_start(self) -> None:
+        """Refuse letters that were never learnt."""
+        self._refuse_random_letters()
+
+    def _refuse_random_letters(self) -> None:
         checkpoint = self.settings.checkpoint
-        if self.head_is_random and checkpoint is not None and self.trainer.ckpt_path is None:
+        if self.head_is_random and checkpoint is not None:
             raise ModelError(
                 f"`checkpoint` must be a model fine-tuned on {len(self.alphabet)} letters, or "
                 f"`ckpt_path` be given, got {checkpoint!r} without such a head"

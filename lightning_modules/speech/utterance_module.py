@@ -36,6 +36,15 @@ class UtteranceModule(SpeechTraining):
         if stage == "fit":
             self.head_is_random = False
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Count the head as trained: it is among the weights of a run.
+
+        Raises:
+            ModelError: They were trained with another attention.
+        """
+        super().on_load_checkpoint(checkpoint)
+        self.head_is_random = False
+
     def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Any]:
         """Return the loss of every utterance, (batch,), and what `count` is to see.
 

@@ -96,10 +96,6 @@ class Schedule:
         skipped = sum(point.skip_reason is not None for point in self.points)
         return (len(self.points) - skipped) * self.visits + skipped
 
-    def has(self, visit: Visit) -> bool:
-        """Tell whether a visit is one of those planned here."""
-        return visit.point.key in self._keys and visit.number < self.visits
-
     def spent(self, rows: Sequence[Row]) -> float:
         """Return the seconds that the visits have taken so far."""
         return sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)

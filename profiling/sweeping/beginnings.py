@@ -42,14 +42,11 @@ class Beginnings:
             if number and not self._may_begin(chosen, rows):
                 continue
             for visits in schedule.missing(rows):
-                must = not number and not visits[0].number
-                if not must and not self._fit([visit.point for visit in visits], rows):
+                measured = _measured([visit.point for visit in visits])
+                is_first = not number and not visits[0].number
+                if measured and not is_first and not self._fit(measured, rows):
                     break
                 yield visits
-
-    def has(self, visit: Visit) -> bool:
-        """Tell whether a visit is one of those that ranges begin with."""
-        return any(schedule.has(visit) for schedule in self._schedules)
 
     def left_alone(self, rows: Sequence[Row]) -> list[Range]:
         """Return the ranges in which nothing was visited."""

@@ -60,14 +60,15 @@ def _of_one_s(point: Point, made: Sequence[Made]) -> float:
 
     Where nothing of it was visited in its phase, the other phase tells, and then all other models.
     """
-    same = [one for one in made if _model(one.visit.point) == _model(point)]
+    timed = [one for one in made if one.row["status"] != "skipped"]
+    same = [one for one in timed if _model(one.visit.point) == _model(point)]
     in_phase = [one for one in same if one.visit.point.phase == point.phase]
     nearest = [
         (abs(log(one.visit.point.length / point.length)), -place, one.seconds)
         for place, one in enumerate(in_phase or same)
     ]
     if not nearest:
-        return spent_s(made) / max(len(made), 1)
+        return spent_s(timed) / max(len(timed), 1)
     factor = TRAINING_FACTOR if point.phase == "training" else 1 / TRAINING_FACTOR
     return min(nearest)[-1] * (1.0 if in_phase else factor)
 

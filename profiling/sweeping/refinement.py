@@ -42,20 +42,22 @@ class Refinement:
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         """Yield the visits that are to be made, by what is compared; `rows` grows on the way."""
         failed = self._failed(rows)  # before anything is measured: each is tried once by a sweep
-        yield from self.beginnings.missing(rows)
-        for _, visits in groupby(failed, key=lambda visit: visit.group):
+        tried = set()
+        for group in self.beginnings.missing(rows):
+            tried |= {(visit.point.key, visit.number) for visit in group}
+            yield group
+        again = [visit for visit in failed if (visit.point.key, visit.number) not in tried]
+        for _, visits in groupby(again, key=lambda visit: visit.group):
             yield list(visits)
         while chosen := self._interrupted(self._made(rows)) or self._choose(self._made(rows)):
             yield chosen
 
     def _failed(self, rows: Sequence[Row]) -> list[Visit]:
-        """Return the visits that ended in an error, without those that `beginnings` tries again."""
+        """Return the visits that ended in an error, at lengths that are still in a range."""
         return [
             made.visit
             for made in self._made(rows)
-            if made.row["status"] == "error"
-            and made.visit.point.length in made.range.lengths
-            and not self.beginnings.has(made.visit)
+            if made.row["status"] == "error" and made.visit.point.length in made.range.lengths
         ]
 
     def num_done(self, rows: Sequence[Row]) -> int:

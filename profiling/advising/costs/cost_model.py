@@ -29,7 +29,8 @@ class CostModel:
             largest batch size that was measured there.
         holdout_error: Median over the inner lengths of how far, as a relative error, a fit to the
             others is off; with no inner length over all.
-        bends: By which factors the cost leaves the sum of powers; empty where it need not.
+        bends: By which factors the cost leaves the sum of powers in each visit; empty where it may
+            not.
     """
 
     visits: tuple[int, ...]
@@ -40,13 +41,15 @@ class CostModel:
     longest: int
     batch_ranges: tuple[tuple[int, int, int], ...]
     holdout_error: float
-    bends: Bends = ()
+    bends: tuple[Bends, ...] = ()
 
     def predict(self, lengths: Sequence[float], batch_sizes: Sequence[int]) -> Array:
         """Return what steps cost in each visit, (visits, steps)."""
         tokens = self.tokens.of(lengths)
         sums = self.coefficients @ terms_of(tokens, np.asarray(batch_sizes)).T
-        return np.asarray(sums * factors_at(self.bends, self.tokens, tokens))
+        if not self.bends:
+            return np.asarray(sums)
+        return sums * np.stack([factors_at(bends, self.tokens, tokens) for bends in self.bends])
 
     def is_extrapolated(self, lengths: Sequence[float]) -> Array:
         """Tell for each length whether it lies beside the measured ones."""

@@ -70,17 +70,18 @@ def fit_cost_model(
     used = [each for part in whole.values() for each in part]
     lengths = sorted({each.length for each in used})
     shortest, longest = _common_ends([*whole.values()])
-    pooled = _fit(used, tokens)
+    fits = [_fit(part, tokens) for part in whole.values()]
+    bends = [_bends(part, tokens, fit) for part, fit in zip(whole.values(), fits, strict=True)]
     return CostModel(
         visits=tuple(whole),
-        coefficients=np.stack([_fit(part, tokens) for part in whole.values()]),
-        pooled=pooled,
+        coefficients=np.stack(fits),
+        pooled=_fit(used, tokens),
         tokens=tokens,
         shortest=shortest,
         longest=longest,
         batch_ranges=tuple((length, *_batch_range(used, length)) for length in lengths),
         holdout_error=_holdout_error(used, lengths, tokens, varies),
-        bends=() if varies else _bends(used, tokens, pooled),
+        bends=() if varies else tuple(bends),
     )
 
 

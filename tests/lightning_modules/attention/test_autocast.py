@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import AttentionInterface
+from transformers import AttentionInterface, BertConfig, BertModel
 
 from lightning_modules.attention.interface import localize
 from tests.samples.variants.attention import implementations_here
@@ -59,3 +59,18 @@ def test_kernels_compute_in_the_dtype_of_torchs_attention(dtype: torch.dtype) ->
     assert found.dtype == expected
     outside, _ = AttentionInterface()["local_masked"](module, *given, None)
     assert outside.dtype == dtype
+
+
+def test_a_local_model_without_values_tells_its_shapes() -> None:
+    config = BertConfig(
+        vocab_size=20,
+        hidden_size=12,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=3,
+    )
+    with torch.device("meta"):
+        model = localize(BertModel(config), 4)
+        output = model(input_ids=torch.zeros(2, 30, dtype=torch.long))[0]
+    assert output.shape == (2, 30, 12)
+    assert output.is_meta

@@ -189,7 +189,16 @@ def test_lengths_that_are_padded_to_one_bend_together():
     lengths = (100, 200, 400, 800, 1600)
     model = fit_cost_model(peaks(lengths, tokens), tokens, varies=False)
 
-    assert [length for length, _ in model.bends] == [100, 400, 800, 1600]
+    assert [length for length, _ in model.bends[0]] == [100, 400, 800, 1600]
     assert model.predict([1, 256, 257, 512], [1] * 4)[0] == pytest.approx(
         [in_pieces(256), in_pieces(256), in_pieces(512), in_pieces(512)]
+    )
+
+
+def test_each_visit_of_what_hardly_varies_goes_through_its_own_lengths():
+    seen = [each for each in peaks() if (each.visit, each.length) != (1, 800)]
+    model = fit_cost_model(seen, Tokens(), varies=False)
+
+    assert model.predict([100, 1600], [1, 1]) == pytest.approx(
+        np.array([[in_pieces(100), in_pieces(1600)]] * 2)
     )

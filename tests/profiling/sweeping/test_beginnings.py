@@ -17,7 +17,7 @@ from profiling.planning.schedule import Visit
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.planning.visit_row import row_of
 from profiling.report.cautions import cautions_of
-from profiling.sweeping.made import TRAINING_FACTOR
+from profiling.sweeping.made import TRAINING_FACTOR, expected_s, made_in
 from profiling.sweeping.refinement import Refinement
 from tests.samples.variants.points import CONDITIONS
 
@@ -143,6 +143,36 @@ def test_no_range_but_the_first_ends_with_one_visit_and_no_budget_is_exceeded(bu
     assert sum(row["seconds"] for row in rows) <= max(budget_s, ROUNDS_S["inference"] / 2)
     alone = {one.name for one in plan(budget_s).left_alone(rows)}
     assert alone == {name for name, numbers in visits.items() if not numbers}
+
+
+def test_a_failed_visit_of_any_end_is_tried_again_by_the_next_sweep_though_the_time_is_over():
+    rows: Rows = []
+    measure(plan(27.0), rows)
+    failed = next(row for row in rows if (row["modality"], row["phase"]) == ("speech", "inference"))
+    failed |= {"status": "error", "latency_ms": None}
+    again = [visit for group in plan(27.0).missing(rows) for visit in group]
+    assert [(visit.point.key, visit.number) for visit in again] == [(failed["key"], 0)]
+
+
+def test_what_is_skipped_in_a_phase_takes_no_time_from_it():
+    settings = SweepSettings(
+        {"text": ModalitySettings(["bert", "bigbird"], lengths=[128, 1024], refine=True)},
+        implementations=["sdpa", "library"],
+        metrics=["latency"],
+        phases=["inference"],
+    )
+    facts = DataFacts("synthetic", [128, 1024], 10)
+    chosen = Range("inference", PointMaker(settings, CONDITIONS, "text", facts))
+    starts = chosen.starts()
+    (skipped,) = [point for point in starts if point.skip_reason]
+    taken = [point for point in starts if point.variant == "bigbird" and point is not skipped]
+    rows = [row_of(Visit(skipped, 0)) | {"status": "skipped", "seconds": 0.0}]
+    rows += [
+        row_of(Visit(point, 0)) | {"status": "ok", "seconds": 3.0, "latency_ms": 1.0}
+        for point in starts
+        if point.variant == "bert"
+    ]
+    assert expected_s(taken, made_in([chosen], rows)) == 3.0 * len(taken)
 
 
 def test_a_dry_run_expects_the_budget_or_the_first_visits_that_are_made_in_any_case():
