@@ -147,10 +147,10 @@ def test_no_range_but_the_first_ends_with_one_visit_and_no_budget_is_exceeded(bu
 
 def test_a_failed_visit_of_any_end_is_tried_again_by_the_next_sweep_though_the_time_is_over():
     rows: Rows = []
-    measure(plan(27.0), rows)
+    measure(plan(16.0), rows)
     failed = next(row for row in rows if (row["modality"], row["phase"]) == ("speech", "inference"))
     failed |= {"status": "error", "latency_ms": None}
-    again = [visit for group in plan(27.0).missing(rows) for visit in group]
+    again = [visit for group in plan(16.0).missing(rows) for visit in group]
     assert [(visit.point.key, visit.number) for visit in again] == [(failed["key"], 0)]
 
 
