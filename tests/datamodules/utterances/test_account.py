@@ -12,8 +12,8 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 
 from datamodules.utterances.keywords import KeywordSpeech
+from tests.samples.callbacks.logged import lightnings_log
 from tests.samples.fitting import trainer
-from tests.samples.logged import lightnings_log
 from tests.samples.speech import write_sound
 
 

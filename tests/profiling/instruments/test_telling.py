@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from profiling.callback import ProfilingCallback
-from tests.samples.breaking import Encoder, breaking, texts
+from tests.samples.callbacks.breaking import Encoder, breaking, texts
+from tests.samples.callbacks.logged import Recording
 from tests.samples.fitting import TinyTokens, fit, loader, tokens, trainer
-from tests.samples.logged import Recording
 
 
 def values_by_length(logger: Recording, metric: str) -> dict[int | None, float]:

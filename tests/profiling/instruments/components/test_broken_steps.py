@@ -19,9 +19,9 @@ from profiling.instruments.components.broken_steps import (
     what_attention_takes,
 )
 from profiling.instruments.components.component_clock import ComponentClock
-from tests.samples.breaking import Encoder, breaking, texts
+from tests.samples.callbacks.breaking import Encoder, breaking, texts
+from tests.samples.callbacks.logged import lightnings_log
 from tests.samples.fitting import fit, predict
-from tests.samples.logged import lightnings_log
 from tests.samples.variants.models import batch_of, build
 
 

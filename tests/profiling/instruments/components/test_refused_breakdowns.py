@@ -11,7 +11,7 @@ import torch
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 
 from profiling.instruments.components.breakdown import refuse_checkpointing, refuse_compiled
-from tests.samples.breaking import Encoder, breaking, texts
+from tests.samples.callbacks.breaking import Encoder, breaking, texts
 from tests.samples.fitting import fit, predict
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.samples.breaking import Encoder, breaking, texts
+from tests.samples.callbacks.breaking import Encoder, breaking, texts
+from tests.samples.callbacks.logged import Recording, lightnings_log
 from tests.samples.documents import README, blocks
 from tests.samples.fitting import fit, loader, trainer
-from tests.samples.logged import Recording, lightnings_log
 from tests.samples.places import ROOT
 
 LENGTHS = (10, 20, 30, 40)
 TRAINS = """
-from tests.samples.breaking import Encoder, texts
+from tests.samples.callbacks.breaking import Encoder, texts
 from tests.samples.fitting import loader
 
 trainer.fit(Encoder(), loader(texts(3, 19)))
