@@ -42,6 +42,11 @@ class ModalityData(LightningDataModule, ABC):
         return []
 
     @property
+    def cuts_at(self) -> str | None:
+        """The setting at which longer samples are cut, in `lengths` too; None where none is."""
+        return None
+
+    @property
     def unit(self) -> str:
         """Unit of a length: `tokens`, `frames` or `pixels` per side."""
         return MODALITIES[self.modality].unit

@@ -181,6 +181,11 @@ class SpeechData(FileData):
         """Number of different labels."""
         return self.num_levels**2
 
+    @property
+    def cuts_at(self) -> str | None:
+        """The setting at which longer recordings are cut; None where none is."""
+        return None if self.max_seconds is None else f"`max_seconds` {self.max_seconds:g}"
+
     def fingerprint(self) -> str:
         """Return a text that changes with the settings and with any of the files."""
         settings = ("source", "layout", "on_bad_sample", "max_seconds", "num_levels")

@@ -76,6 +76,11 @@ class TextData(RealData):
         """Token that fills up short texts."""
         return int(self.tokenizer.pad_token_id)
 
+    @property
+    def cuts_at(self) -> str | None:
+        """The setting at which longer texts are cut; None where none is."""
+        return None if self.max_length is None else f"`max_length` {self.max_length}"
+
     def fingerprint(self) -> str:
         """Return a text that changes with the settings, the texts and the tokenizer."""
         settings = {"max_length": self.max_length, "mask_fraction": self.mask_fraction}

@@ -1,4 +1,4 @@
-"""In which of several runs a sample surely costs least, each with what it recommends."""
+"""Which of several runs has surely the least cost, of a sample or for memory of a step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ class Advised:
 
 
 def compare_advice(found: Mapping[str, Advised]) -> dict[str, Any]:
-    """Return whether runs agree, and in which a sample costs least.
+    """Return whether runs agree, and which of them has the least cost.
 
     Args:
         found: The advice of each run, by the run's name.
 
     Returns:
-        `same_recommendation`; `cheapest_run`, the run in which a sample surely costs less than in
+        `same_recommendation`; `cheapest_run`, the run whose cost is surely less than that of
         every other one, None where nobody can tell; and `maybe_cheapest`, all runs that may be
         that one, cheapest first.
     """

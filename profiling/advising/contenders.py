@@ -1,9 +1,7 @@
 """What a run knows of its contenders: their visits, and the models that are fitted to them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from lightning_modules.variants import VARIANTS
 from profiling.advising.costs.cost_model import CostModel
@@ -11,16 +9,17 @@ from profiling.advising.costs.fitting import Observation, TooFewLengthsError, fi
 from profiling.advising.costs.observations import (
     Times,
     batches_too_large,
+    loaded_of,
     longest_taken,
     peaks_of,
     times_of,
 )
 from profiling.advising.costs.tokens import Tokens
 from profiling.advising.costs.unknown_masks import why_no_masks
+from profiling.advising.newest import Newest
 from profiling.analysis.points.axes import axis_of
-from profiling.analysis.points.groups import Contender, Group, Points, group_rows
-from profiling.analysis.points.readings import Efforts, finite
-from profiling.rows.columns import Row
+from profiling.analysis.points.groups import Contender, Points
+from profiling.analysis.points.readings import Efforts
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Measured:
         model: Of the objective's cost; None where there are too few lengths.
         masked: The same for steps with a mask of padding; None where the run did not measure them.
         memory: Of the peak at batch size 1, in MiB; None where it was not measured.
-        loaded: MiB of the loaded model.
+        loaded: MiB that a step needs whatever its batch size.
         takes: Longest length that it took, where a longer one ran out of memory.
         too_large: (length, batch size), ascending: batches that did not fit into memory.
         unknown_masks: Why nobody knows what a mask adds to its steps; empty where that is known,
@@ -74,37 +73,13 @@ class Measured:
     disturbed: bool = False
 
 
-def newest_group(
-    rows: Iterable[Row], modality: str, phase: str
-) -> tuple[Group, Mapping[Contender, Points]] | None:
-    """Return the conditions that were measured last, and what was measured under them."""
-    rows = list(rows)
-    groups = group_rows(rows)
-    known = [group for group in groups if (group.modality, group.phase) == (modality, phase)]
-    if not known:
-        return None
-    last = {id(row): place for place, row in enumerate(rows)}
-    places = {
-        group: max(
-            last[id(row)]
-            for points in groups[group].values()
-            for visits in points.values()
-            for row in visits
-        )
-        for group in known
-    }
-    newest = max(known, key=lambda group: places[group])
-    return newest, groups[newest]
-
-
-def measure(
-    contenders: Mapping[Contender, Points], modality: str, wanted: Wanted
-) -> list[Measured]:
+def measure(newest: Newest, wanted: Wanted) -> list[Measured]:
     """Fit the models of every contender."""
-    rows = [row for points in contenders.values() for v in points.values() for row in v]
-    efforts = Efforts(rows)
-    return [_measured(each, points, efforts, modality, wanted.objective)
-            for each, points in contenders.items()]  # fmt: skip
+    efforts, modality = newest.efforts, newest.group.modality
+    return [
+        _measured(each, points, efforts, modality, wanted.objective)
+        for each, points in newest.contenders.items()
+    ]
 
 
 def _measured(
@@ -114,12 +89,10 @@ def _measured(
     timed = objective != "memory"
     times = _times(points, efforts, tokens) if timed else Times()
     peaks = peaks_of(points, efforts)
-    loaded = [value for rows in points.values() for row in rows
-              if (value := finite(row.get("loaded_memory_mib"))) is not None]  # fmt: skip
     known = Measured(
         contender,
         points,
-        loaded=float(np.median(loaded)) if loaded else 0.0,
+        loaded=loaded_of(points, efforts),
         takes=longest_taken(points, efforts, "latency" if timed else "memory"),
         too_large=batches_too_large(points, efforts),
         disturbed=times.disturbed,

@@ -22,12 +22,15 @@ class DataCost:
         extrapolated_share: Share of the cost that lies beside the measured lengths.
         beside_batches_share: Share of the cost of steps whose batch size lies beside those that
             were measured near their length: extrapolated over batch, which no error holds.
+        error_scale: By how much a relative error of the model is larger in the cost: memory at a
+            larger batch is a sum of peaks, whose errors add, less what is loaded once.
     """
 
     per_sample: Array
     extrapolation_error: float
     extrapolated_share: float
     beside_batches_share: float = 0.0
+    error_scale: float = 1.0
 
 
 def cost_of_plan(model: CostModel, plan: Plan, masked: CostModel | None = None) -> DataCost:
@@ -77,25 +80,32 @@ def _have_masks(model: CostModel, plan: Plan, lengths: Sequence[float], kinds: A
 def peak_of_plan(model: CostModel, plan: Plan, loaded: float) -> DataCost:
     """Return the memory of the largest step, in MiB.
 
-    Memory is measured at batch size 1: what lies above the loaded model counts once per sample.
+    Memory is measured at batch size 1: what lies above the loaded model counts once per sample,
+    and so does what the peaks at batch size 1 may be off.
 
     Args:
         model: Fitted to peaks at batch size 1.
         plan: The steps.
-        loaded: MiB of the loaded model.
+        loaded: MiB that a step needs whatever its batch size.
     """
     lengths, _, kinds = _samples_of(plan)
     above = np.maximum(model.predict(lengths, [1] * len(lengths)) - loaded, 0.0)
     firsts = np.flatnonzero(np.diff(kinds, prepend=-1))
     peaks = loaded + np.add.reduceat(above, firsts, axis=1)
     largest = int(np.argmax(peaks.mean(axis=0)))
-    at = [max(plan.steps[largest])]
-    smallest = peaks[:, largest].min()
+    step = plan.steps[largest]
+    smallest = float(peaks[:, largest].min())
+    # All peaks at batch size 1 together, each with the loaded model, over that of the step.
+    scale = (smallest + (len(step) - 1) * loaded) / smallest
+    at = [max(step)]
+    beside = np.expm1(model.extrapolation_error(at)[0])
+    unresolved = len(step) * MEMORY_RESOLUTION_MIB / smallest
     return DataCost(
         peaks[:, largest],
-        float(model.extrapolation_error(at)[0] + np.log1p(MEMORY_RESOLUTION_MIB / smallest)),
+        float(np.log1p(scale * beside) + np.log1p(unresolved)),
         float(model.is_extrapolated(at)[0]),
-        float(len(plan.steps[largest]) > 1),
+        float(len(step) > 1),
+        scale,
     )
 
 

@@ -26,7 +26,7 @@ def notes_of(
         distribution: Lengths of the data, cut to `max_length`.
         wanted: What was asked for.
     """
-    notes = _of_lengths(chosen, distribution) + _of_the_draw(distribution)
+    notes = _of_lengths(chosen, distribution) + _of_the_draw(distribution, wanted)
     notes += _of_masks(chosen, candidates)
     if chosen:
         notes += _of_batches(chosen, wanted) + _of_quality(chosen)
@@ -62,15 +62,19 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
     return notes
 
 
-def _of_the_draw(distribution: LengthDistribution) -> list[str]:
+def _of_the_draw(distribution: LengthDistribution, wanted: Wanted) -> list[str]:
     drawn_from = distribution.sampled.drawn_from if distribution.sampled else distribution.count
     if drawn_from == distribution.count:
         return []
     told = counted_of(distribution.count, drawn_from, "sample", "was", "were")
-    return [
-        f"{told} drawn: the intervals do not hold the chance of the draw, and longer samples than "
-        f"{distribution.values[-1]:,} {distribution.unit} may need more memory than is said here"
-    ]
+    note = f"{told} drawn: the intervals do not hold the chance of the draw"
+    longest = distribution.values[-1]
+    if wanted.max_length is None or longest < wanted.max_length:
+        note += (
+            f", and longer samples than {longest:,} {distribution.unit} may need more memory than "
+            "is said here"
+        )
+    return [note]
 
 
 def _of_masks(chosen: Candidate | None, candidates: Sequence[Candidate]) -> list[str]:
@@ -103,8 +107,9 @@ def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:
         )
     if wanted.batch_size > 1 and (wanted.budget_gib or wanted.objective == "memory"):
         notes.append(
-            "memory was measured at batch size 1; what lies above the loaded model counts "
-            "once per sample"
+            "memory was measured at batch size 1; what lies above the loaded model counts once per "
+            "sample, even what does not grow with the batch: buffers of libraries on a CPU, and in "
+            "training gradients and the optimiser's state"
         )
     return notes
 

@@ -105,5 +105,9 @@ def _log_ratios(pairs: Sequence[tuple[Candidate, Candidate]]) -> Array:
 
 def error_of(pair: tuple[Candidate, Candidate]) -> float:
     """Return what the fits of both may be off together."""
-    models = [each.measured.model for each in pair]
-    return math.hypot(*(model.holdout_error if model else 0.0 for model in models))
+    return math.hypot(*(_holdout_error(each) for each in pair))
+
+
+def _holdout_error(candidate: Candidate) -> float:
+    model = candidate.measured.model
+    return model.holdout_error * candidate.cost.error_scale if model else 0.0

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from datamodules.modality import MODALITIES
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import axis_of
 
@@ -23,7 +24,7 @@ def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
 
     Args:
         advice: As `advise_run` returns it.
-        unit: Of the cost of a sample.
+        unit: Of the cost of a sample; for the objective `memory` of its largest step.
     """
     lines = [_verdict(advice).format(name=_name(advice["recommended"]))]
     if advice["recommended"]:
@@ -34,15 +35,24 @@ def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
     return lines + [f"- {note}" for note in advice["notes"]]
 
 
-def comparison_lines(names: Sequence[str], comparison: Mapping[str, Any]) -> list[str]:
-    """Return what several runs say together."""
+def comparison_lines(
+    names: Sequence[str], comparison: Mapping[str, Any], objective: str
+) -> list[str]:
+    """Return what several runs say together.
+
+    Args:
+        names: Of the runs.
+        comparison: As `compare_advice` returns it.
+        objective: What was asked for.
+    """
+    _, least = _words_of_cost(objective)
     same = "the same" if comparison["same_recommendation"] else "not the same"
     maybe = comparison["maybe_cheapest"]
     told = ""
     if comparison["cheapest_run"]:
-        told = f"; a sample costs least in {comparison['cheapest_run']}"
+        told = f"; {least} in {comparison['cheapest_run']}"
     elif maybe:
-        told = f"; in which of {', '.join(maybe)} a sample costs least cannot be told"
+        told = f"; in which of {', '.join(maybe)} {least} cannot be told"
     return [f"The advice of {len(names)} runs is {same}{told}."]
 
 
@@ -63,16 +73,27 @@ def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:
     same = "" if vanilla else f"{_saving(advice)} over vanilla under the same policy, and "
     pads = axis_of(advice["modality"]) != "input_size"  # images are resized to one side
     padding = f"; padding is {advice['padding_share']:.1%} of the positions" if pads else ""
+    costs, _ = _words_of_cost(advice["objective"])
     lines = [
-        f"A sample costs {advice['cost_per_sample']:.4g} {unit}{padding}.",
+        f"{costs} {advice['cost_per_sample']:.4g} {unit}{padding}.",
         f"It saves {same}{_saving(advice['saving_over_padded'])} over vanilla padded to the "
         "maximum.",
     ]
+    if advice["edges"]:
+        edges = ", ".join(f"{edge:,}" for edge in advice["edges"])
+        lines.append(f"Bucket edges: {edges} {MODALITIES[advice['modality']].unit}.")
     if advice["ceiling"] is not None:
         lines.append(f"No attention could save more than {advice['ceiling']:.1%} on these data.")
     if advice["share_beyond"] is not None:
         lines.append(f"{advice['share_beyond']:.1%} of the samples lie beyond the tipping point.")
     return lines
+
+
+def _words_of_cost(objective: str) -> tuple[str, str]:
+    """Return how a cost is told, and how the least of several: memory is that of a whole step."""
+    if objective == "memory":
+        return "The largest step needs", "the largest step needs least memory"
+    return "A sample costs", "a sample costs least"
 
 
 def _alternative(each: Mapping[str, Any], unit: str, pads: bool) -> str:

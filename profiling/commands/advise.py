@@ -61,7 +61,8 @@ def _print(advised: dict[str, "Advised"], wanted: "Wanted", as_json: bool) -> No
     for name, advice in found.items():
         print("\n".join([*([f"{name}:"] if several else []), *as_lines(advice, unit)]))
     if several:
-        print("\n".join(comparison_lines([*found], compare_advice(advised))))
+        told = comparison_lines([*found], compare_advice(advised), wanted.objective)
+        print("\n".join(told))
 
 
 def _read_wanted(arguments: Any) -> "Wanted":

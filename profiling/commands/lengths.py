@@ -16,6 +16,8 @@ from profiling.distributions.words import compare, describe
 from profiling.errors import SettingsError
 from profiling.sweeping.progress import warn_of_skipped
 
+READING = "profiling.measuring.lengths:read_lengths"
+
 
 def run(arguments: Any) -> int:
     """Read data sets and files, write `lengths.json`, and say what the lengths mean."""
@@ -64,8 +66,14 @@ def _read(
     found: list[LengthDistribution] = []
     for block in blocks:
         task = {"block": block, "sample": arguments.sample, "seed": arguments.seed}
-        distribution, skipped = children.ask("profiling.measuring.lengths:read_lengths", task)
+        distribution, skipped, cuts_at = children.ask(READING, task)
         warn_of_skipped(skipped)
+        if cuts_at is not None:
+            print(
+                f"{distribution.name}: the `data` block cuts longer samples at {cuts_at}, and what "
+                "it cuts is not counted as cut here",
+                file=sys.stderr,
+            )
         found.append(distribution)
     places = places_of(found, Path(arguments.out), files)
     for distribution, place in zip(found, places, strict=True):

@@ -49,12 +49,16 @@ class ReadingProgress:
             print(line, file=sys.stderr, flush=True)
 
 
-def read_lengths(task: dict[str, Any]) -> tuple[LengthDistribution, list[str]]:
-    """Return the length distribution of the data of a block, and which samples were left out.
+def read_lengths(task: dict[str, Any]) -> tuple[LengthDistribution, list[str], str | None]:
+    """Return the lengths of the data of a block, which samples were left out, and what cuts them.
 
     Args:
         task: `block`, the data block; `sample`, how many samples to draw, or None for all; `seed`,
             of the draw.
+
+    Returns:
+        The distribution, a message for each sample that was left out, and the setting of the block
+        at which longer samples are cut, None where none is.
 
     Raises:
         DataError: The data cannot be read, or are of a class that does not draw samples.
@@ -65,4 +69,4 @@ def read_lengths(task: dict[str, Any]) -> tuple[LengthDistribution, list[str]]:
     found = data.lengths()
     if task["sample"] is not None and not (isinstance(data, RealData) and data.sampling.is_obeyed):
         raise DataError(f"`sample` must have data to draw from, got {type(data).__name__}")
-    return found, data.skipped
+    return found, data.skipped, data.cuts_at

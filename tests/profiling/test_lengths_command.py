@@ -113,6 +113,26 @@ def test_blocks_are_read_in_children_and_each_gets_a_file(tmp_path, monkeypatch,
     assert again.sampled == Sampled(12, 0)
 
 
+def test_what_the_data_block_cuts_is_said_not_to_be_counted(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_sounds(tmp_path / "sounds")  # of half a second and more
+    told = []
+    for cut in ({"max_seconds": 0.5}, {}):
+        given = {"source": str(tmp_path / "sounds"), **cut}
+        block = json.dumps({"class_path": "SpeechData", "init_args": given})
+        assert main(["lengths", f"--data={block}", f"--out={tmp_path / 'lengths.json'}"]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        told.append([line for line in lines if "`data` block" in line])
+
+    assert told == [
+        [
+            "sounds: the `data` block cuts longer samples at `max_seconds` 0.5, and what it cuts "
+            "is not counted as cut here"
+        ],
+        [],
+    ]
+
+
 def test_a_yaml_file_without_a_block_is_named(tmp_path, capsys):
     path = tmp_path / "a.yaml"
     for content in (yaml.safe_dump({"lengths": [3]}), "", "[1]"):

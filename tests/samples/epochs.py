@@ -6,7 +6,8 @@ from typing import Any
 from benchmarks.answers.epoch_runs.planning import Amount, plan_part
 from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import find_candidates
-from profiling.advising.contenders import Wanted, measure, newest_group
+from profiling.advising.contenders import Wanted, measure
+from profiling.advising.newest import find_newest
 from tests.samples.rows.advising import keyed_rows_of, linear_law, vanilla_law
 from tests.samples.variants.points import CONDITIONS
 
@@ -27,11 +28,11 @@ def rows() -> list[dict[str, Any]]:
 
 
 def parts(wanted: Wanted, amount: Amount = EVERYTHING, data: LengthDistribution = DATA):
-    """Return the planned part of each candidate's epoch, and the points of each contender."""
-    found = newest_group(rows(), "text", "inference")
-    assert found
-    candidates = find_candidates(measure(found[1], "text", wanted), data, wanted)
-    return [plan_part(each, data, wanted, amount) for each in candidates], found[1]
+    """Return the planned part of each candidate's epoch, and the measurements behind them."""
+    newest = find_newest(rows(), "text", "inference")
+    assert newest
+    candidates = find_candidates(measure(newest, wanted), data, wanted)
+    return [plan_part(each, data, wanted, amount) for each in candidates], newest
 
 
 def result(variant: str, policy: str, measured: float, **fields: Any) -> dict[str, Any]:

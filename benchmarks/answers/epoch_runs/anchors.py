@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from profiling.advising.costs.fitting import Observation
 from profiling.advising.costs.observations import times_of
 from profiling.analysis.points.groups import Points
 from profiling.analysis.points.readings import Efforts
@@ -44,16 +43,19 @@ class Anchor:
         return self.length, self.batch_size
 
 
-def find_anchors(points: Points, longest: int, batch_size: int) -> tuple[Anchor, ...]:
+def find_anchors(
+    points: Points, efforts: Efforts, longest: int, batch_size: int
+) -> tuple[Anchor, ...]:
     """Return the steps that the sweep timed and that epochs of these lengths are foreseen by.
 
     Args:
         points: Of one contender.
+        efforts: Of all rows that may meet, the last used one first.
         longest: Of the tensors of the epochs; the next measured length above belongs to them.
         batch_size: Of the objective throughput: with 1, larger batches tell nothing.
     """
     costs: dict[Step, list[float]] = {}
-    for seen in _observations(points):
+    for seen in times_of(points, efforts).plain:
         costs.setdefault((seen.length, seen.batch_size), []).append(math.log(seen.cost))
     before = {step: math.exp(fmean(found)) for step, found in costs.items()}
     above = [length for length, _ in before if length >= longest]
@@ -121,7 +123,3 @@ def _nearest(drift: Mapping[Step, float], wanted: Step) -> float:
         return sum(abs(math.log(a / b)) for a, b in zip(step, wanted, strict=True))
 
     return drift[min(drift, key=distance)]
-
-
-def _observations(points: Points) -> tuple[Observation, ...]:
-    return times_of(points, Efforts([row for rows in points.values() for row in rows])).plain

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.answers.epoch_runs.planning import Epoch
 from datamodules.lengths import LengthDistribution
-from profiling.advising.advice import name_of
+from profiling.advising.answer import name_of
 
 
 def result_of(

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
@@ -12,10 +12,12 @@ from benchmarks.answers.epoch_runs.planning import Amount, Epoch, foresee, plan_
 from benchmarks.answers.epoch_runs.results import label, result_of
 from benchmarks.answers.epoch_runs.tasks import task_of
 from datamodules.lengths import LengthDistribution
-from profiling.advising.advice import advise_run, name_of
+from profiling.advising.advice import advise_run
+from profiling.advising.answer import name_of
 from profiling.advising.candidates import find_candidates
-from profiling.advising.contenders import Wanted, measure, newest_group
-from profiling.analysis.points.groups import Contender, Points
+from profiling.advising.contenders import Wanted, measure
+from profiling.advising.newest import Newest, find_newest
+from profiling.analysis.points.groups import Contender
 from profiling.children.crew import Children
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
@@ -62,20 +64,19 @@ class Runner:
         Raises:
             SettingsError: The sweep measured nothing of it.
         """
-        found = newest_group(self.rows, distribution.modality, phase)
-        if found is None:
+        newest = find_newest(self.rows, distribution.modality, phase)
+        if newest is None:
             raise SettingsError(
                 f"`lengths` must be of what the run measured, got {distribution.modality} in "
                 f"{phase}"
             )
-        _, contenders = found
         wanted = [Wanted("latency", phase, 1, self.max_length, self.budget_gib)]
         if self.batch_size > 1:
             wanted.append(replace(wanted[0], objective="throughput", batch_size=self.batch_size))
-        epochs = [one for each in wanted for one in self._plan(each, contenders, distribution)]
-        self._run_in_turns(distribution, phase, contenders, epochs)
+        epochs = [one for each in wanted for one in self._plan(each, newest, distribution)]
+        self._run_in_turns(distribution, newest, epochs)
         memory = replace(wanted[0], objective="memory")
-        self._run_memory(distribution, contenders, self._plan(memory, contenders, distribution))
+        self._run_memory(distribution, newest, self._plan(memory, newest, distribution))
 
     @property
     def budget_gib(self) -> float | None:
@@ -86,11 +87,11 @@ class Runner:
     def _plan(
         self,
         wanted: Wanted,
-        contenders: Mapping[Contender, Points],
+        newest: Newest,
         distribution: LengthDistribution,
     ) -> list[Epoch]:
         """Plan an epoch of each contender that has a model, under each policy that it can run."""
-        measured = measure(contenders, distribution.modality, wanted)
+        measured = measure(newest, wanted)
         self._leave_out(wanted, [f"{m.contender.label}: {m.reason}" for m in measured if m.reason])
         planned = []
         for candidate in find_candidates(measured, distribution, wanted):
@@ -107,19 +108,19 @@ class Runner:
     def _run_in_turns(
         self,
         distribution: LengthDistribution,
-        phase: str,
-        contenders: Mapping[Contender, Points],
+        newest: Newest,
         epochs: Sequence[Epoch],
     ) -> None:
         mine = {
             contender: [each for each in epochs if each.candidate.measured.contender == contender]
-            for contender in contenders
+            for contender in newest.contenders
         }
         tasks = {
-            contender: task_of(contender, contenders[contender], planned, self.amount)
+            contender: task_of(contender, newest, planned, self.amount)
             for contender, planned in mine.items()
             if planned
         }
+        phase = newest.group.phase
         calls = [(EPOCHS, task) for task in tasks.values()]
         foreseen_s = sum(map(self._foreseen_s, epochs))
         print(f"{distribution.name}, {phase}: about {foreseen_s:.0f} s of steps", file=sys.stderr)
@@ -134,10 +135,11 @@ class Runner:
             self.others_cpu_share = max(self.others_cpu_share, others)
             drift = drift_of(task.anchors, outcome.value["anchors"])
             self.anchors[told][contender.label] = math.exp(fmean(map(math.log, drift.values())))
-            now = as_of_now(contenders[contender], drift)
+            points = as_of_now(newest.contenders[contender], drift)
+            now = replace(newest, contenders={contender: points})
             for epoch, seconds in zip(mine[contender], outcome.value["seconds"], strict=True):
                 cost = 1e3 * sum(seconds) / sum(len(step.lengths) for step in epoch.steps)
-                foreseen = _foresee_now(epoch, now, distribution.modality)
+                foreseen = _foresee_now(epoch, now)
                 self._keep(distribution, epoch, cost, foreseen)
 
     def _foreseen_s(self, epoch: Epoch) -> float:
@@ -148,7 +150,7 @@ class Runner:
     def _run_memory(
         self,
         distribution: LengthDistribution,
-        contenders: Mapping[Contender, Points],
+        newest: Newest,
         epochs: Sequence[Epoch],
     ) -> None:
         """Measure the largest step at batch size 1, whose length is the same under all policies."""
@@ -158,7 +160,7 @@ class Runner:
             if epoch.candidate.measured.memory is None:
                 continue
             if contender not in peaks:
-                task = task_of(contender, contenders[contender], [epoch], self.amount)
+                task = task_of(contender, newest, [epoch], self.amount)
                 longest = min(distribution.values[-1], self.max_length or distribution.values[-1])
                 point = replace(task.point, length=max(longest, task.point.length))
                 found = self.children.call(MEMORY, point, TIMEOUT_S)
@@ -180,8 +182,7 @@ class Runner:
         self.results.append(result_of(distribution, epoch, measured, now, advice))
 
 
-def _foresee_now(epoch: Epoch, points: Points, modality: str) -> float:
+def _foresee_now(epoch: Epoch, now: Newest) -> float:
     """Foresee the steps of an epoch by what the sweep's own steps take now."""
-    contender = epoch.candidate.measured.contender
-    (measured,) = measure({contender: points}, modality, epoch.wanted)
+    (measured,) = measure(now, epoch.wanted)
     return foresee(epoch, measured)

@@ -12,7 +12,8 @@ from benchmarks.answers.epoch_runs.planning import Amount, Epoch
 from datamodules.batching.policies import PaddedBatch
 from datamodules.modality import MODALITIES
 from lightning_modules.variants import find_variant
-from profiling.analysis.points.groups import Contender, Points
+from profiling.advising.newest import Newest
+from profiling.analysis.points.groups import Contender
 from profiling.errors import SettingsError
 from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
@@ -37,13 +38,14 @@ class EpochTask:
 
 
 def task_of(
-    contender: Contender, points: Points, epochs: Sequence[Epoch], amount: Amount
+    contender: Contender, newest: Newest, epochs: Sequence[Epoch], amount: Amount
 ) -> EpochTask:
     """Return what the child of a contender runs.
 
     Raises:
         SettingsError: The run measured real batches, whose number of classes no row tells.
     """
+    points = newest.contenders[contender]
     rows = {length: rows for length, visits in points.items() if (rows := _timed(visits))}
     row = next(iter(rows.values()))[-1]
     if row["batch_source"] != "synthetic":
@@ -52,7 +54,7 @@ def task_of(
         )
     longest = max(step_length(step, row) for epoch in epochs for step in epoch.steps)
     batch_size = max(epoch.wanted.batch_size for epoch in epochs)
-    anchors = find_anchors(points, longest, batch_size)
+    anchors = find_anchors(points, newest.efforts, longest, batch_size)
     point = point_of(row, max(longest, *(anchor.length for anchor in anchors)))
     return EpochTask(point, anchors, tuple(each.steps for each in epochs), amount.rounds)
 

@@ -27,8 +27,8 @@ class CostModel:
         longest: Longest such length.
         batch_ranges: (lengths, 3): each measured length, ascending, with the smallest and the
             largest batch size that was measured there.
-        holdout_error: Median over the inner lengths of how far, as a relative error, a fit to the
-            others is off; with no inner length over all.
+        holdout_error: Median over the inner lengths, those that are padded to one together, of how
+            far, as a relative error, a fit to the others is off.
         bends: By which factors the cost leaves the sum of powers in each visit; empty where it may
             not.
     """

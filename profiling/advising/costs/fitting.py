@@ -80,7 +80,7 @@ def fit_cost_model(
         shortest=shortest,
         longest=longest,
         batch_ranges=tuple((length, *_batch_range(used, length)) for length in lengths),
-        holdout_error=_holdout_error(used, lengths, tokens, varies),
+        holdout_error=_holdout_error(used, tokens, varies),
         bends=() if varies else tuple(bends),
     )
 
@@ -146,24 +146,32 @@ def _foreseen(observations: Sequence[Observation], tokens: Tokens, fitted: Array
     return np.asarray(terms @ fitted / np.array([each.cost for each in observations]))
 
 
-def _holdout_error(
-    observations: Sequence[Observation], lengths: Sequence[int], tokens: Tokens, varies: bool
-) -> float:
-    """Return the median error of foreseeing a length from the others."""
-    inner = lengths[1:-1] or lengths
+def _holdout_error(observations: Sequence[Observation], tokens: Tokens, varies: bool) -> float:
+    """Return the median error of foreseeing what is padded to one length from all others."""
+    places = _places(observations, tokens)
+    inner = sorted(set(places))[1:-1]
     errors = []
-    for length in inner:
-        others = [each for each in observations if each.length != length]
-        out = [each for each in observations if each.length == length]
+    for place in inner:
+        others = [each for each, at in zip(observations, places, strict=True) if at != place]
+        out = [each for each, at in zip(observations, places, strict=True) if at == place]
         fitted = _fit(others, tokens)
         bends = () if varies else _bends(others, tokens, fitted)
-        factor = factors_at(bends, tokens, tokens.of([length]))
-        ratios = factor * _foreseen(out, tokens, fitted)
+        factors = factors_at(bends, tokens, tokens.of([each.length for each in out]))
+        ratios = factors * _foreseen(out, tokens, fitted)
         errors.append(float(np.abs(np.mean(ratios) - 1.0)))
     return float(np.median(errors))
 
 
 def _num_lengths(observations: Sequence[Observation], tokens: Tokens) -> int:
     """Count the lengths that differ after padding, or before where all are padded to one."""
-    lengths = [each.length for each in observations]
-    return len(set(lengths if tokens.is_flat else tokens.of(lengths)))
+    return len(set(_places(observations, tokens)))
+
+
+def _places(observations: Sequence[Observation], tokens: Tokens) -> list[float]:
+    """Return where each was measured: its tokens, or its length where all are padded to one.
+
+    A length is foreseen from others as one that nobody measured: with another one left that is
+    padded to the same tokens, its own cost would foresee it.
+    """
+    lengths = [float(each.length) for each in observations]
+    return lengths if tokens.is_flat else [float(number) for number in tokens.of(lengths)]

@@ -89,6 +89,22 @@ def peaks_of(points: Points, efforts: Efforts) -> list[Observation]:
     ]
 
 
+def loaded_of(points: Points, efforts: Efforts) -> float:
+    """Return the MiB that a step needs whatever its batch size; 0 where nobody measured them.
+
+    They are the loaded model and, on CUDA, what products of matrices keep for themselves: peaks
+    contain it, but nothing has taken it yet when the model is loaded.
+    """
+    column = judged_columns()["memory"]
+    found = [
+        value + (finite(row.get("workspace_mib")) or 0.0)
+        for visits in points.values()
+        for row in efforts.newest(visits, column)
+        if (value := finite(row.get("loaded_memory_mib"))) is not None
+    ]
+    return float(np.median(found)) if found else 0.0
+
+
 def batches_too_large(points: Points, efforts: Efforts) -> tuple[tuple[int, int], ...]:
     """Return (length, batch size) where the search for a batch ended at the memory, ascending.
 

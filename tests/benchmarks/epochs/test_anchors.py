@@ -1,14 +1,17 @@
 """Steps of the sweep, run again beside an epoch: they tell how the machine has changed."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.answers.epoch_runs.anchors import Anchor, as_of_now, drift_of, find_anchors
 from benchmarks.answers.epoch_runs.planning import Amount, foresee
 from benchmarks.answers.epoch_runs.tasks import task_of
 from profiling.advising.contenders import Wanted, measure
+from profiling.advising.newest import find_newest
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
-from tests.samples.epochs import ENOUGH, EVERYTHING, parts
+from tests.samples.epochs import ENOUGH, EVERYTHING, parts, rows
 from tests.samples.rows.advising import vanilla_law
 
 
@@ -20,12 +23,12 @@ def slowed(points, factor):
 
 
 def test_anchors_reach_to_the_measured_length_above_the_longest_step():
-    planned, contenders = parts(Wanted("latency", "inference", 1))
+    planned, newest = parts(Wanted("latency", "inference", 1))
     mine = [each for each in planned if each.candidate.measured.contender.variant == "bert"]
-    (contender,) = [each for each in contenders if each.variant == "bert"]
-    points = contenders[contender]
+    (contender,) = [each for each in newest.contenders if each.variant == "bert"]
+    points = newest.contenders[contender]
 
-    task = task_of(contender, points, mine, Amount(rounds=4))
+    task = task_of(contender, newest, mine, Amount(rounds=4))
 
     lengths = [each.length for each in task.anchors]
     assert lengths == sorted(length for length in points if length <= min(
@@ -39,28 +42,28 @@ def test_anchors_reach_to_the_measured_length_above_the_longest_step():
 
 
 def test_larger_batches_are_anchors_where_the_epoch_has_any():
-    _, contenders = parts(Wanted("throughput", "inference", 4))
-    points = next(iter(contenders.values()))
+    _, newest = parts(Wanted("throughput", "inference", 4))
+    points = next(iter(newest.contenders.values()))
 
     sizes = {
         row["throughput_batch_size"] for rows in points.values() for row in rows
     }  # of the sweep
-    assert {each.batch_size for each in find_anchors(points, 520, 4)} == {1, *sizes}
-    assert {each.batch_size for each in find_anchors(points, 520, 1)} == {1}
+    assert {each.batch_size for each in find_anchors(points, newest.efforts, 520, 4)} == {1, *sizes}
+    assert {each.batch_size for each in find_anchors(points, newest.efforts, 520, 1)} == {1}
 
 
 def test_slow_anchors_are_read_once_and_the_slowest_never():
-    _, contenders = parts(Wanted("latency", "inference", 1))
-    points = next(iter(contenders.values()))
+    _, newest = parts(Wanted("latency", "inference", 1))
+    points = next(iter(newest.contenders.values()))
     longest = max(points)
     factor = 5000.0 / points[longest][0]["latency_ms"]
 
-    anchors = find_anchors(slowed(points, factor), longest, 1)
+    anchors = find_anchors(slowed(points, factor), newest.efforts, longest, 1)
 
     assert longest not in {each.length for each in anchors}
     assert all((each.readings == 1) == (each.before > 200) for each in anchors)
     assert {each.readings for each in anchors} == {1, 3}
-    (only,) = find_anchors(slowed(points, 1e6), longest, 1)
+    (only,) = find_anchors(slowed(points, 1e6), newest.efforts, longest, 1)
     assert only.length == min(points)
 
 
@@ -75,15 +78,15 @@ def test_drift_is_the_mean_of_now_over_the_sweep():
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_what_is_foreseen_now_follows_every_step_of_the_sweep(batch_size):
     wanted = Wanted("throughput" if batch_size > 1 else "latency", "inference", batch_size)
-    planned, contenders = parts(wanted)
+    planned, newest = parts(wanted)
     for epoch in planned:
         contender = epoch.candidate.measured.contender
-        points = contenders[contender]
-        anchors = find_anchors(points, max(points), batch_size)
+        points = newest.contenders[contender]
+        anchors = find_anchors(points, newest.efforts, max(points), batch_size)
         same = as_of_now(points, {each.step: 1.0 for each in anchors})
         twice = as_of_now(points, {each.step: 2.0 for each in anchors})
         for now, factor in ((same, 1.0), (twice, 2.0)):
-            (measured,) = measure({contender: now}, "text", wanted)
+            (measured,) = measure(replace(newest, contenders={contender: now}), wanted)
             assert foresee(epoch, measured) == pytest.approx(factor * epoch.predicted)
 
 
@@ -109,9 +112,26 @@ def test_a_step_without_an_anchor_drifts_as_the_nearest_one():
 
 
 def test_a_run_of_real_batches_is_refused():
-    planned, contenders = parts(Wanted("latency", "inference", 1))
-    contender, points = next(iter(contenders.items()))
+    planned, newest = parts(Wanted("latency", "inference", 1))
+    contender, points = next(iter(newest.contenders.items()))
     real = {n: [row | {"batch_source": "real"} for row in v] for n, v in points.items()}
 
     with pytest.raises(SettingsError, match="must have measured synthetic batches, got real ones"):
-        task_of(contender, real, planned, EVERYTHING)
+        task_of(contender, replace(newest, contenders={contender: real}), planned, EVERYTHING)
+
+
+def test_an_anchor_is_what_the_sweep_measured_of_it_last():
+    first = rows()
+    again = [
+        row | {"min_samples": 9, "latency_ms": 3 * row["latency_ms"]}
+        for row in first
+        if row["sequence_length"] == 64
+    ]
+    newest = find_newest([*first, *again], "text", "inference")
+    assert newest
+    (points,) = [each for found, each in newest.contenders.items() if found.variant == "bert"]
+
+    anchors = {each.length: each for each in find_anchors(points, newest.efforts, 520, 1)}
+
+    assert anchors[64].before == pytest.approx(3 * (0.5 + vanilla_law(64)))
+    assert anchors[128].before == pytest.approx(0.5 + vanilla_law(128))

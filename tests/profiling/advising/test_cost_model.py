@@ -202,3 +202,24 @@ def test_each_visit_of_what_hardly_varies_goes_through_its_own_lengths():
     assert model.predict([100, 1600], [1, 1]) == pytest.approx(
         np.array([[in_pieces(100), in_pieces(1600)]] * 2)
     )
+
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_what_is_padded_to_one_length_is_foreseen_from_other_lengths_alone(varies):
+    tokens = Tokens(256)
+
+    twins, alone = (
+        fit_cost_model(peaks(lengths, tokens), tokens, varies)
+        for lengths in ((100, 200, 300, 500, 1600, 1700), (200, 500, 1700))
+    )
+
+    assert twins.holdout_error > 0.05
+    assert twins.holdout_error == pytest.approx(alone.holdout_error)
+
+
+def test_where_all_is_padded_to_one_length_each_length_is_foreseen_from_the_others():
+    tokens = Tokens(1500, longest=1500)
+
+    for varies in (False, True):
+        model = fit_cost_model(peaks((100, 500, 1500), tokens), tokens, varies)
+        assert model.holdout_error == pytest.approx(0.0, abs=1e-6)

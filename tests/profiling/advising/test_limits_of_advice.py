@@ -145,6 +145,18 @@ def test_lengths_that_were_drawn_are_said_to_be_a_part():
     assert not any("drawn" in note for note in whole)
 
 
+def test_nothing_is_longer_than_what_all_samples_are_cut_to_drawn_or_not():
+    data = replace(lengths_around(1300), sampled=Sampled(10**6, 0))
+
+    def note(max_length: int | None) -> str:
+        notes = advise_run(CROSSING, data, Wanted(max_length=max_length))["notes"]
+        (drawn,) = [each for each in notes if "were drawn" in each]
+        return drawn
+
+    assert note(1000).endswith("do not hold the chance of the draw")
+    assert all("longer samples than" in note(max_length) for max_length in (None, 4000))
+
+
 def test_images_are_not_said_to_be_padded():
     rows = [
         row | {"modality": "vision", "input_size": side, "sequence_length": (side // 16) ** 2 + 1}

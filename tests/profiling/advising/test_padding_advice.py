@@ -6,6 +6,8 @@ import pytest
 
 from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
+from profiling.analysis.answers.tipping_points import find_tipping_points
+from profiling.analysis.answers.verdicts import shown_value
 from tests.samples.rows.advising import (
     CROSSING,
     THROUGHPUT,
@@ -135,3 +137,60 @@ def test_where_masks_cannot_be_measured_nobody_is_asked_to_measure_them():
     assert not any("`masked_steps`" in note for notes in told for note in notes)
     more = [any("cost more than this" in note for note in notes) for notes in told]
     assert more == [True, False, False]
+
+
+def measured_again(factors: dict[str, float]) -> list[dict[str, Any]]:
+    """Return three contenders, then some once more: with masks that add nothing, and slower."""
+    once: dict[str, Any] = {"metrics": ["latency", "throughput"]}
+    first = [
+        *rows_of("bert", "sdpa", vanilla_law, **once),
+        *rows_of("local_bert", "local_blocked", linear_law, attention_window=32, **once),
+        *rows_of(
+            *("longformer", "mask_fixed", lambda n: 4 * linear_law(n)), attention_window=256, **once
+        ),
+    ]
+    again = [
+        row
+        | {
+            "metrics": ["latency", "throughput", "masked_steps"],
+            "latency_ms": factor * row["latency_ms"],
+            "throughput_samples_per_s": row["throughput_samples_per_s"] / factor,
+            "masked_step_ratio": 1.0,
+            "throughput_masked_step_ratio": 1.0,
+        }
+        for row in first
+        if (factor := factors.get(row["variant"]))
+    ]
+    return [*first, *again]
+
+
+def test_who_was_measured_again_counts_as_it_was_measured_last():
+    before = advise_run(measured_again({}), DATA, THROUGHPUT)
+    after = advise_run(measured_again({"bert": 2.0, "local_bert": 2.0}), DATA, THROUGHPUT)
+
+    assert before["recommended"] == after["recommended"]
+    assert after["cost_per_sample"] == pytest.approx(2 * before["cost_per_sample"])
+    asked = [any("`masked_steps`" in note for note in each["notes"]) for each in (before, after)]
+    assert asked == [True, False]
+
+
+def test_the_share_beyond_the_tipping_point_is_that_of_the_run_as_it_was_measured_last():
+    data = lengths_around(600)
+
+    def told(rows: list[dict[str, Any]]) -> float:
+        (point,) = [
+            shown_value(row)
+            for row in find_tipping_points(rows)
+            if (row["metric"], row["comparison"], row["efficient"])
+            == ("throughput", "best_vs_best", "local_bert")
+        ]
+        advice = advise_run(rows, data, THROUGHPUT)
+        (share,) = {
+            each["share_beyond"]
+            for each in advice["alternatives"]
+            if each["variant"] == "local_bert"
+        }
+        assert share == data.share_beyond(point)
+        return share
+
+    assert told(measured_again({"bert": 2.0, "local_bert": 2.4})) < told(measured_again({})) - 0.2

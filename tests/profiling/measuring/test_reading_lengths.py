@@ -65,22 +65,22 @@ BLOCKS = [text_block, folder_block, manifest_block, datasets_block, image_block]
 @pytest.mark.parametrize("make_block", BLOCKS)
 def test_drawn_samples_are_some_of_the_source_and_the_whole_is_not_forgotten(make_block, tmp_path):
     block = make_block(tmp_path)
-    drawn, skipped = read_lengths({"block": block, "sample": 5, "seed": 4})
-    whole, _ = read_lengths({"block": block, "sample": None, "seed": 4})
+    drawn, skipped, _ = read_lengths({"block": block, "sample": 5, "seed": 4})
+    whole, *_ = read_lengths({"block": block, "sample": None, "seed": 4})
     assert (drawn.count, drawn.sampled, skipped) == (5, Sampled(COUNT, 4), [])
     assert (whole.count, whole.sampled) == (COUNT, None)
     in_whole = dict(zip(whole.values, whole.counts, strict=True))
     assert all(
         n <= in_whole.get(value, 0) for value, n in zip(drawn.values, drawn.counts, strict=True)
     )
-    again, _ = read_lengths({"block": block, "sample": 5, "seed": 4})
+    again, *_ = read_lengths({"block": block, "sample": 5, "seed": 4})
     assert again == drawn
 
 
 @pytest.mark.parametrize("make_block", BLOCKS)
 def test_as_many_samples_as_there_are_make_the_whole(make_block, tmp_path):
     block = make_block(tmp_path)
-    found, _ = read_lengths({"block": block, "sample": COUNT, "seed": 0})
+    found, *_ = read_lengths({"block": block, "sample": COUNT, "seed": 0})
     assert isinstance(found, LengthDistribution)
     assert (found.count, found.sampled) == (COUNT, None)
 
@@ -136,3 +136,22 @@ def test_on_a_terminal_one_line_is_written_over(capsys, monkeypatch):
     said = capsys.readouterr().err
     assert said.count("\r") == 3
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("make_block", "cut", "told"),
+    [
+        (text_block, {"max_length": 6}, "`max_length` 6"),
+        (folder_block, {"max_seconds": 0.5}, "`max_seconds` 0.5"),
+        (text_block, {}, None),
+        (folder_block, {}, None),
+        (image_block, {"input_size": 32}, None),
+    ],
+)
+def test_at_which_setting_samples_are_cut_is_told(make_block, cut, told, tmp_path):
+    block = make_block(tmp_path)
+    block["init_args"] |= cut
+
+    *_, cuts_at = read_lengths({"block": block, "sample": None, "seed": 0})
+
+    assert cuts_at == told
