@@ -32,9 +32,11 @@ def run(arguments: Any) -> int:
     from profiling.analysis.run_comparison.differences import find_differences, find_unknown
     from profiling.analysis.run_comparison.shared_points import Run
     from profiling.report.comparison_head import head_lines
+    from profiling.rows.sizes import built_sizes, with_sizes
 
-    checkpoints = short_names([*first, *second])
-    first, second = (with_names(rows, checkpoints) for rows in (first, second))
+    both = [*first, *second]
+    checkpoints, sizes = short_names(both), built_sizes(both)
+    first, second = (with_sizes(with_names(rows, checkpoints), sizes) for rows in (first, second))
     comparison = compare_runs(Run(first), Run(second))
     told = first, second, (of_first, of_second)
     differences = find_differences(*told)

@@ -42,18 +42,20 @@ def places_of(
 ) -> list[Path]:
     """Return where the distributions are written: `out`, or beside it by name if several.
 
-    Those of several never take the place of one of the `files` that they are compared with.
+    Those of several never take the place of each other, or of one of the `files` that they are
+    compared with.
     """
     taken = _resolved(files)
     if len(found) == 1:
         return [out]
     places: list[Path] = []
-    for number, distribution in enumerate(found, 1):
+    for distribution in found:
         safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in distribution.name)
-        place = out.with_name(f"{out.stem}-{safe}{out.suffix}")
-        if place in places or place.resolve() in taken:
-            place = out.with_name(f"{out.stem}-{safe}-{number}{out.suffix}")
-        places.append(place)
+        named = f"{out.stem}-{safe}"
+        stems = itertools.chain([named], (f"{named}-{number}" for number in itertools.count(2)))
+        possible = (out.with_name(f"{stem}{out.suffix}") for stem in stems)
+        places.append(next(one for one in possible if one.resolve() not in taken))
+        taken.add(places[-1].resolve())
     return places
 
 

@@ -43,6 +43,8 @@ class Column:
             Empty: it is not named unless it tells two apart.
         judged: The metric that is judged by it; empty for none.
         cost: What a ratio of the metric's costs is a ratio of: a cost, so below 1 is better.
+        measured_with: The metrics with which it is measured: a sweep that is asked for one of them
+            measures it. Empty: every sweep does.
         higher_is_better: Whether a large value is good; a cost is then one over it.
         drawn: Whether it has curves.
         heading: Its heading in the page's table of all rows; empty: it is not in there.
@@ -60,6 +62,7 @@ class Column:
     words: str = ""
     judged: str = ""
     cost: str = ""
+    measured_with: tuple[str, ...] = ()
     higher_is_better: bool = False
     drawn: bool = False
     heading: str = ""
@@ -110,14 +113,16 @@ COLUMNS: tuple[Column, ...] = (
            heading="status"),
     Column("error", "result", str),
     Column("effective_sequence_length", "result", int, "tokens", heading="computed on"),
-    Column("latency_ms", "result", float, "ms", judged="latency", cost="time", drawn=True,
-           heading="latency ms"),
+    Column("latency_ms", "result", float, "ms", judged="latency", cost="time",
+           measured_with=("latency", "throughput"), drawn=True, heading="latency ms"),
     Column("latency_ms_p10", "result", float, "ms", heading="p10"),
     Column("latency_ms_p90", "result", float, "ms", heading="p90"),
     Column("latency_ms_samples", "result", list, "ms", items=float),
     Column("throughput_samples_per_s", "result", float, "samples/s", judged="throughput",
-           cost="time per sample", higher_is_better=True, drawn=True, heading="samples/s"),
-    Column("throughput_tokens_per_s", "result", float, "tokens/s", drawn=True, heading="tokens/s"),
+           cost="time per sample", measured_with=("throughput",), higher_is_better=True, drawn=True,
+           heading="samples/s"),
+    Column("throughput_tokens_per_s", "result", float, "tokens/s",
+           measured_with=("throughput",), drawn=True, heading="tokens/s"),
     Column("throughput_batch_size", "result", int, heading="at batch"),
     Column("throughput_latency_ms_samples", "result", list, "ms", items=float),
     Column("throughput_attention_kernel", "result", str),
@@ -125,10 +130,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("throughput_masked_step_ratio", "result", float),
     Column("largest_batch_size", "result", int, heading="largest batch"),
     Column("largest_batch_limited_by", "result", str),
-    Column("peak_memory_mib", "result", float, "MiB", judged="memory", cost="memory", drawn=True,
-           heading="peak MiB"),
-    Column("memory_above_weights_mib", "result", float, "MiB", drawn=True,
-           heading="above weights MiB"),
+    Column("peak_memory_mib", "result", float, "MiB", judged="memory", cost="memory",
+           measured_with=("memory",), drawn=True, heading="peak MiB"),
+    Column("memory_above_weights_mib", "result", float, "MiB", measured_with=("memory",),
+           drawn=True, heading="above weights MiB"),
     Column("loaded_memory_mib", "result", float, "MiB", heading="loaded MiB"),
     Column("first_step_peak_mib", "result", float, "MiB", heading="first step MiB"),
     Column("workspace_mib", "result", float, "MiB"),

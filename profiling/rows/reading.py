@@ -13,6 +13,7 @@ from datamodules.lengths import LengthDistribution
 from datamodules.nesting import parse_json
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row, complete
+from profiling.rows.sizes import built_sizes, with_sizes
 from profiling.rows.wrong_values import wrong_column
 
 ROWS = "measurements.jsonl"
@@ -78,12 +79,15 @@ class RowFile:
 
 
 def newest_rows(rows: Iterable[Row]) -> list[Row]:
-    """Return the last row of every (key, visit), in the order of the last ones."""
+    """Return the last row of every (key, visit), in the order of the last ones.
+
+    Those of one checkpoint have one size, also where its model was not built.
+    """
     newest: dict[tuple[str, int], Row] = {}
     for row in rows:
         newest.pop((row["key"], row["visit"]), None)  # the last place counts too, not the first
         newest[row["key"], row["visit"]] = row
-    return list(newest.values())
+    return with_sizes(newest.values(), built_sizes(newest.values()))
 
 
 def check_run_directory(directory: Path) -> None:

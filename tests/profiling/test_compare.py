@@ -206,3 +206,29 @@ def test_a_run_whose_rows_are_all_of_another_state_is_refused_with_what_differs(
     assert status == 2
     assert "must hold rows that count, but 2 of 2 rows of text are left out" in complained
     assert "`versions` differs" in complained
+
+
+SWIN = {"key": "swin", "modality": "vision", "variant": "swin", "input_size": 224}
+WEIGHTS = {"key": "weights", "checkpoint": "a/model"}
+
+
+@pytest.mark.parametrize(
+    ("point", "built", "planned"),
+    [
+        (SWIN, {"sequence_length": 3136}, {"sequence_length": None}),
+        (WEIGHTS, {"size": "base", "parameters": 7}, {"size": "tiny"}),
+    ],
+)
+def test_a_gate_fails_where_a_model_can_no_longer_be_built(
+    tmp_path: Path, point: dict[str, Any], built: dict[str, Any], planned: dict[str, Any]
+) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(METRICS) | {"status": "error", "error": "it broke"}
+    runs = [
+        write_run(tmp_path / name, visits_of([5.0, 5.1]) + visits_of([9.0, 9.1], **point, **told))
+        for name, told in (("before", built), ("after", planned | nothing))
+    ]
+    status, said, complained = command("compare", *map(str, runs), "--fail-on-slower", "5")
+    assert status == 1
+    assert "Lost in B, 1 point" in complained
+    assert "Only A has" not in said
+    assert "size:" not in said

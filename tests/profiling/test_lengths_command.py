@@ -73,6 +73,15 @@ def test_files_of_several_blocks_take_the_place_of_none_that_is_compared(lengths
     assert [place.name for place in places] == ["of-some.json", "of-more-2.json"]
 
 
+def test_a_place_is_numbered_until_it_is_free(tmp_path):
+    found = [LengthDistribution.from_lengths([3], name, "text", "a") for name in ("more", "more-3")]
+    compared = [str(tmp_path / name) for name in ("of-more.json", "of-more-2.json")]
+
+    places = places_of(found, tmp_path / "of.json", compared)
+
+    assert [place.name for place in places] == ["of-more-3.json", "of-more-3-2.json"]
+
+
 @pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
 def test_a_picture_has_a_panel_for_each_unit(
     lengths_file, speech_file, tmp_path, ending, begins, capsys

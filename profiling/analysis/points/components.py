@@ -7,7 +7,7 @@ from typing import Any
 
 from profiling.analysis.points.groups import Contender, Group, Points, group_rows, rank
 from profiling.analysis.points.readings import finite
-from profiling.rows.columns import Row
+from profiling.rows.columns import Row, effort_of
 
 CORE = "attention_core"
 Parts = dict[str, dict[str, float]]
@@ -42,9 +42,18 @@ def component_curves(rows: Iterable[Row]) -> list[ComponentCurve]:
     return sorted(shown, key=lambda c: (rank(c.group.modality), rank(c.group.phase)))
 
 
+def broken_down(visits: Sequence[Row]) -> list[Row]:
+    """Return the visits of a point that have components, of the newest effort that has any."""
+    told = [row for row in visits if isinstance(row.get("components"), Mapping)]
+    return [row for row in told if effort_of(row) == effort_of(told[-1])]
+
+
 def read_components(visits: Sequence[Row]) -> Parts:
-    """Return the medians of what the visits of a point say of components; empty without any."""
-    told = [found for row in visits if isinstance(found := row.get("components"), Mapping)]
+    """Return the medians of what the visits of a point say of components; empty without any.
+
+    Rows of two efforts never mix: the newest one counts that has components.
+    """
+    told = [row["components"] for row in broken_down(visits)]
     names = dict.fromkeys(name for components in told for name in components)
     return {name: _medians([one[name] for one in told if name in one]) for name in names}
 
@@ -56,7 +65,7 @@ def attention_share(visits: Sequence[Row]) -> float | None:
 
 def attention_shares(visits: Sequence[Row]) -> list[float]:
     """Return the share of the step that attention takes in each visit that knows it."""
-    told = [found for row in visits if isinstance(found := row.get("components"), Mapping)]
+    told = [row["components"] for row in broken_down(visits)]
     shares = [finite(found.get(CORE, {}).get("share")) for found in told]
     return [share for share in shares if share is not None]
 

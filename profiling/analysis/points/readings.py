@@ -36,10 +36,10 @@ class Reading:
 def read_column(visits: Sequence[Row], column: Column, with_disturbed: bool = False) -> Reading:
     """Return what visits of one point, of one effort, say of a column.
 
-    A row counts for what it has, also when another metric of it failed. A point that ran out of
-    memory in at least as many visits as it worked in is out of memory; other failures leave the
-    visits that worked. Of a time, visits that neighbours disturbed are left out where at least two
-    others remain.
+    A row counts for what it has, also when another metric of it failed. It did not fail in a column
+    that it was not asked for. A point that ran out of memory in at least as many visits as it
+    worked in is out of memory; other failures leave the visits that worked. Of a time, visits that
+    neighbours disturbed are left out where at least two others remain.
 
     Args:
         visits: Of one point, of one effort.
@@ -48,7 +48,8 @@ def read_column(visits: Sequence[Row], column: Column, with_disturbed: bool = Fa
     """
     found = {int(row.get("visit", 0)): finite(value_of(row, column)) for row in visits}
     values = {visit: value for visit, value in found.items() if value is not None}
-    failed = [row for row in visits if row.get("visit", 0) not in values]
+    without = [row for row in visits if row.get("visit", 0) not in values]
+    failed = [row for row in without if asks_for(row, column)]
     statuses = [str(row.get("status")) for row in failed]
     reason = next((str(row["error"]) for row in failed if row.get("error")), "")
     if "oom" in statuses and statuses.count("oom") >= len(values):
@@ -57,6 +58,14 @@ def read_column(visits: Sequence[Row], column: Column, with_disturbed: bool = Fa
         return _undisturbed(values, visits, column, with_disturbed)
     known = [status for status in ("skipped", "error") if status in statuses]
     return Reading(known[0] if known else "missing", reason=reason)
+
+
+def asks_for(row: Row, column: Column) -> bool:
+    """Tell whether a visit was to measure a column; where its row does not say, it was."""
+    asked = row.get("metrics")
+    if asked is None or not column.measured_with:
+        return True
+    return any(metric in asked for metric in column.measured_with)
 
 
 def _undisturbed(
@@ -97,7 +106,8 @@ class Efforts:
 
         It is the newest effort under which every point answers that answers under any; where there
         is none, the newest under which both sides answer. Where no effort has both sides, no
-        visits are left: rows of two efforts never meet.
+        visits are left: rows of two efforts never meet. Of a point that meets no other,
+        those of the newest effort under which it failed are left.
 
         Args:
             ours: The visits of each point of one side.
@@ -109,9 +119,12 @@ class Efforts:
         """
         points = [*ours, *theirs]
         split = {effort: [_of(visits, effort) for visits in points] for effort in self.newest_first}
-        answers = {
-            effort: [read_column(visits, column).status in ANSWERS for visits in by_point]
+        statuses = {
+            effort: [read_column(visits, column).status for visits in by_point]
             for effort, by_point in split.items()
+        }
+        answers = {
+            effort: [status in ANSWERS for status in found] for effort, found in statuses.items()
         }
         best = [any(answers[effort][place] for effort in split) for place in range(len(points))]
         for effort in self.newest_first:
@@ -121,8 +134,8 @@ class Efforts:
             sides = [answers[effort][: len(ours)], answers[effort][len(ours) :]]
             if all(any(side) for side in sides if side):
                 return split[effort]
-        alone = len(points) == 1
-        return split[self.newest_first[0]] if alone and split else [[] for _ in points]
+        failed = [effort for effort in self.newest_first if statuses[effort] == ["error"]]
+        return split[failed[0]] if failed else [[] for _ in points]
 
 
 def answer_apart(

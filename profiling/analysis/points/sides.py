@@ -67,9 +67,7 @@ def best_sides(
         for name, by in points.items()
     }
     working = {
-        name: by
-        for name, by in sides.items()
-        if any(side.status in ("ok", "oom") for side in by.values())
+        name: by for name, by in sides.items() if any(side.status == "ok" for side in by.values())
     }
     return {
         length: best_of([by[length] for by in (working or sides).values()]) for length in lengths

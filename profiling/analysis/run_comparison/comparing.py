@@ -5,7 +5,7 @@ from typing import Any
 
 from profiling.analysis.run_comparison.meetings import Meeting, judge_meetings, lost_answer
 from profiling.analysis.run_comparison.run_answers import Alone, RunComparison
-from profiling.analysis.run_comparison.shared_points import PLACE, Point, Run
+from profiling.analysis.run_comparison.shared_points import Point, Run, place_columns
 from profiling.rows.columns import Row, columns_of, judged_columns, value_of
 
 
@@ -44,6 +44,18 @@ def _meetings(first: Run, second: Run, point: Point, metric: str) -> Iterable[Me
 def _shared_place(ours: Sequence[Row], theirs: Sequence[Row]) -> dict[str, Any]:
     if not ours or not theirs:
         return {}
-    columns = [column for column in columns_of("condition") if column.name in PLACE]
-    both = {c.name: (value_of(ours[0], c), value_of(theirs[0], c)) for c in columns}
-    return {name: ours for name, (ours, theirs) in both.items() if ours == theirs}
+    both = {c.name: (value_of(ours[0], c), value_of(theirs[0], c)) for c in place_columns()}
+    shared = {name: ours for name, (ours, theirs) in both.items() if ours == theirs}
+    return shared | _values_on_axis([*ours, *theirs])
+
+
+def _values_on_axis(visits: Sequence[Row]) -> dict[str, Any]:
+    """Return what the visits say of their input; null where none says anything, or two differ."""
+    found = {
+        column.name: {value_of(row, column) for row in visits} - {None}
+        for column in columns_of("condition")
+        if column.on_axis
+    }
+    return {
+        name: next(iter(values)) if len(values) == 1 else None for name, values in found.items()
+    }

@@ -17,7 +17,8 @@ class Answer:
 
     Args:
         point: What was measured.
-        place: What the two share of device, threads and allocator, by column.
+        place: What the two share of device, threads and allocator, and what they know of the
+            input's size, by column.
         metric: latency, throughput or memory.
         verdict: faster (the second run costs less), slower, or cannot_tell.
         ratio: Cost in the second run over cost in the first one, below 1 where the second is

@@ -9,11 +9,18 @@ import numpy as np
 from profiling.analysis.points.axes import row_length
 from profiling.analysis.points.checkpoints import name_in
 from profiling.analysis.points.groups import Contender, rank
-from profiling.analysis.points.readings import Efforts
+from profiling.analysis.points.readings import Efforts, asks_for
 from profiling.analysis.points.sides import read_side
 from profiling.analysis.statistics.intervals import Array
 from profiling.analysis.statistics.unpaired import FEWEST_VISITS
-from profiling.rows.columns import Column, Row, columns_of, judged_columns, value_of
+from profiling.rows.columns import (
+    Column,
+    Row,
+    columns_of,
+    judged_columns,
+    shared_conditions,
+    value_of,
+)
 
 # Where and with what a run was made: it may differ between two runs that are compared.
 PLACE = ("device", "device_name", "threads", "allocator")
@@ -28,11 +35,14 @@ class Point:
     Args:
         identity: What was measured, in the order of the columns.
         conditions: Under which conditions, in the order of `joined_conditions`.
+        length: The place on the modality's axis, 0 where it has none. How many tokens that are is
+            no part of it: of some variants a row knows them only once its model was built.
         checkpoint_name: What readers call its weights, which tells nothing apart.
     """
 
     identity: tuple[Any, ...]
     conditions: tuple[Any, ...]
+    length: int
     checkpoint_name: str = field(default="", compare=False)
 
     @classmethod
@@ -41,6 +51,7 @@ class Point:
         return cls(
             tuple(value_of(row, column) for column in columns_of("identity")),
             tuple(value_of(row, column) for column in joined_conditions()),
+            row_length(row) or 0,
             name_in(row),
         )
 
@@ -56,16 +67,11 @@ class Point:
         return Contender.of(self.columns | {"checkpoint_name": self.checkpoint_name})
 
     @property
-    def length(self) -> int:
-        """The place on the modality's axis, 0 where it has none."""
-        return row_length(self.columns) or 0
-
-    @property
     def order(self) -> tuple[Any, ...]:
         """Its place in a listing: by modality, phase and conditions, then by variant and length."""
         values = self.columns
         places = (rank(values["modality"]), rank(values["phase"]))
-        return (*places, *_told_apart(values), self.contender.label, self.length)
+        return (*places, *map(str, self.conditions), self.contender.label, self.length)
 
     def describe(self) -> str:
         """Return it in a few words."""
@@ -73,13 +79,13 @@ class Point:
 
 
 def joined_conditions() -> list[Column]:
-    """Return the conditions that two rows must share to be of the same point."""
-    return [column for column in columns_of("condition") if column.name not in PLACE]
+    """Return the conditions that two rows must share to be of the same point, beside the length."""
+    return [column for column in shared_conditions() if column.name not in PLACE]
 
 
-def _told_apart(values: Row) -> list[str]:
-    """Return the conditions but the length as texts, which have an order beside nulls."""
-    return [str(values[column.name]) for column in joined_conditions() if not column.on_axis]
+def place_columns() -> list[Column]:
+    """Return the conditions in which they may differ."""
+    return [column for column in columns_of("condition") if column.name in PLACE]
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Measured:
     """What one run says of one point in one metric.
 
     Args:
-        status: ok, oom, skipped, or missing (failed, not measured or without this metric).
+        status: ok, oom, skipped, error, or missing (not measured, or without this metric).
         log_costs: Of the visits that count; lower is better. Where others computed on the same
             cores, a visit's times do not count; its memory does.
         num_visits: How many visits that count stand behind the status.
@@ -125,7 +131,7 @@ class Run:
         self._points: dict[Point, dict[tuple[Any, ...], list[Row]]] = {}
         for row in self.rows:
             places = self._points.setdefault(Point.of(row), {})
-            place = tuple(value_of(row, column) for column in _place_columns())
+            place = tuple(value_of(row, column) for column in place_columns())
             places[place] = [*places.pop(place, []), row]  # the newest place comes last
 
     @property
@@ -148,12 +154,17 @@ class Run:
 
     def measured(self, visits: Sequence[Row], metric: str) -> Measured:
         """Return what visits of one point say of a metric, by the newest effort that answers."""
-        chosen = self._efforts.newest(visits, judged_columns()[metric])
+        column = judged_columns()[metric]
+        chosen = self._efforts.newest(visits, column)
         side = read_side("", chosen, metric, with_disturbed=True)
         if side.status == "oom":
             num_visits = sum(row["status"] == "oom" for row in chosen)
             return Measured("oom", np.array([]), num_visits, side.reason)
-        failed = [row for row in chosen if row["visit"] not in side.costs and _is_failed(row)]
+        failed = [
+            row
+            for row in chosen
+            if row["visit"] not in side.costs and row["status"] in FAILED and asks_for(row, column)
+        ]
         disturbed = {row["visit"] for row in chosen if row.get("disturbed") and metric != "memory"}
         costs = np.array([c for visit, c in side.costs.items() if visit not in disturbed])
         return Measured(
@@ -164,14 +175,6 @@ class Run:
             len(side.costs) - len(costs),
             tuple(str(row["status"]) for row in failed),
         )
-
-
-def _is_failed(row: Row) -> bool:
-    return row["status"] in FAILED
-
-
-def _place_columns() -> list[Column]:
-    return [column for column in columns_of("condition") if column.name in PLACE]
 
 
 def _newest(places: dict[tuple[Any, ...], list[Row]]) -> list[Row]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from statistics import median
 from typing import Any
 
-from profiling.analysis.points.components import ComponentCurve
+from profiling.analysis.points.components import ComponentCurve, broken_down
 from profiling.analysis.points.groups import Contender, Group, group_rows
 from profiling.analysis.points.readings import finite
 from profiling.report.charts.component_bars import highest_bars, pieces_of
@@ -113,13 +113,14 @@ def _sums(rows: Iterable[Row]) -> dict[tuple[Group, Contender], dict[int, float]
         (group, contender): {
             length: median(totals)
             for length, visits in points.items()
-            if (totals := [t for row in visits if (t := _total(row)) is not None])
+            if (totals := _totals(visits))
         }
         for group, contenders in group_rows(rows).items()
         for contender, points in contenders.items()
     }
 
 
-def _total(row: Row) -> float | None:
-    """Return the sum of a visit of which the components are shown."""
-    return finite(row.get("components_closure")) if row.get("components") else None
+def _totals(visits: Sequence[Row]) -> list[float]:
+    """Return what the components of each visit that are shown add up to, over its step."""
+    found = (finite(row.get("components_closure")) for row in broken_down(visits))
+    return [total for total in found if total is not None]

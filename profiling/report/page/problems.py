@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from profiling.analysis.points.axes import row_length
 from profiling.analysis.points.groups import Contender, Setting
-from profiling.analysis.points.readings import finite
+from profiling.analysis.points.readings import asks_for, finite
 from profiling.rows.columns import Row, judged_columns
 
 Place = tuple[str, str, Setting, Contender, int | None]
@@ -39,14 +39,16 @@ class Problem:
 def find_problems(rows: Iterable[Row]) -> list[Problem]:
     """Return what did not give a number, points with the same reason together.
 
-    Metrics of which nothing at all has a number were not asked for, unless nothing has any.
+    What a row was not asked for is not missing. Older rows do not say for what they were asked:
+    metrics of which nothing at all has a number were not, unless nothing has any.
     """
     rows = list(rows)
     known: dict[Place, set[str]] = {}
     for row in rows:
         known.setdefault(_place(row), set()).update(_metrics_of(row))
     everything: set[str] = set().union(*known.values())
-    asked = [metric for metric in judged_columns() if metric in everything or not everything]
+    judged = judged_columns().items()
+    asked = {name: column for name, column in judged if name in everything or not everything}
     groups: dict[tuple[str, str, str, str, str, tuple[str, ...]], set[int]] = {}
     for row in rows:
         if row.get("status") == "ok":
@@ -54,7 +56,8 @@ def find_problems(rows: Iterable[Row]) -> list[Problem]:
         modality, phase, status, reason = (
             str(row.get(part) or "") for part in ("modality", "phase", "status", "error")
         )
-        missing = tuple(metric for metric in asked if metric not in known[_place(row)])
+        there = known[_place(row)]
+        missing = tuple(n for n, c in asked.items() if n not in there and asks_for(row, c))
         group = (modality, phase, Contender.of(row).label, status, reason, missing)
         length = row_length(row)
         groups.setdefault(group, set()).update(() if length is None else (length,))

@@ -7,11 +7,15 @@ import pytest
 from profiling.analysis.run_comparison.comparing import compare_runs
 from profiling.analysis.run_comparison.run_answers import Answer
 from profiling.analysis.run_comparison.shared_points import Run
-from tests.samples.rows.comparisons import row
+from profiling.planning.schedule import Visit
+from profiling.planning.visit_row import row_of
+from tests.samples.rows.comparisons import METRICS, row
 from tests.samples.rows.runs import only_latency, visits_of
+from tests.samples.variants.points import points_of
 
 Row = dict[str, Any]
 TEN = (10.0, 10.1, 9.9)
+ALL = ("latency", "throughput", "memory")
 
 
 def failing(latencies: tuple[float, ...], failed: int, status: str = "error") -> list[Row]:
@@ -42,7 +46,7 @@ def test_a_point_that_gives_nothing_in_most_visits_is_lost(status: str, words: s
 
 def test_the_comparison_lists_it_with_what_was_lost_in_every_metric() -> None:
     found = compare_runs(Run(visits_of(TEN)), Run(failing((10.0,), 1)))
-    assert [answer.metric for answer in found.lost] == ["latency", "throughput", "memory"]
+    assert [answer.metric for answer in found.lost] == [*ALL]
     assert {answer.reason for answer in found.lost} == {
         "the second run failed in 1 of 2 visits: it broke"
     }
@@ -71,3 +75,61 @@ def test_visits_are_called_undisturbed_only_where_others_were_left_out() -> None
     disturbed = [row | {"disturbed": row["visit"] > 0} for row in visits_of(TEN)]
     said = latency(visits_of(TEN), disturbed).reason
     assert said == "3 and 1 undisturbed visits; each run needs 2"
+
+
+@pytest.mark.parametrize(
+    ("modality", "variant", "length"),
+    [("vision", "swin", 224), ("vision", "vit", 224), ("speech", "parakeet", 400)],
+)
+def test_a_point_is_lost_where_its_model_can_no_longer_be_built(
+    modality: str, variant: str, length: int
+) -> None:
+    asked = row_of(Visit(points_of(modality, [length], [variant])[0], 0))
+    assert asked["sequence_length"] is None  # only a model knows
+    numbers = {name: 10.0 for name in METRICS}
+    first = [asked | numbers | {"visit": visit, "sequence_length": 99} for visit in range(3)]
+    broken = [asked | {"visit": visit, "status": "error", "error": "it broke"} for visit in (1, 2)]
+    for second, words in ((broken, "failed: it broke"), ([first[0], *broken], "in 2 of 3 visits")):
+        found = compare_runs(Run(first), Run(second))
+        assert [answer.metric for answer in found.lost] == [*ALL]
+        assert all(words in answer.reason for answer in found.lost)
+        assert found.lost[0].point.length == length
+        assert found.lost[0].to_dict()["conditions"]["sequence_length"] == 99
+
+
+def test_a_point_is_lost_also_where_others_were_measured_with_another_effort() -> None:
+    first, second = (
+        [row | {"max_length": row["sequence_length"]} for row in [*shorter, *visits_of(TEN, 1024)]]
+        for shorter in (visits_of(TEN), failing((), 2))
+    )
+    lost = compare_runs(Run(first), Run(second)).lost
+    assert [(answer.point.length, answer.metric) for answer in lost] == [
+        (512, "latency"),
+        (512, "throughput"),
+        (512, "memory"),
+    ]
+
+
+def test_a_metric_that_the_second_run_never_asked_for_is_not_lost() -> None:
+    second = [
+        row | {"metrics": ["latency"]} for row in only_latency(failing((10.0, 10.1, 9.9, 10.0), 1))
+    ]
+    found = compare_runs(Run(visits_of(TEN, metrics=list(ALL))), Run(second))
+    assert found.lost == []
+    assert [alone.metrics for alone in found.only_first] == [("throughput", "memory")]
+
+
+def test_what_runs_out_of_memory_says_nothing_of_a_metric_that_nobody_asked_for() -> None:
+    runs = (
+        [row | {"metrics": ["latency"]} for row in only_latency(rows)]
+        for rows in (visits_of(TEN), failing((), 2, "oom"))
+    )
+    found = compare_runs(*map(Run, runs))
+    assert [answer.metric for answer in found.lost] == ["latency"]
+    assert found.only_second == []
+
+
+def test_a_sweep_for_throughput_tries_the_latency_as_well() -> None:
+    second = [row | {"metrics": ["throughput"]} for row in failing((), 2)]
+    lost = compare_runs(Run(visits_of(TEN)), Run(second)).lost
+    assert [answer.metric for answer in lost] == ["latency", "throughput"]

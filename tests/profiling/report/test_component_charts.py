@@ -130,6 +130,13 @@ def test_the_page_says_how_well_components_add_up() -> None:
     assert CLOSURE in page()
 
 
+def test_components_of_an_earlier_effort_are_in_no_sum() -> None:
+    earlier = [row | {"min_samples": 1, "components_closure": 0.5} for row in rows()]
+    both = [*earlier, *rows()]
+    found = closures_of(both, component_curves(both))
+    assert found == closures_of(rows(), component_curves(rows()))
+
+
 def test_the_table_of_a_chart_has_every_number_that_is_known_of_a_component() -> None:
     flops = [
         row | {"components": {name: part | {"flops": 5.0} for name, part in told.items()}}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from profiling.analysis.points.curves import build_curves
+from profiling.analysis.points.curves import build_curves, drawn_metrics
 from profiling.errors import SettingsError
 from profiling.report.charts.inputs import ChartInput
 from profiling.report.charts.measured import build_chart
@@ -30,6 +30,7 @@ from tests.samples.rows.run import (
 )
 
 HOSTILE = "</script><img src=x onerror=alert(1)>$\\frac"
+NOT_LATENCY = FAILED.keys() - {"latency_ms"}
 
 
 def test_a_report_has_a_page_pictures_and_event_files_and_leaves_nothing_else() -> None:
@@ -52,6 +53,16 @@ def test_a_metric_that_was_not_measured_has_no_empty_charts(tmp_path: Path) -> N
         report_of(tmp_path, rows, sample_tipping_points(rows), {})
         counts.append(len(charts_of((tmp_path / "report.html").read_text())))
     assert counts == [6, 4]
+
+
+def test_what_was_not_asked_for_has_no_charts_of_crosses(tmp_path: Path) -> None:
+    rows = [row | {"metrics": ["latency"]} | dict.fromkeys(NOT_LATENCY) for row in small_rows()]
+    for row in rows:
+        if row["input_size"] == 384:
+            row |= {"status": "oom", "error": "too large", "latency_ms": None}
+    assert list(drawn_metrics(build_curves(rows))) == ["latency"]
+    report_of(tmp_path, rows, sample_tipping_points(rows), {})
+    assert len(charts_of((tmp_path / "report.html").read_text())) == 2  # one in each phase
 
 
 def test_rebuilding_replaces_what_was_there(tmp_path: Path) -> None:

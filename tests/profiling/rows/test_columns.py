@@ -16,7 +16,15 @@ from profiling.report.answers.sections import build_sections
 from profiling.report.page.tables import RowTable
 from profiling.report.tensorboard.event_files import group_runs
 from profiling.rows import columns
-from profiling.rows.columns import Column, Kind, columns_of, effort_of, key_of
+from profiling.rows.columns import (
+    Column,
+    Kind,
+    columns_of,
+    drawn_columns,
+    effort_of,
+    judged_columns,
+    key_of,
+)
 from profiling.rows.wrong_values import wrong_column
 from tests.samples.rows.curves import rows_of
 from tests.samples.rows.run import report_of
@@ -50,6 +58,12 @@ def test_every_field_of_a_planned_row_is_a_column_and_every_column_is_planned() 
         row = row_of(Visit(points_of(modality, [length], [variant])[0], 2))
         assert set(row) == {column.name for column in columns_of()}
         assert wrong_column(row) is None
+
+
+def test_every_column_that_has_curves_says_with_which_metrics_it_is_measured() -> None:
+    for column in drawn_columns():
+        assert column.measured_with
+        assert {*column.measured_with} <= judged_columns().keys()
 
 
 def test_an_added_condition_keeps_rows_apart_everywhere(

@@ -59,6 +59,15 @@ def test_one_visit_says_nothing_of_how_sure_the_ceiling_is() -> None:
     assert found["ceiling_at_longest_ci_low"] is None
 
 
+def test_shares_of_two_efforts_never_mix() -> None:
+    newer = [{**one, "min_samples": 50, "components": parts(3.0)} for one in rows()]
+    newest = [{**one, "min_samples": 99, "components": None} for one in rows()]
+    for measured in (rows() + newer, rows() + newer + newest):
+        assert answer(measured)["ceiling_at_longest"] == pytest.approx(0.3)
+        (plain, _) = component_curves(measured)
+        assert plain.points[512]["attention_core"]["share"] == pytest.approx(0.3)
+
+
 def test_other_metrics_have_no_ceiling() -> None:
     assert answer(rows(), "memory")["ceiling_at_longest"] is None
 

@@ -96,6 +96,23 @@ def test_an_implementation_that_never_worked_does_not_hide_the_others() -> None:
     assert (vanilla.status, vanilla.implementation) == ("ok", "eager")
 
 
+def test_what_only_runs_out_of_memory_does_not_hide_other_implementations() -> None:
+    lengths = (512, 1024)
+    rows = [row("plain", "eager", length) for length in lengths]
+    rows += [row("quick", "library", length) for length in lengths]
+    # It ran at the shorter length, where nobody knows its memory.
+    rows.append(row("plain", "eager", 512, compiled=True, peak_memory_mib=None))
+    rows.append(row("plain", "eager", 1024, compiled=True, status="oom"))
+    sides = compare(rows)[-1].sides("memory")
+    assert [vanilla.status for vanilla, _ in sides.values()] == ["ok", "ok"]
+
+
+def test_where_every_implementation_runs_out_of_memory_the_side_does() -> None:
+    rows = [row("plain", name, status="oom") for name in ("eager", "sdpa")]
+    vanilla, _ = compare([*rows, row("quick", "library")])[-1].sides("memory")[512]
+    assert vanilla.status == "oom"
+
+
 def test_a_row_counts_for_what_it_has_when_another_metric_of_it_failed() -> None:
     rows = [row("plain", "eager", visit=n, status="oom", latency_ms=5.0) for n in range(2)]
     assert read_side("eager", rows, "latency").costs == {0: 5.0, 1: 5.0}

@@ -42,6 +42,12 @@ def test_what_nobody_asked_for_is_not_missing() -> None:
     assert [problem.missing for problem in problems] == [("latency",)]
 
 
+def test_a_visit_lacks_only_what_it_was_asked_for() -> None:
+    failed = {**FAILED, "status": "error", "error": "it broke", "metrics": ["latency"]}
+    (problem,) = find_problems([small_rows()[0], small_rows()[-1] | failed])
+    assert problem.missing == ("latency",)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
