@@ -48,10 +48,9 @@ def draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
 
 
 def need_names(rows: Iterable[Row], styles: Styles) -> bool:
-    """Tell whether colour alone leaves curves alike: several windows, or more variants than hues."""
+    """Tell whether curves share a colour, as two windows of a variant and many variants do."""
     colours = {efficient_family(row): styles.of_row(row).colour for row in rows}
     return len({*colours.values()}) < len(colours)
-
 
 
 def plain_numbers(axes: "Axes") -> None:

@@ -1,9 +1,10 @@
 """The ladder: from where each efficient variant wins, against each vanilla kernel."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import log10
+from textwrap import wrap
 from typing import Any
 
 from profiling.analysis.answers.tipping_points import MISSING
@@ -17,18 +18,25 @@ from profiling.report.palette import Styles, efficient_family
 from profiling.rows.columns import Row
 
 STEP, TOP, BOTTOM = 24, 8, 46  # heights in pixels: of a line, above, below
-CHARACTER = 7  # pixels of one in the names of the kernels
+CHARACTER, EDGE = 7, 4  # pixels of one in the names of the kernels, and left of the variants
+LETTERS = 38  # of a variant in one line
 ROOM = 1.12
 COLUMNS = ("variant", "metric", "vanilla kernel", "verdict", "wins from", "low", "high")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the chart: the name of a variant, or one of its rungs below it."""
+    """One line of the chart: of the name of a variant, or one of its rungs below it.
+
+    Args:
+        place: Counted from above.
+        row: The rung; for a name one of its variant.
+        name: In HTML, where it is a line of a name.
+    """
 
     place: int
-    rung: Row | None
-    family: str
+    row: Row
+    name: str = ""
 
 
 def build_ladder_chart(rows: Iterable[Row], styles: Styles) -> dict[str, Any] | None:
@@ -39,36 +47,40 @@ def build_ladder_chart(rows: Iterable[Row], styles: Styles) -> dict[str, Any] | 
         styles: Of the whole report.
     """
     ladders = ladders_of(rows)
-    lines = list(_lines(ladders))
-    rungs = [line.rung for line in lines if line.rung is not None]
+    lines = _lines(ladders)
+    rungs = [line.row for line in lines if not line.name]
     lengths = sorted({length for row in rungs for length in _compared(row)})
     if not lengths:
         return None
     data = [
-        rung_trace(line.rung, line.family, line.place, styles.of_row(line.rung).colour, lengths)
+        rung_trace(line.row, line.place, styles.of_row(line.row).colour, lengths)
         for line in lines
-        if line.rung is not None
+        if not line.name
     ]
     return {"data": data, "layout": _layout(lines, lengths, styles), "table": _numbers(rungs)}
 
 
-def _lines(ladders: Sequence[Ladder]) -> Iterator[Line]:
-    place = 0
+def _lines(ladders: Sequence[Ladder]) -> list[Line]:
+    found: list[tuple[Row, str]] = []
     for rungs in ladders:
-        family = efficient_family(rungs[0])
-        for rung in (None, *rungs):
-            yield Line(place, rung, family)
-            place += 1
+        found += [(rungs[0], name) for name in _names(rungs[0])]
+        found += [(row, "") for row in rungs]
+    return [Line(place, row, name) for place, (row, name) in enumerate(found)]
+
+
+def _names(row: Row) -> list[str]:
+    """Return the lines that name a variant, none too long for a phone."""
+    parts = [f"<b>{escape(part)}</b>" for part in wrap(efficient_family(row), LETTERS)]
+    return [*parts[:-1], f"{parts[-1]} against"]
 
 
 def _layout(lines: Sequence[Line], lengths: Sequence[int], styles: Styles) -> dict[str, Any]:
-    rungs = [line for line in lines if line.rung is not None]
-    first = rungs[0].rung or {}
+    rungs = [line for line in lines if not line.name]
     inner = STEP * len(lines)
-    left = 16 + CHARACTER * max(len(kernel_of(line.rung or {})) for line in rungs)
+    left = 16 + CHARACTER * max(len(kernel_of(line.row)) for line in rungs)
     ticks = spaced_lengths(lengths)
     return plain_layout(inner + TOP + BOTTOM, TOP, BOTTOM, left) | {
-        "xaxis": plain_axis(axis_unit(str(first["modality"])))
+        "xaxis": plain_axis(axis_unit(str(rungs[0].row["modality"])))
         | {
             "type": "log",
             "range": [log10(min(lengths) / ROOM), log10(max(lengths) * ROOM)],
@@ -79,28 +91,28 @@ def _layout(lines: Sequence[Line], lengths: Sequence[int], styles: Styles) -> di
         "yaxis": {
             "range": [len(lines) - 0.5, -0.5],
             "tickvals": [line.place for line in rungs],
-            "ticktext": [escape(kernel_of(line.rung or {})) for line in rungs],
+            "ticktext": [escape(kernel_of(line.row)) for line in rungs],
             "tickfont": {"color": QUIET},
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
         },
-        "annotations": [_heading(line, lines, styles) for line in lines if line.rung is None],
+        "annotations": [_heading(line, left, styles) for line in lines if line.name],
     }
 
 
-def _heading(line: Line, lines: Sequence[Line], styles: Styles) -> dict[str, Any]:
-    row = next(each.rung for each in lines if each.rung and each.family == line.family)
+def _heading(line: Line, left: int, styles: Styles) -> dict[str, Any]:
     return {
-        "text": f"<b>{escape(line.family)}</b> against",
+        "text": line.name,
         "xref": "paper",
         "yref": "y",
         "x": 0,
+        "xshift": EDGE - left,
         "y": line.place,
         "xanchor": "left",
         "yanchor": "middle",
         "showarrow": False,
-        "font": {"size": 12, "color": styles.of_row(row).colour},
+        "font": {"size": 12, "color": styles.of_row(line.row).colour},
     }
 
 

@@ -9,6 +9,7 @@ from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import describe_verdict, first_after_wins
 from profiling.report.charts.inputs import Trace
+from profiling.report.palette import efficient_family
 from profiling.rows.columns import Row
 
 # Symbol and words of what has no number, by verdict.
@@ -19,16 +20,16 @@ WITHOUT_NUMBER = {
 }
 
 
-def rung_trace(row: Row, family: str, place: int, colour: str, lengths: Sequence[int]) -> Trace:
+def rung_trace(row: Row, place: int, colour: str, lengths: Sequence[int]) -> Trace:
     """Return the mark of a rung, with its interval where it has one.
 
     Args:
         row: The rung.
-        family: The name of its efficient variant.
         place: Of its line, counted from above.
         colour: Of the variant.
         lengths: All of the chart, shortest first.
     """
+    family = efficient_family(row)
     symbol, text, (low, value, high) = _look(row, lengths)
     return (_interval(low, value, high, colour) if low < high else {}) | {
         "type": "scatter",

@@ -18,14 +18,14 @@ class OomMark:
     Args:
         contender: What did.
         length: Where it did.
-        place: Its place among those of its length, from 0.
         depth: How far below the top of the panel its mark stands, as a share of the panel.
+        is_lowest: Whether it is the lowest at its length.
     """
 
     contender: Contender
     length: int
-    place: int
     depth: float
+    is_lowest: bool
 
 
 def oom_marks(curves: Iterable[Curve], column: str) -> list[OomMark]:
@@ -41,7 +41,7 @@ def oom_marks(curves: Iterable[Curve], column: str) -> list[OomMark]:
             failed.setdefault(point.length, []).append(curve.contender)
     step = min(STEP, MOST / max(map(len, failed.values()), default=1))
     return [
-        OomMark(contender, length, place, TOP + step * place)
+        OomMark(contender, length, TOP + step * place, contender is contenders[-1])
         for length, contenders in failed.items()
         for place, contender in enumerate(contenders)
     ]

@@ -93,9 +93,9 @@ def oom_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[Trac
             "x": [mark.length],
             "y": [ceiling * (floor / ceiling) ** mark.depth],
             "marker": {"symbol": "x", "size": 9, "color": colour},
-            # Above all of them, where no curve is.
-            "text": ["" if mark.place else "oom"],
-            "textposition": "top center",
+            # Below all of them, since plotly's buttons are above.
+            "text": ["oom" if mark.is_lowest else ""],
+            "textposition": "bottom center",
             "textfont": {"size": 11, "color": colour},
             "hovertemplate": f"out of memory at {mark.length:,} {chart.unit}",
         }

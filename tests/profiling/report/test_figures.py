@@ -20,7 +20,8 @@ LENGTHS = (64, 128, 224)
 
 def drawn(num_contenders: int, windows: tuple[int | None, ...] = (None,)) -> Figure:
     """Return the picture of contenders with long names, the answers with so many windows."""
-    one = [row for row in small_rows() if (row["variant"], row["implementation"]) == ("vit", "sdpa")]
+    one = [row for row in small_rows() if row["variant"] == "vit"]
+    one = [row for row in one if row["implementation"] == "sdpa"]
     names = {"device_name": DEVICE, "checkpoint": CHECKPOINT, "memory_budget_gib": 18.0}
     rows = [row | names | {"variant": f"v{n}"} for n in range(num_contenders) for row in one]
     curves = [curve for curve in build_curves(rows) if curve.phase == "inference"]
@@ -53,7 +54,8 @@ def test_title_and_names_lie_inside_a_picture_and_panels_between_them(
     assert len(frame) == 2 + (len(windows) > 1)
     assert all(lies_in(each, figure.bbox) for each in frame)
     panels = Bbox.union([axes.get_tightbbox() for axes in figure.axes])
-    ends = [frame[0].y0, panels.y1, panels.y0, *(y for each in frame[1:] for y in (each.y1, each.y0))]
+    below = [end for each in frame[1:] for end in (each.y1, each.y0)]
+    ends = [frame[0].y0, panels.y1, panels.y0, *below]
     assert ends == sorted(ends, reverse=True)
 
 

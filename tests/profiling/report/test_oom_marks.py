@@ -46,8 +46,8 @@ def test_each_mark_stands_at_its_length_below_the_others_and_above_the_curves(
     assert heights == sorted(set(heights), reverse=True)
     highest = max(value for trace in chart["data"] if "error_y" in trace for value in trace["y"])
     low, high = (10**end for end in chart["layout"]["yaxis"]["range"])
-    assert low < highest < heights[-1] < heights[0] < high
-    assert [trace["text"] for trace in marks] == [["oom"], *[[""]] * (num_failed - 1)]
+    assert low < highest < min(heights) <= max(heights) < high
+    assert [trace["text"] for trace in marks] == [*[[""]] * (num_failed - 1), ["oom"]]
 
 
 @pytest.mark.parametrize("num_failed", [1, 8, 30])
@@ -59,6 +59,7 @@ def test_a_still_picture_shows_every_mark_above_the_curves(num_failed: int) -> N
     assert [float(line.get_xdata()[0]) for line in marks] == [LONGEST] * num_failed
     heights = [float(line.get_ydata()[0]) for line in marks]
     assert heights == sorted(set(heights), reverse=True)
-    highest = max(point.values[LATENCY.name].median for c in curves for point in c.measured(LATENCY.name))
-    (_, top), = panel.transAxes.inverted().transform(panel.transData.transform([(64, highest)]))
-    assert top < heights[-1] < heights[0] < 1
+    measured = [point for curve in curves for point in curve.measured(LATENCY.name)]
+    highest = max(point.values[LATENCY.name].median for point in measured)
+    ((_, top),) = panel.transAxes.inverted().transform(panel.transData.transform([(64, highest)]))
+    assert top < min(heights) <= max(heights) < 1

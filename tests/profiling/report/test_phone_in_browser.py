@@ -17,7 +17,8 @@ LONG = "w" * 60
 MEASURED = """
   const texts = document.querySelectorAll("figcaption, .chip, .told li, .caution, h2, h4");
   const wide = [...texts].filter((text) => text.scrollWidth > text.clientWidth);
-  const told = [innerWidth, document.documentElement.scrollWidth, wide.map((text) => text.textContent)];
+  const needed = document.documentElement.scrollWidth;
+  const told = [innerWidth, needed, wide.map((text) => text.textContent)];
   parent.postMessage(JSON.stringify(told), "*");
 """
 

@@ -85,6 +85,16 @@ def test_words_beside_a_mark_stand_on_the_side_with_more_room() -> None:
     assert sides == ["middle right", "middle left"]
 
 
+def test_a_long_name_takes_several_lines_in_each_of_which_all_is_seen() -> None:
+    name = "w" * 60
+    chart = chart_of(*(rung(kernel, ["lose", "win"], name) for kernel in ("eager", "sdpa")))
+    lines = [each["text"] for each in chart["layout"]["annotations"]]
+    plain = [line.replace("<b>", "").replace("</b>", "") for line in lines]
+    assert "".join(plain) == f"{name} against"
+    assert all(len(line) < 48 for line in plain)
+    assert [trace["y"] for trace in chart["data"]] == [[2], [3]]
+
+
 def test_a_single_rung_is_not_drawn() -> None:
     assert build_ladder_chart([rung("sdpa", ["lose", "win"])], NO_STYLES) is None
     assert build_ladder_chart([], NO_STYLES) is None
