@@ -69,7 +69,9 @@ def _file_name(modality: str, phase: str, setting: str, taken: Mapping[str, byte
     return free_name(name, taken)
 
 
-def draw_figure(title: str, curves: list[Curve], rows: list[Row], styles: Styles) -> "Figure":
+def draw_figure(
+    title: str, curves: Sequence[Curve], rows: Sequence[Row], styles: Styles
+) -> "Figure":
     """Return the picture of one modality, phase and setting.
 
     Args:
@@ -99,7 +101,7 @@ def draw_figure(title: str, curves: list[Curve], rows: list[Row], styles: Styles
     return figure
 
 
-def _set_lengths(axes: "Axes", curves: list[Curve]) -> None:
+def _set_lengths(axes: "Axes", curves: Sequence[Curve]) -> None:
     lengths = spaced_lengths(point.length for curve in curves for point in curve.points)
     axes.set_xticks(lengths, [f"{length:,}" for length in lengths])
     axes.minorticks_off()

@@ -1,5 +1,6 @@
 """What ran out of memory: each mark at its own length, all of them seen, above the curves."""
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -56,8 +57,8 @@ def test_a_still_picture_shows_every_mark_above_the_curves(num_failed: int) -> N
     panel = Figure().subplots()
     draw_measured(panel, curves, Styles.of(curves, []), LATENCY.name)
     marks = [line for line in panel.lines if line.get_marker() == "x"]
-    assert [float(line.get_xdata()[0]) for line in marks] == [LONGEST] * num_failed
-    heights = [float(line.get_ydata()[0]) for line in marks]
+    assert [np.asarray(line.get_xdata()).item() for line in marks] == [LONGEST] * num_failed
+    heights = [np.asarray(line.get_ydata()).item() for line in marks]
     assert heights == sorted(set(heights), reverse=True)
     measured = [point for curve in curves for point in curve.measured(LATENCY.name)]
     highest = max(point.values[LATENCY.name].median for point in measured)

@@ -1,6 +1,7 @@
 """The answers in plain sentences, from hand-written tipping points."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -80,7 +81,7 @@ def test_which_costs_least_is_told_only_where_intervals_lie_apart() -> None:
 
 def doubted(name: str, outcomes: list[str]) -> Row:
     """Return an answer that `--strict true` leaves undecided, with its outcomes."""
-    lost = dict.fromkeys(("tipping_point", "ci_low", "ci_high"))
+    lost: dict[str, Any] = dict.fromkeys(("tipping_point", "ci_low", "ci_high"))
     return answer_of(name, outcomes, verdict="undecided", reason=BY_CHANCE, **lost)
 
 
