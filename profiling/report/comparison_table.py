@@ -1,9 +1,8 @@
 """Two runs compared: tables for the terminal and for a pull request."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from profiling.report.comparison_words import (
     foot_lines,
 )
 from profiling.report.markdown import escape_markdown, markdown_table
+from profiling.report.terminal import below_heading, open_table
 from profiling.rows.columns import judged_columns
 
 STYLES = {"faster": "green", "slower": "red", "cannot_tell": "dim"}
@@ -54,22 +54,20 @@ def comparison_as_markdown(comparison: RunComparison, head: Iterable[str]) -> st
     return "\n\n".join(blocks) + "\n"
 
 
-def _table(headings: Sequence[str], lines: Iterable[Sequence[str | Text]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading)
+def _table(headings: Iterable[str], lines: Iterable[Iterable[RenderableType]]) -> Table:
+    table = open_table(headings)
     for line in lines:
         table.add_row(*line)
     return table
 
 
-def _rich_lines(section: Section) -> Iterator[list[Text]]:
+def _rich_lines(section: Section) -> Iterator[list[RenderableType]]:
     previous = None
     for name, length, answers in section.lines:
         if name != previous:
             yield [Text(name, style="bold")]
         cells = [_cell(answers.get(metric)) for metric in judged_columns()]
-        yield [Text(f"  {length:,}"), *cells]
+        yield [below_heading(f"{length:,}"), *cells]
         previous = name
 
 

@@ -1,5 +1,6 @@
 """The lower panel of a still picture: each efficient variant relative to its vanilla one."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from profiling.analysis.answers.verdicts import shown_value, trusted_outcomes
@@ -43,11 +44,13 @@ def draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
         )
         if row.get("tipping_point") and row.get("verdict") != "always":
             axes.axvline(shown_value(row), color=colour, linestyle=":", linewidth=1.2)
-    # Colour tells the variants apart; two windows of one need to be named.
-    names = {(row["efficient"], efficient_family(row)) for row in rows}
-    if len(names) > len({variant for variant, _ in names}):
-        axes.legend(fontsize=7, loc="best")
     return str(shown or "nothing to compare").replace("_", " ")
+
+
+def need_names(rows: Iterable[Row], styles: Styles) -> bool:
+    """Tell whether curves share a colour, as two windows of a variant and many variants do."""
+    colours = {efficient_family(row): styles.of_row(row).colour for row in rows}
+    return len({*colours.values()}) < len(colours)
 
 
 def plain_numbers(axes: "Axes") -> None:

@@ -1,18 +1,19 @@
 """A still picture of the sentinel's readings, beside those of the curves."""
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiling.analysis.points.drift import Steadiness
 from profiling.report.cautions import name_sentinel
 from profiling.report.charts.steadiness import AXIS, TITLE, Mark, colour_of, ends_of, marks_of
-from profiling.report.figures import LOOK, RESOLUTION
+from profiling.report.figure_frame import Names, add_frame, as_png, empty_figure
+from profiling.report.figures import LOOK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NAME = "sentinel"
+PANEL = 1.7  # inches
 
 
 def draw_steadiness(steadiness: Steadiness) -> dict[str, bytes]:
@@ -20,13 +21,9 @@ def draw_steadiness(steadiness: Steadiness) -> dict[str, bytes]:
     if not steadiness.series:
         return {}
     from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     with rc_context(LOOK):
-        figure = Figure(figsize=(13, 2.6), dpi=RESOLUTION)
-        figure.subplots_adjust(left=0.05, right=0.985, top=0.86, bottom=0.2)
-        FigureCanvasAgg(figure)
+        figure = empty_figure(PANEL)
         axes = figure.subplots()
         ratios: list[float] = []
         for place, series in enumerate(steadiness.series):
@@ -34,9 +31,8 @@ def draw_steadiness(steadiness: Steadiness) -> dict[str, bytes]:
             _draw_marks(axes, marks, name_sentinel(series[0]), colour_of(place))
             ratios += [mark.ratio for mark in marks if mark]
         _set_axes(axes, ratios)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return {NAME: buffer.getvalue()}
+        add_frame(figure, f"{NAME}, {TITLE}", Names.in_panels([axes]))
+        return {NAME: as_png(figure)}
 
 
 def _draw_marks(axes: "Axes", marks: Sequence[Mark | None], name: str, colour: str) -> None:
@@ -59,6 +55,4 @@ def _set_axes(axes: "Axes", ratios: Sequence[float]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-    axes.set_title(f"sentinel, {TITLE}")
     axes.set_xlabel(AXIS)
-    axes.legend(fontsize=7, loc="best")

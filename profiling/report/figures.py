@@ -1,23 +1,22 @@
 """Still pictures of the curves, one per modality, phase and setting."""
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve, drawn_metrics, spaced_lengths
 from profiling.analysis.points.groups import Setting, free_name, safe_name
-from profiling.report.figure_ratios import draw_ratio, plain_numbers
-from profiling.report.palette import Styles, labelled
+from profiling.report.figure_frame import Names, add_frame, as_png, empty_figure
+from profiling.report.figure_measured import draw_measured
+from profiling.report.figure_ratios import draw_ratio, need_names, plain_numbers
+from profiling.report.palette import Styles
 from profiling.rows.columns import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RESOLUTION = 100
-# Given, not searched for: a layout that adapts itself takes most of the time of a picture.
-MARGINS = {"left": 0.05, "right": 0.985, "top": 0.89, "bottom": 0.17, "wspace": 0.16, "hspace": 0.2}
+PANELS = 4.6  # inches
 # Names come from outside: a dollar sign in one must not start a formula.
 LOOK: Any = {
     "text.parse_math": False,
@@ -49,7 +48,7 @@ def draw_figures(
             rows = select_rows(tipping_points, modality, phase, setting)
             name = _file_name(modality, phase, setting.describe(settings), pictures)
             title = f"{modality}, {phase} ({setting.describe()})"
-            pictures[name] = _picture(title, members, rows, styles)
+            pictures[name] = as_png(draw_figure(title, members, rows, styles))
     return pictures
 
 
@@ -70,23 +69,23 @@ def _file_name(modality: str, phase: str, setting: str, taken: Mapping[str, byte
     return free_name(name, taken)
 
 
-def _picture(
-    title: str,
-    curves: list[Curve],
-    rows: list[Row],
-    styles: Styles,
-) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def draw_figure(
+    title: str, curves: Sequence[Curve], rows: Sequence[Row], styles: Styles
+) -> "Figure":
+    """Return the picture of one modality, phase and setting.
 
-    figure = Figure(figsize=(13, 6.4), dpi=RESOLUTION)
-    figure.subplots_adjust(**MARGINS)
-    FigureCanvasAgg(figure)
+    Args:
+        title: What it shows.
+        curves: What was measured.
+        rows: Tipping points.
+        styles: Of the whole report.
+    """
+    figure = empty_figure(PANELS)
     metrics = drawn_metrics(curves)
     panels = figure.subplots(2, len(metrics), sharex=True, height_ratios=(3, 2), squeeze=False)
     unit = axis_unit(curves[0].modality)
     for measured, ratios, (metric, column) in zip(*panels, metrics.items(), strict=True):
-        _draw_measured(measured, curves, styles, column.name)
+        draw_measured(measured, curves, styles, column.name)
         measured.set_title(f"{metric}, {column.unit}")
         chosen = [row for row in rows if row["metric"] == metric]
         comparison = draw_ratio(ratios, chosen, styles)
@@ -95,67 +94,14 @@ def _picture(
         plain_numbers(measured)
         plain_numbers(ratios)
     _set_lengths(panels[1][0], curves)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    _add_legend(figure, panels[0][0])
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    names = [Names.in_panels(panels[0])]
+    if need_names(rows, styles):
+        names.append(Names.in_panels(panels[1], of="relative to vanilla"))
+    add_frame(figure, title, *names)
+    return figure
 
 
-def _draw_measured(axes: "Axes", curves: list[Curve], styles: Styles, metric: str) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.grid(True)
-    for curve in curves:
-        style = styles.contenders[curve.contender]
-        points = curve.measured(metric)
-        axes.errorbar(
-            [point.length for point in points],
-            [point.values[metric].median for point in points],
-            yerr=_bars(curve, metric),
-            color=style.colour,
-            linestyle=style.figure_dash,
-            marker=style.figure_marker,
-            markersize=4,
-            linewidth=1.5,
-            label=labelled(curve.contender, curve.modality),
-        )
-        hollow = [point for point in points if point.values[metric].disturbed]
-        axes.plot(
-            [point.length for point in hollow],
-            [point.values[metric].median for point in hollow],
-            color=style.colour,
-            linestyle="none",
-            marker=style.figure_marker,
-            markersize=4,
-            markerfacecolor="white",
-            zorder=3,
-        )
-        for point in curve.out_of_memory(metric):
-            axes.plot(
-                point.length,
-                0.98,
-                "x",
-                color=style.colour,
-                markeredgewidth=2,
-                transform=axes.get_xaxis_transform(),
-                clip_on=False,
-            )
-
-
-def _bars(curve: Curve, metric: str) -> list[list[float]]:
-    spreads = [point.values[metric] for point in curve.measured(metric)]
-    below = [max(0.0, s.median - (s.median if s.low is None else s.low)) for s in spreads]
-    above = [max(0.0, (s.median if s.high is None else s.high) - s.median) for s in spreads]
-    return [below, above]
-
-
-def _set_lengths(axes: "Axes", curves: list[Curve]) -> None:
+def _set_lengths(axes: "Axes", curves: Sequence[Curve]) -> None:
     lengths = spaced_lengths(point.length for curve in curves for point in curve.points)
     axes.set_xticks(lengths, [f"{length:,}" for length in lengths])
     axes.minorticks_off()
-
-
-def _add_legend(figure: "Figure", axes: "Axes") -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower left", ncols=min(len(labels), 5) or 1)

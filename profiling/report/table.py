@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from profiling.report.answers.sections import Section, chance_sentence
 from profiling.report.markdown import escape_markdown, markdown_table
+from profiling.report.terminal import below_heading, open_table
 from profiling.report.words import AT_MOST, KERNELS, LEGEND, NO_ANSWERS, PROVEN
 from profiling.rows.columns import judged_columns
 
@@ -57,21 +57,15 @@ def _notes(sections: Iterable[Section]) -> list[str]:
 
 
 def _rich_table(section: Section) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("efficient variant")
-    for metric in judged_columns():
-        table.add_column(metric, no_wrap=True)
+    table = open_table(("efficient variant", *judged_columns()))
     previous = None
     for line in section.lines:
         if line.efficient != previous:
             table.add_row(Text(line.heading, style="bold"))
-        names = "\n".join(f"  {name}" for name in line.comparisons)
         # Said again for each comparison: a blank would look like nothing measured.
-        cells = [
-            Text("\n".join([cell.text] * len(line.comparisons)), CELL_STYLES.get(cell.verdict, ""))
-            for cell in line.cells
-        ]
-        table.add_row(Text(names), *cells)
+        for name in line.comparisons:
+            cells = [Text(cell.text, CELL_STYLES.get(cell.verdict, "")) for cell in line.cells]
+            table.add_row(below_heading(name), *cells)
         previous = line.efficient
     return table
 

@@ -7,6 +7,7 @@ from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
 from profiling.analysis.points.axes import unit_of
 from profiling.analysis.points.maximum import maximum_text
 from profiling.report.answers.least import describe_least
+from profiling.report.answers.outcomes import all_lose, outcomes_of
 from profiling.report.answers.verdicts import (
     describe_crossing,
     describe_only_below,
@@ -70,7 +71,7 @@ def _untold(metrics: Sequence[str], vanilla: str) -> str:
 
 def _range(rows: Sequence[Row], unit: str) -> list[str]:
     """Return the lengths that were compared, in words; none where none was."""
-    lengths = [length for row in rows for length, outcome in _tried(row) if outcome != MISSING]
+    lengths = [length for row in rows for length, outcome in outcomes_of(row) if outcome != MISSING]
     ends = [min(lengths), max(lengths)] if lengths else []
     told = dict.fromkeys(number_text(end, rows[0]) for end in ends)
     return [f"{' to '.join(told)} {unit}"] if told else []
@@ -86,12 +87,12 @@ def _first(row: Row, rows: Sequence[Row], unit: str) -> str:
         return f"{name} beats {vanilla} from {where} on at the latest"
     about = f"about {describe_crossing(row)} {unit}"
     below = [
-        [outcome for length, outcome in _tried(each) if length < float(row["tipping_point"])]
+        [outcome for length, outcome in outcomes_of(each) if length < float(row["tipping_point"])]
         for each in rows
     ]
     if row["verdict"] == "several" or any("win" in outcomes for outcomes in below):
         return f"{name} beats {vanilla} for good from {about} on"
-    nothing = "nothing beats" if all(map(_all_lose, below)) else "nothing is shown to beat"
+    nothing = "nothing beats" if all(map(all_lose, below)) else "nothing is shown to beat"
     return f"up to {about} {nothing} {vanilla}; from there on {name} does"
 
 
@@ -117,7 +118,7 @@ def _nothing(rows: Sequence[Row], unit: str) -> str:
         return f"it cannot be told whether anything beats {_vanilla(rows)} for good"
     longest = max(int(row.get("longest_measured") or 0) for row in rows)
     end = f"{number_text(longest, rows[0])} {unit}"
-    if all(_all_lose([outcome for _, outcome in _tried(row)]) for row in rows):
+    if all(all_lose([outcome for _, outcome in outcomes_of(row)]) for row in rows):
         return f"nothing beats {_vanilla(rows)} up to {end}"
     return f"nothing is shown to beat {_vanilla(rows)} for good up to {end}"
 
@@ -156,12 +157,3 @@ def _vanilla(rows: Sequence[Row]) -> str:
         kernel for row in rows for kernel in str(row.get("vanilla_implementation")).split("/")
     ]
     return f"{vanilla_family(rows[0])} ({' or '.join(dict.fromkeys(kernels))})"
-
-
-def _tried(row: Row) -> list[tuple[int, str]]:
-    """Return every length that a side was tried at, with the outcome, `missing` among them."""
-    return [(int(item["length"]), str(item.get("outcome"))) for item in row.get("lengths") or ()]
-
-
-def _all_lose(outcomes: Sequence[str]) -> bool:
-    return bool(outcomes) and set(outcomes) == {"lose"}

@@ -67,11 +67,16 @@ def describe_crossing(row: Row) -> str:
 
 def describe_only_below(row: Row) -> str:
     """Return the first compared length after the last win, in words."""
+    later = first_after_wins(row)
+    return "only below" if later is None else f"only below {number_text(later, row)}"
+
+
+def first_after_wins(row: Row) -> int | None:
+    """Return the first compared length after the last win; None where there is none."""
     lengths = row.get("lengths") or ()
     wins = [item["length"] for item in lengths if item.get("outcome") == "win"]
     compared = [item["length"] for item in lengths if item.get("outcome") != MISSING]
-    later = [length for length in compared if wins and length > max(wins)]
-    return f"only below {number_text(min(later), row)}" if later else "only below"
+    return min((length for length in compared if wins and length > max(wins)), default=None)
 
 
 def listed(names: Sequence[str]) -> str:

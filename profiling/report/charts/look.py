@@ -37,7 +37,12 @@ def plain_layout(height: float, top: int, bottom: int, left: int = 56) -> dict[s
         "font": {"family": FONT, "size": 12, "color": INK},
         "showlegend": False,
         "hovermode": "closest",
-        "hoverlabel": {"font": {"family": FONT, "size": 12}, "align": "left"},
+        # Without a length plotly cuts names, and those of a variant begin alike.
+        "hoverlabel": {
+            "font": {"family": FONT, "size": 12},
+            "align": "left",
+            "namelength": -1,
+        },
         "paper_bgcolor": PAPER,
         "plot_bgcolor": PAPER,
         "dragmode": "zoom",

@@ -24,7 +24,7 @@ def build_chart(chart: ChartInput) -> dict[str, Any]:
     """Return `data`, `layout` and `table`: measured curves, ratios, lengths of real data."""
     bottom, top = value_range(chart)
     data = [trace for curve in chart.curves for trace in curve_traces(chart, curve)]
-    data += oom_traces(chart, top)
+    data += oom_traces(chart, bottom, top)
     data += tipping_traces(chart, bottom, top)
     ratios = ratio_traces(chart.tipping_points, chart.styles, chart.unit)
     data += ratios

@@ -7,6 +7,7 @@ from itertools import pairwise
 from profiling.analysis.points.curves import Curve, Spread
 from profiling.analysis.points.groups import Contender
 from profiling.report.charts.inputs import ChartInput, Trace, length_range
+from profiling.report.charts.oom_marks import OomMark, free_strip, oom_marks
 from profiling.report.charts.tipping_marks import rungs_height
 
 NUM_BINS = 36
@@ -25,7 +26,7 @@ def value_range(chart: ChartInput) -> tuple[float, float]:
     ]
     if not values:
         return 0.5, 2.0
-    below, above = rungs_height(chart) + 0.04, 0.12
+    below, above = rungs_height(chart) + 0.04, free_strip(_oom_marks(chart))
     span = max(max(values) / min(values), 1.5) ** (1 / (1 - below - above))
     return min(values) / span**below, max(values) * span**above
 
@@ -79,29 +80,29 @@ def _meta(contender: Contender) -> dict[str, str]:
     return {"contender": contender.label, "family": contender.family}
 
 
-def oom_traces(chart: ChartInput, ceiling: float) -> Iterator[Trace]:
-    """Mark what ran out of memory at the top, side by side where several did."""
-    failed: dict[int, list[Contender]] = {}
-    for curve in chart.curves:
-        for point in curve.out_of_memory(chart.column.name):
-            failed.setdefault(point.length, []).append(curve.contender)
-    for length, contenders in failed.items():
-        for index, contender in enumerate(contenders):
-            colour = chart.styles.contenders[contender].colour
-            yield {
-                "type": "scatter",
-                "mode": "markers+text",
-                "cliponaxis": False,
-                "name": escape(contender.label),
-                "meta": _meta(contender),
-                "x": [length * 0.955**index],
-                "y": [ceiling],
-                "marker": {"symbol": "x", "size": 9, "color": colour},
-                "text": ["oom " if contender is contenders[-1] else ""],
-                "textposition": "middle left",
-                "textfont": {"size": 11, "color": colour},
-                "hovertemplate": f"out of memory at {length:,} {chart.unit}",
-            }
+def oom_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[Trace]:
+    """Mark what ran out of memory below the upper end of the measured panel."""
+    for mark in _oom_marks(chart):
+        colour = chart.styles.contenders[mark.contender].colour
+        yield {
+            "type": "scatter",
+            "mode": "markers+text",
+            "cliponaxis": False,
+            "name": escape(mark.contender.label),
+            "meta": _meta(mark.contender),
+            "x": [mark.length],
+            "y": [ceiling * (floor / ceiling) ** mark.depth],
+            "marker": {"symbol": "x", "size": 9, "color": colour},
+            # Below all of them, since plotly's buttons are above.
+            "text": ["oom" if mark.is_lowest else ""],
+            "textposition": "bottom center",
+            "textfont": {"size": 11, "color": colour},
+            "hovertemplate": f"out of memory at {mark.length:,} {chart.unit}",
+        }
+
+
+def _oom_marks(chart: ChartInput) -> list[OomMark]:
+    return oom_marks(chart.curves, chart.column.name)
 
 
 def length_traces(chart: ChartInput) -> Iterator[Trace]:

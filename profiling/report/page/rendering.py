@@ -28,6 +28,7 @@ from profiling.rows.columns import judged_columns
 
 TEMPLATE = "page.html.j2"
 INSEPARABLE = re.compile(r"\[[^\[\]]*\]|[\d.,]+ %")
+QUOTED = re.compile(r"`([^`]+)`")
 
 
 def render_page(material: Material, pictures: Mapping[str, bytes] | None = None) -> str:
@@ -48,7 +49,7 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["whole"] = whole_numbers
+    environment.filters |= {"whole": whole_numbers, "coded": as_code}
     judged = judged_columns()
     row_table = RowTable.of(material.rows)
     return environment.get_template(TEMPLATE).render(
@@ -57,11 +58,11 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         value_units={metric: column.unit for metric, column in judged.items()},
         verdicts=VERDICTS,
         at_most=AT_MOST,
-        proven=PROVEN.replace("`", ""),
+        proven=PROVEN,
         ceiling=CEILING,
         no_answers=NO_ANSWERS,
-        chance=chance_sentence(material.sections).replace("`", ""),
-        kernels=KERNELS.replace("`", ""),
+        chance=chance_sentence(material.sections),
+        kernels=KERNELS,
         colours=material.styles.variants,
         settings=list(dict.fromkeys(curve.setting.describe() for curve in material.curves)),
         num_rows=len(material.rows),
@@ -87,6 +88,11 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
 def whole_numbers(text: str) -> Markup:
     """Return a sentence in which no line ends within an interval or before a per cent sign."""
     return Markup(INSEPARABLE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
+
+
+def as_code(text: str) -> Markup:
+    """Return a sentence in which what stands in backticks is shown as code."""
+    return Markup(QUOTED.sub(r"<code>\g<1></code>", str(escape(text))))
 
 
 def _steadiness(steadiness: Steadiness, charts: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from profiling.analysis.points.components import ComponentCurve
-from profiling.analysis.points.groups import Contender, Setting, safe_name
+from profiling.analysis.points.groups import Contender, Setting, free_name, safe_name
 from profiling.report.ceilings import ceilings_of_row
 from profiling.report.charts.component_looks import in_order
 from profiling.report.charts.inputs import comparison_choice
@@ -49,19 +49,19 @@ def ceiling_scalars(rows: Iterable[Row]) -> dict[str, list[Scalar]]:
     """Return the ceiling by the name of a run: one per vanilla variant and kind of comparison."""
     rows = list(rows)
     settings = {Setting.of(row) for row in rows}
-    found: dict[str, dict[tuple[str, int], float]] = {}
+    # Collected by what they are: names that differ may be alike as names of folders.
+    found: dict[tuple[str, str, Setting], dict[tuple[str, int], float]] = {}
     for row in rows:
-        words = [vanilla_family(row), comparison_choice(row)]
-        if len(settings) > 1:
-            words.append(Setting.of(row).describe(settings))
-        name = f"ceiling-{safe_name('-'.join(words))}"
+        place = (vanilla_family(row), comparison_choice(row), Setting.of(row))
         tag = f"{row['modality']}/{row['phase']}/{CEILING}"
         for length, ceiling in ceilings_of_row(row).items():
-            found.setdefault(name, {})[tag, length] = ceiling
-    return {
-        name: [
+            found.setdefault(place, {})[tag, length] = ceiling
+    runs: dict[str, list[Scalar]] = {}
+    for (vanilla, choice, setting), points in found.items():
+        words = [vanilla, choice, setting.describe(settings) if len(settings) > 1 else ""]
+        name = f"{CEILING}-{safe_name('-'.join(filter(None, words)))}"
+        runs[free_name(name, runs)] = [
             Scalar(tag, value, length, "The most that any attention could save; by length.")
             for (tag, length), value in sorted(points.items())
         ]
-        for name, points in found.items()
-    }
+    return runs

@@ -26,12 +26,15 @@ from profiling.report.tensorboard.components import (
     ceiling_scalars,
     component_scalars,
 )
+from profiling.report.tensorboard.conditions import conditions_of, plan_of
 from profiling.report.tensorboard.layout import layout_of
 from profiling.rows.columns import drawn_columns
 
 ANSWERS = "answers"  # the run that holds the table and the figures
-HPARAM_METRICS = ("latency_ms", "peak_memory_mib")
-NOTE = "A step is a length, not a moment: set *Smoothing* to 0 in *Time Series*.\n\n"
+NOTE = (
+    "A step is a length, not a moment: set *Smoothing* to 0 and clear *Ignore outliers*, which "
+    "leaves curves out. *Show actual image size* makes the figures readable.\n\n"
+)
 
 
 class EventFile:
@@ -113,7 +116,7 @@ def write_event_files(directory: Path, material: Material, pictures: Mapping[str
         file.add_text("tipping_points", NOTE + sections_as_markdown(material.sections))
         for name, png in pictures.items():
             file.add_image(f"figures/{name}", png)
-        file.add_summary(_hparams_plan(runs.values()))
+        file.add_summary(plan_of([*runs.values()]))
         if layout := layout_of(material.curves, material.components):
             file.add_summary(layout)
     for name, members in runs.items():
@@ -143,7 +146,7 @@ def group_runs(curves: Iterable[Curve]) -> dict[str, list[Curve]]:
 
 
 def _write_run(file: EventFile, curves: list[Curve], name: str) -> None:
-    values = _hparam_values(curves)
+    values = conditions_of(curves)
     file.add_summary(hparams.hparams_pb(values, trial_id=name, start_time_secs=file.now))
     for curve in curves:
         for column in drawn_columns():
@@ -151,44 +154,3 @@ def _write_run(file: EventFile, curves: list[Curve], name: str) -> None:
             about = f"In {column.unit}; a step is a length."
             for point in curve.measured(column.name):
                 file.add_scalar(tag, point.values[column.name].median, point.length, about)
-
-
-def _hparam_values(curves: list[Curve]) -> dict[str, str | int]:
-    """Return the conditions of a run, and the longest length that it could measure per phase."""
-    contender, setting = curves[0].contender, curves[0].setting
-    longest = {
-        f"longest_{curve.phase}": max((p.length for p in curve.points if p.values), default=0)
-        for curve in curves
-    }
-    return {
-        "modality": curves[0].modality,
-        "variant": contender.variant,
-        "implementation": contender.kernel,
-        "attention_window": contender.attention_window or 0,
-        "checkpoint": contender.checkpoint or "",
-        **dict(setting.values),
-        **longest,
-    }
-
-
-def _hparams_plan(runs: Iterable[list[Curve]]) -> Summary:
-    """Name the columns; the metrics are the curves, of which the last value is shown."""
-    runs = list(runs)
-    columns: dict[str, set[str | int]] = {}
-    for curves in runs:
-        for name, value in _hparam_values(curves).items():
-            columns.setdefault(name, set()).add(value)
-    parameters = [
-        hparams.HParam(name, hparams.Discrete(sorted(values, key=str)))
-        for name, values in columns.items()
-    ]
-    charts = dict.fromkeys((curve.modality, curve.phase) for curves in runs for curve in curves)
-    metrics = [
-        hparams.Metric(
-            f"{modality}/{phase}/{metric}",
-            display_name=f"{modality} {phase} {metric} at the longest length",
-        )
-        for modality, phase in charts
-        for metric in HPARAM_METRICS
-    ]
-    return hparams.hparams_config_pb(parameters, metrics)

@@ -13,7 +13,7 @@ from profiling.analysis.points.curves import Curve
 from profiling.report.tensorboard.components import CEILING, SHARE
 from profiling.rows.columns import drawn_columns
 
-HINT = "by length: set Smoothing to 0"
+HINT = "by length: set Smoothing to 0, clear Ignore outliers"
 
 
 def layout_of(curves: Sequence[Curve], components: Sequence[ComponentCurve]) -> Summary | None:

@@ -1,9 +1,6 @@
 import csv
 import json
 import re
-import shutil
-import subprocess
-from html import unescape
 from pathlib import Path
 
 import pytest
@@ -13,71 +10,20 @@ from profiling.report.charts.look import DARK, PAPER
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.palette import Styles
+from tests.samples.browser import BROWSER, NEEDED, open_page, told_by, with_script
 from tests.samples.rows.components import with_components
 from tests.samples.rows.frontier import search
 from tests.samples.rows.run import (
     COSTS,
     charts_of,
     report_of,
-    sample_manifest,
     sample_report,
     sample_rows,
     sample_tipping_points,
 )
 from tests.samples.rows.sentinels import readings_of
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND",  # no network
-    "--enable-logging=stderr",
-    "--virtual-time-budget=8000",
-    "--window-size=1200,3000",
-)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"needs one of {', '.join(NAMES)}")
-
-
-def open_page(page: Path, profile: Path, *options: str) -> tuple[str, list[str]]:
-    """Return the page's elements after its scripts ran, and what they wrote to the console."""
-    command = [
-        str(BROWSER),
-        *QUIET,
-        *options,
-        f"--user-data-dir={profile}",
-        "--dump-dom",
-        page.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-def with_script(report: Path, page: Path, script: str) -> Path:
-    """Write a copy of a report in which a script runs as soon as the charts are drawn."""
-    later = f"""<script>
-      const waiting = setInterval(() => {{
-        if (!document.querySelector(".js-plotly-plot")) return;
-        clearInterval(waiting);
-        {script}
-      }}, 50);
-    </script></body>"""
-    page.write_text(report.read_text().replace("</body>", later))
-    return page
-
-
-def told_by(page: Path, profile: Path, *options: str) -> str:
-    """Return what a script wrote into the page's `data-told`."""
-    elements, console = open_page(page, profile, *options)
-    assert console == []
-    found = re.search(r'data-told="([^"]*)"', elements)
-    assert found
-    return unescape(found[1])
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=NEEDED)
 
 
 def labels_in(section: str) -> set[str]:
@@ -237,23 +183,6 @@ def test_charts_are_dark_where_the_system_is_and_light_on_paper(
     dark, light = (f"--blink-settings=preferredColorScheme={number}" for number in (0, 1))
     assert told_by(page, tmp_path / "dark", dark) == f"{DARK[PAPER]} {PAPER} {DARK[PAPER]}"
     assert told_by(page, tmp_path / "light", light) == f"{PAPER} {PAPER} {PAPER}"
-
-
-def test_nothing_is_wider_than_a_phone(tmp_path: Path) -> None:
-    rows = with_components(sample_rows())
-    report = report_of(tmp_path, rows, sample_tipping_points(rows), sample_manifest())
-    # A window of the browser cannot be so narrow, but a frame can.
-    script = """
-      const needed = document.documentElement.scrollWidth;
-      parent.postMessage(`${innerWidth} ${needed}`, "*");
-    """
-    page = with_script(report, tmp_path / "page.html", script)
-    outside = tmp_path / "outside.html"
-    outside.write_text(f"""<body><script>
-      addEventListener("message", ({{ data }}) => document.body.setAttribute("data-told", data));
-    </script><iframe src="{page.name}" style="width: 390px; height: 900px; border: 0"></iframe>""")
-    width, needed = map(int, told_by(outside, tmp_path / "profile").split())
-    assert needed <= width == 390
 
 
 def test_every_chart_of_the_page_is_drawn_those_of_the_frontier_too(tmp_path: Path) -> None:

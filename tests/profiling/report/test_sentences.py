@@ -1,12 +1,14 @@
 """The answers in plain sentences, from hand-written tipping points."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.statistics.many import BY_CHANCE
 from profiling.report.answers.ladder import ladder_sentences
 from profiling.report.answers.sentences import answer_sentences
 from profiling.report.answers.shares import share_sentences
@@ -75,6 +77,26 @@ def test_which_costs_least_is_told_only_where_intervals_lie_apart() -> None:
     assert "Which of two and one costs least at 512 tokens cannot be told." in close
     unknown = told(answer_of("one", ["win"] * 3), answer_of("two", ["win", "win", "out"]))
     assert "costs least" not in unknown
+
+
+def doubted(name: str, outcomes: list[str]) -> Row:
+    """Return an answer that `--strict true` leaves undecided, with its outcomes."""
+    lost: dict[str, Any] = dict.fromkeys(("tipping_point", "ci_low", "ci_high"))
+    return answer_of(name, outcomes, verdict="undecided", reason=BY_CHANCE, **lost)
+
+
+def test_what_chance_may_have_decided_is_not_said_to_lose() -> None:
+    sentence = told(answer_of("one", ["lose", "lose"]), doubted("two", ["lose", "lose"]))
+    assert "nothing is shown to beat bert (sdpa) for good up to 256 tokens. " in sentence
+    assert "For two it cannot be told." in sentence
+    sentence = told(answer_of("one", ["lose", "lose", "win"]), doubted("two", ["lose"] * 3))
+    assert "tokens nothing is shown to beat bert (sdpa); from there on one does." in sentence
+    assert "For two it cannot be told." in sentence
+
+
+def test_what_chance_may_have_decided_is_not_said_to_win() -> None:
+    sentence = told(answer_of("one", ["lose", "lose", "win"]), doubted("two", ["win"] * 3))
+    assert "tokens nothing is shown to beat bert (sdpa); from there on one does." in sentence
 
 
 def test_metrics_in_which_nothing_is_decided_share_a_sentence_but_latency_has_its_own() -> None:

@@ -13,8 +13,10 @@ from urllib.parse import urlencode
 import pytest
 
 from profiling.analysis.points.curves import build_curves
+from profiling.report.tensorboard.components import ceiling_scalars
 from profiling.report.tensorboard.event_files import group_runs
-from tests.samples.rows.run import LENGTHS, sample_report, sample_rows
+from tests.samples.rows.components import with_components
+from tests.samples.rows.run import LENGTHS, sample_report, sample_rows, sample_tipping_points
 
 TAG = "text/inference/latency_ms"
 PATIENCE_S = 60
@@ -146,6 +148,15 @@ def test_every_run_has_its_hparams_with_latency_at_the_longest_length(server: st
     assert latency["trainingStep"] == LENGTHS["text"][-1]
 
 
+def test_the_columns_of_hparams_are_those_in_which_runs_differ(server: str) -> None:
+    columns = ask(server, "hparams/experiment", {"experimentName": ""})["hparamInfos"]
+    named = {"modality", "variant", "implementation", "attention_window"}
+    assert {column["name"] for column in columns} == named | {
+        "longest_inference",
+        "longest_training",
+    }
+
+
 def test_runs_of_several_settings_have_a_folder_each_and_names_cannot_leave_it() -> None:
     row = next(row for row in sample_rows() if row["status"] == "ok")
     names = set(group_runs(build_curves([row, row | {"size": "base"}])))
@@ -158,3 +169,18 @@ def test_names_that_look_alike_keep_their_own_run() -> None:
     row = next(row for row in sample_rows() if row["status"] == "ok")
     runs = group_runs(build_curves([row | {"variant": name} for name in ("a b", "a/b")]))
     assert len(runs) == 2
+
+
+def test_ceilings_whose_names_look_alike_keep_their_own_run() -> None:
+    (row, *_) = (
+        row
+        for row in sample_tipping_points(with_components(sample_rows()))
+        if row["metric"] == "latency" and row["modality"] == "text"
+    )
+    same = "weights-with-a-name-of-more-letters-than-a-folder-may-have-" * 3
+    names = ("a b", "a/b", f"{same}1", f"{same}2")
+    alike = [row | {"vanilla": name} for name in names]
+    lengths = {item["length"] for item in row["lengths"] if item["ceiling"] is not None}
+    runs = ceiling_scalars(alike)
+    assert len(runs) == len(names)
+    assert all({scalar.length for scalar in found} == lengths for found in runs.values())

@@ -69,6 +69,32 @@ def test_what_has_no_number_stands_at_the_longest_length_and_says_why() -> None:
     ]
 
 
+def test_what_wins_at_short_lengths_alone_stands_where_its_wins_end() -> None:
+    row = rung("sdpa", ["win", "win", "lose", "lose"])
+    chart = chart_of(rung("eager", ["lose", "lose", "lose", "win"]), row)
+    trace = chart["data"][1]
+    assert "only below 512" in trace["hovertemplate"]
+    assert (trace["x"], trace["text"]) == ([512.0], [" only below"])
+    assert trace["marker"]["symbol"] == "triangle-down-open"
+    assert "▽" in page_of()
+
+
+def test_words_beside_a_mark_stand_on_the_side_with_more_room() -> None:
+    rungs = rung("eager", ["win", "lose", "lose", "lose"]), rung("sdpa", ["lose"] * 3 + ["tie"])
+    sides = [trace["textposition"] for trace in chart_of(*rungs)["data"]]
+    assert sides == ["middle right", "middle left"]
+
+
+def test_a_long_name_takes_several_lines_in_each_of_which_all_is_seen() -> None:
+    name = "w" * 60
+    chart = chart_of(*(rung(kernel, ["lose", "win"], name) for kernel in ("eager", "sdpa")))
+    lines = [each["text"] for each in chart["layout"]["annotations"]]
+    plain = [line.replace("<b>", "").replace("</b>", "") for line in lines]
+    assert "".join(plain) == f"{name} against"
+    assert all(len(line) < 48 for line in plain)
+    assert [trace["y"] for trace in chart["data"]] == [[2], [3]]
+
+
 def test_a_single_rung_is_not_drawn() -> None:
     assert build_ladder_chart([rung("sdpa", ["lose", "win"])], NO_STYLES) is None
     assert build_ladder_chart([], NO_STYLES) is None

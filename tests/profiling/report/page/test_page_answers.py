@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from profiling.report.page.rendering import whole_numbers
+from profiling.report.page.rendering import as_code, whole_numbers
 from tests.samples.rows.run import (
     charts_of,
     report_of,
@@ -42,3 +42,15 @@ def test_no_line_ends_within_an_interval_or_before_a_per_cent_sign() -> None:
     )
     page = (sample_report() / "report.html").read_text()
     assert re.search(r'<li>Latency[^\n]*<span class="whole">\[', page)
+
+
+def test_a_setting_in_backticks_is_shown_as_code_and_a_name_with_one_as_it_is(
+    tmp_path: Path,
+) -> None:
+    assert as_code("a larger `time_budget_s` & <more>") == (
+        "a larger <code>time_budget_s</code> &amp; &lt;more&gt;"
+    )
+    assert as_code("a `name") == "a `name"
+    rows = [row for row in sample_rows() if row["modality"] == "vision"]
+    page = report_of(tmp_path, rows, [], {"left_alone": ["text training"]}).read_text()
+    assert "a larger <code>time_budget_s</code> continues" in page

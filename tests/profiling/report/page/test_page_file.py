@@ -80,3 +80,7 @@ def test_curves_stand_out_from_the_paper_in_light_and_dark() -> None:
         assert contrast(DARK[colour], DARK["#ffffff"]) > 4.5
     assert contrast(DARK["#6b6b6b"], DARK["#ffffff"]) > 4.5
     assert contrast("#6b6b6b", "#ffffff") > 4.5
+
+
+def test_hovering_over_a_chart_shows_names_in_full() -> None:
+    assert [chart["layout"]["hoverlabel"]["namelength"] for chart in charts()] == [-1] * 18
