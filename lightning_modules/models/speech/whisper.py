@@ -14,7 +14,7 @@ from transformers import initialization as init
 from transformers.models.whisper.modeling_whisper import WhisperEncoder, sinusoids
 
 from lightning_modules.models.attention_core import AttentionCore
-from lightning_modules.models.base import dropout_fields
+from lightning_modules.models.settings import dropout_fields
 from lightning_modules.models.components import Part
 from lightning_modules.models.speech.base import SpeechModule
 from lightning_modules.models.speech.drawing import load_or_draw

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained
-from lightning_modules.models.base import VariantModule, dropout_fields
+from lightning_modules.models.base import VariantModule
+from lightning_modules.models.settings import dropout_fields
 
 PAD_TOKEN_ID = 0
 # The same function as `gelu_new`, with which two of these models are published. The library

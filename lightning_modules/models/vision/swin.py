@@ -9,7 +9,8 @@ from transformers.models.swin import modeling_swin
 from transformers.models.swin.modeling_swin import SwinLayer
 
 from lightning_modules.models.attention_core import AttentionCore
-from lightning_modules.models.base import dropout_fields, round_up
+from lightning_modules.models.rounding import round_up
+from lightning_modules.models.settings import dropout_fields
 from lightning_modules.models.components import Part
 from lightning_modules.models.vision.base import SIDE_MULTIPLE, VisionModule
 
