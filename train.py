@@ -49,7 +49,7 @@ CALLBACKS = (
     *(AccumulationWarning, MonitorWarning, CollapseWarning),
 )
 # Of the data, for models that have such an argument.
-TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes")
+TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes", "pad_token_id")
 
 
 class TrainParser(LightningArgumentParser):

@@ -9,8 +9,7 @@ from lightning_modules.variant import Variant
 from lightning_modules.window import validate_attention_window
 
 FILE = "config.json"
-# By the type of a model that always has windows, the field with its own. In any other one, that is
-# in a BERT or a HuBERT, `attention_window` counts where the configuration says local.
+# By the type of a model that always has windows, the field with its own.
 OWN_FIELDS = {
     "lhubert": "attention_window",
     "longformer": "attention_window",
@@ -32,13 +31,13 @@ def choose_window(variant: Variant, given: int | None, checkpoint: str | None) -
 
     Raises:
         OSError: The checkpoint has no configuration that could be read.
-        ModelError: Its layers have different windows, and the variant pads to a single one; or a
-            window is no positive even number.
+        ModelError: Its layers have different windows, and the variant has a single one; or a window
+            is no positive even number.
     """
     if given is not None or checkpoint is None or not variant.takes_window:
         return given or variant.default_window
     stored = stored_windows(checkpoint)
-    if len(stored) > 1 and variant.pads_to == "attention_window":
+    if len(stored) > 1 and variant.has_one_window:
         raise ModelError(
             f"`attention_window` must be given with `checkpoint` {checkpoint!r}, whose layers have "
             f"different ones, {', '.join(map(str, stored))}, got none"
@@ -51,7 +50,8 @@ def choose_window(variant: Variant, given: int | None, checkpoint: str | None) -
 def stored_windows(checkpoint: str) -> list[int]:
     """Return the windows that a configuration has, each once; none where it names none.
 
-    transformers leaves out what is the default of the library.
+    Layers that see all tokens count for nothing. transformers leaves out what is the default of the
+    library.
 
     Args:
         checkpoint: Folder or hub name.
@@ -61,14 +61,38 @@ def stored_windows(checkpoint: str) -> list[int]:
         ModelError: A window is no positive even number.
     """
     known = _read(checkpoint)
-    local = "attention_window" if known.get("local_implementation") else None
-    name = OWN_FIELDS.get(str(known.get("model_type")), local)
-    if name is None or name not in known:
-        return []
-    windows = known[name] if isinstance(known[name], list) else [known[name]]
+    windows = _noted(known)
+    if windows is None:
+        own = OWN_FIELDS.get(str(known.get("model_type")))
+        windows = [] if own is None else known.get(own, [])
+    if not isinstance(windows, list):
+        windows = [windows]
+    else:
+        windows = [window for window in windows if window is not None]
     for window in windows:
         validate_attention_window(window)
     return sorted(set(windows))
+
+
+def noted_windows(checkpoint: str) -> Any:
+    """Return the windows that `localize` has noted in a configuration, None where it has not.
+
+    They count before the field of the model's type, which `localize` leaves alone.
+
+    Args:
+        checkpoint: Folder or hub name.
+
+    Returns:
+        One for all layers; or a list with one for each, None where it sees all tokens.
+
+    Raises:
+        OSError: There is no configuration, or it is damaged.
+    """
+    return _noted(_read(checkpoint))
+
+
+def _noted(known: dict[str, Any]) -> Any:
+    return known.get("attention_window") if known.get("local_implementation") else None
 
 
 def _read(checkpoint: str) -> dict[str, Any]:

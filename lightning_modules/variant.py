@@ -33,6 +33,8 @@ class Variant:
     """Whether `attention_window` is a setting of it."""
     default_window: int | None = None
     """The `attention_window` when none is given, in tokens."""
+    has_one_window: bool = False
+    """Whether all of its layers that have a window must have the same."""
     minimum_length: int = 1
     """Shortest value of the modality's axis that it takes on its efficient path."""
     length_reason: str = ""

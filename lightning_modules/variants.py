@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             default="library",
             takes_window=True,
             default_window=512,
+            has_one_window=True,
             pads_to="attention_window",
         ),
         "nystromformer": Variant(
@@ -76,6 +77,7 @@ VARIANTS: dict[str, dict[str, Variant]] = {
             vanilla="modernbert_full",
             takes_window=True,
             default_window=128,
+            has_one_window=True,
         ),
         "fnet": Variant(
             path="lightning_modules.models.text.fnet:FNetModule",

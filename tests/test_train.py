@@ -10,6 +10,7 @@ import train
 from lightning_modules.variants import VARIANTS
 from profiling.training.verbs import VERBS, describe_verbs
 from tests.samples.places import ROOT
+from tests.samples.texts import SPECIAL, make_texts, write_jsonl, write_tokenizer
 from tests.samples.training import FITTED, offline, write_everything
 from tests.samples.variants.models import build
 
@@ -134,6 +135,26 @@ def test_a_checkpoint_with_fewer_token_ids_than_the_data_is_refused(
     assert fit(ROOT / "configs/train/text.yaml", *given) == 2
     said = capsys.readouterr().err
     assert "an embedding for each of 128 token ids, as many as `data` has, got 40" in said
+
+
+@pytest.mark.parametrize("model", ["BertModule", "LongformerModule"])
+def test_a_model_of_texts_is_built_for_the_padding_of_their_tokenizer(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[train.TrainCLI] = []
+
+    class Cli(train.TrainCLI):
+        def after_fit(self) -> None:
+            seen.append(self)
+
+    monkeypatch.setattr(train, "TrainCLI", Cli)
+    texts = write_jsonl(tmp_path / "texts.jsonl", make_texts(range(5, 30)))
+    tokenizer = write_tokenizer(tmp_path / "tokenizer", reversed(SPECIAL))
+    given = ["--model", model, "--data", "TextData", "--data.init_args.source", texts]
+    given += ["--data.init_args.tokenizer", tokenizer]
+    assert fit(ROOT / "configs/train/text.yaml", *given) == 0
+    assert seen[0].datamodule.pad_token_id == SPECIAL[::-1].index("[PAD]") > 0
+    assert seen[0].model.model.config.pad_token_id == seen[0].datamodule.pad_token_id
 
 
 @pytest.mark.parametrize("name", ["BertModule", "lightning_modules.speech.superb.SuperbAsr"])

@@ -25,6 +25,7 @@ class SyntheticText(SyntheticData):
     """
 
     modality = "text"
+    pad_token_id = 0
 
     def __init__(
         self,

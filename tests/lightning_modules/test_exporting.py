@@ -1,16 +1,33 @@
 """What is exported loads again with the same outputs, whatever the variant."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModel, AutoModelForImageClassification, AutoModelForMaskedLM
 
 from lightning_modules.attention.interface import find_implementations, find_windows
 from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
 from lightning_modules.variants import build_module
-from tests.samples.variants.models import CASES, NUM_CLASSES, WINDOW, batch_of, build, predict
+from tests.samples.variants.models import (
+    CASES,
+    NUM_CLASSES,
+    VARIANT_CASES,
+    WINDOW,
+    batch_of,
+    build,
+    predict,
+)
 
+# The library's classes that find by a folder which model it holds.
+AUTO: dict[str, Any] = {
+    "text": AutoModelForMaskedLM,
+    "speech": AutoModel,
+    "vision": AutoModelForImageClassification,
+}
+NO_PART_OF_OURS = "decoder."  # of a Whisper, which is an encoder here
 LENGTHS = {"text": 60, "speech": 60, "vision": 64}
 
 
@@ -29,6 +46,21 @@ def test_an_exported_variant_loads_with_the_same_outputs(
     if implementation.startswith("local_"):
         assert find_implementations(module.model) == {implementation}
     torch.testing.assert_close(predict(module, batch), expected)
+
+
+@pytest.mark.parametrize(("modality", "variant"), VARIANT_CASES)
+def test_the_librarys_class_for_an_exported_folder_draws_none_of_its_weights(
+    modality: str, variant: str, tmp_path: Path
+) -> None:
+    module = build(modality, variant)
+    export(module, None, str(tmp_path / "model"))
+    loaded, told = AUTO[modality].from_pretrained(tmp_path / "model", output_loading_info=True)
+    assert not told["mismatched_keys"]
+    drawn = set(told["missing_keys"]) - set(getattr(module, "unused_weights", ()))
+    assert [name for name in drawn if not name.startswith(NO_PART_OF_OURS)] == []
+    exported = module.model.state_dict()
+    taken = [name for name in loaded.state_dict() if name in exported]
+    assert all(torch.equal(loaded.state_dict()[name], exported[name]) for name in taken)
 
 
 def test_full_bert_refuses_the_folder_of_a_local_one(tmp_path: Path) -> None:

@@ -85,6 +85,32 @@ def test_a_window_per_layer_is_kept_and_is_no_single_number(
     assert point.attention_window is None
 
 
+@pytest.mark.parametrize("implementation", ["sdpa", "local_blocked"])
+def test_a_modernbert_has_the_windows_that_localize_has_given_to_its_sliding_layers(
+    implementation: str, tmp_path: Path
+) -> None:
+    saved = build("text", "modernbert", attention_window=16)
+    localize(saved.model, [None, 6, 6]).save_pretrained(tmp_path)
+    again = reopened("text", "modernbert", tmp_path, implementation=implementation)
+    assert again.attention_window == 6
+    again.check_active(60)
+    batch = batch_of("text", 60)
+    torch.testing.assert_close(predict(again, batch), predict(saved, batch), rtol=1e-4, atol=1e-5)
+    named = {"name": "modernbert", "checkpoint": str(tmp_path)}
+    assert {point.attention_window for point in points_of("text", [64], [named])} == {6}
+
+
+def test_sliding_layers_of_a_modernbert_need_one_window(tmp_path: Path) -> None:
+    localize(build("text", "modernbert").model, [None, 8, 12]).save_pretrained(tmp_path)
+    words = "`attention_window` must be given .* different ones, 8, 12, got none"
+    with pytest.raises(ModelError, match=words):
+        reopened("text", "modernbert", tmp_path)
+    with pytest.raises(ModelError, match=words):
+        points_of("text", [64], [{"name": "modernbert", "checkpoint": str(tmp_path)}])
+    again = reopened("text", "modernbert", tmp_path, attention_window=6)
+    assert find_windows(again.model) == [None, 6, 6]
+
+
 def test_longformer_needs_one_window_to_pad_to(tmp_path: Path) -> None:
     saved = build("text", "longformer").model
     layers = saved.config.num_hidden_layers

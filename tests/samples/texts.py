@@ -8,10 +8,10 @@ WORDS = [f"word{number}" for number in range(40)]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-def write_tokenizer(folder: Path) -> str:
-    """Write the vocabulary of a tokenizer for these words."""
+def write_tokenizer(folder: Path, special: Iterable[str] = SPECIAL) -> str:
+    """Write the vocabulary of a tokenizer for these words, which come after the special tokens."""
     folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join([*SPECIAL, *WORDS]))
+    (folder / "vocab.txt").write_text("\n".join([*special, *WORDS]))
     return str(folder)
 
 

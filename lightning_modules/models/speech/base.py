@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from lightning_modules.attention.interface import find_windows
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from lightning_modules.lhubert.features import validate_waveform
-from lightning_modules.models.base import IGNORED_LABEL, VariantModule, dropout_fields
+from lightning_modules.models.base import VariantModule
+from lightning_modules.models.settings import dropout_fields
+from lightning_modules.models.training_steps import IGNORED_LABEL
 
 # Any value above zero makes the model own a mask vector, save it and load it; this is published.
 MASK_TIME_PROB = 0.05

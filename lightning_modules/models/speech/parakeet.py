@@ -12,8 +12,8 @@ from transformers import ParakeetEncoder, ParakeetEncoderConfig
 from transformers import initialization as init
 
 from lightning_modules.models.attention_core import AttentionCore
-from lightning_modules.models.base import dropout_fields
 from lightning_modules.models.components import Part
+from lightning_modules.models.settings import dropout_fields
 from lightning_modules.models.speech.base import SpeechModule
 from lightning_modules.models.speech.drawing import load_or_draw
 from lightning_modules.models.speech.log_mel import POSITIONS_PER_FRAME, LogMel

@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained
-from lightning_modules.models.base import VariantModule, dropout_fields
+from lightning_modules.errors import ModelError
+from lightning_modules.models.base import VariantModule
+from lightning_modules.models.settings import dropout_fields
 
-PAD_TOKEN_ID = 0
 # The same function as `gelu_new`, with which two of these models are published. The library
 # computes that one in seven steps, whose cost would decide a comparison of attentions.
 FUSED_GELU_NEW = "gelu_pytorch_tanh"
@@ -24,18 +25,25 @@ class TextModule(VariantModule):
     dropouts: ClassVar[tuple[str, ...]] = ("hidden_dropout_prob", "attention_probs_dropout_prob")
     unused_weights: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, num_classes: int = 30522, **settings: Any) -> None:
+    def __init__(self, num_classes: int = 30522, pad_token_id: int = 0, **settings: Any) -> None:
         """Build the model.
 
         Args:
             num_classes: Number of token ids; a checkpoint has its own.
+            pad_token_id: Token that fills up short texts, below `num_classes`; a checkpoint has its
+                own.
             settings: Those of VariantModule.
+
+        Raises:
+            ModelError: The variant does not take one of the settings.
         """
         super().__init__(**settings)
         self.num_classes = num_classes
+        self.pad_token_id = pad_token_id
         self.max_length = self.settings.max_length or self.published_max_length
         self.model = self._build_model()
         self.num_classes = self.model.config.vocab_size
+        self.pad_token_id = self.model.config.pad_token_id
         self._prepare_model()
 
     @property
@@ -71,10 +79,15 @@ class TextModule(VariantModule):
         fields |= self._config_fields()
         if self.settings.checkpoint is not None:
             return self._load(fields)
+        if not 0 <= self.pad_token_id < self.num_classes:
+            raise ModelError(
+                f"`pad_token_id` must be at least 0 and below `num_classes`, {self.num_classes}, "
+                f"got {self.pad_token_id}"
+            )
         config = self.config_class(
             vocab_size=self.num_classes,
-            pad_token_id=PAD_TOKEN_ID,
-            max_position_embeddings=self._position_field(self.max_length, PAD_TOKEN_ID),
+            pad_token_id=self.pad_token_id,
+            max_position_embeddings=self._position_field(self.max_length, self.pad_token_id),
             **self.sizes()[self.settings.size],
             **self._random_fields(),
             **fields,

@@ -10,8 +10,8 @@ from transformers import BigBirdConfig, BigBirdForMaskedLM
 from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention
 
 from lightning_modules.class_swaps import swap_class
-from lightning_modules.models.base import round_up
 from lightning_modules.models.components import Part
+from lightning_modules.models.rounding import round_up
 from lightning_modules.models.text.base import FUSED_GELU_NEW, TextModule
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import LongformerConfig, LongformerForMaskedLM
 
-from lightning_modules.models.base import round_up
+from lightning_modules.models.rounding import round_up
 from lightning_modules.models.text.base import TextModule
 
 

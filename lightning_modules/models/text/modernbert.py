@@ -6,10 +6,14 @@ from typing import Any
 from transformers import ModernBertConfig, ModernBertForMaskedLM
 
 from lightning_modules.attention.interface import attention_modules, find_windows, localize
+from lightning_modules.errors import ModelError
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.text.base import TextModule
 from lightning_modules.sizes import MODERNBERT_SIZES
+from lightning_modules.stored_window import noted_windows
 
+# Kinds of layers in its configuration.
+FULL, SLIDING = "full_attention", "sliding_attention"
 # Kernels of the library, for which the window is a mask over all pairs of tokens.
 DENSE = ("eager", "sdpa")
 # A checkpoint that was exported with a local kernel says so; its weights serve these kernels, too.
@@ -73,6 +77,29 @@ class ModernBertModule(ModernBertText):
     def _config_fields(self) -> dict[str, Any]:
         return {"local_attention": self.attention_window}
 
+    def _load(self, fields: dict[str, Any]) -> Any:
+        model = super()._load(fields)
+        self._check_layers([kind == SLIDING for kind in model.config.layer_types])
+        return model
+
+    def _check_layers(self, is_sliding: list[bool]) -> None:
+        """Refuse a checkpoint whose layers are others than the windows that a row will claim."""
+        checkpoint = self.settings.checkpoint
+        assert checkpoint is not None
+        if not any(is_sliding):
+            raise ModelError(
+                f"`checkpoint` must have sliding layers for {self.variant}, got {checkpoint!r}, "
+                f"in which every layer sees all tokens; {self.registered.vanilla} takes it"
+            )
+        noted = noted_windows(checkpoint)
+        windows = noted if isinstance(noted, list) else [noted] * len(is_sliding)
+        if noted is not None and [window is not None for window in windows] != is_sliding:
+            raise ModelError(
+                f"`checkpoint` must have a window in each sliding layer and in no other one for "
+                f"{self.variant}, got {checkpoint!r}, whose `attention_window` is {noted}; "
+                "`AutoModelForMaskedLM.from_pretrained` of transformers takes it"
+            )
+
     def _prepare_model(self) -> None:
         if self.implementation in DENSE:
             super()._prepare_model()
@@ -86,7 +113,7 @@ class ModernBertModule(ModernBertText):
     def _windows(self) -> list[int | None]:
         """List the window that each layer is to have, None where it sees all tokens."""
         kinds = self.model.config.layer_types
-        return [self.attention_window if kind == "sliding_attention" else None for kind in kinds]
+        return [self.attention_window if kind == SLIDING else None for kind in kinds]
 
     def _why_inactive(self, length: int) -> str | None:
         expected = self._windows()

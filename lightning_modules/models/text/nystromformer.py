@@ -9,7 +9,7 @@ from transformers import NystromformerConfig, NystromformerForMaskedLM
 from transformers.models.nystromformer.modeling_nystromformer import NystromformerSelfAttention
 
 from lightning_modules.class_swaps import swap_class
-from lightning_modules.models.base import round_up
+from lightning_modules.models.rounding import round_up
 from lightning_modules.models.text.base import FUSED_GELU_NEW, TextModule
 
 

@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.checkpoints.pretrained import load_pretrained
-from lightning_modules.models.base import VariantModule, round_up
+from lightning_modules.models.base import VariantModule
+from lightning_modules.models.rounding import round_up
 
 SIDE_MULTIPLE = 32
 PUBLISHED_SIDE = 224

@@ -9,8 +9,9 @@ from transformers.models.swin import modeling_swin
 from transformers.models.swin.modeling_swin import SwinLayer
 
 from lightning_modules.models.attention_core import AttentionCore
-from lightning_modules.models.base import dropout_fields, round_up
 from lightning_modules.models.components import Part
+from lightning_modules.models.rounding import round_up
+from lightning_modules.models.settings import dropout_fields
 from lightning_modules.models.vision.base import SIDE_MULTIPLE, VisionModule
 
 # As published, at every size: about nine tenths of ViT's multiplications at 224 pixels, and every

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from transformers import ViTConfig, ViTForImageClassification
 
-from lightning_modules.models.base import dropout_fields
+from lightning_modules.models.settings import dropout_fields
 from lightning_modules.models.vision.base import VisionModule
 
 VIT_SIZES: dict[str, dict[str, Any]] = {

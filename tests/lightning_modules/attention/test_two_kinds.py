@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import (
     AttentionInterface,
     AutoModel,
@@ -27,6 +26,7 @@ from lightning_modules.attention.interface import find_implementations, find_win
 from lightning_modules.attention.unpadded import NAME as UNPADDED
 from lightning_modules.errors import ModelError
 from tests.samples.variants.attention import implementations_here
+from tests.samples.variants.largest import Largest
 from tests.samples.variants.two_kinds import (
     ENCODERS,
     GROUPED,
@@ -108,19 +108,6 @@ def test_a_token_more_or_less_on_each_side_is_another_model(name: str, differenc
     assert _differ([found], [expected]) > 1e-3
 
 
-class _Largest(TorchDispatchMode):
-    """Notes the size of the largest tensor that an operator makes."""
-
-    elements = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for tensor in result if isinstance(result, tuple) else (result,):
-            if isinstance(tensor, Tensor):
-                self.elements = max(self.elements, tensor.numel())
-        return result
-
-
 @pytest.mark.parametrize("is_padded", [False, True])
 def test_no_tensor_grows_with_the_square_of_the_tokens(is_padded: bool) -> None:
     ids = _ids(1200)
@@ -130,7 +117,7 @@ def test_no_tensor_grows_with_the_square_of_the_tokens(is_padded: bool) -> None:
         model = build_encoder("modernbert")
         if kernel == "local_blocked":
             localize(model, None)
-        with _Largest() as seen:
+        with Largest() as seen:
             _computed(model, ids, mask)
         largest[kernel] = seen.elements
     assert largest["sdpa"] >= 1200**2

@@ -24,7 +24,7 @@ def test_a_checkpoint_stores_every_setting_and_loads_without_them(tmp_path: Path
     trainer.fit(module, DataLoader(batches, batch_size=None))
     trainer.save_checkpoint(tmp_path / "saved.ckpt")
     stored = torch.load(tmp_path / "saved.ckpt", weights_only=True)["hyper_parameters"]
-    unset = {"size": "tiny", "implementation": None, "attention_window": None}
+    unset = {"size": "tiny", "implementation": None, "attention_window": None, "pad_token_id": 0}
     assert stored == given | unset | {"dropout": "none", "checkpoint": None}
     loaded = BertModule.load_from_checkpoint(tmp_path / "saved.ckpt", weights_only=True)
     assert loaded.settings == module.settings

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import warnings
 
 import pytest
 import torch
@@ -150,6 +149,12 @@ def test_base_is_the_published_configuration(modality, variant, facts, parameter
         (("text", "bert"), {"implementation": "flash"}, "choose one of: eager, sdpa"),
         (("text", "bert"), {"size": "huge"}, "unknown `size` 'huge'; .* base, small, tiny, wide"),
         (("text", "bert"), {"dropout": "some"}, "unknown `dropout` 'some'; .* none, published"),
+        (
+            ("text", "bert"),
+            {"num_classes": 9, "pad_token_id": 9},
+            "`pad_token_id` .* below .*, 9, got 9",
+        ),
+        (("text", "bert"), {"pad_token_id": -1}, "`pad_token_id` must be at least 0 .* got -1"),
         (("text", "bert"), {"attention_window": 8}, "`attention_window` must be left out for bert"),
         (("text", "longformer"), {"attention_window": 7}, "positive even number .* got 7"),
         (("speech", "lhubert"), {"attention_window": -4}, "positive even number .* got -4"),
@@ -192,40 +197,3 @@ def test_speech_variants_that_differ_in_attention_alone_have_the_same_front_end(
         if variant.attention_only
     }
     assert len(front_ends) == 1
-
-
-def test_modernbert_is_published_with_windows_in_two_of_three_layers():
-    kinds = build("text", "modernbert", size="tiny").model.config.layer_types
-    assert kinds == ["full_attention", "sliding_attention", "sliding_attention"]
-    with torch.device("meta"):
-        module = build_module("text", "modernbert", size="base")
-    windows = find_windows(module)
-    assert (windows.count(128), windows.count(None)) == (14, 8)
-
-
-@pytest.mark.parametrize(
-    ("source", "implementation"),
-    [("modernbert", "sdpa"), ("modernbert", "local_blocked"), ("modernbert_full", "sdpa")],
-)
-def test_modernberts_twin_makes_every_layer_of_a_checkpoint_full(source, implementation, tmp_path):
-    build("text", source, implementation=implementation).model.save_pretrained(tmp_path)
-    config = build("text", "modernbert_full", checkpoint=str(tmp_path)).model.config
-    assert config.layer_types == ["full_attention"] * 3
-
-
-@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
-def test_modernbert_has_its_windows_in_dense_kernels_of_a_local_checkpoint_too(
-    implementation, tmp_path
-):
-    local = build("text", "modernbert", implementation="local_blocked")
-    local.model.save_pretrained(tmp_path / "local")
-    source = {"implementation": implementation, "checkpoint": str(tmp_path / "local")}
-    dense = build("text", "modernbert", **source)
-    dense.check_active(70)
-    batch = batch_of("text", 70)
-    expected, found = predict(local, batch), predict(dense, batch)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    dense.model.save_pretrained(tmp_path / "dense")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # of a window that nobody knows
-        build("text", "modernbert", checkpoint=str(tmp_path / "dense")).check_active(70)

@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import WhisperFeatureExtractor, WhisperModel
+from transformers import AutoModel, WhisperFeatureExtractor, WhisperModel
 from transformers.models.whisper.modeling_whisper import WhisperEncoder, sinusoids
 
 from datamodules.modalities.synthetic import SyntheticSpeech
 from lightning_modules.attention.interface import localize
+from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
 from lightning_modules.models.speech.thirty_seconds import ThirtySeconds
+from lightning_modules.models.speech.waveform_whisper import WaveformWhisper
 from lightning_modules.variants import build_module
 from tests.samples.variants.models import batch_of, build, predict
 
@@ -138,6 +140,21 @@ def test_a_whisper_of_the_library_is_a_checkpoint_that_may_have_more_bands(tmp_p
     torch.testing.assert_close(loaded.model.feature_extractor.window, fresh.window)
     assert loaded.model.masked_spec_embed.isfinite().all()
     assert predict(loaded, batch_of("speech", 20)).isfinite().all()
+
+
+def test_the_library_takes_the_encoder_from_an_exported_folder(tmp_path) -> None:
+    module = build("speech", "whisper")
+    export(module, None, str(tmp_path / "first"))
+    again = WaveformWhisper.from_pretrained(tmp_path / "first")
+    again.save_pretrained(tmp_path / "second")
+    for folder in ("first", "second"):
+        library = AutoModel.from_pretrained(tmp_path / folder)
+        assert isinstance(library, WhisperModel)
+        for name, value in library.encoder.state_dict().items():
+            assert torch.equal(module.model.state_dict()[name], value), name
+    loaded = build("speech", "whisper", checkpoint=str(tmp_path / "second"))
+    for name, value in module.model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], value), name
 
 
 def test_a_window_that_covers_thirty_seconds_changes_nothing_and_a_narrow_one_does() -> None:
