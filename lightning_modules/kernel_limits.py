@@ -113,3 +113,5 @@ LIMITED = frozenset(_LIMITS)
 # Kernels that a compiler which is not always there builds, in a quarter of a minute: measured only
 # where they are named, so that what is measured by default does not depend on the machine.
 BUILT = frozenset({"local_compiled"})
+# Kernels that torch compiles for their input, in the process that runs them, by its name for them.
+COMPILED_BY_TORCH = {"local_flex": "flex_attention"}

@@ -9,21 +9,13 @@ Letters of shapes: B batch, H heads, N tokens, D width of a head, h half a windo
 blocks, Q queries of a block, K keys that a block sees, at most Q + 2 h.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lightning_modules.attention.bands import band_of
 from lightning_modules.attention.pieces import Piece, costs_of, plan_pieces
 from lightning_modules.attention.stretches import Cut, stretches
-
-# Bands of pieces that have been needed; only so many, and none that is large. To make one anew in
-# every layer is cheap on a CPU, and several calls on a GPU.
-_BANDS: dict[tuple[Any, ...], Tensor] = {}
-MOST_BANDS = 64
-LARGEST_BAND = {"cpu": 2**18}
-LARGEST_BAND_ELSEWHERE = 2**22
 
 
 def blocked_attention(
@@ -136,31 +128,10 @@ def _mask(piece: Piece, half_window: int, query: Tensor, key_padding_mask: Tenso
         (Q, K); with padding (B * P, 1, Q, K). Four dimensions, because a mask of three sends
         torch's fused attention on a CPU to its slow path.
     """
-    band = _band(piece, half_window, query)
+    band = band_of(piece, half_window, query)
     if key_padding_mask is None:
         return band
     real = stretches(key_padding_mask[:, None, :, None], piece, keys=True)[..., 0]
     # A token of padding sees itself: a row without any key would be 0/0, also in its gradient.
-    itself = _band(piece, 0, query) == 0
+    itself = band_of(piece, 0, query) == 0
     return band.masked_fill(~(real[:, :, None, :] | itself), -torch.inf)
-
-
-def _band(piece: Piece, half_window: int, query: Tensor) -> Tensor:
-    """Return (Q, K) of a piece: zero where they are near, minus infinity elsewhere."""
-    offset = piece.first_query - piece.first_key
-    place = (piece.num_queries, piece.num_keys, offset, half_window, query.dtype, query.device)
-    band = _BANDS.get(place)
-    if band is None:
-        # What is made in inference mode could not be used in training later.
-        with torch.inference_mode(False):
-            keys = torch.arange(piece.num_keys, device=query.device)
-            queries = torch.arange(piece.num_queries, device=query.device)[:, None] + offset
-            is_far = (keys < queries - half_window) | (keys > queries + half_window)
-            band = torch.zeros(is_far.shape, dtype=query.dtype, device=query.device)
-            band.masked_fill_(is_far, -torch.inf)
-        largest = LARGEST_BAND.get(query.device.type, LARGEST_BAND_ELSEWHERE)
-        if type(band) is Tensor and band.numel() <= largest:  # no fake one of a tracer
-            if len(_BANDS) >= MOST_BANDS:
-                _BANDS.clear()
-            _BANDS[place] = band
-    return band

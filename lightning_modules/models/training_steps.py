@@ -11,6 +11,7 @@ from lightning_modules.models.settings import ModelSettings
 from lightning_modules.widest_float import widened
 
 IGNORED_LABEL = -100  # of what is not to be predicted
+ONLY_TRAINING = ("labels", "mask_time_indices")
 
 
 class TrainingSteps(lightning.LightningModule):
@@ -55,9 +56,12 @@ class TrainingSteps(lightning.LightningModule):
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the logits of a batch as `forward` does; what only training needs is ignored."""
-        names = ("labels", "mask_time_indices")
-        logits: Tensor = self(**{k: v for k, v in batch.items() if k not in names})
+        logits: Tensor = self(**self.inputs_of_prediction(batch))
         return logits
+
+    def inputs_of_prediction(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what a prediction gives to `forward`, of a batch that training could take."""
+        return {name: values for name, values in batch.items() if name not in ONLY_TRAINING}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build an AdamW over the parameters that train, fused where Lightning allows it."""

@@ -21,8 +21,9 @@ class StepCount(TorchDispatchMode):
     """Counts operators of tensors without values, and answers what a model asks of values.
 
     Such a question is answered as if there was no global attention and no layer to be left out:
-    whether any are so, or one is, no; whether all are, yes, unless the batch is `padded`: it asks
-    for padding. A mask as an index takes all.
+    whether any are so, or one is, no; whether all are, yes, unless the batch is `padded`. A model
+    therefore asks `all` of nothing but its mask of padding, and of everything else whether `any` is
+    wrong. A mask as an index takes all.
     """
 
     padded = False

@@ -7,6 +7,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers.utils import import_utils
 
+from lightning_modules.attention import unpadded
+from lightning_modules.attention.bands import bands_apart
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.components import COMPONENTS, parameters_by_component
 from profiling.counting.fake_model import empty_batch, empty_model, precision_plugin
@@ -66,6 +68,7 @@ def run_counted(module: VariantModule, batch: Batch, point: Point, count: StepCo
     """
     training = point.phase == "training"
     module.train(training)
+    batch = _without_lengths(batch, module.implementation)
     count.padded = "attention_mask" in batch
     _leave_out(module, batch, count)
     parts = module.parts()
@@ -76,6 +79,7 @@ def run_counted(module: VariantModule, batch: Batch, point: Point, count: StepCo
         # The thread that would run the backward pass of a GPU knows nothing of who counts.
         torch.autograd.set_multithreading_enabled(False),
         counted_windows(module.implementation, count.add),
+        bands_apart(),
         # Otherwise transformers asks nothing of such tensors, and builds masks that it need not.
         patch.object(import_utils, "is_fake_tensor", lambda _: False),
         count,
@@ -94,6 +98,16 @@ def run_counted(module: VariantModule, batch: Batch, point: Point, count: StepCo
         if parameter.grad is not None:
             count.live.note_gradient(parameter.grad, owners[id(parameter)])
             count.live.note_always(OPTIMISER, STATES_OF_ADAMW * parameter.nbytes)
+
+
+def _without_lengths(batch: Batch, implementation: str) -> Batch:
+    """Leave the mask out for a kernel whose layers compute on the tokens that the mask calls real.
+
+    How many those are only its values say. Without values all tokens count as real.
+    """
+    if implementation != unpadded.NAME:
+        return batch
+    return {name: values for name, values in batch.items() if name != "attention_mask"}
 
 
 def _leave_out(module: VariantModule, batch: Batch, count: StepCount) -> None:

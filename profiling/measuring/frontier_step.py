@@ -5,7 +5,7 @@ from typing import Any
 
 from profiling.instruments.memory import PeakMemory, return_freed_pages, supports_peak
 from profiling.measuring.paths.active_path import ActivePathCheck
-from profiling.measuring.process_limits import limit_memory
+from profiling.measuring.process_limits import limit_memory, set_threads
 from profiling.measuring.steps.building import batch_of, build_point, facts_of
 from profiling.measuring.steps.first_step import FirstStep
 from profiling.measuring.steps.rehearsal import rehearse
@@ -34,19 +34,22 @@ def make_whole_steps(task: WholeSteps) -> Iterator[dict[str, Any]]:
     """
     point = task.point
     device = point.conditions.device
+    set_threads(point.conditions.threads)
     if device == "cpu":
         return_freed_pages()  # before: what stayed mapped of a rehearsal would come on top
     choose_kernels(point.conditions)
     rehearse(point)
     limit_memory(point.conditions.memory_budget_gib, device)
     memory = PeakMemory(device) if supports_peak(device) else None
+    batch = batch_of(point, task.batch_size)
+    if memory is not None:
+        memory.about_to_load()  # the batch is in the peak, and no part of the model
     module = build_point(point)
     longest = module.longest_input
     if longest is not None and longest < point.length:
         yield {"positions": longest}
         return
     yield facts_of(module, point)
-    batch = batch_of(point, task.batch_size)
     checks = [ActivePathCheck(point, batch)] if task.checked else []
     if memory is None:
         run_steps(module, point, batch, EFFORT, checks)

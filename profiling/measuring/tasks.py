@@ -87,11 +87,11 @@ def _masked_steps(point: Point, batch_size: int) -> Part:
 def measure_memory(point: Point) -> Iterator[Part]:
     """Yield memory fields at batch size 1: the loaded model, the first step, a later one.
 
-    They stay null on a system that lets no process reset its peak, and for what was compiled on a
-    CPU: what the compiler keeps in the process is not the model's.
+    They stay null on a system that lets no process reset its peak, and where the process holds a
+    compiler.
     """
     device = point.conditions.device
-    if not supports_peak(device) or (point.compiled and device == "cpu"):
+    if not supports_peak(device) or point.holds_compiler:
         return
     prepare_process(point)
     batch = batch_of(point, 1)

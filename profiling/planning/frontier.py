@@ -148,9 +148,10 @@ def searches_of(points: Sequence[Point]) -> list[Search]:
     has it.
 
     Args:
-        points: Of the whole sweep; those that a variant cannot take are left out.
+        points: Of the whole sweep; left out are those that a variant cannot take, and those whose
+            process holds a compiler: what fits there says nothing of the model.
     """
-    able = [point for point in points if not point.skip_reason]
+    able = [point for point in points if not point.skip_reason and not point.holds_compiler]
     found = [Search(point, BATCH) for point in able]
     shortest: dict[tuple[Any, ...], Point] = {}
     for point in sorted(able, key=lambda point: point.length):

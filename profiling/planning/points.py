@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from datamodules.modality import MODALITIES
+from lightning_modules.kernel_limits import COMPILED_BY_TORCH
 from lightning_modules.variants import find_variant
 from profiling.planning.requests import Effort
 from profiling.rows.columns import key_of
@@ -125,6 +126,12 @@ class Point:
     def kernel(self) -> str:
         """What tells it from others of the same model: "sdpa", or "sdpa compiled"."""
         return kernel_name(self.implementation, self.compiled, self.graphed)
+
+    @property
+    def holds_compiler(self) -> bool:
+        """Whether a compiler works in its process, whose memory cannot be told from the model's."""
+        compiles = self.compiled or self.implementation in COMPILED_BY_TORCH
+        return compiles and self.conditions.device == "cpu"
 
     def describe(self) -> str:
         """Return the point in a few words, for progress and messages."""

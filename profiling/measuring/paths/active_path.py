@@ -7,6 +7,7 @@ import torch
 from lightning import LightningModule, Trainer
 
 from datamodules.counted import counted
+from lightning_modules.kernel_limits import COMPILED_BY_TORCH
 from lightning_modules.models.base import VariantModule
 from profiling.measuring.paths.attention_watch import AttentionWatch
 from profiling.measuring.paths.compiling import kernels_of_compiled
@@ -14,9 +15,6 @@ from profiling.measuring.paths.graphing import eager_forward
 from profiling.planning.points import Point
 
 Batch = dict[str, torch.Tensor]
-# Implementations that compile their kernel or fail. Torch does not compile while its operators are
-# being watched, so for these there is nothing to see.
-COMPILED = {"local_flex": "flex_attention"}
 
 
 class ActivePathCheck(lightning.Callback):
@@ -52,7 +50,8 @@ class ActivePathCheck(lightning.Callback):
         was_training = module.training
         module.train(training)
         seen = AttentionWatch(module.effective_length(self.point.length))
-        watch = nullcontext() if self.point.implementation in COMPILED else seen
+        # Torch does not compile while its operators are being watched: there is nothing to see.
+        watch = nullcontext() if self.point.implementation in COMPILED_BY_TORCH else seen
         # Out of the inference mode in which a prediction runs: there torch does not show which
         # kernel its attention takes.
         leave = torch.inference_mode(False)
@@ -60,16 +59,14 @@ class ActivePathCheck(lightning.Callback):
         run = module.forward if self.point.compiled else module
         run = eager_forward(module) if self.point.graphed else run
         with leave, torch.set_grad_enabled(training), context, watch:
-            shape = tuple(run(**self._batch_for(trainer)).shape)
+            shape = tuple(run(**self._inputs_for(trainer, module)).shape)
         module.train(was_training)
         batch_size = len(next(iter(self.batch.values())))
         expected = module.expected_output_shape(self.point.length, batch_size)
         if shape != tuple(expected):
             raise RuntimeError(f"the output must have shape {tuple(expected)}, got {shape}")
         refuse_all_pairs(module, self.point.length, training, seen)
-        self.kernel = COMPILED.get(self.point.implementation) or seen.names()
-        if module.runs_as_full_attention(self.point.length):
-            self.kernel = f"{self.kernel} (the window covers all)"
+        self.kernel = self._claim(module, seen.names())
         module.check_active(self.point.length)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -85,13 +82,25 @@ class ActivePathCheck(lightning.Callback):
         module.check_active(self.point.length)
         if self.point.compiled:
             with trainer.precision_plugin.forward_context():
-                self.kernel = kernels_of_compiled(module, self._batch_for(trainer))
+                seen = kernels_of_compiled(module, self._inputs_for(trainer, module))
+            self.kernel = self._claim(module, seen)
 
-    def _batch_for(self, trainer: Trainer) -> Batch:
-        """Return the batch as Lightning's loops do: on the device, in the dtype of the weights."""
+    def _claim(self, module: VariantModule, seen: str | None) -> str | None:
+        """Return what the row says of the kernels that were seen."""
+        kernel = COMPILED_BY_TORCH.get(self.point.implementation) or seen
+        if not module.runs_as_full_attention(self.point.length):
+            return kernel
+        return f"{kernel or 'not fused'} (the window covers all)"
+
+    def _inputs_for(self, trainer: Trainer, module: VariantModule) -> Batch:
+        """Return what a step that is measured gives to `forward`.
+
+        That is of a batch as Lightning's loops have it: on the device, in the dtype of the weights.
+        """
         batch: Batch = trainer.precision_plugin.convert_input(self.batch)
         on_device: Batch = trainer.strategy.batch_to_device(batch)
-        return on_device
+        trains = self.point.phase == "training"
+        return on_device if trains else module.inputs_of_prediction(on_device)
 
 
 def refuse_all_pairs(

@@ -1,5 +1,6 @@
 """Watch the operators of a forward pass: which attention kernels run, and over how many pairs."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -7,8 +8,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 # Products of batches of matrices; the matrices are the last arguments. Linear layers take others.
 PRODUCTS = ("baddbmm", "bmm")
+FUSED = "_scaled_dot_product_"
 # Fused kernels that do not bear the name of torch's function.
 WITH_WINDOWS = ("_flash_attention_forward", "_varlen_attn", "local_attention")
+# Torch's attention, taken apart into plain operations.
+UNFUSED = ("_safe_softmax", "_scaled_dot_product_attention_math")
 
 
 class AttentionWatch(TorchDispatchMode):
@@ -41,10 +45,8 @@ class AttentionWatch(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         name = func.overloadpacket.__name__
-        if "scaled_dot_product" in name or name in WITH_WINDOWS:
-            self._seen.add(name.strip("_").removeprefix("scaled_dot_product_"))
-        elif name == "_safe_softmax":  # torch's attention, taken apart into plain operations
-            self._seen.add("math")
+        if (kernel := kernel_of(name)) is not None:
+            self._seen.add(kernel)
         if self._tokens is not None and _takes_all(name, args, self._tokens):
             self.all_pairs_by = name.strip("_")
             self.num_all_pairs += 1
@@ -52,7 +54,41 @@ class AttentionWatch(TorchDispatchMode):
 
     def names(self) -> str | None:
         """Return the kernels, joined by "+"; None when attention was not fused."""
-        return "+".join(sorted(self._seen)) or None
+        return names_of(self._seen)
+
+
+def kernel_of(operator: str) -> str | None:
+    """Return the short name of an attention kernel; None of every other operator.
+
+    Args:
+        operator: Its name, with or without that of its library: "aten::mm", "mm".
+    """
+    name = operator.rpartition("::")[2]
+    if name in UNFUSED:
+        return "math"
+    if name.startswith(FUSED) or name in WITH_WINDOWS:
+        return name.removeprefix(FUSED).strip("_")
+    return None
+
+
+def kernels_in(events: Iterable[Any]) -> Iterator[str]:
+    """Name the attention kernels of a profile, without those that another one of them calls.
+
+    Args:
+        events: Of the profiler, each with its `name` and `cpu_parent`.
+    """
+    for event in events:
+        kernel, caller = kernel_of(event.name), event.cpu_parent
+        while kernel is not None and caller is not None:
+            kernel = None if kernel_of(caller.name) else kernel
+            caller = caller.cpu_parent
+        if kernel is not None:
+            yield kernel
+
+
+def names_of(kernels: Iterable[str]) -> str | None:
+    """Return what a row says of kernels, joined by "+"; None where attention was not fused."""
+    return "+".join(sorted(set(kernels))) or None
 
 
 def _takes_all(name: str, args: tuple[Any, ...], tokens: int) -> bool:

@@ -14,6 +14,7 @@ from lightning import LightningModule, Trainer
 from torch._dynamo.utils import counters
 
 from datamodules.counted import counted
+from profiling.measuring.paths.attention_watch import kernels_in, names_of
 
 BACKEND = "inductor"
 # Of torch's profiler, which otherwise complains on stderr where there is no GPU.
@@ -121,10 +122,14 @@ class CompileWatch(lightning.Callback):
             )
 
 
-def kernels_of_compiled(module: LightningModule, batch: dict[str, torch.Tensor]) -> str | None:
+def kernels_of_compiled(module: LightningModule, inputs: dict[str, torch.Tensor]) -> str | None:
     """Run compiled code once more and return its fused attention kernels; None where it has none.
 
     A compiled graph may hold other kernels than the model asks for.
+
+    Args:
+        module: It has made its steps.
+        inputs: What each of them gave to `forward`: compiled code asks for no more and no less.
 
     Raises:
         RuntimeError: The module would not run what was compiled for it.
@@ -137,7 +142,5 @@ def kernels_of_compiled(module: LightningModule, batch: dict[str, torch.Tensor])
         torch.compiler.set_stance("fail_on_recompile"),
         torch.profiler.profile(activities=activities) as seen,
     ):
-        module(**batch)
-    names = {event.key.removeprefix("aten::") for event in seen.key_averages()}
-    prefix = "_scaled_dot_product_"
-    return "+".join(sorted(n.removeprefix(prefix) for n in names if n.startswith(prefix))) or None
+        module(**inputs)
+    return names_of(kernels_in(seen.events()))

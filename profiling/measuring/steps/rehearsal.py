@@ -6,9 +6,9 @@ from dataclasses import replace
 import torch
 
 from datamodules.modality import MODALITIES
+from lightning_modules.kernel_limits import COMPILED_BY_TORCH
 from lightning_modules.variants import find_variant
 from profiling.instruments.memory import return_freed_pages
-from profiling.measuring.paths.active_path import COMPILED
 from profiling.measuring.process_limits import forget, set_threads
 from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.trainer_runs import run_steps
@@ -29,7 +29,7 @@ def rehearse(point: Point) -> None:
     Args:
         point: What will be measured.
     """
-    if point.compiled or point.implementation in COMPILED:
+    if point.compiled or point.implementation in COMPILED_BY_TORCH:
         return
     set_threads(point.conditions.threads)
     shortest = find_variant(point.modality, point.variant).minimum_length

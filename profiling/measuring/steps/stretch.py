@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -29,7 +30,13 @@ class TimedStretch(lightning.Callback):
     is over; then call `check`.
     """
 
-    def __init__(self, device: str, batch: Batch, warmed_up: bool) -> None:
+    def __init__(
+        self,
+        device: str,
+        batch: Batch,
+        warmed_up: bool,
+        when_over: Callable[[], None] = lambda: None,
+    ) -> None:
         """Watch steps on a device.
 
         Args:
@@ -37,9 +44,12 @@ class TimedStretch(lightning.Callback):
             batch: What every step gets.
             warmed_up: Whether a whole step was made before `begin`; without one the state of an
                 optimiser would look like a leak, and memory is not looked at.
+            when_over: Called once the work of the last step is done, and at once: nothing that
+                follows it belongs to the stretch.
         """
         self._device = device
         self._warmed_up = warmed_up
+        self._when_over = when_over
         batch_mib = sum(values.nbytes for values in batch.values()) / MIB
         self._most_untimed_ms = MOST_UNTIMED_MS_PER_STEP + batch_mib / SLOWEST_MOVE_MIB_PER_MS
         self._began_s: float | None = None
@@ -110,6 +120,7 @@ class TimedStretch(lightning.Callback):
             return
         self._synchronise()
         self._seconds = time.perf_counter() - self._began_s - self._rested_s
+        self._when_over()
         self._kept_mib = self._in_use_mib()
 
     def _in_use_mib(self) -> float | None:

@@ -1,6 +1,6 @@
 """The process around the steps that are timed: pages at hand, an eye on whatever disturbs them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -23,6 +23,9 @@ from profiling.measuring.steps.turn import HandOver, Turn
 from profiling.planning.points import Point
 from profiling.planning.requests import WARM_UP_S, Effort
 from profiling.rows.own_process import usable_cores
+
+Rested = Callable[[float], None]
+"""Called with the seconds for which this process rested, before anything is watched again."""
 
 
 def find_allocator() -> str:
@@ -77,11 +80,11 @@ class Surroundings:
             RuntimeError: The clock missed much of the work, or the steps leaked memory.
         """
         warms_up = effort.num_warmup_steps > 0 or opening is not None
-        stretch = TimedStretch(point.conditions.device, batch, warms_up)
+        stretch = TimedStretch(point.conditions.device, batch, warms_up, self._end_watches)
 
         def before_step(number: int) -> None:
-            rested_s = self.before_step(number, effort.seconds_per_measurement)
-            stretch.rested(rested_s) if number else stretch.begin()
+            goes_on: Rested = stretch.rested if number else lambda _: stretch.begin()
+            self.before_step(number, effort.seconds_per_measurement, goes_on)
 
         samples = run_steps(
             module,
@@ -97,15 +100,17 @@ class Surroundings:
             self._warm_up_s,
         )
         self._warm_up_s = 0.0  # whatever follows in this process finds the device awake
-        # At once: a core that has nothing to do slows down.
-        mhz = mean_mhz(usable_cores())
-        self._neighbours.end()
-        self._watch.end()
-        if mhz is not None:
-            self._mhz.append(mhz)
         if broken is None:
             stretch.check(samples, self._share_of_time())
         return samples
+
+    def _end_watches(self) -> None:
+        """End with the last step, at once: a core or a device that has nothing to do slows down."""
+        self._watch.end()
+        mhz = mean_mhz(usable_cores())
+        self._neighbours.end()
+        if mhz is not None:
+            self._mhz.append(mhz)
 
     def _share_of_time(self) -> float:
         """Return what part of the time others can have run instead, if on one core of ours."""
@@ -123,24 +128,26 @@ class Surroundings:
         """Return what a row says of the device, during all `num_steps` that were timed."""
         return self._watch.fields(num_steps)
 
-    def before_step(self, number: int, seconds_per_measurement: float) -> float:
+    def before_step(
+        self,
+        number: int,
+        seconds_per_measurement: float,
+        when_rested: Rested = lambda _: None,
+    ) -> None:
         """Get ready for the first step that is timed; let others have their turn when it is theirs.
 
         Args:
             number: Of the step among those that are timed, counted from 0.
             seconds_per_measurement: What all of them shall take together.
-
-        Returns:
-            Seconds for which this process rested; nothing of them counts.
+            when_rested: Told of the seconds for which others had their turn, none of which counts.
         """
         if number and not self._turn.is_over(seconds_per_measurement):
-            return 0.0
+            return
         if not number and self._headroom is not None:
             self._headroom.make()
         self._neighbours.end()
         if number:
             self._watch.end()
-        rested_s = self._turn.rest()
+        when_rested(self._turn.rest())
         self._neighbours.begin()
         self._watch.begin()
-        return rested_s

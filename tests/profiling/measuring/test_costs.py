@@ -63,6 +63,7 @@ UNPADDED = [
     ("nystromformer", "library", 192),
     ("longformer", "library", 512),
     ("bigbird", "library", 768),
+    ("local_bert", "local_blocked", 150),
 ]
 
 

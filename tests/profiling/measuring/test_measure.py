@@ -144,15 +144,24 @@ def test_a_model_that_leaves_its_efficient_path_is_an_error(phase: str) -> None:
         run_steps(module, point, batch, Effort(1, 1, 0), [ActivePathCheck(point, batch)])
 
 
-@pytest.mark.parametrize(("length", "covers"), [(65, True), (66, False)])
-def test_a_window_that_covers_the_input_is_recorded(length: int, covers: bool) -> None:
-    point = make_point("local_bert", "local_blocked", "inference", length)
+@pytest.mark.parametrize(
+    ("variant", "implementation", "length", "kernel"),
+    [
+        ("local_bert", "local_blocked", 65, "flash_attention_for_cpu (the window covers all)"),
+        ("local_bert", "local_blocked", 66, "flash_attention_for_cpu"),
+        ("modernbert", "eager", 63, "not fused (the window covers all)"),
+        ("modernbert", "eager", 64, None),
+    ],
+)
+def test_a_window_that_covers_the_input_is_recorded(
+    variant: str, implementation: str, length: int, kernel: str | None
+) -> None:
+    point = make_point(variant, implementation, "inference", length)
     assert point.attention_window == 128
     batch = batch_of(point, 1)
     check = ActivePathCheck(point, batch)
     run_steps(build_point(point), point, batch, Effort(1, 1, 0), [check])
-    assert str(check.kernel).startswith("flash_attention_for_cpu")
-    assert str(check.kernel).endswith("(the window covers all)") == covers
+    assert check.kernel == kernel
 
 
 # In 32-true all are measured in `test_sweep.py`, and more of each.

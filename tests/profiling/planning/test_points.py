@@ -64,6 +64,17 @@ def test_the_largest_length_is_searched_up_to_what_a_variant_takes() -> None:
     assert found["whisper", "batch_size"] == found["hubert", "batch_size"] == (65_535, "cap")
 
 
+def test_a_process_that_holds_a_compiler_on_a_cpu_is_not_searched() -> None:
+    bert = {"name": "bert", "implementations": ["sdpa"], "compiled": [False, True]}
+    local = {"name": "local_bert", "implementations": ["local_blocked", "local_flex"]}
+    points = [replace(p, skip_reason=None) for p in points_of("text", [24], [bert, local])]
+    plain = {"sdpa", "local_blocked"}
+    assert {search.point.kernel for search in searches_of(points)} == plain
+    on_gpu = [replace(p, conditions=replace(p.conditions, device="cuda")) for p in points]
+    searched = {search.point.kernel for search in searches_of(on_gpu)}
+    assert searched == plain | {"sdpa compiled", "local_flex"}
+
+
 def test_a_length_none_of_the_variants_can_take_is_the_users_error() -> None:
     with pytest.raises(SettingsError, match="`lengths` of text must be at least 65 .* got 32"):
         points_of("text", [32, 900], ["bigbird", "nystromformer"])

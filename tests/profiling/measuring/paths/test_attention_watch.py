@@ -1,5 +1,7 @@
 """What is seen of attention while it runs, in every variant at awkward lengths."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -8,12 +10,20 @@ from lightning_modules.attention import in_place_of
 from lightning_modules.attention.masked import masked_attention
 from lightning_modules.variants import find_variant
 from profiling.measuring.paths.active_path import refuse_all_pairs
-from profiling.measuring.paths.attention_watch import AttentionWatch
+from profiling.measuring.paths.attention_watch import AttentionWatch, kernels_in
 from tests.samples.variants.models import CASES, batch_of, build
 
 # Shorter than a head is wide, just as wide, and multiples of nothing.
 LENGTHS = {"text": [5, 64, 65, 131, 300], "speech": [5, 64, 65, 131], "vision": [33, 130]}
 HEAD_WIDTH = 64
+
+
+@dataclass
+class Event:
+    """What a profile says of an operator."""
+
+    name: str
+    cpu_parent: "Event | None"
 
 
 def test_the_kernel_of_torchs_attention_is_seen() -> None:
@@ -27,6 +37,14 @@ def test_the_kernel_of_torchs_attention_is_seen() -> None:
     with torch.no_grad(), AttentionWatch() as seen:
         torch.softmax(query @ query.transpose(-1, -2), -1) @ query
     assert seen.names() is None
+
+
+def test_a_kernel_that_another_one_calls_is_not_named() -> None:
+    whole = Event("aten::scaled_dot_product_attention", None)
+    fused = Event("aten::_scaled_dot_product_flash_attention", whole)
+    other = Event("aten::_varlen_attn", Event("aten::empty", None))
+    called = Event("aten::_flash_attention_forward", Event("aten::empty", fused))
+    assert {*kernels_in([whole, fused, other, called])} == {"flash_attention", "varlen_attn"}
 
 
 @pytest.mark.parametrize("summed", [8, 40])

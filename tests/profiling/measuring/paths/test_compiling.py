@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_modules.kernel_limits import limit_of_compiling
+from lightning_modules.kernel_limits import KernelUse, limit_of, limit_of_compiling
 from lightning_modules.models.base import VariantModule
 from profiling.measuring.breakdown import measure_breakdown
 from profiling.measuring.paths import compiling
@@ -29,12 +29,14 @@ from tests.samples.variants.points import points_of
 
 MISSING = limit_of_compiling("cpu")
 compiles = pytest.mark.skipif(MISSING is not None, reason=f"compiled: {MISSING}")
+OURS = limit_of("local_compiled", KernelUse("cpu", False, True, False))
 BRIEF = Effort(1, 2, 0.0)
 
 
-def point_of(phase: str, implementation: str = "sdpa") -> Point:
-    chosen = {"name": "bert", "implementations": [implementation], "compiled": [True]}
-    points = points_of("text", [24], [chosen])
+def point_of(phase: str, variant: str = "bert", implementation: str = "sdpa") -> Point:
+    chosen = {"name": variant, "implementations": [implementation], "compiled": [True]}
+    modality = "speech" if variant == "hubert" else "text"
+    points = points_of(modality, [24], [chosen])
     point = next(point for point in points if point.phase == phase)
     return replace(point, num_classes=40, effort=BRIEF, metrics=("latency",))
 
@@ -73,6 +75,27 @@ def test_the_first_step_compiles_and_the_kernel_is_that_of_the_compiled_code(pha
     assert found["compile_seconds"] > 0
     assert (found["compiled_graphs"], found["graph_breaks"]) == (1, 0)
     assert check.kernel == "flash_attention_for_cpu"
+
+
+@pytest.mark.usefixtures("quick")
+def test_compiled_code_is_looked_at_with_what_its_predictions_give_it() -> None:
+    point = point_of("inference", "hubert")
+    assert "mask_time_indices" in batch_of(point, 1)  # which no prediction gives to the model
+    assert run(build_point(point), point, CompileWatch()).kernel == "flash_attention_for_cpu"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_window_that_covers_the_input_of_compiled_code_is_recorded() -> None:
+    point = point_of("inference", "local_bert", "local_blocked")
+    check = run(build_point(point), point, CompileWatch())
+    assert check.kernel == "flash_attention_for_cpu (the window covers all)"
+
+
+@pytest.mark.skipif(OURS is not None, reason=f"local_compiled: {OURS}")
+@pytest.mark.usefixtures("quick")
+def test_compiled_code_names_a_kernel_that_is_not_torchs() -> None:
+    point = replace(point_of("inference", "local_bert", "local_compiled"), attention_window=8)
+    assert run(build_point(point), point, CompileWatch()).kernel == "local_attention"
 
 
 @pytest.mark.usefixtures("quick")
@@ -135,9 +158,12 @@ def test_models_of_many_batch_sizes_compile_each_anew() -> None:
             assert num_graphs() == 1
 
 
-def test_what_the_compiler_keeps_is_not_told_as_memory_of_the_model() -> None:
-    point = replace(point_of("inference"), metrics=("memory",))
-    assert list(measure_memory(point)) == []
+@pytest.mark.parametrize(("implementation", "compiled"), [("sdpa", True), ("local_flex", False)])
+def test_what_the_compiler_keeps_is_not_told_as_memory_of_the_model(
+    implementation: str, compiled: bool
+) -> None:
+    point = replace(point_of("inference"), implementation=implementation, compiled=compiled)
+    assert list(measure_memory(replace(point, metrics=("memory",)))) == []
 
 
 def test_a_compiled_model_is_not_broken_down() -> None:

@@ -1,0 +1,65 @@
+"""Band masks of local attention in blocks: the first layer makes them, and all others take them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lightning_modules.attention.pieces import Piece
+
+# Bands of pieces that have been needed; only so many, and none that is large. To make one anew in
+# every layer is cheap on a CPU, and several calls on a GPU.
+_BANDS: dict[tuple[Any, ...], Tensor] = {}
+MOST_BANDS = 64
+LARGEST_BAND = {"cpu": 2**18}
+LARGEST_BAND_ELSEWHERE = 2**22
+_keeps_fakes = False
+
+
+@contextmanager
+def bands_apart() -> Iterator[None]:
+    """Begin without bands, and leave none behind.
+
+    Inside, bands without values are kept as real ones are, so that a model whose tensors have no
+    values makes and holds as many as a real one.
+    """
+    global _keeps_fakes
+    before, kept_fakes = dict(_BANDS), _keeps_fakes
+    _BANDS.clear()
+    _keeps_fakes = True
+    try:
+        yield
+    finally:
+        _BANDS.clear()
+        _BANDS.update(before)
+        _keeps_fakes = kept_fakes
+
+
+def band_of(piece: Piece, half_window: int, query: Tensor) -> Tensor:
+    """Return (Q, K) of a piece: zero where they are near, minus infinity elsewhere.
+
+    Args:
+        piece: Q queries and the K keys that they see.
+        half_window: Tokens that a query sees on each side of it.
+        query: Of the dtype and on the device of the band.
+    """
+    offset = piece.first_query - piece.first_key
+    place = (piece.num_queries, piece.num_keys, offset, half_window, query.dtype, query.device)
+    band = _BANDS.get(place)
+    if band is None:
+        # What is made in inference mode could not be used in training later.
+        with torch.inference_mode(False):
+            keys = torch.arange(piece.num_keys, device=query.device)
+            queries = torch.arange(piece.num_queries, device=query.device)[:, None] + offset
+            is_far = (keys < queries - half_window) | (keys > queries + half_window)
+            band = torch.zeros(is_far.shape, dtype=query.dtype, device=query.device)
+            band.masked_fill_(is_far, -torch.inf)
+        largest = LARGEST_BAND.get(query.device.type, LARGEST_BAND_ELSEWHERE)
+        # A fake one of a tracer must not stay for real queries.
+        if (type(band) is Tensor or _keeps_fakes) and band.numel() <= largest:
+            if len(_BANDS) >= MOST_BANDS:
+                _BANDS.clear()
+            _BANDS[place] = band
+    return band
