@@ -39,7 +39,7 @@ from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import import_classes
-from profiling.training.checks import check_data, check_precision, check_trained
+from profiling.training.checks import check_begun, check_data, check_precision, check_trained
 from profiling.training.mistakes import explain
 
 EVALUATIONS = ("predict", "test", "validate")
@@ -99,10 +99,11 @@ class TaskTrainer(Trainer):
             model: What was trained.
             datamodule: Not used; a configuration has one.
             folder: For the exported model.
-            ckpt_path: Checkpoint to take the weights from; null takes those of `model`.
+            ckpt_path: Checkpoint to take the weights from; null takes those of the `checkpoint` of
+                `model`.
 
         Raises:
-            SettingsError: The model decides by a head that was never trained.
+            SettingsError: The model decides by a head that was never trained, or nothing of it was.
         """
         from lightning_modules.checkpoints.exporting import export
         from lightning_modules.speech.utterance_module import UtteranceModule
@@ -111,6 +112,8 @@ class TaskTrainer(Trainer):
         # what is under their heads.
         if ckpt_path is None and isinstance(model, UtteranceModule):
             check_trained("export", model)
+        if ckpt_path is None:
+            check_begun("export", model)
         export(model, ckpt_path, folder)
         print(f"exported to {folder}")
 

@@ -177,3 +177,35 @@ def test_a_head_that_was_never_trained_is_not_exported(
     said = capsys.readouterr().err
     assert "`ckpt_path` must be given for `export`, or a `checkpoint` that has the" in said
     assert not (tmp_path / "exported").exists()
+
+
+@pytest.mark.parametrize("name", ["lhubert_pretrain_base", "speech", "text", "vision"])
+def test_a_model_of_which_nothing_was_trained_is_not_exported(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import train
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    write_everything(tmp_path)
+    (path,) = [path for path in FITTED if path.stem == name]
+    given = ["--config", str(path), *offline(path, tmp_path), "--folder", "exported"]
+    assert train.main(["export", *given]) == 2
+    said = capsys.readouterr().err
+    assert "`ckpt_path` or `checkpoint` must be given for `export`, got neither" in said
+    assert not (tmp_path / "exported").exists()
+
+
+def test_a_checkpoint_is_exported_without_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import train
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    write_everything(tmp_path)
+    MaskedPrediction(variant="hubert", model_fields=TINY).model.save_pretrained("full")
+    path = ROOT / "configs/train/lhubert_pretrain_base.yaml"
+    given = ["--config", str(path), *offline(path, tmp_path), "--folder", "exported"]
+    assert train.main(["export", *given, "--model.init_args.checkpoint", "full"]) == 0
+    assert yaml.safe_load(Path("exported/config.json").read_text())["model_type"] == "lhubert"

@@ -72,28 +72,37 @@ def check_names(labelled: Iterable[str], stamps: Stamps, folder: str | Path) -> 
         )
 
 
-def check_unfinished(folder: Path, done: Iterable[str], stamps: Stamps) -> None:
-    """Check that the recordings that have labels are what they were.
+def check_unfinished(folder: Path, before: Stamps, done: Iterable[str], stamps: Stamps) -> None:
+    """Check that labels may be finished: of the same audio, and of no further recordings.
+
+    The k-means of the folder was not fitted on further ones. Those that have no labels yet may be
+    gone, or mended, but not all of them: then they are of another source with the same names.
 
     Args:
         folder: It holds the parts.
-        done: Names of these recordings.
+        before: Stamps of the recordings that it was begun with; none where nobody noted them.
+        done: Names of the recordings that have labels.
         stamps: Of all recordings, as they are now.
 
     Raises:
-        DataError: One of them has another stamp than before.
+        DataError: A labelled recording has another stamp than before, all have, or one is new.
     """
-    before = _read_stamps(folder / STAMPS_FILE)
-    changed = sorted(name for name in done if before.get(name, stamps[name]) != stamps[name])
-    if changed:
+    unchanged = {name for name in stamps if before.get(name, stamps[name]) == stamps[name]}
+    if changed := sorted(set(done) - unchanged):
         raise DataError(
             f"`folder` {folder} holds unfinished labels of other audio, as size or time of change "
             f"of {changed[0]} says: give another `folder`, or remove {PARTS} in it to begin anew"
         )
+    others = stamps.keys() - before.keys() if unchanged else stamps.keys()
+    if before and others:
+        raise DataError(
+            f"`folder` {folder} holds unfinished labels begun without recording {min(others)} as "
+            "it is now: give another `folder`"
+        )
 
 
 def note_stamps(folder: Path, stamps: Stamps) -> None:
-    """Keep the stamps with which recordings are labelled, for a run that goes on."""
+    """Keep which recordings a folder was begun with, and their stamps, for a run that goes on."""
     write_text(folder / STAMPS_FILE, json.dumps(stamps) + "\n")
 
 
@@ -102,10 +111,10 @@ def forget_stamps(folder: Path) -> None:
     (folder / STAMPS_FILE).unlink(missing_ok=True)
 
 
-def _read_stamps(path: Path) -> Stamps:
+def read_stamps(folder: Path) -> Stamps:
     """Return the stamps of a run before; none where there are none, or they are damaged."""
     try:
-        stamps = parse_json(path.read_bytes())
+        stamps = parse_json((folder / STAMPS_FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     return stamps if isinstance(stamps, dict) else {}

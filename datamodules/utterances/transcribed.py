@@ -64,8 +64,8 @@ class TranscribedSpeech(UncroppedSpeech):
     Args:
         source: Training recordings: a folder of audio at any depth, a manifest (first line the root
             folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
-        alphabet: Symbols of the transcripts, the first of them CTC's blank, `|` the end of a word;
-            None takes a blank, `|`, A to Z and the apostrophe.
+        alphabet: Symbols of the transcripts, the first of them CTC's blank, whatever it is called,
+            `|` the end of a word; None takes a blank, `|`, A to Z and the apostrophe.
         download: Subsets of LibriSpeech that are fetched unless they are there, such as
             [train-clean-100, dev-clean], into the folder that holds the folder LibriSpeech of
             `source`, as in data/LibriSpeech/train-clean-100.

@@ -17,7 +17,7 @@ from datamodules.batching.seconds_batches import EvaluationBatches
 from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import frames_for_samples
 from datamodules.labels.format import FACTS_FILE, LabelFacts
-from datamodules.labels.origin import stamp_recordings
+from datamodules.labels.origin import Stamps, stamp_recordings
 from datamodules.labels.reading import LabelFolder
 from datamodules.labels.resuming import (
     check_complete,
@@ -25,6 +25,7 @@ from datamodules.labels.resuming import (
     check_unfinished,
     forget_stamps,
     note_stamps,
+    read_stamps,
 )
 from datamodules.labels.writing import LabelWriter, check_name, join, list_parts, remove_parts
 from datamodules.recordings.decoding import decode
@@ -161,6 +162,10 @@ class RecordingData(UtteranceData):
         """Return whether a folder holds labels, if only of some recordings."""
         return (Path(folder) / FACTS_FILE).exists() or bool(list_parts(Path(folder)))
 
+    def note_recordings(self, folder: str) -> None:
+        """Note that these recordings, and no others, are to be labelled in a folder."""
+        note_stamps(Path(folder), self._stamp())
+
     def open_labels(self, folder: str, rank: int, **facts: Any) -> LabelWriter | None:
         """Begin to label, or go on where a run was killed: only recordings without labels are read.
 
@@ -173,25 +178,27 @@ class RecordingData(UtteranceData):
             Takes the labels; None where the folder is complete.
 
         Raises:
-            DataError: The folder has labels of other facts, audio or recordings, or is complete
-                without some, or a name cannot stand in it.
+            DataError: The folder has labels of other facts, audio or recordings, was begun or is
+                complete without some, or a name cannot stand in it.
         """
         for name in self.names:  # before anything is labelled in vain
             check_name(name)
         self.facts = LabelFacts(**facts)
-        recordings, place = self.predict_reader.recordings, Path(folder)
+        place = Path(folder)
         # What is changed after this is known to be changed when the folder is looked at again.
-        self._stamps = stamp_recordings(self.source, self.layout, recordings)
+        self._stamps = self._stamp()
         if (place / FACTS_FILE).exists():
             skips = self.on_bad_sample == "skip"
+            recordings = self.predict_reader.recordings
             check_complete(LabelFolder(folder), self.facts, recordings, self._stamps, skips)
             self._labelled = set(self.names)
             return None
         writer = LabelWriter(folder, self.facts, rank)
         check_names(writer.done, self._stamps, folder)
-        check_unfinished(place, writer.done, self._stamps)
-        if not rank:
-            note_stamps(place, self._stamps)
+        before = read_stamps(place)
+        check_unfinished(place, before, writer.done, self._stamps)
+        if not rank:  # those that are gone may come back
+            note_stamps(place, {**before, **self._stamps})
         self._labelled = writer.done
         return writer
 
@@ -207,3 +214,6 @@ class RecordingData(UtteranceData):
             join(folder, self.facts, self.names, self._stamps)
         forget_stamps(Path(folder))
         return LabelFolder(folder)
+
+    def _stamp(self) -> Stamps:
+        return stamp_recordings(self.source, self.layout, self.predict_reader.recordings)

@@ -32,7 +32,8 @@ def load_pretrained(
 
     Args:
         model_class: Class of transformers to build.
-        checkpoint: Folder or hub name; `random_weights` of the model names what it had not.
+        checkpoint: Folder or hub name. What it had not is random; `random_weights` of the model
+            names it, and `random_optional` what of that is optional.
         fields: Fields of the configuration that are not the checkpoint's.
         optional: Weights of the backbone that may be missing. A head, where `model_class` has one,
             always may, or be of another shape: it is random then.
@@ -42,7 +43,7 @@ def load_pretrained(
         ModelError: There is no such checkpoint, it is damaged, of another architecture, or lacks
             weights of the backbone; or a field is wrong.
     """
-    config = _read_config(checkpoint)
+    config = read_config(checkpoint)
     expected = model_class.config_class.model_type
     if config.model_type in converted:
         given = {k: v for k, v in config.to_dict().items() if k not in OF_THE_CLASS}
@@ -73,13 +74,19 @@ def load_pretrained(
             error
         )
     _check_loaded(model, checkpoint, report, optional)
-    mismatched = {entry[0] for entry in report["mismatched_keys"]}
-    model.random_weights = sorted({*report["missing_keys"], *mismatched} - set(optional))
+    absent = _absent(report)
+    model.random_weights = sorted(absent - set(optional))
+    model.random_optional = sorted(absent.intersection(optional))
     # Loaded models come in evaluation mode, and Lightning's Trainer keeps the mode it is given.
     return model.train()
 
 
-def _read_config(checkpoint: str) -> Any:
+def read_config(checkpoint: str) -> Any:
+    """Read the configuration of a folder or hub name.
+
+    Raises:
+        ModelError: There is no such checkpoint, or its configuration is damaged.
+    """
     try:
         return AutoConfig.from_pretrained(checkpoint)
     except ModelError as error:
@@ -98,17 +105,19 @@ def _check_loaded(
     """Refuse a model of which a part stayed random without anybody asking for it."""
     prefix = f"{model.base_model_prefix}."
     has_head = hasattr(model, model.base_model_prefix)
-    mismatched = {entry[0] for entry in report["mismatched_keys"]}
     lacking = sorted(
-        name
-        for name in {*report["missing_keys"], *mismatched} - set(optional)
-        if name.startswith(prefix) or not has_head
+        name for name in _absent(report) - set(optional) if name.startswith(prefix) or not has_head
     )
     if lacking:
         raise ModelError(
             f"`checkpoint` {checkpoint!r} must have all weights of the model, it lacks "
             f"{len(lacking)} or has them in another shape, such as {lacking[0]}"
         )
+
+
+def _absent(report: dict[str, Any]) -> set[str]:
+    """Return the weights that a checkpoint lacks, or has in another shape."""
+    return {*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])}
 
 
 def grow_positions(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
-from lightning_modules.checkpoints.class_names import read_class_names
+from lightning_modules.checkpoints.outputs import read_class_names
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import (
     build_speech_model,
@@ -49,7 +49,7 @@ class ClassificationModule(UtteranceModule):
         """Build the model.
 
         Args:
-            classes: Their names; the data say them.
+            classes: Their names; the data say them; None = the checkpoint's.
             lr: Learning rate of AdamW, constant.
             freeze_upstream: Whether only the sum of the layers and the head learn, as in SUPERB.
             freeze_feature_encoder: Whether the convolutions never learn.
@@ -59,7 +59,8 @@ class ClassificationModule(UtteranceModule):
             ModelError: A setting is wrong.
         """
         super().__init__(**settings)
-        self.classes = list(classes or ())
+        saved = read_class_names(self.settings.checkpoint)
+        self.classes = list((saved if classes is None else classes) or ())
         if len(self.classes) < 2:
             raise ModelError(f"`classes` must be at least two, got {len(self.classes)}")
         named = dict(enumerate(self.classes))
@@ -67,7 +68,7 @@ class ClassificationModule(UtteranceModule):
         fields = CLASSIFICATION_FIELDS | {"id2label": named, "label2id": numbered}
         self.model = build_speech_model("classification", self.settings, **fields)
         self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
-        self._check_classes()
+        self._check_classes(saved)
         if self.model.config.use_weighted_layer_sum:
             validate_summing(self.model.config)
         validate_masking(self.model.config)
@@ -79,16 +80,17 @@ class ClassificationModule(UtteranceModule):
             self.model.hubert.eval()
         self.accuracy = MulticlassAccuracy(len(self.classes), average="micro")
 
-    def _check_classes(self) -> None:
+    def _check_classes(self, saved: list[str] | None) -> None:
         """Refuse a trained head whose outputs stand for other classes than those of the data."""
-        if self.head_is_random:
-            return
-        saved = read_class_names(self.settings.checkpoint)
-        if saved is not None and saved != self.classes:
+        if not self.head_is_random and saved is not None and saved != self.classes:
             raise ModelError(
                 f"`classes` must be {', '.join(saved)} as `checkpoint` was trained on, got "
                 f"{', '.join(self.classes)}"
             )
+
+    def trained_head(self) -> str:
+        """Say what makes a checkpoint one that tells these classes apart."""
+        return f"fine-tuned on {len(self.classes)} classes"
 
     def train(self, mode: bool = True) -> "ClassificationModule":
         """Put what learns into training mode."""

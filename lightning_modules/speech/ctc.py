@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.checkpoints.vocabulary import read_vocabulary
+from lightning_modules.counted import counted
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import (
@@ -100,25 +101,9 @@ class CtcModule(Transcriber):
         """Return the checkpoint's alphabet, or the letters of English where it has none."""
         return read_vocabulary(self.settings.checkpoint) or super().usual_alphabet()
 
-    def on_validation_start(self) -> None:
-        """Refuse letters that were never learnt; Lightning has loaded `ckpt_path` by now."""
-        self._refuse_random_letters()
-
-    def on_test_start(self) -> None:
-        """Refuse letters that were never learnt."""
-        self._refuse_random_letters()
-
-    def on_predict_start(self) -> None:
-        """Refuse letters that were never learnt."""
-        self._refuse_random_letters()
-
-    def _refuse_random_letters(self) -> None:
-        checkpoint = self.settings.checkpoint
-        if self.head_is_random and checkpoint is not None:
-            raise ModelError(
-                f"`checkpoint` must be a model fine-tuned on {len(self.alphabet)} letters, or "
-                f"`ckpt_path` be given, got {checkpoint!r} without such a head"
-            )
+    def trained_head(self) -> str:
+        """Say what makes a checkpoint one that can transcribe."""
+        return f"fine-tuned on {counted(len(self.alphabet), 'letter')}"
 
     def _check_letters(self, saved: list[str] | None) -> None:
         if saved is None or self.head_is_random:

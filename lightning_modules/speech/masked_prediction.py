@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lightning_modules.checkpoints.outputs import read_num_clusters
+from lightning_modules.counted import counted
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import build_speech_model, has_random_head
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
@@ -46,6 +48,9 @@ PRETRAINING_FIELDS = {
     "apply_spec_augment": True,
 }
 
+# Of the MFCC labels of the first iteration.
+USUAL_CLUSTERS = 100
+
 
 class MaskedPrediction(SpeechTraining):
     """Predicts the cluster of masked frames.
@@ -62,7 +67,7 @@ class MaskedPrediction(SpeechTraining):
 
     def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
         self,
-        num_classes: int = 100,
+        num_classes: int | None = None,
         centroids: str | None = None,
         lr: float = 5e-4,
         betas: tuple[float, float] = (0.9, 0.98),
@@ -77,7 +82,8 @@ class MaskedPrediction(SpeechTraining):
         """Build the model.
 
         Args:
-            num_classes: Number of clusters, which are the classes here; the data say it.
+            num_classes: Number of clusters, which are the classes here; the data say it; None = the
+                checkpoint's, or 100.
             centroids: What identifies the k-means; the data say it.
             lr: Highest learning rate of AdamW.
             betas: Of AdamW.
@@ -95,10 +101,12 @@ class MaskedPrediction(SpeechTraining):
             ModelError: A setting is wrong.
         """
         super().__init__(**settings)
+        if num_classes is None:
+            num_classes = read_num_clusters(self.settings.checkpoint) or USUAL_CLUSTERS
+        self.hparams["num_classes"] = num_classes  # where callbacks look for it
         self.model = build_speech_model(
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
-        # Where it is, `python train.py predict` and the like need a `ckpt_path`.
         self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
         self.centroids = centroids
         if "label_embeddings" not in getattr(self.model, "random_weights", []):
@@ -109,6 +117,10 @@ class MaskedPrediction(SpeechTraining):
         self.totals = StepTotals((*COUNTS, "divisor"))
         self.val_totals = StepTotals(COUNTS)
         self._step_ended_at: float | None = None
+
+    def trained_head(self) -> str:
+        """Say what makes a checkpoint one that predicts these clusters."""
+        return f"pre-trained on {counted(self.model.config.num_clusters, 'cluster')}"
 
     def forward(self, batch: dict[str, Tensor]) -> Any:
         """Predict the clusters of a batch, and compute their losses: a PreTrainingOutput."""

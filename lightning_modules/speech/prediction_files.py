@@ -1,4 +1,4 @@
-"""Writes what `python train.py predict` finds: transcripts in one file, features in one each."""
+"""Writes what `python train.py predict` finds: texts in one file, arrays in a file each."""
 
 import json
 from collections.abc import Sequence
@@ -47,11 +47,11 @@ PART = ".transcripts-{rank}.jsonl.partial"
 class PredictionFiles(Callback):
     """Writes predictions as they come; nothing of a recording is kept in memory.
 
-    A module returns a list with one entry per recording: a transcript, which becomes a line
-    `name<TAB>text` of `transcripts.tsv`, in the order of the source, or features, an array
-    (frames, size) in a file that `feature_path` names, usually `<name>.npy`, at the same place in
-    the folder as the recording has in its own. Names come from the datamodule. A file has its name
-    only when it is complete.
+    A module returns a list with one entry per recording: a transcript, or a class, which becomes a
+    line `name<TAB>text` of `transcripts.tsv`, in the order of the source, or an array of features,
+    (frames, size) float32, or of clusters, (frames,) int64, in a file that `feature_path` names,
+    usually `<name>.npy`, at the same place in the folder as the recording has in its own. Names
+    come from the datamodule. A file has its name only when it is complete.
 
     Lightning's own BasePredictionWriter would give the place of every recording in the data, if it
     found it out; of loaders like ours it only warns that it cannot. It is in the batch anyway.
@@ -97,7 +97,7 @@ class PredictionFiles(Callback):
                 with self._part(trainer.global_rank).open("a", encoding="utf-8") as file:
                     file.write(json.dumps([index, recordings[index].name, output]) + "\n")
             else:
-                self._write_features(recordings[index].name, output)
+                self._write_array(recordings[index].name, output)
 
     def on_predict_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Join the transcripts of all processes."""
@@ -141,16 +141,18 @@ class PredictionFiles(Callback):
                 _check_line(recording.name)
             self._names_are_checked = True
 
-    def _write_features(self, name: str, features: Tensor) -> None:
+    def _write_array(self, name: str, array: Tensor) -> None:
         path = feature_path(self.folder, name)
         if not self._is_renaming and path != self.folder / f"{name}.npy":
             self._is_renaming = True
             rank_zero_warn(
-                "recordings whose names lead out of their folder or are too long have features in "
+                "recordings whose names lead out of their folder or are too long are written to "
                 f"files of another name, such as {name!r} in {path.name}"
             )
+        if array.is_floating_point():
+            array = array.float()  # NumPy has no bfloat16
         with whole_file(path) as unfinished, unfinished.open("wb") as file:
-            np.save(file, features.float().cpu().numpy(), allow_pickle=False)
+            np.save(file, array.cpu().numpy(), allow_pickle=False)
 
     def _part(self, rank: int) -> Path:
         return self.folder / PART.format(rank=rank)

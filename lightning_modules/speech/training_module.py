@@ -10,6 +10,7 @@ from lightning_modules.checkpoints.attention_of_runs import (
     note_attention,
     one_or_all,
 )
+from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import SpeechModelSettings
 
 # What the data tell modules of other kinds; LightningCLI would save it as a setting of theirs.
@@ -44,11 +45,33 @@ class SpeechTraining(lightning.LightningModule):
             model_fields: Fields of the transformers configuration to replace.
         """
         super().__init__()
+        self.head_is_random = False  # where it is, `python train.py test` needs a `ckpt_path`
         # Also those of the derived class that called this: Lightning looks through the calls.
         self.save_hyperparameters(ignore=self.not_saved)
         self.settings = SpeechModelSettings(
             variant, size, attention_window, implementation, checkpoint, model_fields or {}
         )
+
+    def trained_head(self) -> str:
+        """Say what makes a checkpoint one whose head can be evaluated."""
+        return f"with the trained head of {type(self).__name__}"
+
+    def setup(self, stage: str) -> None:
+        """Count the head as trained from here on, where it is to be."""
+        if stage == "fit":
+            self.head_is_random = False
+
+    def on_validation_start(self) -> None:
+        """Refuse a head that was never trained; Lightning has loaded `ckpt_path` by now."""
+        self._refuse_random_head()
+
+    def on_test_start(self) -> None:
+        """Refuse a head that was never trained."""
+        self._refuse_random_head()
+
+    def on_predict_start(self) -> None:
+        """Refuse a head that was never trained."""
+        self._refuse_random_head()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the attention beside the weights that were trained with it."""
@@ -57,7 +80,18 @@ class SpeechTraining(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse weights that were trained with another attention, which none of them shows.
 
+        Others count the head as trained: it is among the weights of a run.
+
         Raises:
             ModelError: Variant or window are others.
         """
         check_attention(checkpoint, self.settings.variant, one_or_all(find_windows(self)))
+        self.head_is_random = False
+
+    def _refuse_random_head(self) -> None:
+        checkpoint = self.settings.checkpoint
+        if self.head_is_random and checkpoint is not None:
+            raise ModelError(
+                f"`checkpoint` must be a model {self.trained_head()}, or `ckpt_path` be given, got "
+                f"{checkpoint!r} without such a head"
+            )

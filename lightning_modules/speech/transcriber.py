@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
+from lightning_modules.checkpoints.vocabulary import empty_blank
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc_decoding import (
     LETTERS,
@@ -35,15 +36,18 @@ class Transcriber(UtteranceModule):
         """Choose the alphabet; derived classes build the model.
 
         Args:
-            alphabet: What every output stands for, the first the blank, `|` the end of a word; the
-                data say it.
+            alphabet: What every output stands for, the first the blank, whatever it is called, `|`
+                the end of a word; the data say it.
             settings: Those of SpeechTraining.
 
         Raises:
             ModelError: A symbol is there twice, or there is none beside the blank.
         """
         super().__init__(**settings)
-        self.alphabet = list(self.usual_alphabet() if alphabet is None else alphabet)
+        if alphabet is None:
+            self.alphabet = list(self.usual_alphabet())
+        else:
+            self.alphabet = empty_blank(alphabet)
         validate_alphabet(self.alphabet)
         self.wer = WordErrors()
         self.cer = LetterErrors()
@@ -140,7 +144,7 @@ class Transcriber(UtteranceModule):
             ModelError: The alphabet is another one, or the attention is.
         """
         super().on_load_checkpoint(checkpoint)
-        saved = checkpoint.get("alphabet", self.alphabet)
+        saved = empty_blank(checkpoint.get("alphabet", self.alphabet))
         if saved != self.alphabet:
             raise ModelError(
                 f"`alphabet` must be {''.join(saved)} as the checkpoint was trained on, "

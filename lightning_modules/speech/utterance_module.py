@@ -27,23 +27,8 @@ class UtteranceModule(SpeechTraining):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.head_is_random = False  # where it is, `python train.py test` needs a `ckpt_path`
         self.totals = StepTotals(COUNTS)
         self.eval_totals = StepTotals(COUNTS)
-
-    def setup(self, stage: str) -> None:
-        """Count the head as trained from here on."""
-        if stage == "fit":
-            self.head_is_random = False
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Count the head as trained: it is among the weights of a run.
-
-        Raises:
-            ModelError: They were trained with another attention.
-        """
-        super().on_load_checkpoint(checkpoint)
-        self.head_is_random = False
 
     def losses(self, batch: dict[str, Tensor]) -> tuple[Tensor, Any]:
         """Return the loss of every utterance, (batch,), and what `count` is to see.

@@ -92,7 +92,9 @@ class UnitExtractor(lightning.LightningModule):
         if self.kmeans is None and not own.exists():
             if self.trainer.is_global_zero:
                 self._check_new(data)
-                self._fit(data).save(own, **fitted_with)
+                quantizer = self._fit(data)
+                data.note_recordings(self.folder)  # first, so that it never labels others
+                quantizer.save(own, **fitted_with)
             wait_for(own)  # no barrier: those give up after some minutes
         path = own if self.kmeans is None else Path(self.kmeans)
         self.quantizer = load_quantizer(path, self.features, self.num_clusters)

@@ -48,6 +48,9 @@ class LabelData(Protocol):
     def has_labels(self, folder: str) -> bool:
         """Return whether a folder holds labels, if only of some recordings."""
 
+    def note_recordings(self, folder: str) -> None:
+        """Note that these recordings, and no others, are to be labelled in a folder."""
+
     def open_labels(self, folder: str, rank: int, **facts: Any) -> LabelWriter | None:
         """Begin to label or go on; None where nothing is left to do."""
 

@@ -42,6 +42,19 @@ def check_trained(command: str, model: LightningModule) -> None:
         )
 
 
+def check_begun(command: str, model: LightningModule) -> None:
+    """Refuse to export a model of which no weight was ever trained.
+
+    Raises:
+        SettingsError: It is random: it can begin from a `checkpoint`, and has none.
+    """
+    if model.hparams.get("checkpoint", "") is None:
+        raise SettingsError(
+            f"`ckpt_path` or `checkpoint` must be given for `{command}`, got neither: all weights "
+            "would be random"
+        )
+
+
 def check_data(model: VariantModule, data: ModalityData) -> None:
     """Refuse data that the model cannot take.
 

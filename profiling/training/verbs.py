@@ -5,7 +5,7 @@ VERBS = {
     "fit": "train: pre-train, fine-tune, or train a variant",
     "validate": "measure a checkpoint on the validation data",
     "test": "measure a checkpoint on the test data, such as its word error rate",
-    "predict": "write the transcripts or features of recordings",
+    "predict": "write the transcripts, classes, clusters or features of recordings",
     "export": "write a trained model as a folder for transformers' `from_pretrained`",
 }
 

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from datamodules.labels.reading import LabelFolder
+from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
 from lightning_modules.units.kmeans import Quantizer
 from tests.samples.labelling import MFCC, damaged_copy, labels, make_labels, read_all
@@ -92,6 +93,56 @@ def test_a_recording_that_stopped_a_run_may_be_mended_before_it_goes_on(source, 
     (source / "bad.flac").write_bytes(content)
     assert labels(MFCC, source, tmp_path / "out") == 0
     assert len(LabelFolder(tmp_path / "out").names) == 4
+
+
+@pytest.mark.parametrize("done", [0, 2])
+def test_unfinished_labels_are_not_finished_with_new_recordings(source, tmp_path, capsys, done):
+    out = tmp_path / "out"
+    assert labels(MFCC, source, out, trainer__limit_predict_batches=done) == 2
+    write_sound(source / "new.wav", 9_000)
+    capsys.readouterr()
+    assert labels(MFCC, source, out) == 2
+    assert "labels begun without recording new.wav as it is now: give another" in (
+        capsys.readouterr().err
+    )
+    (source / "new.wav").unlink()
+    assert labels(MFCC, source, out) == 0
+    assert len(LabelFolder(out).names) == 3
+
+
+def test_a_kmeans_labels_no_other_source_that_has_the_same_names(source, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert labels(MFCC, source, out, trainer__limit_predict_batches=0) == 2
+    for path in source.iterdir():
+        edit(path)
+    assert labels(MFCC, source, out) == 2
+    assert "labels begun without recording 00.wav as it is now" in capsys.readouterr().err
+
+
+def test_a_kmeans_is_never_there_without_the_names_of_its_recordings(source, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordingData, "open_labels", stop)
+        with pytest.raises(RuntimeError, match="killed"):
+            make_labels(source, tmp_path / "out")
+    assert (tmp_path / "out/kmeans.safetensors").exists()
+    write_sound(source / "new.wav", 9_000)
+    with pytest.raises(ValueError, match="labels begun without recording new.wav"):
+        make_labels(source, tmp_path / "out")
+
+
+def test_a_recording_may_be_gone_for_a_while(source, tmp_path):
+    out = tmp_path / "out"
+    assert labels(MFCC, source, out, trainer__limit_predict_batches=1) == 2
+    (part,) = out.glob(".part-*")
+    gone = next(path for path in sorted(source.iterdir()) if path.name not in part.read_text())
+    gone.rename(tmp_path / gone.name)
+    assert labels(MFCC, source, out, trainer__limit_predict_batches=0) == 2
+    (tmp_path / gone.name).rename(gone)
+    assert labels(MFCC, source, out) == 0
+    assert len(LabelFolder(out).names) == 3
 
 
 @pytest.mark.filterwarnings("ignore:skipped")

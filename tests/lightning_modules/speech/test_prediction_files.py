@@ -11,7 +11,6 @@ import soundfile
 import torch
 from transformers import AutoModel, AutoModelForCTC
 
-import train
 from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
 from lightning_modules.folder_lock import FolderLock
@@ -20,30 +19,14 @@ from lightning_modules.speech.feature_extractor import FeatureExtractor
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.speech.prediction_files import PredictionFiles
 from tests.samples import fitting
-from tests.samples.places import ROOT
+from tests.samples.predicting import predict
 from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
-
-DATA = "datamodules.utterances.whole.RecordingData"
 
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py"])
-
-
-def predict(config, *settings):
-    arguments = ["--config", str(ROOT / f"configs/train/{config}.yaml"), *settings]
-    quiet = ["--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu"]
-    return train.main(
-        [
-            "predict",
-            *arguments,
-            "--data.init_args.source=sounds",
-            *quiet,
-            "--data.init_args.num_workers=0",
-        ]
-    )
 
 
 def pretrained(tmp_path, variant="lhubert", **fields):

@@ -1,7 +1,10 @@
 """Features of frames: those of the recipe, in parts the same as in one piece."""
 
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from lightning_modules.errors import ModelError
 from lightning_modules.units.frame_features import LayerStates, Mfcc
@@ -100,6 +103,18 @@ def test_a_fingerprint_tells_weights_layers_and_windows_apart(saved):
     ]
     assert len({states.fingerprint for states in made}) == 5
     assert LayerStates(path, 2, "lhubert").fingerprint == made[1].fingerprint
+
+
+def test_a_fingerprint_depends_on_no_mask_vector_that_the_checkpoint_lacks(saved, tmp_path):
+    shutil.copytree(saved[0] / "hubert", tmp_path / "hubert")
+    weights = load_file(tmp_path / "hubert/model.safetensors")
+    del weights["masked_spec_embed"]
+    save_file(weights, tmp_path / "hubert/model.safetensors", {"format": "pt"})
+    found = set()
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        found.add(LayerStates(str(tmp_path / "hubert"), 1).fingerprint)
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("layer", [0, 4])
