@@ -14,7 +14,7 @@ from datamodules.labels.reading import LabelFolder
 from tests.samples.documents import blocks
 from tests.samples.places import CONFIGS, ROOT
 from tests.samples.training import offline, write_everything
-from tests.samples.variants.hubert import hubert
+from tests.samples.variants.hubert import lhubert
 
 SCRIPTS = blocks(ROOT / "docs/clusters.md", "sh")
 PRETRAINING = CONFIGS / "train/lhubert_pretrain_base.yaml"
@@ -103,12 +103,17 @@ def test_pretraining_takes_its_steps_in_two_processes(
     assert torch.load(last, weights_only=True)["global_step"] == 2
 
 
-def test_labels_are_written_by_two_tasks(folder: Path) -> None:
-    hubert(num_hidden_layers=1).save_pretrained(folder / "hubert")
+def test_labels_are_written_by_two_tasks_of_the_script_as_it_is_submitted(folder: Path) -> None:
+    lhubert(num_hidden_layers=1).save_pretrained(folder / "exported")
     write_everything(folder)
-    settings = offline(CONFIGS / "train/labels_hubert.yaml", folder)
-    settings += [f"--model.init_args.checkpoint={folder / 'hubert'}", "--model.init_args.layer=1"]
+    (submitted,) = blocks(ROOT / "docs/clusters.md", "text")
+    places = {"DIR": str(folder / "sounds"), "runs/lhubert": str(folder / "exported")}
+    words = submitted.replace("\\\n", " ").split()
+    assert words[0] == "sbatch"
+    settings = [places.get(word, word) for word in words[2:]]
     settings += ["--model.init_args.num_clusters=5", "--trainer.enable_progress_bar=false"]
+    settings += ["--model.init_args.layer=1", "--trainer.accelerator=cpu"]
+    settings += ["--data.init_args.num_workers=0"]
     said = execute(script_with("train.py labels"), folder, *settings, **OF_SLURM)
     assert said.count("8 recordings, ") == 1
     assert len(LabelFolder(folder / "runs/labels/hubert").names) == 8

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from lightning_modules.variants import VARIANTS
+from profiling.sweeping.frontier import TOLERANCE
 from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks, spans, table_below
 from tests.samples.places import ROOT
 
+MAKEFILE = ROOT / "Makefile"
 WITH_PATHS = [*DOCUMENTS, ROOT / "benchmarks/README.md"]
 PACKAGES = ("datamodules", "lightning_modules", "profiling")
-# What set-up and runs write, and names on the Hugging Face hub.
-NOT_OURS = (".venv/", "runs/", "facebook/", "google-bert/")
+# What set-up, runs and downloads write, and names on the Hugging Face hub.
+NOT_OURS = (".venv/", "runs/", "LibriSpeech/", "pretraining/", "facebook/", "google-bert/")
 PATH = re.compile(r"[\w.*-]+(/[\w.*-]+)+/?|[\w*-]+\.(py|md|toml|yaml|lock)")
 DOTTED = re.compile(rf"\b(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
 
@@ -118,3 +121,26 @@ def test_before_a_commit_runs_what_lint_runs() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert [hook["entry"] for hook in hooks] == lint.splitlines()
     assert not any(hook["pass_filenames"] for hook in hooks)
+
+
+def test_the_readme_says_how_long_a_target_takes_as_its_help_does() -> None:
+    helped = dict(re.findall(r"^(\w+):.*## .*?(\d+) minutes", MAKEFILE.read_text(), re.MULTILINE))
+    said = dict(re.findall(r"^make (\w+) .* (\d+) minutes", README.read_text(), re.MULTILINE))
+    assert {"profile", "test"} <= said.keys()
+    assert said.items() <= helped.items()
+
+
+def test_the_torch_that_pip_installs_is_one_beside_which_torchaudio_can_be_imported() -> None:
+    (bound,) = re.findall(r"pip install -e \. 'torch(\S+)'", README.read_text())
+    tried = dict(re.findall(r"^(\w+) := torch==(\S+)", MAKEFILE.read_text(), re.MULTILINE))
+    fits = {name: SpecifierSet(bound).contains(version) for name, version in tried.items()}
+    assert fits == {"OLDEST": True, "NEWEST": True, "WITHOUT_TORCHAUDIO": False}
+
+
+@pytest.mark.parametrize(
+    "document", [README, ROOT / "docs/method.md", ROOT / "benchmarks/README.md"], ids=name_of
+)
+def test_how_near_the_border_of_a_frontier_is_found_is_the_same_everywhere(document: Path) -> None:
+    said = re.sub(r"\s+", " ", document.read_text())
+    found = re.findall(r"at most (\d+) %[\w ]*\(or (?:one|the next)", said)
+    assert set(found) == {f"{100 * TOLERANCE:.0f}"}

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from transformers import AutoModel, BertConfig, BertModel
 
+from datamodules.recordings import librispeech
 from lightning_modules.attention.interface import find_windows
-from tests.samples.documents import CONTRIBUTING, DOCUMENTS, blocks
+from tests.samples.documents import EXECUTED, blocks
 from tests.samples.places import ROOT
 from tests.samples.variants.hubert import hubert
-
-EXECUTED = [path for path in DOCUMENTS if path != CONTRIBUTING]
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +50,17 @@ def test_an_encoder_is_localized_as_shown(tmp_path: Path) -> None:
     BertModel(BertConfig(hidden_size=24, num_attention_heads=2)).save_pretrained(tmp_path)
     names = execute_example("localize", bert=str(tmp_path))
     assert set(find_windows(names["model"])) == {128}
+
+
+def test_librispeech_is_fetched_with_the_training_recordings_in_a_folder_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fetched: dict[str, set[str]] = {}
+
+    def download(subset: str, folder: str) -> None:
+        fetched.setdefault(folder, set()).add(subset)
+
+    monkeypatch.setattr(librispeech, "download", download)
+    execute_example("download")
+    training = {subset for subset in librispeech.SUBSETS if subset.startswith("train")}
+    assert fetched == {"pretraining": training, ".": set(librispeech.SUBSETS) - training}

@@ -1,29 +1,21 @@
 """The commands of README and docs, each executed; long measurements take their smallest form."""
 
 import json
-import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 import train
-from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks
+from tests.samples.documents import EXECUTED, README, commands_of
 from tests.samples.places import ROOT
 from tests.samples.rows.advising import keyed_rows_of, lengths_around, vanilla_law
 from tests.samples.rows.runs import visits_of, write_run
 from tests.samples.sweeps import command
-from tests.samples.training import offline, write_everything
 
-EXECUTED = [path for path in DOCUMENTS if path != CONTRIBUTING]
-COMMANDS = [
-    shlex.split(line.split("#")[0])
-    for path in EXECUTED
-    for block in blocks(path, "bash")
-    for line in block.replace("\\\n", " ").splitlines()
-    if line and not line.startswith("#")
-]
+COMMANDS = commands_of(*EXECUTED)
 BRIEF_SWEEP = [
     "--size=tiny",
     "--device=cpu",
@@ -48,9 +40,8 @@ BRIEF_BREAKDOWN = [
     "{name: swin, implementations: [eager]}]",
 ]
 IS_SET_UP = (ROOT / ".venv/ready").exists()
-# Those that need no data, and those from recordings to transcripts, which follow on each other.
+# Those that need no data; the others are executed in `test_training_page.py`.
 OUT_OF_THE_BOX = [words for words in COMMANDS if words[1] == "train.py" and len(words) == 5]
-CHAIN = [words for words in COMMANDS if words[1] == "train.py" and words not in OUT_OF_THE_BOX]
 BRIEF_TRAINING = ["--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
 
 
@@ -143,7 +134,7 @@ def test_two_runs_are_compared(words: list[str], tmp_path: Path) -> None:
 def test_a_variant_is_advised(words: list[str], tmp_path: Path) -> None:
     lengths_around(500).to_json(tmp_path / "lengths.json")
     measured = write_run(tmp_path / "measured", keyed_rows_of("bert", "sdpa", vanilla_law))
-    places = {"runs/measured": str(measured), "lengths.json": str(tmp_path / "lengths.json")}
+    places = {"runs/cpu": str(measured), "lengths.json": str(tmp_path / "lengths.json")}
     assert "Keep bert sdpa" in profile([places.get(word, word) for word in words])
 
 
@@ -189,23 +180,19 @@ def test_training_starts(words: list[str], tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.rglob("*step=2.ckpt"))
 
 
-@pytest.mark.torchaudio
-def test_recordings_become_transcripts_command_by_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["train.py"])
-    write_everything(tmp_path)
-    assert [words[2] for words in CHAIN][:2] == ["labels", "fit"]
-    for words in CHAIN:
-        config = ROOT / words[4]
-        given = [str(tmp_path / "sounds") if word == "DIR" else word for word in words[5:]]
-        small = [word for word in offline(config, tmp_path) if "labels=" not in word]
-        if words[2] == "fit":
-            small += ["--trainer.max_steps=2"]
-        assert train.main([words[2], "--config", str(config), *small, *given]) == 0, words
-    transcripts = (tmp_path / "runs/transcripts/transcripts.tsv").read_text().splitlines()
-    assert [line.split("\t")[0] for line in transcripts] == [f"{n:02d}.wav" for n in range(8)]
+def test_a_command_of_the_readme_takes_what_one_before_it_made() -> None:
+    made: set[str] = set()
+    taken: set[str] = set()
+    for words in commands_of(README):
+        options = dict(pairwise(words))
+        if words[2:3] in (["advise"], ["report"]):
+            taken |= {words[3], options.get("--lengths", words[3])}
+        assert taken <= made, words
+        if words == ["make", "profile"]:
+            made.add("runs/quickstart")
+        if "--config" in options:
+            made.add(options.get("--out", f"runs/{Path(options['--config']).stem}"))
+    assert len(taken) == 3
 
 
 def test_the_first_command_stands_in_the_first_20_lines() -> None:

@@ -1,4 +1,4 @@
-"""The chain of `docs/training.md` from recordings to transcripts, and what it says of `DIR`."""
+"""The chain of `docs/training.md` from recordings to transcripts, and what it says of its data."""
 
 import re
 from itertools import pairwise
@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
+import train
 from datamodules.utterances.pretraining import PretrainingSpeech
 from datamodules.utterances.whole import RecordingData
-from tests.samples.documents import blocks
+from tests.samples.documents import EXECUTED, blocks, commands_of, spans, table_below
 from tests.samples.places import ROOT
 from tests.samples.speech import write_labels, write_sound
+from tests.samples.training import offline, write_everything
 
-CONFIGS = ROOT / "configs/train"
-CHAIN = [
-    line.split()
-    for line in blocks(ROOT / "docs/training.md", "bash")[0].replace("\\\n", "").splitlines()
-]
+PAGE, LIBRISPEECH = ROOT / "docs/training.md", ROOT / "docs/librispeech.md"
+CHAIN = commands_of(PAGE)
+# Labels by the model that the chain has exported.
+SECOND_ITERATION = commands_of(LIBRISPEECH)
 
 
 def value_of(command: list[str], option: str) -> str | None:
@@ -94,7 +95,65 @@ def names_of(kind: str, given: dict[str, Any], folder: Path) -> tuple[str, ...]:
 
 
 def test_the_page_says_what_tables_of_datasets_need() -> None:
-    said = re.sub(r"\s+", " ", (ROOT / "docs/training.md").read_text())
+    said = re.sub(r"\s+", " ", PAGE.read_text())
     assert (
         "which needs `--data.init_args.layout datasets` in every command that has a `DIR`" in said
     )
+
+
+@pytest.mark.torchaudio
+def test_recordings_become_transcripts_command_by_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    write_everything(tmp_path)
+    places = {"DIR": "sounds", "TRAIN": "sounds", "VAL": "others/sounds", "TEST": "others/sounds"}
+    (own_data,) = blocks(PAGE, "text")
+    for command in CHAIN + SECOND_ITERATION:
+        config = ROOT / command[4]
+        given = command[5:]
+        if config.stem == "lhubert_ctc":
+            given += own_data.replace("\\\n", " ").split()
+        small = small_settings(config, command[2], tmp_path)
+        given = [*small, *(places.get(word, word) for word in given)]
+        assert train.main([command[2], "--config", str(config), *given]) == 0, command
+    transcripts = (tmp_path / "runs/transcripts/transcripts.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in transcripts] == [f"{n:02d}.wav" for n in range(8)]
+    assert (tmp_path / "runs/labels/hubert/labels.km").exists()
+
+
+def small_settings(config: Path, verb: str, folder: Path) -> list[str]:
+    """Return settings for a small model; which data to read is what the page must say."""
+    settings = [
+        setting
+        for setting in offline(config, folder)
+        if not re.search("labels=|layout=|source=", setting)
+    ]
+    if verb == "fit":
+        settings += ["--trainer.max_steps=2"]
+    if config.stem == "labels_hubert":
+        settings += ["--model.init_args.layer=1", "--model.init_args.num_clusters=5"]
+    return settings
+
+
+def test_every_command_that_needs_data_is_executed_here() -> None:
+    found = [command for command in commands_of(*EXECUTED) if command[1] == "train.py"]
+    with_data = [command for command in found if len(command) > 5]
+    assert sorted(with_data) == sorted(CHAIN + SECOND_ITERATION)
+
+
+def test_what_a_command_reads_without_being_told_stands_on_the_page() -> None:
+    said = set(spans(PAGE))
+    for command in CHAIN:
+        given = yaml.safe_load((ROOT / command[4]).read_text())["data"]["init_args"]
+        sources = {value for name, value in given.items() if name.endswith("source")}
+        assert "DIR" in command or sources <= said
+    assert any("DIR" not in command for command in CHAIN)
+
+
+def test_the_configuration_of_pretraining_takes_the_steps_of_the_first_iteration() -> None:
+    (row,) = [row for row in table_below(LIBRISPEECH, "| step |") if "first iteration" in row[0]]
+    config = yaml.safe_load((ROOT / row[2].strip("`")).read_text())
+    assert f"{config['trainer']['max_steps']:,} steps" in row[0]
+    assert config["data"]["init_args"]["labels"].endswith("mfcc")

@@ -4,7 +4,8 @@ One command for each page of `docs/decisions/`: it measures the sweep of
 `configs/profile/decision_*.yaml`, reads the lengths of the data, asks `advise`, runs the epochs
 (`benchmarks/answers/epochs.py`) and writes the tables into the page. The data are yours, and stay
 where they are. A command that was stopped goes on with the sweep where it was; `--out` of another
-name begins anew. Further settings are those of a sweep, such as `--size=wide`.
+name begins anew. Further settings are those of a sweep, such as `--size=wide`; give `--pages` and
+`--results` with them, or they replace the pages and figures of this repository.
 """
 
 import argparse
@@ -147,16 +148,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data_dir", required=True, help="folder of the data")
     parser.add_argument("--tokenizer", default="google-bert/bert-base-uncased", help="for text")
     parser.add_argument("--out", type=Path, default=None, help="default: runs/decision_MODALITY")
-    parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the pages")
-    parser.add_argument("--results", type=Path, default=epochs.PLACE, help="without ending")
+    parser.add_argument(
+        "--pages", type=Path, default=PAGES, help="folder to write the page into; made if need be"
+    )
+    results = "files of all rows, without ending"
+    parser.add_argument("--results", type=Path, default=epochs.PLACE, help=results)
     parser.add_argument("--seconds", type=float, default=1.5, help="of the steps of an epoch")
     parser.add_argument("--steps", type=int, default=24, help="most of an epoch")
     given, settings = parser.parse_known_args(arguments)
     given.out = given.out or Path("runs") / f"decision_{given.modality}"
     given.out.mkdir(parents=True, exist_ok=True)
     block = decide(given, settings)
+    given.pages.mkdir(parents=True, exist_ok=True)
     page = given.pages / f"{given.modality}.md"
-    write_text(page, refreshed(page.read_text(encoding="utf-8"), block))
+    begun = page if page.exists() else PAGES / page.name
+    write_text(page, refreshed(begun.read_text(encoding="utf-8"), block))
     print(block)
 
 

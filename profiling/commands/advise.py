@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from profiling.advising.between_runs import Advised
     from profiling.advising.contenders import Wanted
 
-OBJECTIVES = ("latency", "throughput", "memory")
+OBJECTIVES = {
+    "latency": "time of one sample",
+    "throughput": "time per sample in batches",
+    "memory": "largest peak",
+}
 USUAL_BATCH = {"latency": 1, "throughput": 8, "memory": 1}
 
 
@@ -102,12 +106,15 @@ def add_arguments(parser: Any) -> None:
     )
     add = parser.add_argument
     add("--lengths", type=str, default="", help="file that `profile.py lengths` wrote; required")
-    told = f"what is to be small per sample: {', '.join(OBJECTIVES)}"
+    meanings = ", ".join(f"{name} ({meaning})" for name, meaning in OBJECTIVES.items())
+    told = f"what to minimise: {meanings}"
     add("--objective", type=str, default="latency", help=told)
     add("--phase", type=str, default="inference", help=f"one of: {', '.join(PHASES)}")
     usual = f"samples in a batch; default: {USUAL_BATCH['throughput']} for throughput, else 1"
     add("--batch_size", type=int | None, default=None, help=usual)
-    longest = "length at which longer samples are cut; default: none is cut"
+    longest = (
+        "length at which samples are cut and to which pad_to_maximum pads; default: the longest"
+    )
     add("--max_length", type=int | None, default=None, help=longest)
     budget = "memory in GiB that a recommended variant may take; default: any"
     add("--budget_gib", type=float | None, default=None, help=budget)

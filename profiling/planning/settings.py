@@ -49,7 +49,8 @@ class SweepSettings:
 
     Args:
         modalities: Map from text, speech or vision to its variants and lengths.
-        implementations: Attention kernels to measure; null takes all that run here in both phases.
+        implementations: Attention kernels to measure; null takes all that run here in both phases,
+            except `unpadded` and `local_compiled`, which are measured only where they are named.
         phases: inference (forward) and training (forward, backward, optimiser step).
         metrics: What to measure: latency, throughput, memory.
         breakdown: Whether the step of each point is also broken down into components, such as

@@ -42,6 +42,20 @@ def test_the_command_of_a_page_measures_and_writes_just_this_page(modality, monk
     assert text == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
 
 
+def test_a_page_for_another_size_is_written_elsewhere_with_the_text_of_ours(monkeypatch, tmp_path):
+    (block,) = blocks(PAGES / "README.md", "text")
+    words = shlex.split(block)
+    ours = {path.name: path.read_bytes() for path in PAGES.iterdir()}
+    monkeypatch.setattr(decisions, "decide", lambda given, settings: f"new {settings}")
+    monkeypatch.chdir(tmp_path)
+    assert words[:2] == ["python", "benchmarks/answers/decisions.py"]
+    decisions.main(words[2:])
+
+    text = (tmp_path / "runs/pages/text.md").read_text()
+    assert text == refreshed((PAGES / "text.md").read_text(), "new ['--size=wide']")
+    assert {path.name: path.read_bytes() for path in PAGES.iterdir()} == ours
+
+
 @pytest.mark.parametrize("modality", SOURCES)
 def test_a_page_can_be_refreshed_again_and_again(modality):
     page = (PAGES / f"{modality}.md").read_text()

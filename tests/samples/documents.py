@@ -1,12 +1,14 @@
 """The documents of the project, and what stands in them."""
 
 import re
+import shlex
 from pathlib import Path
 
 from tests.samples.places import ROOT
 
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
 DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
+EXECUTED = [path for path in DOCUMENTS if path != CONTRIBUTING]
 
 
 def spans(path: Path) -> list[str]:
@@ -26,4 +28,15 @@ def table_below(path: Path, head: str) -> list[list[str]]:
     (table,) = [table for table in tables if table.startswith(head)]
     return [
         [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]
+    ]
+
+
+def commands_of(*documents: Path) -> list[list[str]]:
+    """Return the commands that stand in documents, in their order, as lists of words."""
+    return [
+        shlex.split(line.split("#")[0])
+        for path in documents
+        for block in blocks(path, "bash")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line and not line.startswith("#")
     ]

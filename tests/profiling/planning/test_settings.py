@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import fields
 from typing import Any, get_args
 
@@ -112,3 +113,14 @@ def test_the_settings_that_are_numbers_are_found() -> None:
 def test_a_window_that_no_row_can_hold_is_refused() -> None:
     with pytest.raises(SettingsError, match="`attention_window` of lhubert must be at most"):
         read_variant("speech", {"name": "lhubert", "attention_window": 2**80})
+
+
+def test_kernels_that_a_sweep_measures_only_where_they_are_named_are_told() -> None:
+    only_named = {
+        implementation
+        for variants in VARIANTS.values()
+        for variant in variants.values()
+        for implementation in variant.only_named
+    }
+    told = str(SweepSettings.__doc__).partition("implementations:")[2].partition("phases:")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == only_named
