@@ -15,7 +15,8 @@ from tests.samples.rows.advising import keyed_rows_of, lengths_around, vanilla_l
 from tests.samples.rows.runs import visits_of, write_run
 from tests.samples.sweeps import command
 
-COMMANDS = commands_of(*EXECUTED)
+# Once each: some stand in two documents.
+COMMANDS = [list(words) for words in dict.fromkeys(map(tuple, commands_of(*EXECUTED)))]
 BRIEF_SWEEP = [
     "--size=tiny",
     "--device=cpu",
