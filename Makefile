@@ -2,6 +2,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 FRESH ?=
 ARGS ?=
+# Processes that may not keep the bytecode of the project would compile it at every start.
+export PYTHONDONTWRITEBYTECODE :=
 # Sets of versions that `make test-versions` tries; everything else is as in the lock.
 OLDEST := torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0 transformers==5.17.0
 NEWEST := torch==2.14.1 torchvision==0.29.2 torchaudio==2.11.0 transformers

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -119,12 +120,22 @@ class TaskTrainer(Trainer):
 
 
 class TrainCLI(LightningCLI):
-    """LightningCLI over the variants and datamodules of this project."""
+    """LightningCLI over the variants and datamodules of this project.
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Add `labels` and `export` to Lightning's own."""
-        return LightningCLI.subcommands() | {name: {"model", "datamodule"} for name in OWN_COMMANDS}
+    Args:
+        verbs: Those that may be asked for; the parser of each takes long to build.
+        settings: Those of LightningCLI.
+    """
+
+    def __init__(self, verbs: Sequence[str], **settings: Any) -> None:
+        self._verbs = verbs
+        super().__init__(**settings)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # theirs is static
+        """Return what not to ask for each verb; `labels` and `export` are not Lightning's own."""
+        own = {name: {"model", "datamodule"} for name in OWN_COMMANDS}
+        skipped = LightningCLI.subcommands() | own
+        return {verb: skipped[verb] for verb in self._verbs}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what is said of the process, and let the data tell the module what it asks for."""
@@ -209,20 +220,23 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     import_classes()
     try:
-        refuse_undecodable(sys.argv[1:] if arguments is None else arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        refuse_undecodable(words)
         with needed("jsonargparse", "a command line"):
             from profiling.arguments import refuse_deep_yaml
         refuse_deep_yaml()
+        verbs = words[:1] if words and words[0] in VERBS else [*VERBS]
         TrainCLI(
-            LightningModule,
-            LightningDataModule,
+            verbs,
+            model_class=LightningModule,
+            datamodule_class=LightningDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
             trainer_class=TaskTrainer,
             seed_everything_default=0,
             trainer_defaults={"callbacks": [callback() for callback in CALLBACKS]},
             parser_class=TrainParser,
-            parser_kwargs={verb: {"description": told} for verb, told in VERBS.items()},
+            parser_kwargs={verb: {"description": VERBS[verb]} for verb in verbs},
             save_config_kwargs={"overwrite": True},
             args=arguments,
         )

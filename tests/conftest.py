@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -96,6 +97,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let files that take long begin first; the others stay in their order."""
     places = {name: place for place, name in enumerate(BEGIN_FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Have tests look for garbage among their own objects: millions were made until here."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import torch
 from profiling.checking.gpu_tests import find_tests
 from tests.samples.places import ROOT
 from tests.samples.scripts import BROKEN, SESSION, SITECUSTOMIZE, SWEEP
+from tests.samples.warm.interpreter import warm_interpreter
 
 HIDDEN = ("datasets", "hypothesis", "jsonargparse", "plotly", "soundfile")
 NO_COMMAND_LINE = (
@@ -31,9 +33,19 @@ def hidden(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def python(hidden: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give an interpreter that starts at once, and has never found one of the hidden packages."""
+    place = tmp_path_factory.mktemp("python")
+    with warm_interpreter(place, place, path=hidden["PYTHONPATH"]) as folder:
+        yield str(folder / "python")
+
+
+def run(
+    environment: dict[str, str], *arguments: str, python: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *arguments],
+        [python, *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -71,8 +83,8 @@ assert importlib.metadata.version("numpy")
     assert answer.returncode == 0, answer.stderr
 
 
-def test_a_sweep_from_python_has_everything_but_the_interactive_charts(hidden, tmp_path):
-    answer = run(hidden, "-c", SWEEP, str(tmp_path / "run"))
+def test_a_sweep_from_python_has_everything_but_the_interactive_charts(hidden, python, tmp_path):
+    answer = run(hidden, "-c", SWEEP, str(tmp_path / "run"), python=python)
     assert answer.returncode == 0, answer.stderr
     rows = [json.loads(line) for line in (tmp_path / "run/measurements.jsonl").open()]
     assert {(row["variant"], row["status"]) for row in rows} == {
@@ -122,12 +134,12 @@ def test_tests_of_what_only_a_gpu_shows_come_first_and_each_file_once():
     assert len(found) == len({*found})
 
 
-def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, tmp_path):
+def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, python, tmp_path):
     """From the command line of the standard library alone, into one archive."""
     out = tmp_path / "check"
     # It ends when all is done; other processes may take most of the cores.
     options = ["--tiny", "--seconds", "1500", "--out", str(out)]
-    answer = run(hidden, "profile.py", "gpu-check", *options)
+    answer = run(hidden, "profile.py", "gpu-check", *options, python=python)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     rows = [json.loads(line) for line in (out / "checks.jsonl").open()]
     done = {row["part"] for row in rows if row["status"] == "ok"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import train
 from lightning_modules.variants import VARIANTS
@@ -171,7 +172,26 @@ def test_help_of_a_class_explains_every_setting(
 
 def test_help_names_every_verb_and_no_other() -> None:
     listed = re.findall(r"^  (\w+)  ", describe_verbs().split("verbs:")[1], re.MULTILINE)
-    assert sorted(listed) == sorted(train.TrainCLI.subcommands())
+    assert sorted(listed) == sorted([*LightningCLI.subcommands(), *train.OWN_COMMANDS])
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [(["labels"], 1), (["fit", "--no"], 1), ([], len(VERBS)), (["fly"], len(VERBS))],
+)
+def test_of_the_parsers_only_that_of_the_verb_is_built(
+    words: list[str], number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    class Cli(train.TrainCLI):
+        def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+            built.append(parser)
+            super().add_arguments_to_parser(parser)
+
+    monkeypatch.setattr(train, "TrainCLI", Cli)
+    assert run(*words) == 2
+    assert len(built) == number
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -50,9 +49,9 @@ def test_who_waits_for_a_kmeans_ends_with_the_process_that_fits_it(server, tmp_p
 
 
 @pytest.mark.torchaudio
-def test_two_processes_write_the_files_that_one_does(sounds, made, tmp_path):
+def test_two_processes_write_the_files_that_one_does(sounds, made, tmp_path, interpreter):
     source, _ = sounds
-    command = [sys.executable, train.__file__, "labels", f"--config={MFCC}"]
+    command = [str(interpreter / "python"), train.__file__, "labels", f"--config={MFCC}"]
     command += [f"--data.init_args.source={source}", "--data.init_args.num_workers=0"]
     command += [f"--model.init_args.folder={tmp_path / 'two'}", "--model.init_args.num_clusters=6"]
     command += ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp"]

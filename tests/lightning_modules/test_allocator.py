@@ -28,39 +28,47 @@ print(kept, sorted(faults)[3])
 """
 
 
-def faults_per_step(imported: str) -> tuple[str, int]:
-    code = STEP.format(imported=imported, called=f"{imported}()")
+# One process that was told to keep what it frees, asked for all that is to hold in it.
+KEEPING = (
+    STEP.format(imported="keep_freed_memory", called="keep_freed_memory()")
+    + """
+from lightning_modules.allocator import take_and_free
+take_and_free(2200 * 2**20)
+before = page_faults()
+take_and_free(2200 * 2**20)
+print(page_faults() - before)
+"""
+)
+
+
+def said_by(code: str) -> list[str]:
     run = [sys.executable, "-c", code]
-    said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    return said[0], int(said[1])
+    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_a_step_finds_its_pages_where_freed_memory_is_kept() -> None:
-    kept, faults = faults_per_step("keep_freed_memory")
+@pytest.fixture(scope="module")
+def keeping() -> tuple[int, int]:
+    """Return the faults of a step, and those of two GiB at once, of a process that keeps memory."""
+    kept, of_a_step, of_much = said_by(KEEPING)
     if kept == "False":
         pytest.skip("this C library keeps nothing")
-    assert faults <= 50
+    return int(of_a_step), int(of_much)
+
+
+def test_a_step_finds_its_pages_where_freed_memory_is_kept(keeping: tuple[int, int]) -> None:
+    assert keeping[0] <= 50
+
+
+def test_a_process_keeps_more_than_two_gib_that_it_freed_at_once(
+    keeping: tuple[int, int],
+) -> None:
+    assert keeping[1] <= 50
 
 
 def test_a_probe_says_kept_only_where_there_are_no_faults() -> None:
-    found, faults = faults_per_step("keeps_freed_memory")
-    assert (found == "True") == (faults <= 50)
-
-
-def test_a_process_keeps_more_than_two_gib_that_it_freed_at_once() -> None:
-    code = (
-        "from lightning_modules.allocator import keep_freed_memory, page_faults, take_and_free\n"
-        "kept = keep_freed_memory()\n"
-        "take_and_free(2200 * 2**20)\n"
-        "before = page_faults()\n"
-        "take_and_free(2200 * 2**20)\n"
-        "print(kept, page_faults() - before)"
-    )
-    run = [sys.executable, "-c", code]
-    said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    if said[0] == "False":
-        pytest.skip("this C library keeps nothing")
-    assert int(said[1]) <= 50
+    code = STEP.format(imported="keeps_freed_memory", called="keeps_freed_memory()")
+    found, faults = said_by(code)
+    assert (found == "True") == (int(faults) <= 50)
 
 
 # Small blocks come from the heap; what was the last of them keeps the heap from being made smaller.
@@ -85,8 +93,7 @@ print(fills, keeps_freed_memory(), keeps_freed_memory(), keep_freed_memory(), ke
 
 
 def test_a_hole_in_the_heap_into_which_the_probe_fits_is_no_kept_memory() -> None:
-    run = [sys.executable, "-c", HOLE]
-    said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    said = said_by(HOLE)
     if said[0] == "False":
         pytest.skip("this C library fills no holes, or does not tell how large its heap is")
     assert said[1:] == ["False", "False", "True", "True"]

@@ -51,10 +51,17 @@ def test_padding_before_speech_is_refused_in_a_compiled_model_too() -> None:
         model(torch.randn(1, SAMPLES), attention_mask=mask)
 
 
+@pytest.fixture(scope="module")
+def model() -> Any:
+    """Give one for all examples."""
+    return lhubert()
+
+
 @given(rows=st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=1, max_size=3))
-def test_a_mask_is_taken_if_and_only_if_its_ones_come_first(rows: list[list[bool]]) -> None:
+def test_a_mask_is_taken_if_and_only_if_its_ones_come_first(
+    model: Any, rows: list[list[bool]]
+) -> None:
     parts = torch.tensor(rows).repeat_interleave(SAMPLES // 6 + 1, dim=1)[:, :SAMPLES]
-    model: Any = lhubert()
     is_sorted = all(row == sorted(row, reverse=True) for row in rows)
     try:
         mask = model._get_feature_vector_attention_mask(10, parts)

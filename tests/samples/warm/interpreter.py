@@ -18,16 +18,19 @@ from tests.samples.places import ROOT
 
 
 @contextmanager
-def warm_interpreter(place: Path, shared: Path, root: Path = ROOT) -> Iterator[Path]:
+def warm_interpreter(
+    place: Path, shared: Path, root: Path = ROOT, path: str | None = None
+) -> Iterator[Path]:
     """Give a folder with `python` and `torchrun`, which work as long as the context lasts.
 
     Args:
         place: Where the folder is made.
         shared: A folder that those share who share the server.
         root: Of the project that is imported.
+        path: Where modules are looked for; None looks in `root`.
     """
     address = shared / "warm"
-    lease = _connect(address, root)
+    lease = _connect(address, root, path or str(root))
     folder = place / "bin"
     folder.mkdir()
     words = [sys.executable, "-IS", client.__file__, str(address), str(folder / "python")]
@@ -42,12 +45,12 @@ def _write_command(path: Path, beginning: str) -> None:
     path.chmod(0o755)
 
 
-def _connect(address: Path, root: Path) -> socket.socket:
+def _connect(address: Path, root: Path, path: str) -> socket.socket:
     # Of those that share it, the first that needs the server starts it; a second one ends at once.
     lease = socket.socket(socket.AF_UNIX)
     if not _accepts(lease, address):
-        _start(address, root)
-        deadline = time.monotonic() + 60
+        _start(address, root, path)
+        deadline = time.monotonic() + 300
         while not _accepts(lease, address):
             assert time.monotonic() < deadline, address.with_suffix(".log").read_text()
             time.sleep(0.02)
@@ -62,11 +65,11 @@ def _accepts(lease: socket.socket, address: Path) -> bool:
     return True
 
 
-def _start(address: Path, root: Path) -> "subprocess.Popen[bytes]":
+def _start(address: Path, root: Path, path: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "tests.samples.warm.server", str(address)],
         cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=address.with_suffix(".log").open("ab"),

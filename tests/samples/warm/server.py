@@ -120,6 +120,8 @@ def run(program: dict[str, Any]) -> None:
         (signal.SIGTERM, signal.SIG_DFL),
     ):
         signal.signal(number, handler)
+    if threads := os.environ.get("OMP_NUM_THREADS"):  # a new one would look at it
+        sys.modules["torch"].set_num_threads(int(threads))
     # A fork server that it starts is a fork of it, too: it need not import everything once more.
     util.spawnv_passfds = _fork_instead  # type: ignore[assignment]
     sys.executable = program["python"]

@@ -4,6 +4,7 @@ Bounds leave room for luck: a coverage of 0.95 falls under them in fewer than 1 
 """
 
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,14 +23,23 @@ from benchmarks.answers.simulated.truths import (
     normal,
     simulate,
 )
+from profiling.analysis.answers import judging
 from profiling.analysis.answers.duels import Duel
 from profiling.analysis.answers.verdicts import WITH_VALUE, Answer, decide
 from profiling.analysis.points.sides import Side
+from profiling.analysis.statistics import intervals
 from profiling.analysis.statistics.many import beyond_chance
 
 DRAWS = 120
 PROMISED = tuple(TRUTHS)
 FASTER = Truth(lambda n: n, lambda n: 0.8 * n)
+
+
+@pytest.fixture(autouse=True)
+def _fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw as many as show whether intervals hold; a user's draw more, and vary less."""
+    for module in (intervals, judging):
+        monkeypatch.setattr(module, "NUM_RESAMPLES", 400)
 
 
 def sweeps(truth: str, grid: str, noise: str, visits: int) -> list[tuple[float, Answer]]:
@@ -49,6 +59,7 @@ def coverage(found: list[tuple[float, Answer]]) -> float:
     return float(np.mean([bool(low and high and low <= x <= high) for x, low, high in ends]))
 
 
+@cache
 def faster_verdicts(num_lengths: int, visits: int) -> Counter[str]:
     generator = np.random.default_rng(5)
     lengths = np.geomspace(256, 256 * 2 ** (num_lengths - 1), num_lengths)
