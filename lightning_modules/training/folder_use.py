@@ -35,7 +35,7 @@ class FolderUse(Callback):
             self._locks.append(FolderLock(folder, "dirpath"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Warn where a run begins, and another has left its last checkpoint under the usual name."""
+        """Warn where a run begins and another one left its last checkpoint in the folder."""
         if trainer.ckpt_path is not None:
             return
         for callback in trainer.checkpoint_callbacks:
