@@ -3,10 +3,13 @@
 import contextlib
 import io
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from profiling.cli import main
+from profiling.planning.requests import Effort
 
 FAST = {
     "size": "tiny",
@@ -31,9 +34,24 @@ def write_config(path: Path, **settings: Any) -> Path:
     return path
 
 
-def sweep(config: Path, out: Path, *more: str) -> tuple[int, str, str]:
-    """Run `profile.py sweep` in this process, whose fork server is there already."""
-    return command("sweep", "--config", str(config), "--out", str(out), *more)
+def sweep(config: Path, out: Path, *more: str, reports: bool = True) -> tuple[int, str, str]:
+    """Run `profile.py sweep` in this process, whose fork server is there already.
+
+    It looks for no neighbours, and its sentinel takes short readings: `test_company.py` and
+    `test_sentinel.py` are about those.
+
+    Args:
+        config: Its settings.
+        out: The run directory.
+        more: Words after those on the command line.
+        reports: Whether it ends with a report, which takes longer than a few rows.
+    """
+    with ExitStack() as patched:
+        patched.enter_context(patch("profiling.sweeping.sentinel.warn_of_company"))
+        patched.enter_context(patch("profiling.sweeping.sentinel.EFFORT", Effort(1, 2, 0.01)))
+        if not reports:
+            patched.enter_context(patch("profiling.commands.sweep.answer"))
+        return command("sweep", "--config", str(config), "--out", str(out), *more)
 
 
 def command(*arguments: str) -> tuple[int, str, str]:

@@ -27,7 +27,7 @@ from profiling.rows.columns import (
 )
 from profiling.rows.wrong_values import wrong_column
 from tests.samples.rows.curves import rows_of
-from tests.samples.rows.run import report_of
+from tests.samples.rows.run import page_of
 from tests.samples.variants.points import points_of
 
 OPPONENTS = {"longformer": Opponent("bert", "library")}
@@ -94,7 +94,7 @@ def test_an_added_condition_keeps_rows_apart_everywhere(
     assert "weather" not in RowTable.of(measured()).headings
     save_tipping_points(found, tmp_path)
     assert "weather" in (tmp_path / "tipping_points.csv").read_text().splitlines()[0].split(",")
-    page = report_of(tmp_path, rows, found, {}).read_text()
+    page = page_of(rows, found, {})
     assert "dry weather" in page
     assert "wet weather" in page
 

@@ -15,6 +15,7 @@ from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.report.answers.sections import build_sections
 from profiling.report.build import build_report
 from profiling.report.material import Material
+from profiling.report.page.rendering import render_page
 from profiling.rows.columns import drawn_columns
 
 Row = dict[str, Any]
@@ -87,6 +88,14 @@ def report_of(
     sections = build_sections(tipping_points)
     material = Material.of(rows, tipping_points, sections, manifest, readings)
     return build_report(directory, material)
+
+
+def page_of(
+    rows: list[Row], tipping_points: list[Row], manifest: Row, readings: Iterable[Row] = ()
+) -> str:
+    """Return the page of a report, without its pictures and event files, which take longer."""
+    sections = build_sections(tipping_points)
+    return render_page(Material.of(rows, tipping_points, sections, manifest, readings))
 
 
 def charts_of(page: str) -> list[dict[str, Any]]:

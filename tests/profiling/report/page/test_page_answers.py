@@ -6,20 +6,20 @@ from pathlib import Path
 from profiling.report.page.rendering import as_code, whole_numbers
 from tests.samples.rows.run import (
     charts_of,
-    report_of,
+    page_of,
     sample_report,
     sample_rows,
     sample_tipping_points,
 )
 
 
-def test_points_that_others_disturbed_are_hollow_and_say_so(tmp_path: Path) -> None:
+def test_points_that_others_disturbed_are_hollow_and_say_so() -> None:
     rows = [
         row | {"disturbed": row["variant"] == "vit" or row["visit"] == 0}
         for row in sample_rows()
         if row["modality"] == "vision"
     ]
-    charts = charts_of(report_of(tmp_path, rows, sample_tipping_points(rows), {}).read_text())
+    charts = charts_of(page_of(rows, sample_tipping_points(rows), {}))
     traces = [trace for trace in charts[0]["data"] if "error_y" in trace]
     looks = {trace["name"].split()[0]: trace for trace in traces}
     assert all(symbol.endswith("-open") for symbol in looks["vit"]["marker"]["symbol"])
