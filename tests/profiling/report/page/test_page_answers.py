@@ -1,7 +1,6 @@
 """What the page shows beside the numbers of the answers."""
 
 import re
-from pathlib import Path
 
 from profiling.report.page.rendering import as_code, whole_numbers
 from tests.samples.rows.run import (
@@ -28,7 +27,7 @@ def test_points_that_others_disturbed_are_hollow_and_say_so() -> None:
     assert looks["swin"]["customdata"][0][1:] == [2, ", 1 disturbed left out"]
 
 
-def test_the_page_shows_from_where_every_length_is_proven_to_win(tmp_path: Path) -> None:
+def test_the_page_shows_from_where_every_length_is_proven_to_win() -> None:
     page = (sample_report() / "report.html").read_text()
     assert re.search(r"proven from [\d,]+</span>", page)
     assert "comparisons about" in page
@@ -44,13 +43,11 @@ def test_no_line_ends_within_an_interval_or_before_a_per_cent_sign() -> None:
     assert re.search(r'<li>Latency[^\n]*<span class="whole">\[', page)
 
 
-def test_a_setting_in_backticks_is_shown_as_code_and_a_name_with_one_as_it_is(
-    tmp_path: Path,
-) -> None:
+def test_a_setting_in_backticks_is_shown_as_code_and_a_name_with_one_as_it_is() -> None:
     assert as_code("a larger `time_budget_s` & <more>") == (
         "a larger <code>time_budget_s</code> &amp; &lt;more&gt;"
     )
     assert as_code("a `name") == "a `name"
     rows = [row for row in sample_rows() if row["modality"] == "vision"]
-    page = report_of(tmp_path, rows, [], {"left_alone": ["text training"]}).read_text()
+    page = page_of(rows, [], {"left_alone": ["text training"]})
     assert "a larger <code>time_budget_s</code> continues" in page
