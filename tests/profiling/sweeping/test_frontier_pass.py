@@ -73,11 +73,10 @@ def test_the_longest_input_that_fits_is_found_and_the_next_one_does_not_fit(
     assert not fits(server, search.steps_at(row["infeasible"]))
 
 
-@pytest.mark.parametrize("phase", ["inference", "training"])
 def test_the_largest_batch_is_found_and_the_next_one_does_not_fit(
-    server: ForkServerContext, tmp_path: Path, phase: str
+    server: ForkServerContext, tmp_path: Path
 ) -> None:
-    search = Search(point_of(200, phase), BATCH)
+    search = Search(point_of(200, "training"), BATCH)
     with RunDirectory(tmp_path) as run:
         make_pass(run, [search]).measure(Progress())
     (row,) = frontier_rows(tmp_path)

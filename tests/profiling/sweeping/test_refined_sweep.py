@@ -31,14 +31,14 @@ def test_shards_of_a_range_take_a_phase_each_and_together_leave_nothing(
     config: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    assert sweep(config, out, "--shard", "1/2")[0] == 0
+    assert sweep(config, out, "--shard", "1/2", reports=False)[0] == 0
     assert {40, 160} <= lengths_of(out, "inference") <= set(ladder("text", [40, 160]))
     assert lengths_of(out, "training") == set()
-    assert sweep(config, out, "--shard", "2/2")[0] == 0
+    assert sweep(config, out, "--shard", "2/2", reports=False)[0] == 0
     assert {40, 160} <= lengths_of(out, "training") <= set(ladder("text", [40, 160]))
     rows = rows_in(out)
     assert {row["status"] for row in rows} == {"ok"}
-    assert sweep(config, out)[0] == 0
+    assert sweep(config, out, reports=False)[0] == 0
     assert rows_in(out) == rows
 
 
@@ -61,7 +61,7 @@ def test_real_data_give_the_ends_of_a_range_and_batches_between(tmp_path: Path) 
     config = write_config(
         tmp_path / "real.yaml", modalities={"speech": speech}, phases=["inference"], **BRIEF
     )
-    status, _, complained = sweep(config, tmp_path / "run")
+    status, _, complained = sweep(config, tmp_path / "run", reports=False)
     assert status == 0, complained
     rows = rows_in(tmp_path / "run")
     assert {(row["status"], row["batch_source"]) for row in rows} == {("ok", "real")}
@@ -85,7 +85,7 @@ def test_real_batches_are_there_for_all_lengths_where_one_variant_begins_between
     }
     brief = BRIEF | {"metrics": ["memory"], "phases": ["inference"]}
     config = write_config(tmp_path / "real.yaml", modalities={"text": text}, **brief)
-    status, _, complained = sweep(config, tmp_path / "run")
+    status, _, complained = sweep(config, tmp_path / "run", reports=False)
     assert status == 0, complained
     rows = rows_in(tmp_path / "run")
     assert [row["error"] for row in rows if row["status"] == "error"] == []
