@@ -24,6 +24,8 @@ FAST = {
 # beyond it, later ones are not: a sweep of several visits does without. Who tries again, and when,
 # is in `test_retries.py`.
 ONCE = {"time_budget_s": 0.001}
+# Of the sentinel: another one than that of rows, from which its readings are told by it.
+BRIEF = Effort(2, 2, 0.01)
 
 
 def write_config(path: Path, **settings: Any) -> Path:
@@ -48,7 +50,7 @@ def sweep(config: Path, out: Path, *more: str, reports: bool = True) -> tuple[in
     """
     with ExitStack() as patched:
         patched.enter_context(patch("profiling.sweeping.sentinel.warn_of_company"))
-        patched.enter_context(patch("profiling.sweeping.sentinel.EFFORT", Effort(1, 2, 0.01)))
+        patched.enter_context(patch("profiling.sweeping.sentinel.EFFORT", BRIEF))
         if not reports:
             patched.enter_context(patch("profiling.commands.sweep.answer"))
         return command("sweep", "--config", str(config), "--out", str(out), *more)

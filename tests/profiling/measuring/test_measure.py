@@ -15,7 +15,7 @@ from profiling.measuring import tasks
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import is_out_of_memory
 from profiling.measuring.steps.building import batch_of, build_point
-from profiling.measuring.steps.trainer_runs import run_steps
+from profiling.measuring.steps.trainer_runs import prepare_process, run_steps
 from profiling.measuring.tasks import measure_memory
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -166,7 +166,7 @@ def test_a_window_that_covers_the_input_is_recorded(
 
 def measure_in_turn(points: list[Point]) -> Iterator[dict[str, Any]]:
     """Measure points of the same conditions in one child, which takes long to start."""
-    tasks.prepare_process(points[0])
+    prepare_process(points[0])
     pytest.MonkeyPatch().setattr(tasks, "prepare_process", lambda _: None)  # once in a process
     for point in points:
         row: dict[str, Any] = {}
