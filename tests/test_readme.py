@@ -1,6 +1,7 @@
 """The commands of README and docs, each executed; long measurements take their smallest form."""
 
 import json
+import shlex
 import subprocess
 import sys
 from itertools import pairwise
