@@ -78,7 +78,7 @@ def test_the_page_has_what_is_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "place"), [("lhubert_pretrain_base", 1), ("lhubert_ctc", 3)], ids=str
+    ("config", "place"), [("lhubert_pretrain_base", 0), ("lhubert_ctc", 3)], ids=str
 )
 def test_a_recipe_is_that_of_its_configuration(config: str, place: int) -> None:
     given = yaml.safe_load((CONFIGS / f"train/{config}.yaml").read_text())

@@ -17,6 +17,7 @@ from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.speech.prediction_files import PredictionFiles
 from lightning_modules.speech.superb import SuperbAsr
 from tests.samples import fitting
+from tests.samples.hub import be_offline
 from tests.samples.predicting import predict
 from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
 from tests.samples.variants.hubert import waveform
@@ -97,7 +98,10 @@ def test_the_number_of_clusters_is_the_checkpoints_where_nobody_says_another() -
 
 
 @pytest.mark.parametrize("kind", [MaskedPrediction, ClassificationModule])
-def test_outputs_of_a_checkpoint_that_is_not_there_are_not_made_up(kind: type) -> None:
+def test_outputs_of_a_checkpoint_that_is_not_there_are_not_made_up(
+    kind: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_offline(tmp_path / "cache", monkeypatch)
     with pytest.raises(ModelError, match="`checkpoint` must be a folder or hub name .* got 'none'"):
         kind(checkpoint="none")
 
