@@ -42,8 +42,8 @@ class Recipe:
         return self.steps * self.audio_s / HOUR_S
 
 
-# Steps and seconds as in configs/train/lhubert_pretrain_base.yaml, which is the first iteration, and
-# lhubert_ctc.yaml. They have them from fairseq's and torchaudio's recipes.
+# Steps and seconds as in configs/train/lhubert_pretrain_base.yaml, which is the first iteration,
+# and lhubert_ctc.yaml. They have them from fairseq's and torchaudio's recipes.
 RECIPES = (
     Recipe("pre-training, first iteration", "pretraining", 250_000, 2_800),
     Recipe("pre-training, second iteration", "pretraining", 400_000, 2_800),
