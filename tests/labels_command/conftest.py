@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.samples.labelling import MFCC, labels
+from tests.samples.labels.command import MFCC, labels
 from tests.samples.speech import write_sounds
 from tests.samples.variants.hubert import hubert, lhubert
 

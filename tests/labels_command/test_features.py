@@ -5,7 +5,7 @@ import pytest
 
 from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
-from tests.samples.labelling import HUBERT, MFCC, labels, make_labels, read_all
+from tests.samples.labels.command import HUBERT, MFCC, labels, make_labels, read_all
 
 
 @pytest.mark.torchaudio

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 import train
 from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
-from tests.samples.labelling import CONFIGS, HUBERT, MFCC, labels
+from tests.samples.labels.command import CONFIGS, HUBERT, MFCC, labels
 from tests.samples.speech import write_sound
 from tests.samples.training import offline, write_everything
 from tests.samples.variants.hubert import hubert

@@ -7,7 +7,7 @@ import pytest
 import train
 from datamodules.labels.reading import LabelFolder
 from lightning_modules.errors import ModelError
-from tests.samples.labelling import MFCC, damaged_copy, labels, make_labels
+from tests.samples.labels.command import MFCC, damaged_copy, labels, make_labels
 from tests.samples.speech import write_sound
 
 

@@ -14,7 +14,7 @@ import torch
 import train
 from lightning_modules.errors import ModelError
 from lightning_modules.units import waiting
-from tests.samples.labelling import MFCC, labels, read_all
+from tests.samples.labels.command import MFCC, labels, read_all
 
 
 def begin_to_wait_and_end(path: Path, sender: Connection) -> None:

@@ -11,7 +11,7 @@ from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
 from lightning_modules.units.kmeans import Quantizer
-from tests.samples.labelling import MFCC, damaged_copy, labels, make_labels, read_all
+from tests.samples.labels.command import MFCC, damaged_copy, labels, make_labels, read_all
 from tests.samples.speech import write_sound
 
 SKIP = {"data__init_args__on_bad_sample": "skip"}

@@ -11,7 +11,7 @@ from datamodules.errors import BadSampleError, DataError
 from datamodules.labels.reading import LabelFolder
 from datamodules.labels.writing import LabelWriter
 from datamodules.recordings.recording import Recording
-from tests.samples.label_folders import facts, make_folder
+from tests.samples.labels.folders import facts, make_folder
 
 ODD_NAMES = ("a b.wav", "tab\there.wav", "é\udce9\u2028x.wav", "d.wav")
 

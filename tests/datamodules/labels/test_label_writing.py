@@ -8,7 +8,7 @@ from datamodules.errors import DataError
 from datamodules.labels.reading import LabelFolder
 from datamodules.labels.writing import LabelWriter, join
 from datamodules.utterances.whole import RecordingData
-from tests.samples.label_folders import facts, make_folder, write
+from tests.samples.labels.folders import facts, make_folder, write
 from tests.samples.speech import write_sound
 
 FILES = ("labels.json", "labels.km", "labels.tsv")
