@@ -73,7 +73,7 @@ class SweepSettings:
             way). Peak memory is measured in a process that keeps none, whichever is chosen.
         seed: Seed of weights and synthetic batches.
         visits: How often each point is measured, each time in a process of its own; with `refine`
-            at most so often.
+            at most so often, and for the sake of an answer about memory at most twice.
         target_factor: With `refine`, an answer is measured until the upper end of its interval is
             at most so many times the lower end.
         time_budget_s: Seconds of measuring in all. Where lengths are given, the first visit of each
@@ -85,8 +85,9 @@ class SweepSettings:
         max_batch_size: Largest batch of the throughput search, which tries 1, 2, 4, ...
         point_timeout_s: Seconds after which one measurement is given up and becomes an error row.
         frontier: Whether to search as well what fits into the memory budget, for every variant,
-            implementation and phase: the largest batch at each length (with `refine`, at the two
-            ends) and the largest length at batch size 1.
+            implementation and phase: the largest batch at each length (with `refine`, at those that
+            the sweep begins with: both ends, and where a variant's own range ends) and the largest
+            length at batch size 1.
         frontier_seconds: Seconds after which such a search ends with what it has found; a later
             sweep with more of them makes it again.
         pairs: Further comparisons, each as "bert:sdpa,longformer:mask_fixed"; a compiled kernel is

@@ -61,7 +61,10 @@ class Outlook:
         rows: Sequence[Row],
         assumed: AssumedDevice | None = None,
     ) -> "Outlook":
-        """Look ahead from the measurements that are already there, or from an assumed device."""
+        """Look ahead from the measurements that are already there, or from an assumed device.
+
+        No rows are those of an assumed device: their keys name the device that measured them.
+        """
         points = plan.first_points()
         known = plan.seconds_left(rows)
         guess = plan.seconds_left(rows, guess_s=_guess_of_a_visit(settings, points, assumed))
