@@ -148,4 +148,6 @@ def write_sound(path: Path, sound: Sound) -> None:
         import soundfile
 
     peak = float(np.abs(sound).max(initial=1.0))
-    soundfile.write(path, sound / np.float32(peak), SAMPLE_RATE_HZ, subtype="PCM_16")
+    with path.open("wb") as file:  # not by its name, which may have bytes that are no UTF-8
+        samples = sound / np.float32(peak)
+        soundfile.write(file, samples, SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
