@@ -1,5 +1,6 @@
 """Errors about data, each message one sentence for the person who chose the data."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,9 +94,22 @@ def shown(name: object) -> str:
 
 
 def validate_minimum(setting: str, value: float, minimum: float) -> None:
-    """Raise DataError when a numeric setting is below its minimum."""
+    """Raise DataError when a numeric setting is below its minimum, infinite or no number."""
     if value < minimum:
         raise DataError(f"`{setting}` must be at least {minimum}, got {value}")
+    if not value < math.inf:
+        raise DataError(f"`{setting}` must be a finite number, got {value}")
+
+
+def validate_range(setting: str, ends: tuple[float, float], minimum: float = -math.inf) -> None:
+    """Raise DataError unless a setting has two finite numbers, ascending from the minimum on."""
+    low, high = ends
+    if not (-math.inf < low <= high < math.inf and minimum <= low):
+        least = "" if minimum == -math.inf else f" of at least {minimum}"
+        raise DataError(
+            f"`{setting}` must be two finite numbers{least}, the smaller one first, got {low} and "
+            f"{high}"
+        )
 
 
 def validate_fraction(setting: str, value: float) -> None:

@@ -17,6 +17,12 @@ def samples_for_frames(frames: int) -> int:
     return FRAME_SAMPLES + HOP_SAMPLES * (frames - 1)
 
 
+def samples_for_seconds(seconds: float) -> int:
+    """Return the audio samples at 16 kHz that come nearest to a time in seconds."""
+    # Rounded, because no float is 1.005: its product with the rate is a little below 16,080.
+    return round(seconds * SAMPLE_RATE_HZ)
+
+
 def frames_for_samples(samples: int) -> int:
     """Return the speech frames that audio samples at 16 kHz give; 0 when too few for one."""
     return max(0, (samples - FRAME_SAMPLES) // HOP_SAMPLES + 1)

@@ -29,7 +29,11 @@ class Sampled:
         return max(0.0, 1 - count / self.drawn_from)
 
     def to_dict(self, values: Sequence[int], counts: Sequence[int]) -> dict[str, Any]:
-        """Return the field `sampled` of `lengths.json`, with the error of mean and shares.
+        """Return the field `sampled` of `lengths.json`, for whoever reads that file.
+
+        `share_margin` is the half width of the 95 % interval of a share of the samples, that of a
+        half, which is the widest. Shares of the positions may be known less well: there each
+        sample counts by its length.
 
         Args:
             values: The lengths, each once.

@@ -48,7 +48,7 @@ class LengthBuckets(Batches):
 
     def draws(self) -> list[BatchDraw]:
         """Return this process's share of every batch of this epoch; only the last can be short."""
-        random = np.random.default_rng([self.order_seed, self.epoch])
+        random = np.random.default_rng([self.order_seed, self.drawn_epoch])
         order = random.permutation(len(self.lengths))
         pool = self.batch_size * POOL_BATCHES
         batches: list[list[int]] = []
@@ -74,6 +74,8 @@ class InOrder(UnchangingBatches):
             figures of an evaluation are those of one process.
     """
 
+    depends_on = "samples and `batch_size` of all processes together"
+
     def __init__(
         self,
         lengths: Sequence[int],
@@ -83,7 +85,8 @@ class InOrder(UnchangingBatches):
         counts_once: bool = False,
     ) -> None:
         super().__init__(lengths, processes)
-        batches = _cut(list(range(len(lengths))), batch_size * self.processes.count)
+        self.batch_size = batch_size * self.processes.count
+        batches = _cut(list(range(len(lengths))), self.batch_size)
         rank = self.processes.rank
         self.chosen = [
             replace(
@@ -93,6 +96,12 @@ class InOrder(UnchangingBatches):
             for batch in batches
             if in_step or rank < len(batch)
         ]
+
+    @property
+    def identity(self) -> str:
+        """A short text that changes with the lengths and the size of a global batch."""
+        facts = f"{self.batch_size} ".encode() + self.lengths.tobytes()
+        return hashlib.sha256(facts).hexdigest()[:16]
 
     def __len__(self) -> int:
         return len(self.chosen)

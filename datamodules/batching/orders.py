@@ -81,6 +81,11 @@ class Batches(DistributedSampler[BatchDraw]):
         """A short text that changes with all that the order depends on, except the epoch."""
         return ""
 
+    @property
+    def drawn_epoch(self) -> int:
+        """The epoch that chooses the order, crops and masks; `epoch` is that of the Trainer."""
+        return self.epoch
+
     def draws(self) -> list[BatchDraw]:
         """Return the batches of this process in this epoch."""
         raise NotImplementedError
@@ -90,11 +95,16 @@ class Batches(DistributedSampler[BatchDraw]):
 
     def _draw(self, batch: list[int], share: list[int]) -> BatchDraw:
         lengths = self.lengths[batch]
-        return BatchDraw(tuple(share), self.epoch, int(lengths.min()), int(lengths.max()))
+        return BatchDraw(tuple(share), self.drawn_epoch, int(lengths.min()), int(lengths.max()))
 
 
 class UnchangingBatches(Batches):
-    """An order that every epoch has, with the crops and masks of the first: it is compared."""
+    """An order that every epoch has, with the crops and masks of the first: it is compared.
 
-    def set_epoch(self, epoch: int) -> None:
-        """Stay at the first epoch."""
+    The Trainer's epoch is kept nevertheless: a loader that goes on knows its own epoch by it.
+    """
+
+    @property
+    def drawn_epoch(self) -> int:
+        """The first epoch, whatever that of the Trainer is."""
+        return 0

@@ -115,7 +115,11 @@ class UntouchedLoader:
 Loader = ResumableLoader | UntouchedLoader
 
 
+def overfits(trainer: Any) -> bool:
+    """Return whether a Trainer learns a few batches by heart, for which it orders them itself."""
+    return trainer is not None and bool(trainer.overfit_batches)
+
+
 def protect(loader: ResumableLoader, trainer: Any) -> Loader:
     """Return a loader that keeps its order, even for a Trainer that overfits to some batches."""
-    overfits = trainer is not None and bool(trainer.overfit_batches)
-    return UntouchedLoader(loader) if overfits else loader
+    return UntouchedLoader(loader) if overfits(trainer) else loader

@@ -87,7 +87,7 @@ class TrainingBatches(Batches):
 
     def draws(self) -> list[BatchDraw]:
         """Return this process's share of every batch of this epoch."""
-        random = np.random.default_rng([self.order_seed, self.epoch])
+        random = np.random.default_rng([self.order_seed, self.drawn_epoch])
         batches: list[list[int]] = []
         for (bucket, _), sizes in zip(self.buckets, self._sizes, strict=True):
             ends = np.cumsum(sizes)
@@ -132,7 +132,7 @@ class EvaluationBatches(UnchangingBatches):
         """Return the whole batches that this process takes."""
         count, rank = self.processes.count, self.processes.rank
         mine = [self._draw(batch, batch) for batch in self.batches[rank::count]]
-        nothing = BatchDraw((), self.epoch, 0, 0)
+        nothing = BatchDraw((), self.drawn_epoch, 0, 0)
         return mine + [nothing] * (len(self) - len(mine))
 
 

@@ -43,8 +43,8 @@ def compose(
         The folder.
 
     Raises:
-        DataError: A recording is damaged or has another name, there are too few of them, or
-            `folder` holds something else.
+        DataError: A recording is damaged or has another name, a folder of them cannot be read,
+            there are too few of them, or `folder` holds something else.
     """
     settings = settings or ComposeSettings()
     target = Path(folder).expanduser()
@@ -140,7 +140,8 @@ def _write_split(
         )
         write_sound(folder / name, sound)
         lines.append(f"{name}\t{transcript(utterance, answers)}\n")
-    (folder / TRANSCRIPTS).write_text("".join(lines), encoding="utf-8")
+    # As `read_names` reads it: the name of a speaker may have bytes that are no UTF-8.
+    (folder / TRANSCRIPTS).write_bytes("".join(lines).encode("utf-8", "surrogateescape"))
     return composed
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.errors import DataError, validate_minimum
-from datamodules.geometry import SAMPLE_RATE_HZ
+from datamodules.errors import DataError, validate_minimum, validate_range
+from datamodules.geometry import SAMPLE_RATE_HZ, samples_for_seconds
 
 Sound = NDArray[np.float32]
 ANSWERS = "ABCDJKLMPQ"  # letters that no digit is spelled with
@@ -41,12 +41,7 @@ class Questions:
         """
         for name in ("tone_hz", "tone_seconds", "tone_level"):
             validate_minimum(name, getattr(self, name), 0)
-        low, high = self.pause_seconds
-        if not 0 <= low <= high:
-            raise DataError(
-                "`pause_seconds` must be two numbers of at least 0, the smaller one first, "
-                f"got {low} and {high}"
-            )
+        validate_range("pause_seconds", self.pause_seconds, 0)
 
     def sound(self, noise: float, random: np.random.Generator) -> Sound:
         """Return a tone and a pause of noise, (audio samples,) float32 at 16 kHz.
@@ -55,9 +50,9 @@ class Questions:
             noise: Root mean square of the noise.
             random: Source of chance.
         """
-        moments = np.arange(round(self.tone_seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+        moments = np.arange(samples_for_seconds(self.tone_seconds)) / SAMPLE_RATE_HZ
         tone = (self.tone_level * np.sin(2 * np.pi * self.tone_hz * moments)).astype(np.float32)
-        num_pause = round(random.uniform(*self.pause_seconds) * SAMPLE_RATE_HZ)
+        num_pause = samples_for_seconds(random.uniform(*self.pause_seconds))
         sound = np.concatenate([tone, np.zeros(num_pause, dtype=np.float32)])
         sound += np.float32(noise) * random.standard_normal(len(sound), dtype=np.float32)
         return sound

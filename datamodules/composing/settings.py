@@ -5,7 +5,7 @@ from typing import Literal
 
 from datamodules.composing.questions import Questions
 from datamodules.composing.sounds import Augmentation
-from datamodules.errors import DataError, validate_choice, validate_minimum
+from datamodules.errors import DataError, validate_choice, validate_minimum, validate_range
 
 PASSES = {"train": "passes", "val": "val_passes", "test": "test_passes"}
 SPLITS = tuple(PASSES)
@@ -55,12 +55,7 @@ class ComposeSettings:
         """
         validate_choice("speakers", self.speakers, ("mixed", "same"))
         for name, least in {"words_per_utterance": 1, "gap_seconds": 0}.items():
-            low, high = getattr(self, name)
-            if not least <= low <= high:
-                raise DataError(
-                    f"`{name}` must be two numbers of at least {least}, the smaller one first, "
-                    f"got {low} and {high}"
-                )
+            validate_range(name, getattr(self, name), least)
         for name in ("gap_noise", "test_takes", "seed"):
             validate_minimum(name, getattr(self, name), 0)
         for name in PASSES.values():

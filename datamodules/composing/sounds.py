@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.composing.questions import Questions
-from datamodules.errors import DataError
-from datamodules.geometry import SAMPLE_RATE_HZ
+from datamodules.errors import DataError, validate_range
+from datamodules.geometry import SAMPLE_RATE_HZ, samples_for_seconds
 from datamodules.libraries import needed
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
@@ -44,11 +44,9 @@ class Augmentation:
         """
         if not self.speeds or not all(0.5 <= speed <= 2 for speed in self.speeds):
             raise DataError(f"`speeds` must be numbers from 0.5 to 2, got {list(self.speeds)}")
-        for name, pair in {"gain_db": self.gain_db, "snr_db": self.snr_db or (0.0, 0.0)}.items():
-            if pair[0] > pair[1]:
-                raise DataError(
-                    f"`{name}` must have the smaller number first, got {pair[0]} and {pair[1]}"
-                )
+        validate_range("gain_db", self.gain_db)
+        if self.snr_db is not None:
+            validate_range("snr_db", self.snr_db)
 
     def change_voice(
         self, sound: Sound, random: np.random.Generator
@@ -113,7 +111,7 @@ def compose_sound(
 
 
 def _gap(gaps: Gaps, random: np.random.Generator) -> Sound:
-    num_samples = round(random.uniform(*gaps.seconds) * SAMPLE_RATE_HZ)
+    num_samples = samples_for_seconds(random.uniform(*gaps.seconds))
     return gaps.noise * random.standard_normal(num_samples, dtype=np.float32)
 
 
@@ -150,4 +148,6 @@ def write_sound(path: Path, sound: Sound) -> None:
         import soundfile
 
     peak = float(np.abs(sound).max(initial=1.0))
-    soundfile.write(path, sound / np.float32(peak), SAMPLE_RATE_HZ, subtype="PCM_16")
+    with path.open("wb") as file:  # not by its name, which may have bytes that are no UTF-8
+        samples = sound / np.float32(peak)
+        soundfile.write(file, samples, SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")

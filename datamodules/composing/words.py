@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from datamodules.errors import DataError
+from datamodules.errors import DataError, shown
 from datamodules.files.finding import resolve_source
 from datamodules.recordings.layouts import list_files
 from datamodules.recordings.listing import read_header
 from datamodules.recordings.recording import Recording
 
-NAME = re.compile(r"([^_]+)_(.+)_(\d+)")
+# Both end up in a line `name<TAB>text` of transcripts: the speaker in the name, and the label in
+# the text, where no bytes may be that are no UTF-8, which are lone surrogates here.
+NAME = re.compile(r"([^_\t\n\ud800-\udfff]+)_([^\t\n]+)_(\d+)")
 DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
 
 
@@ -39,7 +41,7 @@ def list_words(source: str) -> list[Word]:
 
     Raises:
         DataError: There is no such folder, or a file has another name.
-        BadSampleError: A file is damaged.
+        BadSampleError: A file is damaged, or a folder cannot be read.
     """
     folder = resolve_source(source)
     if not folder.is_dir():
@@ -51,8 +53,8 @@ def _parse(path: Path, folder: Path) -> Word:
     parts = NAME.fullmatch(path.stem)
     if parts is None:
         raise DataError(
-            f"`recordings` must hold files named label_speaker_take, as in 7_theo_12.wav, "
-            f"got {path}"
+            f"`recordings` must hold files named label_speaker_take, as in 7_theo_12.wav, in "
+            f"one line without tabs and with a label in UTF-8, got {shown(path)}"
         )
     label, speaker, take = parts.groups()
     is_digit = len(label) == 1 and label in "0123456789"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
+from datamodules.files.names import split_line
 from datamodules.geometry import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
 from datamodules.nesting import parse_json
 
@@ -24,8 +25,6 @@ NAMES_FILE, LABELS_FILE, FACTS_FILE = "labels.tsv", "labels.km", "labels.json"
 CHUNK_BYTES = 1 << 24
 NEWLINE = ord("\n")
 SEPARATORS = np.frombuffer(b" \t\r\n", np.uint8)
-# Longer numbers fit no file, nor 64 bits.
-MOST_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -117,16 +116,16 @@ def read_names(path: Path, num_heads: int = 0) -> tuple[list[str], NDArray[np.in
     names, counts = [], []
     lines = itertools.islice(read_lines(path), num_heads, None)
     for number, line in enumerate(lines, num_heads + 1):
-        name, _, count = line.rpartition(b"\t")
-        if not name or not count.isdigit() or len(count) > MOST_DIGITS:
+        found = split_line(decode_name(line))
+        if found is None:
             raise DataError(f"line {number} of {path} must be `name<TAB>count`, got {line[:80]!r}")
-        names.append(decode_name(name))
-        counts.append(int(count))
+        names.append(found[0])
+        counts.append(found[1])
     return names, np.array(counts, dtype=np.int64)
 
 
 def decode_name(name: bytes) -> str:
-    """Return the name of a recording; like a file name it may have bytes that are no UTF-8."""
+    """Return the name of a recording, or a line that has one, which may be no UTF-8."""
     return name.decode("utf-8", "surrogateescape")
 
 

@@ -12,7 +12,13 @@ from datamodules.batching.choosing import hold_out, order_by_nearness
 from datamodules.batching.counted_batches import InOrder, LengthBuckets
 from datamodules.batching.orders import BatchDraw, Processes
 from datamodules.batching.reading import SampleReader, SampleSet
-from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader, protect
+from datamodules.batching.resumable import (
+    Loader,
+    ResumableLoader,
+    UntouchedLoader,
+    overfits,
+    protect,
+)
 from datamodules.errors import BadSampleError, DataError, validate_minimum
 from datamodules.lengths import LengthDistribution
 from datamodules.sampling import Sampling
@@ -108,7 +114,7 @@ class RealData(ModalityData):
                 f"`source` {self.source} must hold at least 2 samples to train, one of them for "
                 f"validation, got {self._told_count()}"
             )
-        if self._overfits():
+        if overfits(self.trainer):
             return self._loader_in_order(indices)
         lengths = self._lengths_of(indices)
         order = LengthBuckets(lengths, self.batch_size, self.seed, Processes.of(self.trainer))
@@ -147,10 +153,6 @@ class RealData(ModalityData):
 
     def _lengths_of(self, indices: Sequence[int]) -> list[int]:
         return [self.reader.lengths[index] for index in indices]
-
-    def _overfits(self) -> bool:
-        trainer: Any = self.trainer
-        return trainer is not None and bool(trainer.overfit_batches)
 
     def _read_nearest(
         self, order: Sequence[int], count: int, draw: BatchDraw, seed: int

@@ -20,6 +20,7 @@ from datamodules.geometry import (
     SAMPLE_RATE_HZ,
     frames_for_samples,
     samples_for_frames,
+    samples_for_seconds,
 )
 from datamodules.modalities.real import FileData
 from datamodules.recordings.decoding import decode
@@ -195,5 +196,5 @@ class SpeechData(FileData):
     def open_reader(self) -> AudioReader:
         """List the recordings and read their headers."""
         recordings = list_recordings(self.source, self.layout, self.bad_samples, self.sampling)
-        max_samples = None if self.max_seconds is None else int(self.max_seconds * SAMPLE_RATE_HZ)
+        max_samples = None if self.max_seconds is None else samples_for_seconds(self.max_seconds)
         return AudioReader(recordings, max_samples, self.num_levels, self.bad_samples)

@@ -36,8 +36,16 @@ def resolve_layout(source: str, layout: str) -> tuple[Path, str]:
 
 
 def list_files(path: Path, layout: str) -> list[Path]:
-    """Return the audio files under a folder, sorted."""
-    return survey_audio(path, layout).files
+    """Return the audio files under a folder, sorted, and none unless it is all of them.
+
+    Raises:
+        DataError: There are none.
+        BadSampleError: A folder in it cannot be read.
+    """
+    found = survey_audio(path, layout)
+    if found.problems:
+        raise found.problems[0]
+    return found.files
 
 
 def survey_audio(path: Path, layout: str) -> Found:

@@ -6,14 +6,11 @@ from pathlib import Path
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError, shown
 from datamodules.files.fingerprints import Stamp, stamp_file
-from datamodules.files.names import read_names
+from datamodules.files.names import read_names, split_line
 from datamodules.recordings.headers import read_length
-from datamodules.recordings.layouts import list_files, resolve_layout, survey_audio
+from datamodules.recordings.layouts import resolve_layout, survey_audio
 from datamodules.recordings.recording import Recording, collect, long_enough
 from datamodules.sampling import Sampling
-
-# Of a number of samples; longer ones are no audio, and fit no 64 bits.
-MOST_DIGITS = 15
 
 
 def list_recordings(
@@ -45,15 +42,17 @@ def list_recordings(
 def list_paths(source: str, layout: str) -> list[Path]:
     """Return the manifest, if there is one, and all audio files, opening none of them.
 
+    What cannot be looked into, and lines of a manifest that name no file, are left out.
+
     Args:
         source: Where they are.
         layout: Kind of `source`; `datasets` has no files of recordings.
     """
     path, layout = resolve_layout(source, layout)
     if layout != "manifest":
-        return list_files(path, layout)
-    lines = _manifest_lines(path)
-    return [path, *(folder / line.rpartition("\t")[0] for _, _, folder, line in lines)]
+        return survey_audio(path, layout).files
+    named = [(folder, split_line(line)) for _, _, folder, line in _manifest_lines(path)]
+    return [path, *(folder / found[0] for folder, found in named if found is not None)]
 
 
 def stamp_source(source: str, layout: str) -> list[Stamp]:
@@ -79,7 +78,7 @@ def _manifest_lines(path: Path) -> list[tuple[Path, int, Path, str]]:
             f"`source` {path} is not a manifest: a text file whose first line is the root folder "
             "and the others `path<TAB>samples`"
         ) from error
-    if "\t" in root:
+    if "\t" in root.strip():
         raise DataError(f"the first line of manifest {path} must be the root folder, got {root!r}")
     # A relative root is meant from the manifest, wherever a command is run.
     folder = path.parent / Path(root.strip()).expanduser()
@@ -99,12 +98,13 @@ def _distinct(recordings: list[Recording], manifest: Path) -> list[Recording]:
 
 def _parse_line(entry: tuple[Path, int, Path, str]) -> Recording:
     manifest, number, folder, line = entry
-    name, _, count = line.rstrip(" \t\r").rpartition("\t")
-    if not name or not (count.isascii() and count.isdigit() and len(count) <= MOST_DIGITS):
+    found = split_line(line)
+    if found is None:
         raise BadSampleError(
             f"line {number} of manifest {manifest} must be `path<TAB>samples`, got {line[:80]!r}"
         )
-    return long_enough(Recording(folder / name, int(count), name))
+    name, num_samples = found
+    return long_enough(Recording(folder / name, num_samples, name))
 
 
 def read_header(path: Path, source: Path) -> Recording:

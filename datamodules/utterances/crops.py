@@ -11,9 +11,9 @@ from datamodules.batching.masking import mask_spans
 from datamodules.batching.orders import BatchDraw
 from datamodules.geometry import (
     HOP_SAMPLES,
-    SAMPLE_RATE_HZ,
     frames_for_samples,
     samples_for_frames,
+    samples_for_seconds,
 )
 from datamodules.labels.frame_labels import FrameLabels
 from datamodules.recordings.decoding import decode
@@ -88,5 +88,5 @@ def _used_frames(recording: Recording, max_seconds: float | None) -> int:
     """Return the frames of a recording, at most those of `max_seconds`."""
     limit = recording.num_samples
     if max_seconds is not None:
-        limit = min(limit, int(max_seconds * SAMPLE_RATE_HZ))
+        limit = min(limit, samples_for_seconds(max_seconds))
     return frames_for_samples(limit)

@@ -8,7 +8,7 @@ from datamodules.bad_samples import BadSamples
 from datamodules.batching.masking import SPAN_FRAMES
 from datamodules.counted import counted, counted_of
 from datamodules.errors import DataError, validate_choice, validate_fraction, validate_minimum
-from datamodules.geometry import SAMPLE_RATE_HZ, samples_for_frames
+from datamodules.geometry import SAMPLE_RATE_HZ, samples_for_frames, samples_for_seconds
 from datamodules.labels.frame_labels import FrameLabels
 from datamodules.labels.opening import open_labels
 from datamodules.labels.sharing import refuse_shared
@@ -121,7 +121,7 @@ class PretrainingSpeech(TrainingSpeech):
                 all recordings are too short.
         """
         labels = self._labels_of(split)
-        shortest = self.min_seconds * SAMPLE_RATE_HZ
+        shortest = samples_for_seconds(self.min_seconds)
         long_enough = [each for each in recordings if each.num_samples >= shortest]
         if not long_enough:
             raise DataError(

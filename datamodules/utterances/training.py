@@ -8,7 +8,7 @@ from typing import Any
 from datamodules.batching.choosing import hold_out
 from datamodules.batching.orders import Processes
 from datamodules.batching.reading import SampleSet
-from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader
+from datamodules.batching.resumable import Loader, ResumableLoader, UntouchedLoader, overfits
 from datamodules.batching.seconds_batches import EvaluationBatches, TrainingBatches, frames_of
 from datamodules.counted import counted
 from datamodules.errors import DataError, validate_fraction, validate_minimum
@@ -90,7 +90,7 @@ class TrainingSpeech(UtteranceData):
     def train_dataloader(self) -> Loader:
         """Return the training utterances, shuffled anew in every epoch."""
         reader, indices = self.train_reader, self._train_indices()
-        if self._overfits():
+        if overfits(self.trainer):
             raise DataError(  # Lightning then takes another sampler
                 "`overfit_batches` cannot be used with batches by seconds; use "
                 "`limit_train_batches` instead"
@@ -158,7 +158,3 @@ class TrainingSpeech(UtteranceData):
         order = EvaluationBatches(lengths, budget, processes)
         utterances = SampleSet(reader.for_evaluation(), chosen, self.seed, when_empty="nothing")
         return ResumableLoader(utterances, order, self.num_workers)
-
-    def _overfits(self) -> bool:
-        trainer: Any = self.trainer
-        return trainer is not None and bool(trainer.overfit_batches)

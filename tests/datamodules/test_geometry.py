@@ -3,11 +3,16 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datamodules.errors import DataError
-from datamodules.geometry import frames_for_samples, round_up_side, samples_for_frames
+from datamodules.geometry import (
+    frames_for_samples,
+    round_up_side,
+    samples_for_frames,
+    samples_for_seconds,
+)
 
 HUBERT_CONVOLUTIONS = [(10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2)]  # kernel, stride
 
@@ -37,6 +42,12 @@ def test_real_convolutions_return_exactly_the_wanted_frames(frames):
 
 def test_too_few_samples_give_no_frame():
     assert [frames_for_samples(samples) for samples in (0, 79, 399, 400)] == [0, 0, 0, 1]
+
+
+@given(st.integers(0, 10**8))
+@example(1005)
+def test_a_time_in_thousandths_of_a_second_has_16_samples_for_each(milliseconds):
+    assert samples_for_seconds(milliseconds / 1000) == 16 * milliseconds
 
 
 @given(st.integers(1, 5000), st.integers(1, 64))

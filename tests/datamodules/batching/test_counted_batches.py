@@ -78,6 +78,9 @@ def test_orders_are_told_apart_by_all_that_they_depend_on():
     ]
     assert same[0].identity == same[1].identity
     assert len({order.identity for order in [same[0], *other]}) == 5
+    assert InOrder(lengths, 4).identity == InOrder(lengths, 2, Processes(2, 1)).identity
+    changed = [InOrder(lengths, 5), InOrder(lengths[1:], 4), InOrder(lengths, 4, Processes(2, 0))]
+    assert len({order.identity for order in [InOrder(lengths, 4), *changed]}) == 4
 
 
 def test_samples_of_a_batch_are_of_similar_length():

@@ -8,9 +8,8 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from datamodules.batching.counted_batches import LengthBuckets
-from datamodules.batching.resumable import ResumableLoader
 from datamodules.errors import DataError
+from datamodules.modalities.synthetic import SyntheticText
 from tests.samples.data import DATA, TRAINED, all_equal, batches_equal, loader_of, write_all
 
 REAL = [name for name in TRAINED if not name.startswith("synthetic")]
@@ -70,6 +69,16 @@ def test_the_epoch_after_the_interrupted_one_is_another_and_whole(folder, name):
     assert not batches_equal(first[-1], second[-1])
 
 
+@pytest.mark.parametrize("name", TRAINED)
+def test_behind_a_whole_epoch_the_next_one_is_whole(folder, name):
+    finished, resumed, alone = (loader_of(name, folder) for _ in range(3))
+    assert list(finished)
+    resumed.load_state_dict(finished.state_dict())
+    for loader in (resumed, alone):
+        loader.sampler.set_epoch(1)
+    assert all_equal(resumed, alone)
+
+
 @pytest.mark.parametrize("change", [{"batch_size": 5}, {"seed": 1}])
 @pytest.mark.parametrize("name", ["text", "images", "speech"])
 def test_a_resume_with_another_order_is_refused(folder, name, change):
@@ -113,14 +122,34 @@ def fit(data: Any, folder: Path, ckpt_path: str | None = None, **settings: Any) 
     return model.seen
 
 
-@pytest.mark.parametrize("name", ["text", "images", "synthetic text"])
-def test_a_trainer_goes_on_with_the_next_batch(folder, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "num_steps"),
+    [
+        *(("text", 2), ("images", 2), ("synthetic text", 2)),
+        pytest.param("synthetic text", 5, id="behind the first epoch"),
+        pytest.param("synthetic text", 6, id="in the second epoch"),
+    ],
+)
+def test_a_trainer_goes_on_with_the_next_batch(folder, tmp_path, name, num_steps):
     whole = fit(DATA[name](folder), tmp_path, max_epochs=2, enable_checkpointing=False)
     saved = ModelCheckpoint(tmp_path, filename="stopped", every_n_train_steps=1)
-    before = fit(DATA[name](folder), tmp_path, max_steps=2, callbacks=[saved])
+    before = fit(DATA[name](folder), tmp_path, max_steps=num_steps, callbacks=[saved])
     after = fit(
         DATA[name](folder), tmp_path, saved.best_model_path, max_epochs=2, callbacks=[saved]
     )
+    assert all_equal(before + after, whole)
+
+
+def test_a_trainer_goes_on_behind_a_validation_that_ended_the_epoch(tmp_path):
+    def data() -> SyntheticText:
+        return SyntheticText(20, batch_size=2, num_batches=4)
+
+    settings: dict[str, Any] = {"max_epochs": 2, "val_check_interval": 0.5}
+    whole = fit(data(), tmp_path, enable_checkpointing=False, **settings)
+    saved = ModelCheckpoint(tmp_path, filename="validated")
+    before = fit(data(), tmp_path, callbacks=[saved], **settings | {"max_epochs": 1})
+    assert len(before) == 4
+    after = fit(data(), tmp_path, saved.best_model_path, callbacks=[saved], **settings)
     assert all_equal(before + after, whole)
 
 
@@ -135,47 +164,3 @@ def test_a_trainer_that_overfits_sees_the_same_batch_in_every_epoch(folder, tmp_
     assert len(seen) == 6
     assert all_equal(seen, seen[:2] * 3)
     assert not batches_equal(seen[0], seen[1])
-
-
-def interrupted(total_length: int, seen: int) -> dict[str, Any]:
-    """Return the state of texts in batches of two after some of them."""
-    loader = texts_loader(total_length)
-    batches = iter(loader)
-    for _ in range(seen):
-        next(batches)
-    state: dict[str, Any] = loader.state_dict()
-    return state
-
-
-def texts_loader(count: int) -> ResumableLoader:
-    given: Any = Echo()
-    return ResumableLoader(given, LengthBuckets(range(1, count + 1), batch_size=2, seed=0))
-
-
-class Echo(torch.utils.data.Dataset[Any]):
-    """Gives the draw of a batch as the batch."""
-
-    def __getitem__(self, draw: Any) -> Any:
-        return draw.positions
-
-
-def test_an_epoch_is_whole_by_its_own_batches_not_by_those_of_the_new_data():
-    with pytest.raises(DataError, match="stopped after 3 batches of another order"):
-        texts_loader(6).load_state_dict(interrupted(10, seen=3))
-    texts_loader(6).load_state_dict(interrupted(6, seen=2))
-
-
-def test_behind_a_whole_epoch_another_order_follows_from_the_next_epoch_on():
-    loader = texts_loader(10)
-    loader.load_state_dict(interrupted(6, seen=3))
-    assert list(loader) == []  # the epoch that was whole is not begun again
-    loader.batches.set_epoch(1)
-    assert len(list(loader)) == 5
-
-
-def test_a_state_of_an_earlier_program_goes_on_with_its_own_order_alone():
-    state = interrupted(6, seen=3)
-    del state["total"]
-    texts_loader(6).load_state_dict(state)
-    with pytest.raises(DataError, match="stopped after 3 batches of another order"):
-        texts_loader(5).load_state_dict(state)

@@ -146,13 +146,6 @@ def test_a_damaged_recording_is_named_and_nothing_is_left(words, tmp_path):
         compose(str(words), str(tmp_path / "corpus"), SMALL)
 
 
-@pytest.mark.parametrize("name", ["seven.wav", "7_ann.wav", "7_ann_x.wav", "_ann_1.wav"])
-def test_a_recording_with_another_name_is_named(words, tmp_path, name):
-    soundfile.write(words / name, np.zeros(900), 8_000)
-    with pytest.raises(DataError, match=f"named label_speaker_take, .* got .*{name}"):
-        compose(str(words), str(tmp_path / "corpus"), SMALL)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -172,7 +165,7 @@ def test_too_few_recordings_are_named(words, tmp_path, change, message):
     [
         (lambda: ComposeSettings(words_per_utterance=(5, 4)), "`words_per_utterance` must be two"),
         (lambda: ComposeSettings(words_per_utterance=(0, 4)), "`words_per_utterance` must be two"),
-        (lambda: ComposeSettings(gap_seconds=(-0.1, 0.2)), "`gap_seconds` must be two numbers"),
+        (lambda: ComposeSettings(gap_seconds=(-0.1, 0.2)), "`gap_seconds` must be two finite"),
         (
             lambda: ComposeSettings(speakers="all"),  # type: ignore[arg-type]
             "`speakers` must be one of mixed, same, got 'all'",
@@ -180,7 +173,10 @@ def test_too_few_recordings_are_named(words, tmp_path, change, message):
         (lambda: ComposeSettings(passes=0), "`passes` must be at least 1, got 0"),
         (lambda: ComposeSettings(val_share=1.0), "`val_share` must be at least 0 and below 1"),
         (lambda: Augmentation(speeds=()), "`speeds` must be numbers from 0.5 to 2"),
-        (lambda: Augmentation(snr_db=(9, 3)), "`snr_db` must have the smaller number first"),
+        (
+            lambda: Augmentation(snr_db=(9, 3)),
+            "`snr_db` must be two .*, the smaller one first, got 9",
+        ),
         (lambda: compose("nowhere", "x"), "`recordings` must be a folder of audio, got nowhere"),
     ],
 )

@@ -7,8 +7,10 @@ import datasets
 import numpy as np
 import pytest
 
+from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError
 from datamodules.labels.opening import open_labels
+from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.pretraining import PretrainingSpeech
 from tests.samples.speech import NUM_CLUSTERS, write_labels, write_sounds
@@ -225,6 +227,15 @@ def test_a_table_that_is_not_there_or_no_table_is_named(tmp_path):
     for name in ("absent.parquet", "no.parquet"):
         with pytest.raises(DataError, match=f"`labels` .*{name}"):
             open_labels(str(tmp_path / name), num_clusters=7)
+
+
+def test_a_manifest_of_fairseq_is_read_as_recordings_are_listed_by_it(tmp_path):
+    path = write_fairseq(tmp_path)
+    manifest = Path(path).with_suffix(".tsv")
+    expected = list_recordings(str(manifest), "manifest", BadSamples("stop"))
+    manifest.write_bytes(manifest.read_bytes().replace(b"\n", b"\t\r\n"))
+    assert list_recordings(str(manifest), "manifest", BadSamples("stop")) == expected
+    open_labels(path).check(expected)
 
 
 def test_a_folder_of_fairseq_asks_for_the_split(tmp_path):

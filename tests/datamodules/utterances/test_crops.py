@@ -132,6 +132,12 @@ def test_short_recordings_are_left_out_and_counted(folder):
         _ = speech(folder, min_seconds=50.0, max_seconds=None).train_reader
 
 
+def test_a_recording_of_just_the_shortest_length_is_not_left_out(tmp_path):
+    write_sound(tmp_path / "sounds/a.wav", 32_112)  # 2.007 s, whose product is a little above
+    write_labels(tmp_path / "labels", {"a.wav": 32_112})
+    assert speech(tmp_path, min_seconds=2.007, max_seconds=None).train_reader.lengths == [100]
+
+
 def test_labels_that_do_not_belong_are_named_before_training(folder, tmp_path):
     write_labels(tmp_path / "other", {f"{n:02d}.wav": 8_000 for n in range(9)}, centroids="xyz")
     val = {"val_source": str(folder / "sounds"), "val_labels": str(tmp_path / "other")}
