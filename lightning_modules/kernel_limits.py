@@ -18,6 +18,7 @@ class KernelUse:
         needs_gradients: Whether a backward pass follows.
         has_dropout: Whether attention weights are dropped.
         is_double: Whether queries, keys and values are float64.
+        head_dim: Width of a head; all named sizes have the default.
     """
 
     device: str
@@ -25,6 +26,7 @@ class KernelUse:
     needs_gradients: bool
     has_dropout: bool
     is_double: bool = False
+    head_dim: int = 64
 
 
 def limit_of(implementation: str, use: KernelUse) -> str | None:
@@ -60,7 +62,7 @@ def _missing_compiler(compiler: str) -> str:
 
 def _limit_of_flex(use: KernelUse) -> str | None:
     if use.device == "cuda":
-        return None
+        return None if use.head_dim >= 16 else "on cuda it takes heads of 16 and more"
     if use.device != "cpu":
         return f"it runs on cuda and cpu, not on {use.device}"
     if use.needs_gradients:
@@ -83,7 +85,11 @@ def _has_avx2() -> bool:
 def _limit_of_varlen(use: KernelUse) -> str | None:
     if use.device != "cuda":
         return f"it runs on cuda, not on {use.device}"
-    return None if use.is_half else "it runs in half precision, bfloat16 or float16"
+    if not use.is_half:
+        return "it runs in half precision, bfloat16 or float16"
+    if use.head_dim % 8 or use.head_dim > 256:
+        return "it takes heads of a multiple of 8, up to 256"
+    return None
 
 
 def _limit_of_compiled(use: KernelUse) -> str | None:

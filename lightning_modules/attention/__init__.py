@@ -113,6 +113,7 @@ def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float)
         needs_gradients=torch.is_grad_enabled() and any(x.requires_grad for x in tensors),
         has_dropout=dropout_p > 0,
         is_double=tensors[0].dtype == torch.float64,
+        head_dim=tensors[0].shape[-1],
     )
     reason = limit_of(implementation, use)
     if reason is None and implementation == "local_varlen":

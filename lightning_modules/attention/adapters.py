@@ -6,8 +6,9 @@ base it would silently compute with full attention.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,8 @@ ADAPTER = "adapter_config.json"
 TICK_NS = 20_000_000
 # What loaders of adapters hand on to the hub.
 OF_THE_HUB = ("cache_dir", "local_files_only", "revision", "subfolder", "token")
+# Writes the notes of what is being saved.
+WRITE_NOTES: ContextVar[Callable[[], None] | None] = ContextVar("write_notes", default=None)
 
 
 def guard_adapters(model_class: Any) -> None:
@@ -49,6 +52,24 @@ def guard_adapters(model_class: Any) -> None:
     model_class.save_pretrained, model_class.load_adapter = save_pretrained, load_adapter
 
 
+def note_before_uploads(model_class: Any) -> None:
+    """Let a class that uploads while it saves write the notes first, so that they go along.
+
+    Args:
+        model_class: Has been given to `guard_adapters`; has `_upload_modified_files`, as models of
+            transformers have.
+    """
+    upload = model_class._upload_modified_files
+
+    @wraps(upload)
+    def _upload_modified_files(model: Any, *args: Any, **named: Any) -> Any:
+        if (write_notes := WRITE_NOTES.get()) is not None:
+            write_notes()
+        return upload(model, *args, **named)
+
+    model_class._upload_modified_files = _upload_modified_files
+
+
 def guard_peft() -> None:
     """Guard the adapters of peft, which has been imported."""
     guard_adapters(import_module("peft.peft_model").PeftModel)
@@ -65,10 +86,18 @@ def _noting_saved(config: Any, folder: Path) -> Iterator[None]:
     before = _times_of_adapters(folder)
     if any(time.time_ns() - changed < TICK_NS for changed in before.values()):
         time.sleep(TICK_NS / 1e9)  # or what is written now might look as if it had not been
-    yield
-    for adapter, changed in _times_of_adapters(folder).items():
-        if before.get(adapter) != changed:
-            _write_note(config, adapter.parent / NOTE)
+
+    def write_notes() -> None:
+        for adapter, changed in _times_of_adapters(folder).items():
+            if before.get(adapter) != changed:
+                _write_note(config, adapter.parent / NOTE)
+
+    outer = WRITE_NOTES.set(write_notes)
+    try:
+        yield
+    finally:
+        WRITE_NOTES.reset(outer)
+    write_notes()
 
 
 def _times_of_adapters(folder: Path) -> dict[Path, int]:

@@ -42,7 +42,9 @@ def blocked_attention(
     batch, heads, tokens, head_dim = query.shape
     if half_window >= tokens - 1:
         return attend_to_all(query, key, value, key_padding_mask, dropout_p)
-    is_training = torch.is_grad_enabled() and query.requires_grad
+    # With dropout always: a forward pass without gradients that is computed again with them must
+    # drop the same weights, so it must be cut into the same pieces.
+    is_training = dropout_p > 0 or (torch.is_grad_enabled() and query.requires_grad)
     pieces = planned_pieces(tokens, half_window, query.device.type, is_training, batch * heads)
     if len(pieces) == 1:
         mask = _mask(pieces[0], half_window, query, key_padding_mask)
@@ -70,7 +72,7 @@ def is_one_piece(
         tokens: N.
         half_window: Tokens that a query sees on each side of it.
         device: Type of the device, such as "cpu".
-        is_training: Whether there will be gradients.
+        is_training: Whether there will be gradients, or weights are dropped.
         heads: B * H, of all samples together.
     """
     return len(planned_pieces(tokens, half_window, device, is_training, heads)) == 1

@@ -18,7 +18,7 @@ from transformers import (
 from transformers.masking_utils import bidirectional_mask_function
 
 from lightning_modules.attention import IMPLEMENTATIONS, check_implementation, local_attention
-from lightning_modules.attention.adapters import guard_adapters
+from lightning_modules.attention.adapters import guard_adapters, note_before_uploads
 from lightning_modules.attention.blocked import attend_to_all
 from lightning_modules.attention.encoders import refuse_halves, refuse_unordered
 from lightning_modules.attention.kernel_calls import arguments_of_kernel, asks_for_kernel
@@ -199,3 +199,4 @@ for _name in IMPLEMENTATIONS:
     AttentionMaskInterface.register(_name, _padding_mask_of_band)
 follow_configurations(PreTrainedModel, PreTrainedConfig, localize)
 guard_adapters(PreTrainedModel)
+note_before_uploads(PreTrainedModel)

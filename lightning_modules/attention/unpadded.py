@@ -34,7 +34,8 @@ def unpad(model: Any) -> Any:
     All layers see the real tokens of all samples in one row; only attention goes sample by sample.
     HuBERT's front end and its positions come before the layers and stay padded. Outputs at real
     tokens are those of `sdpa`; at padding they are zero where the layers end. Hidden states of
-    single layers stay packed. Without an `attention_mask` it computes what `sdpa` computes.
+    single layers stay packed. Without an `attention_mask` it computes what `sdpa` computes. A model
+    that is given another kernel afterwards, or a window, computes as if it never was unpadded.
 
     Args:
         model: Any model of transformers with such an encoder, no decoder.
@@ -43,17 +44,22 @@ def unpad(model: Any) -> Any:
         The model.
 
     Raises:
-        ModelError: It has no such encoder.
+        ModelError: It has no such encoder, or is local; it is left as it was.
     """
     encoders = [part for part in model.modules() if type(part) in UNPADDED]
     if not encoders or getattr(model.config, "is_decoder", False):
         raise ModelError(
             f"`{NAME}` needs a BERT or a HuBERT that is an encoder, got {type(model).__name__}"
         )
+    model.set_attn_implementation(NAME)
     for encoder in encoders:
         swap_class(encoder, UNPADDED[type(encoder)])
-    model.set_attn_implementation(NAME)
     return model
+
+
+def _packs(encoder: Any) -> bool:
+    """Tell whether its kernel keeps samples in one row apart: others let them see each other."""
+    return bool(encoder.config._attn_implementation == NAME)
 
 
 class UnpaddedBertEncoder(BertEncoder):
@@ -66,15 +72,16 @@ class UnpaddedBertEncoder(BertEncoder):
 
         Args:
             hidden_states: (batch, tokens, width).
-            attention_mask: (batch, tokens) bool, True = real token; None = all are real.
+            attention_mask: (batch, tokens) bool, True = real token; None = all are real. Of another
+                kernel, what the library makes for it.
             more: What the layers of the library take.
 
         Returns:
             The library's output; `last_hidden_state` is (batch, tokens, width), zero at padding.
         """
         run: Any = super().forward
-        if attention_mask is None:
-            return run(hidden_states, None, **more)
+        if attention_mask is None or not _packs(self):
+            return run(hidden_states, attention_mask, **more)
         packing = _packing_of(attention_mask)
         lengths = packing.lengths.tolist()
         packed = packing.pack(hidden_states)[None]
@@ -106,8 +113,8 @@ class _OnPackedFrames:
         Returns:
             The library's output; `last_hidden_state` is (batch, frames, width), zero at padding.
         """
-        if attention_mask is None:
-            return super().forward(hidden_states, None, **more)  # type: ignore[misc]
+        if attention_mask is None or not _packs(self):
+            return super().forward(hidden_states, attention_mask, **more)  # type: ignore[misc]
         hidden_states = hidden_states.masked_fill(~attention_mask[..., None], 0.0)
         hidden_states = hidden_states + self.pos_conv_embed(hidden_states)
         packing = _packing_of(attention_mask)

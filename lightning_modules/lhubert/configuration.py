@@ -5,6 +5,7 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import HubertConfig
 
+from lightning_modules.errors import ModelError
 from lightning_modules.window import DEFAULT_SPEECH_WINDOW, windows_of_layers
 
 DEFAULT_IMPLEMENTATION = "local_blocked"
@@ -23,7 +24,8 @@ class LHubertConfig(HubertConfig):
     model_type = "lhubert"
 
     attention_window: int | list[int] = DEFAULT_SPEECH_WINDOW
-    local_implementation: str = DEFAULT_IMPLEMENTATION
+    # None only so that it gets as far as `__setattr__`: the library's own refusal is a traceback.
+    local_implementation: str | None = DEFAULT_IMPLEMENTATION
     num_clusters: int | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -34,3 +36,16 @@ class LHubertConfig(HubertConfig):
         """
         windows_of_layers(self.attention_window, self.num_hidden_layers)
         super().__post_init__(**kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse full attention, which other local models have without a kernel.
+
+        Raises:
+            ModelError: `local_implementation` is None.
+        """
+        if name == "local_implementation" and value is None:
+            raise ModelError(
+                "`local_implementation` of an L-HuBERT must name a kernel of local attention, "
+                "got None; `to_hubert()` of the loaded model gives full attention"
+            )
+        super().__setattr__(name, value)

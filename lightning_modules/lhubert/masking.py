@@ -9,6 +9,7 @@ from transformers import HubertConfig
 from transformers.models.hubert import modeling_hubert
 
 from lightning_modules.class_swaps import swap_class
+from lightning_modules.lhubert.real_frames import RealFrames
 
 
 class MaskedInPlace:
@@ -46,7 +47,7 @@ class MaskedInPlace:
         return torch.where(mask_time_indices[..., None], vector, hidden_states)
 
 
-class HubertModel(MaskedInPlace, modeling_hubert.HubertModel):  # type: ignore[misc]
+class HubertModel(MaskedInPlace, RealFrames, modeling_hubert.HubertModel):  # type: ignore[misc]
     """HuBERT that does not wait; its name is what `save_pretrained` writes."""
 
 

@@ -18,9 +18,10 @@ from lightning_modules.lhubert.configuration import LHubertConfig
 from lightning_modules.lhubert.conversion import LocalHubert
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 from lightning_modules.lhubert.masking import MaskedInPlace
+from lightning_modules.lhubert.real_frames import RealFrames
 
 
-class LHubertModel(LocalHubert, MaskedInPlace, HubertModel):
+class LHubertModel(LocalHubert, MaskedInPlace, RealFrames, HubertModel):
     """HuBERT's encoder with a window in every layer; long recordings need no gradients to fit.
 
     Without gradients the convolutional front end runs in chunks, with the same result.
@@ -35,21 +36,11 @@ class LHubertModel(LocalHubert, MaskedInPlace, HubertModel):
         _make_local(self)
 
     def _get_feature_vector_attention_mask(
-        self, feature_vector_length: int, attention_mask: Any
-    ) -> Any:
-        frames = self._get_feat_extract_output_lengths(attention_mask.shape[-1])
-        if attention_mask.dim() != 2 or int(frames) != feature_vector_length:
-            raise ModelError(
-                "`attention_mask` must be (batch, samples), one per sample of the waveform, "
-                f"got shape {tuple(attention_mask.shape)} for {feature_vector_length} frames"
-            )
+        self, feature_vector_length: int, attention_mask: Tensor
+    ) -> Tensor:
+        is_real = super()._get_feature_vector_attention_mask(feature_vector_length, attention_mask)
         _refuse_gaps(attention_mask)
-        # The library sums it as it is: in half precision that rounds, and a 2 counts twice.
-        is_real = attention_mask.ne(0).long()
-        mask = super()._get_feature_vector_attention_mask(feature_vector_length, is_real)
-        # The library takes all frames of a sample that is too short for one to be real.
-        real: Any = self._get_feat_extract_output_lengths(is_real.sum(-1))
-        return mask & (real > 0)[:, None]
+        return is_real
 
 
 def _refuse_gaps(attention_mask: Tensor) -> None:
@@ -70,7 +61,7 @@ def _refuse_gaps(attention_mask: Tensor) -> None:
         )
 
 
-class LHubertForCTC(LocalHubert, HubertForCTC):
+class LHubertForCTC(LocalHubert, RealFrames, HubertForCTC):
     """L-HuBERT with a letter per frame."""
 
     config_class = LHubertConfig
@@ -82,9 +73,31 @@ class LHubertForCTC(LocalHubert, HubertForCTC):
         _make_local(self.hubert)
         _let_states_be_recorded()
 
+    def forward(
+        self,
+        input_values: Tensor,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        **more: Any,
+    ) -> Any:
+        """Compute the logits.
 
-class LHubertForSequenceClassification(LocalHubert, HubertForSequenceClassification):
-    """L-HuBERT with one class per recording."""
+        Args:
+            input_values: (batch, samples) at 16 kHz.
+            attention_mask: (batch, samples), nonzero = real sample; None = all are.
+            labels: (batch, letters) int64, below zero = none.
+            more: What the library's head takes besides.
+
+        Returns:
+            The library's output, of (batch, frames, letters), with a loss where there are labels.
+        """
+        if attention_mask is not None:
+            attention_mask = attention_mask.ne(0)  # the loss takes its sum for the length
+        return super().forward(input_values, attention_mask, labels, **more)
+
+
+class LHubertForSequenceClassification(LocalHubert, RealFrames, HubertForSequenceClassification):
+    """L-HuBERT with one class per recording: of the mean of its frames, so it must have one."""
 
     config_class = LHubertConfig
     hubert_class = HubertForSequenceClassification
@@ -94,6 +107,17 @@ class LHubertForSequenceClassification(LocalHubert, HubertForSequenceClassificat
         super().__init__(config)
         _make_local(self.hubert)
         _let_states_be_recorded()
+
+    def _get_feature_vector_attention_mask(
+        self, feature_vector_length: int, attention_mask: Tensor
+    ) -> Tensor:
+        is_real = super()._get_feature_vector_attention_mask(feature_vector_length, attention_mask)
+        if not is_recorded() and not bool(is_real.any(1).all()):
+            raise ModelError(
+                "`attention_mask` must leave a frame of every recording, for a class, got one that "
+                "is too short or nothing but padding"
+            )
+        return is_real
 
 
 def _make_local(model: Any) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import HubertModel, HubertPreTrainedModel, initialization
+from transformers import HubertPreTrainedModel, initialization
 from transformers.utils.generic import ModelOutput
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.configuration import LHubertConfig
 from lightning_modules.lhubert.conversion import LocalHubert
+from lightning_modules.lhubert.masking import HubertModel
 from lightning_modules.lhubert.modeling import LHubertModel, encode_features
 
 PROJECTION_SIZE = 256
@@ -66,7 +67,7 @@ class HubertForPreTraining(HubertPreTrainedModel):
         self.feature_grad_mult = getattr(config, "feature_grad_mult", FEATURE_GRAD_MULT)
         self.post_init()
 
-    def _build_backbone(self, config: Any) -> HubertModel:
+    def _build_backbone(self, config: Any) -> Any:
         return HubertModel(config)
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -103,8 +104,7 @@ class HubertForPreTraining(HubertPreTrainedModel):
         is_masked = _masked_frames(mask_time_indices, shape, features.device)
         frame_mask = None
         if attention_mask is not None:
-            reduce: Any = self.hubert._get_feature_vector_attention_mask
-            frame_mask = reduce(shape[1], attention_mask.ne(0).long())
+            frame_mask = self.hubert._get_feature_vector_attention_mask(shape[1], attention_mask)
             is_masked = is_masked & frame_mask
         hidden = encode_features(self.hubert, features, frame_mask, is_masked)
         logits = self._logits(hidden)

@@ -145,12 +145,14 @@ class HiddenStateFiles:
     ) -> None:
         """Remember what to write; files are opened with the context."""
         self.folder = Path(folder)
+        self.layers = tuple(layers)
         self.shape = (num_frames, hidden_size)
-        self._written = dict.fromkeys(layers, 0)
+        self._written: dict[int, int] = {}
         self._states: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         """Open one file per layer, under a temporary name."""
+        self._written = dict.fromkeys(self.layers, 0)  # anew for every pass
         with ExitStack() as files:
             for layer in self._written:
                 unfinished = files.enter_context(whole_file(self.folder / f"layer-{layer}.npy"))

@@ -8,9 +8,8 @@ from torch.nn import functional
 from transformers import initialization as init
 from transformers.audio_utils import mel_filter_bank
 
-from lightning_modules.lhubert.features import validate_length
+from lightning_modules.lhubert.features import SAMPLE_RATE_HZ, validate_length
 
-SAMPLE_RATE_HZ = 16_000
 # As published of all: windows of 25 ms every 10 ms.
 HOP_SAMPLES = 160
 WINDOW_SAMPLES = 400

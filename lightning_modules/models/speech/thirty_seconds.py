@@ -5,12 +5,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.features import validate_length
+from lightning_modules.lhubert.features import SAMPLE_RATE_HZ, validate_length
 from lightning_modules.models.speech.log_mel import (
     FRAME_SAMPLES,
     HOP_SAMPLES,
     POSITIONS_PER_FRAME,
-    SAMPLE_RATE_HZ,
     MelBands,
     count_frames,
 )

@@ -64,6 +64,8 @@ class TextModule(VariantModule):
         tokens = input_ids.shape[1]
         if tokens > self.max_length:
             raise ValueError(f"`max_length` must be at least {tokens}, got {self.max_length}")
+        if attention_mask is not None:
+            attention_mask = attention_mask.ne(0).long()  # a 2 would be global to Longformer
         return self._logits(input_ids, attention_mask)
 
     def expected_output_shape(self, length: int, batch_size: int) -> tuple[int, ...]:

@@ -1,10 +1,12 @@
 """Whoever saves an adapter writes or removes its own note, and lets those beside it alone."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, modeling_utils
+from transformers.utils import hub
 
 from lightning_modules.attention.adapters import NOTE, guard_adapters
 from lightning_modules.attention.interface import localize
@@ -69,3 +71,33 @@ def test_a_model_that_is_saved_above_adapters_leaves_their_notes_alone(
     model = localize(_bert(), 8) if is_local else _bert()
     model.save_pretrained(tmp_path)
     assert (tmp_path / "first" / NOTE).exists() is not is_local
+
+
+class Hub:
+    """Stands in for the hub, and notes what is uploaded."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+
+    def create_repo(self, repo_id: str, **_: Any) -> Any:
+        return SimpleNamespace(repo_id=repo_id)
+
+    def create_commit(self, operations: Any, **_: Any) -> None:
+        texts = [each for each in operations if each.path_in_repo.endswith(".json")]
+        self.files |= {each.path_in_repo: Path(each.path_or_fileobj).read_text() for each in texts}
+
+
+def test_an_adapter_that_is_pushed_while_it_is_saved_takes_its_note_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save_adapter(_: Any, folder: Any) -> None:
+        (Path(folder) / "adapter_config.json").write_text("{}")
+
+    uploaded = Hub()
+    for library in (modeling_utils, hub):
+        monkeypatch.setattr(library, "hf_api", lambda: uploaded)
+    card = SimpleNamespace(save=lambda _: None)
+    monkeypatch.setattr(modeling_utils, "create_and_tag_model_card", lambda *_, **__: card)
+    monkeypatch.setattr(BertConfig, "save_pretrained", save_adapter)  # as with peft
+    localize(_bert(), 8).save_pretrained(tmp_path / "mine", push_to_hub=True)
+    assert uploaded.files == {"adapter_config.json": "{}", NOTE: '{"attention_window": 8}\n'}

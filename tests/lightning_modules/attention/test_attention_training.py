@@ -59,6 +59,21 @@ def test_dropout_keeps_the_mean_and_has_the_right_variance(implementation, windo
     assert rows.var().item() == pytest.approx(variance, rel=0.25)
 
 
+@pytest.mark.parametrize("implementation", implementations_here(has_dropout=True))
+@pytest.mark.parametrize("tokens", [40, 128, 400])
+def test_one_seed_drops_the_same_weights_with_and_without_gradients(implementation, tokens):
+    """Else what reentrant checkpointing computes again has the gradients of another loss."""
+    outputs = []
+    for has_gradients in (False, True):
+        tensors = Inputs(*(x.requires_grad_() for x in draw_inputs((1, 2, tokens, 8))))
+        torch.manual_seed(0)
+        with torch.set_grad_enabled(has_gradients):
+            outputs.append(
+                local_attention(*tensors, 32, dropout_p=0.1, implementation=implementation)
+            )
+    assert torch.equal(*outputs)
+
+
 @pytest.mark.parametrize("faster", FASTER)
 def test_gradients_of_projections_in_any_layout_are_the_oracles(faster):
     made = [torch.randn(2, 300, 3, 2, 8, dtype=torch.float64).requires_grad_() for _ in range(2)]

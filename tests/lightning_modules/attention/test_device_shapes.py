@@ -2,13 +2,15 @@
 
 import pytest
 import torch
+from torch._subclasses import FakeTensorMode
 from transformers import BertConfig, BertModel
 
 from lightning_modules.attention import local_attention
 from lightning_modules.attention.interface import localize
+from lightning_modules.errors import ModelError
 from lightning_modules.kernel_limits import KernelUse, limit_of
 from tests.samples.devices import DEVICES
-from tests.samples.variants.attention import attend, draw_inputs, in_float64, relative_error
+from tests.samples.variants.attention import Inputs, attend, draw_inputs, in_float64, relative_error
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 KERNELS = [
@@ -84,6 +86,21 @@ def test_on_a_gpu_flex_takes_one_sample_of_an_awkward_length():
     oracle = attend(inputs, 100, None, "local_masked")
     found = attend(inputs, 100, None, "local_flex")
     assert relative_error(found, exact) <= 4 * relative_error(oracle, exact) + 2e-6
+
+
+def test_widths_of_heads_that_a_gpu_does_not_take_are_known_in_advance():
+    for head_dim, by_flex, by_varlen in [(8, True, False), (20, False, True), (64, False, False)]:
+        use = KernelUse("cuda", True, True, False, head_dim=head_dim)
+        assert limit_of("local_flex", use) == (
+            "on cuda it takes heads of 16 and more" if by_flex else None
+        )
+        assert limit_of("local_varlen", use) == (
+            "it takes heads of a multiple of 8, up to 256" if by_varlen else None
+        )
+    with FakeTensorMode():  # where no GPU is, either
+        inputs = Inputs(*torch.empty(3, 1, 2, 9, 8, device="cuda"))
+    with pytest.raises(ModelError, match="it takes heads of 16 and more"):
+        local_attention(*inputs, 4, implementation="local_flex")
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -175,6 +175,8 @@ def test_full_attention_cannot_come_back_unnoticed(local_class, tmp_path):
     local.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="unknown `implementation` 'eager'"):
         local_class.from_pretrained(tmp_path, attn_implementation="eager")
+    with pytest.raises(ModelError, match=r"got None; `to_hubert\(\)` of the loaded model gives"):
+        CLASSES[local_class][1].from_pretrained(tmp_path, local_implementation=None)
 
 
 def test_a_wrong_setting_is_named_and_not_the_weights_of_a_folder(tmp_path):

@@ -6,15 +6,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import HubertConfig, HubertModel
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import (
+    HubertForPreTraining,
     LHubertConfig,
     LHubertForCTC,
     LHubertForPreTraining,
     LHubertForSequenceClassification,
     LHubertModel,
 )
+from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from tests.samples.variants.hubert import (
     FRAME_SAMPLES,
     HOP_SAMPLES,
@@ -73,7 +76,17 @@ def test_a_mask_is_taken_if_and_only_if_its_ones_come_first(
         assert mask.sum(-1).tolist() == lengths.tolist()
 
 
-@pytest.mark.parametrize("local_class", [LHubertForPreTraining, LHubertModel])
+@torch.no_grad()
+def _outputs(model: Any, audio: torch.Tensor, mask: torch.Tensor) -> list[torch.Tensor]:
+    """Return what depends on a mask: of letters the loss, too."""
+    if not isinstance(model, LHubertForCTC):
+        return [first_output(model, audio, mask)]
+    letters = torch.tensor([[3, 4, 5]]).expand(len(audio), -1)
+    output = model.eval()(audio, attention_mask=mask, labels=letters)
+    return [output.logits, output.loss]
+
+
+@pytest.mark.parametrize("local_class", CLASSES)
 @pytest.mark.parametrize(
     ("dtype", "real"),
     [(torch.bool, 1), (torch.bfloat16, 1), (torch.float32, 0.5), (torch.int32, 2)],
@@ -82,7 +95,56 @@ def test_whatever_is_not_zero_is_real(local_class: Any, dtype: torch.dtype, real
     model = local_class(LHubertConfig(**TINY, num_clusters=5)).eval()
     audio = waveform(50, batch=2)
     is_real = torch.arange(audio.shape[1]) < torch.tensor([[audio.shape[1]], [9_000]])
-    expected, found = (
-        first_output(model, audio, mask) for mask in (is_real.long(), (is_real * real).to(dtype))
-    )
-    assert torch.equal(found, expected)
+    expected = _outputs(model, audio, is_real.long())
+    found = _outputs(model, audio, (is_real * real).to(dtype))
+    assert all(map(torch.equal, found, expected))
+
+
+def test_frames_are_counted_as_the_library_counts_them(model: Any) -> None:
+    samples: Any = torch.arange(FRAME_SAMPLES, 4_000)
+    expected = HubertModel._get_feat_extract_output_lengths(model, samples)
+    assert torch.equal(model._get_feat_extract_output_lengths(samples), expected)
+    assert [model._get_feat_extract_output_lengths(few) for few in (0, 9, 399, 400)] == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+@pytest.mark.parametrize("task", ["encoder", "pretraining", "ctc"])
+def test_a_batch_of_one_frame_may_have_a_row_of_padding(task: str, variant: str) -> None:
+    clusters = {"num_clusters": 5} if task == "pretraining" else {}
+    model = build_speech_model(task, SpeechModelSettings(variant), **clusters)
+    audio = waveform(1, batch=2)
+    mask = torch.ones_like(audio)
+    mask[1] = 0
+    found, alone = first_output(model, audio, mask), first_output(model, audio[:1])
+    torch.testing.assert_close(found[:1], alone, atol=1e-5, rtol=1e-4)
+    assert found.isfinite().all()
+
+
+def test_pretraining_of_a_plain_hubert_takes_a_row_of_padding_too() -> None:
+    fields = TINY | {"num_clusters": 5}
+    model = HubertForPreTraining(HubertConfig(**fields))
+    mask = torch.ones(2, FRAME_SAMPLES)
+    mask[1] = 0
+    assert first_output(model, waveform(1, batch=2), mask).isfinite().all()
+
+
+def test_a_recording_without_a_frame_spells_nothing() -> None:
+    torch.manual_seed(0)
+    model = LHubertForCTC(LHubertConfig(**TINY)).eval()
+    audio = waveform(20, batch=2)
+    mask = torch.ones_like(audio)
+    mask[1] = 0
+    letters = torch.tensor([[3, 4], [-100, -100]])
+    with torch.no_grad():
+        found = model(audio, attention_mask=mask, labels=letters).loss
+        alone = model(audio[:1], labels=letters[:1]).loss
+    torch.testing.assert_close(found, alone)
+
+
+def test_a_recording_without_a_frame_has_no_class() -> None:
+    model = LHubertForSequenceClassification(LHubertConfig(**TINY))
+    audio = waveform(20, batch=2)
+    mask = torch.ones_like(audio)
+    mask[1, FRAME_SAMPLES - 1 :] = 0
+    with pytest.raises(ModelError, match="`attention_mask` must leave a frame of every recording"):
+        model(audio, attention_mask=mask)
