@@ -115,6 +115,16 @@ def test_a_draw_is_told_with_its_errors():
     assert "25.0 % [" in text
 
 
+def test_a_given_max_length_casts_no_doubt_on_the_recommended_one():
+    # About 1 % lies beyond 100, so of that cut the intervals leave doubt; beyond 128 surely none.
+    found = make([10] * 995 + [101] * 10, sampled=Sampled(1500, 0))
+    given = summarise(found, Batching([2], 2, max_length=100))
+    assert not given.chosen.is_certain
+    assert given.recommended.max_length == 128
+    assert "another value is possible" not in describe(summarise(found, BATCHING))
+    assert "another value is possible" not in describe(given)
+
+
 @pytest.mark.parametrize("lengths", [[8] * 3 + [9] * 3 + [10], [4] * 6 + [5]])
 def test_packed_samples_have_no_padding_whatever_was_not_drawn(lengths):
     summary = summarise(make(lengths, sampled=Sampled(400, 0)), Batching([1, 128], 3))
