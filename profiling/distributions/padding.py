@@ -1,7 +1,6 @@
 """How much of the batches of a data set is padding, under each batching policy."""
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from datamodules.batching.policies import (
     suggest_edges,
 )
 from datamodules.lengths import LengthDistribution
+from profiling.advising.cut_lengths import cut_lengths
 from profiling.distributions.cutting import unseen_of
 from profiling.distributions.estimates import Estimate, share_of_positions
 
@@ -42,10 +42,8 @@ class Padding:
 
 def bucket_edges(distribution: LengthDistribution, max_length: int, num_buckets: int) -> list[int]:
     """Return the edges of buckets that leave the least padding, longer samples cut."""
-    cut: Counter[int] = Counter()
-    for value, count in zip(distribution.values, distribution.counts, strict=True):
-        cut[min(value, max_length)] += count
-    return suggest_edges(list(cut), list(cut.values()), num_buckets)
+    seen = cut_lengths(distribution, max_length)
+    return suggest_edges(seen.values, seen.counts, num_buckets)
 
 
 def padding_by_policy(

@@ -70,11 +70,15 @@ class Section:
     """Whether what chance alone may have decided was left undecided."""
 
     @property
+    def place(self) -> str:
+        """Return where its answers hold."""
+        where = f" ({self.setting})" if self.setting else ""
+        return f"{self.modality}, {self.phase}{where}"
+
+    @property
     def name(self) -> str:
         """Return what the section is about in a few words."""
-        where = f" ({self.setting})" if self.setting else ""
-        counted = f", {self.counted}" if self.counted else ""
-        return f"{self.modality}, {self.phase}{where}{counted}"
+        return f"{self.place}, {self.counted}" if self.counted else self.place
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -82,11 +86,14 @@ class Section:
         return (*self.sentences, *self.ladder, *self.shares)
 
     @property
+    def question(self) -> str:
+        """Return what the table answers there."""
+        return f"from how many {self.unit} on it beats {self.vanilla}"
+
+    @property
     def title(self) -> str:
-        """Return what the table answers in one line."""
-        where = f" ({self.setting})" if self.setting else ""
-        beats = f"from how many {self.unit} on it beats {self.vanilla}"
-        return f"{self.modality}, {self.phase}: {beats}{where}"
+        """Return both in one line."""
+        return f"{self.place}: {self.question}"
 
 
 def build_sections(

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 
 from datamodules.sampling import Sampled
-from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
 from profiling.advising.words import as_lines
 from profiling.errors import SettingsError
-from tests.samples.rows.advising import CROSSING, lengths_around, rows_of, vanilla_law
+from tests.samples.rows.advising import CROSSING, advise_run, lengths_around, rows_of, vanilla_law
 
 
 def test_where_vanilla_runs_out_of_memory_the_other_one_is_all_that_is_left():

@@ -92,6 +92,7 @@ def test_sections_are_told_apart_by_setting_only_where_settings_differ() -> None
         [CROSSES | {"size": size, "precision": "32"} for size in ("base", "tiny")]
     )
     assert [section.setting for section in both] == ["base", "tiny"]
+    assert both[0].title == "text, inference (base): from how many tokens on it beats bert"
 
 
 def test_the_table_fits_100_columns_with_every_answer_on_one_line() -> None:
