@@ -11,7 +11,7 @@ from datamodules.modality import find_modality
 from profiling.distributions.cutting import power_of
 from profiling.distributions.summary import QUANTILES, Summary
 from profiling.errors import SettingsError
-from profiling.report.figures import LOOK
+from profiling.report.figures.frame import LOOK
 from profiling.report.palette import COLOURS, VANILLA_COLOUR
 from profiling.rows.files import check_writable
 
