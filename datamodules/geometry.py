@@ -8,6 +8,7 @@ from datamodules.errors import validate_minimum
 SAMPLE_RATE_HZ = 16_000
 FRAME_SAMPLES = 400  # one frame sees 25 ms ...
 HOP_SAMPLES = 320  # ... and the next one starts 20 ms later
+PATCH_SIDE = 16  # of ViT, in whose patches the tokens of images are counted
 SIDE_MULTIPLE = 32  # Swin halves a side of patches of 4 pixels three times
 
 

@@ -13,7 +13,7 @@ from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.files.writing import write_text
 from datamodules.modality import find_modality
-from datamodules.nesting import parse_json
+from datamodules.nesting import parse_bounded_json
 from datamodules.sampling import Sampled
 
 
@@ -191,14 +191,14 @@ class LengthDistribution:
         """Read the file that `to_json` wrote.
 
         Raises:
-            DataError: the file is missing, is not JSON or does not hold a distribution.
+            DataError: the file is missing, cannot be read as JSON or does not hold a distribution.
         """
         try:
-            fields = parse_json(Path(path).read_text(encoding="utf-8"))
+            fields = parse_bounded_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"cannot read lengths from {path}: {error.strerror}") from error
         except ValueError as error:
-            raise DataError(f"lengths file {path} is not JSON: {error}") from error
+            raise DataError(f"lengths file {path} cannot be read as JSON: {error}") from error
         try:
             return cls.from_dict(fields)
         except DataError as error:

@@ -1,4 +1,7 @@
-"""JSON and YAML that a user hands over; what nests too deeply is damaged, and breaks no parser."""
+"""JSON and YAML that a user hands over; what nests too deeply is damaged, and breaks no parser.
+
+In files of our own formats, nor do its numbers break what computes, or its texts what writes.
+"""
 
 import json
 from collections.abc import Callable
@@ -7,6 +10,7 @@ from typing import Any
 # Of YAML: its fast parser has no limit of its own, and ends the process where the stack ends.
 MOST_LEVELS = 100
 TOO_DEEP = "it is nested too deeply"
+LARGEST_INTEGER = 2**63 - 1  # what arrays of numbers can hold
 
 
 def parse_json(text: str | bytes, **options: Any) -> Any:
@@ -19,6 +23,43 @@ def parse_json(text: str | bytes, **options: Any) -> Any:
         return json.loads(text, **options)
     except RecursionError:  # its traceback would have a thousand lines
         raise ValueError(TOO_DEEP) from None
+
+
+def parse_bounded_json(text: str, **options: Any) -> Any:
+    """Parse JSON as `parse_json` does: of numbers to compute with, and texts that can be written.
+
+    Raises:
+        ValueError: It is none, or is nested too deeply, or an integer is too large, or a text has
+            half of a pair of surrogates.
+    """
+    found = parse_json(text, parse_int=_bounded, **options)
+    refuse_half_pairs(text, found)
+    return found
+
+
+def refuse_half_pairs(text: str, parsed: Any) -> None:
+    """Refuse JSON with a text that no file in UTF-8 can hold.
+
+    Args:
+        text: The JSON.
+        parsed: What it says.
+
+    Raises:
+        ValueError: A text has half of a pair of surrogates.
+    """
+    if "\\ud" not in text.lower():  # only an escape can bring one into a file that was decoded
+        return
+    try:
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it has a text with half of a pair of surrogates") from None
+
+
+def _bounded(digits: str) -> int:
+    # By their number first: Python refuses to convert very many, and takes long.
+    if len(digits) > len(str(-LARGEST_INTEGER)) or abs(int(digits)) > LARGEST_INTEGER:
+        raise ValueError(f"it has an integer beyond {LARGEST_INTEGER:,}")
+    return int(digits)
 
 
 def parse_yaml(text: str) -> Any:

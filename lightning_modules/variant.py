@@ -61,3 +61,13 @@ class Variant:
         if self.maximum_length is not None and length > self.maximum_length:
             return f"takes at most {self.maximum_length:,}: {self.maximum_reason}"
         return None
+
+
+def padding_of(pads_to: int | str | None, attention_window: int | None) -> int | None:
+    """Return to a multiple of what a variant pads that has a window; None where nobody knows.
+
+    Args:
+        pads_to: As the registry says it.
+        attention_window: Of the variant.
+    """
+    return pads_to if isinstance(pads_to, int) or pads_to is None else attention_window

@@ -43,22 +43,29 @@ class Terminated(KeyboardInterrupt):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     before = signal.signal(signal.SIGTERM, _terminate)
+    how_to_go_on = ""
     try:
-        given = sys.argv[1:] if arguments is None else arguments
-        if given and given[0] in COMMANDS and COMMANDS[given[0]].parses_plainly:
-            refuse_undecodable(given)
-            command = COMMANDS[given[0]]
-            return command.run(parse_plainly(command, given[0], given[1:]))
-        parsed = parse(given)
-        return COMMANDS[parsed.command].run(parsed[parsed.command])
+        command, settings = _command_of(sys.argv[1:] if arguments is None else arguments)
+        how_to_go_on = command.how_to_go_on(settings)
+        return command.run(settings)
     except USER_ERRORS as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as ended:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("; ".join(["interrupted", *filter(None, [how_to_go_on])]), file=sys.stderr)
         return 143 if isinstance(ended, Terminated) else 130
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _command_of(given: Sequence[str]) -> tuple[Command, Any]:
+    """Return the command that is called, and its settings."""
+    if given and given[0] in COMMANDS and COMMANDS[given[0]].parses_plainly:
+        refuse_undecodable(given)
+        command = COMMANDS[given[0]]
+        return command, parse_plainly(command, given[0], list(given[1:]))
+    parsed = parse(given)
+    return COMMANDS[parsed.command], parsed[parsed.command]
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -26,9 +26,14 @@ class PaddedBatch:
     padded_length: float
 
     @property
-    def padding(self) -> float:
+    def positions(self) -> int:
+        """Positions that are computed: a whole number, though a mean of lengths is rounded."""
+        return round(self.padded_length * len(self.lengths))
+
+    @property
+    def padding(self) -> int:
         """Positions that hold nothing."""
-        return self.padded_length * len(self.lengths) - sum(self.lengths)
+        return self.positions - sum(self.lengths)
 
 
 def padded_batches(
@@ -76,7 +81,7 @@ def padded_batches(
 def padding_share(batches: Sequence[PaddedBatch]) -> float:
     """Return the share of the positions that hold nothing, between 0 and 1."""
     padding = sum(batch.padding for batch in batches)
-    return padding / sum(batch.padded_length * len(batch.lengths) for batch in batches)
+    return padding / sum(batch.positions for batch in batches)
 
 
 def suggest_edges(values: Sequence[int], counts: Sequence[int], num_buckets: int) -> list[int]:

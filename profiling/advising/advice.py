@@ -1,7 +1,6 @@
 """From the rows of a run and the lengths of a data set to a recommendation."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from datamodules.lengths import LengthDistribution
 from profiling.advising.answer import alternative_of, answer_of
@@ -18,16 +17,6 @@ from profiling.advising.tipping import model_of, shares_beyond, would_change
 from profiling.analysis.points.checkpoints import short_names, with_names
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
-
-
-def advise_run(
-    rows: Sequence[Row],
-    distribution: LengthDistribution,
-    wanted: Wanted,
-    qualities: Sequence[MeasuredQuality] = (),
-) -> dict[str, Any]:
-    """Return the answer of `find_advice` alone, as `advise --json` prints it."""
-    return find_advice(rows, distribution, wanted, qualities).answer
 
 
 def find_advice(

@@ -48,17 +48,10 @@ class Candidate:
         """Share of the positions that hold nothing, between 0 and 1."""
         return self.plan.padding_share
 
-    @property
-    def by_visit(self) -> dict[int, float]:
-        """What a sample costs in each visit."""
-        return self._by_visit(self.cost)
-
     def by_visit_beside(self, other: "Candidate") -> dict[int, float]:
         """Return what a sample costs in each visit, as far as both know: masks of both or none."""
         lacking = self.lacks_masks or other.lacks_masks
-        return self._by_visit(self.unmasked if lacking else self.cost)
-
-    def _by_visit(self, cost: DataCost) -> dict[int, float]:
+        cost = self.unmasked if lacking else self.cost
         assert self.measured.model
         return dict(zip(self.measured.model.visits, cost.per_sample, strict=True))
 

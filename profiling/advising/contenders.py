@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lightning_modules.variant import padding_of
 from lightning_modules.variants import VARIANTS
 from profiling.advising.costs.cost_model import CostModel
 from profiling.advising.costs.fitting import Observation, TooFewLengthsError, fit_cost_model
@@ -121,10 +122,8 @@ def _masked(times: Times, model: CostModel) -> CostModel | None:
 
 def _tokens_of(contender: Contender, modality: str) -> Tokens:
     variant = VARIANTS.get(modality, {}).get(contender.variant)
-    pads_to = variant.pads_to if variant else None
-    padding = pads_to if isinstance(pads_to, int) or pads_to is None else contender.attention_window
     return Tokens(
-        padding,
+        padding_of(variant.pads_to, contender.attention_window) if variant else None,
         variant.minimum_length if variant else 1,
         axis_of(modality) == "input_size",
         variant.maximum_length if variant else None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datamodules.nesting import parse_json
+from datamodules.nesting import parse_bounded_json
 from lightning_modules.variants import VARIANTS
 from profiling.errors import SettingsError
 
@@ -53,11 +53,11 @@ def read_quality(path: str) -> list[MeasuredQuality]:
         SettingsError: The file cannot be read, or an entry cannot be.
     """
     try:
-        given = parse_json(Path(path).read_text(encoding="utf-8"))
+        given = parse_bounded_json(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"`quality` {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise SettingsError(f"`quality` {path} must be JSON, got something else") from error
+        raise SettingsError(f"`quality` {path} cannot be read as JSON: {error}") from error
     if not isinstance(given, list) or not given:
         raise SettingsError(f"`quality` {path} must be a list of entries, got {_shown(given)}")
     found = [_entry(path, fields) for fields in given]

@@ -23,7 +23,7 @@ def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
     """Return what a person reads, the answer first.
 
     Args:
-        advice: As `advise_run` returns it.
+        advice: The answer of one run, as `advise --json` prints it.
         unit: Of the cost of a sample; for the objective `memory` of its largest step.
     """
     lines = [_verdict(advice).format(name=_name(advice["recommended"]))]

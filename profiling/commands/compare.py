@@ -31,7 +31,7 @@ def run(arguments: Any) -> int:
     from profiling.analysis.run_comparison.comparing import compare_runs
     from profiling.analysis.run_comparison.differences import find_differences, find_unknown
     from profiling.analysis.run_comparison.shared_points import Run
-    from profiling.report.comparison_head import head_lines
+    from profiling.report.comparison.head import head_lines
     from profiling.rows.sizes import built_sizes, with_sizes
 
     both = [*first, *second]
@@ -51,7 +51,7 @@ def _why_not_compared(
     comparison: "RunComparison", differences: list["RunDifference"], names: tuple[str, str]
 ) -> str:
     """Return the sentence about two runs that have no answer in common."""
-    from profiling.report.comparison_head import lost_lines
+    from profiling.report.comparison.head import lost_lines
 
     if comparison.num_shared:
         return (
@@ -75,7 +75,7 @@ def _read_percent(given: float | None) -> float | None:
 def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None:
     from rich.console import Console
 
-    from profiling.report.comparison_table import comparison_as_markdown, print_comparison
+    from profiling.report.comparison.table import comparison_as_markdown, print_comparison
 
     if arguments.json:
         found = [answer.to_dict() for answer in (*comparison.answers, *comparison.failed)]
@@ -92,7 +92,7 @@ def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None
 
 def _judge(comparison: "RunComparison", allowed: float) -> int:
     """Say which points are slower than allowed, and which were lost; return the exit status."""
-    from profiling.report.comparison_head import lost_lines
+    from profiling.report.comparison.head import lost_lines
 
     ran = [answer for answer in comparison.answers if not answer.is_lost]
     slower = [answer for answer in ran if answer.is_slower_than(allowed)]

@@ -13,6 +13,7 @@ from datamodules.lengths import LengthDistribution
 from datamodules.nesting import parse_yaml
 from profiling.commands.data_settings import with_full_paths
 from profiling.errors import SettingsError
+from profiling.rows.files import check_writable
 
 YAML_ENDINGS = (".yaml", ".yml")
 
@@ -37,45 +38,43 @@ def blocks_of(
     return blocks, files
 
 
-def places_of(
-    found: Sequence[LengthDistribution], out: Path, files: Sequence[str] = ()
-) -> list[Path]:
-    """Return where the distributions are written: `out`, or beside it by name if several.
+class Places:
+    """Where distributions are written: `out`, or beside it by name if there are several.
 
-    Those of several never take the place of each other, or of one of the `files` that they are
-    compared with.
+    Those of several never take the place of each other, or of a file that they are compared with.
     """
-    taken = _resolved(files)
-    if len(found) == 1:
-        return [out]
-    places: list[Path] = []
-    for distribution in found:
-        safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in distribution.name)
-        named = f"{out.stem}-{safe}"
+
+    def __init__(self, out: Path, num_blocks: int, files: Sequence[str] = ()) -> None:
+        """Refuse a place that cannot be, before the reading, which may take long.
+
+        Args:
+            out: Where one block is written.
+            num_blocks: How many there are.
+            files: Files of lengths that are compared with them.
+
+        Raises:
+            SettingsError: `out` is one of the files, or cannot be written.
+        """
+        self._out, self._is_alone = out, num_blocks == 1
+        self._taken = {Path(file).resolve() for file in files}
+        if self._is_alone and out.resolve() in self._taken:
+            raise SettingsError(
+                f"`out` must be another file than those that are compared, got {out}"
+            )
+        if num_blocks:
+            check_writable("out", out)
+
+    def take(self, name: str) -> Path:
+        """Return the place of the next data set, by its name."""
+        if self._is_alone:
+            return self._out
+        safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+        named = f"{self._out.stem}-{safe}"
         stems = itertools.chain([named], (f"{named}-{number}" for number in itertools.count(2)))
-        possible = (out.with_name(f"{stem}{out.suffix}") for stem in stems)
-        places.append(next(one for one in possible if one.resolve() not in taken))
-        taken.add(places[-1].resolve())
-    return places
-
-
-def check_place(out: Path, blocks: Sequence[Any], files: Sequence[str]) -> None:
-    """Refuse to write over a file that is compared, before the reading, which may take long.
-
-    Args:
-        out: Where one block is written.
-        blocks: What is read; several are written elsewhere.
-        files: Files of lengths that are compared with it.
-
-    Raises:
-        SettingsError: `out` is one of them.
-    """
-    if len(blocks) == 1 and out.resolve() in _resolved(files):
-        raise SettingsError(f"`out` must be another file than those that are compared, got {out}")
-
-
-def _resolved(files: Sequence[str]) -> set[Path]:
-    return {Path(file).resolve() for file in files}
+        possible = (self._out.with_name(f"{stem}{self._out.suffix}") for stem in stems)
+        place = next(one for one in possible if one.resolve() not in self._taken)
+        self._taken.add(place.resolve())
+        return place
 
 
 def told_apart(found: Sequence[LengthDistribution]) -> list[LengthDistribution]:

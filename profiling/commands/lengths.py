@@ -9,7 +9,7 @@ from datamodules.errors import validate_minimum
 from datamodules.lengths import LengthDistribution
 from profiling.children.crew import Children
 from profiling.commands.command import Command, plain
-from profiling.commands.length_sources import blocks_of, check_place, places_of, told_apart
+from profiling.commands.length_sources import Places, blocks_of, told_apart
 from profiling.distributions.picture import check_picture, draw
 from profiling.distributions.summary import Batching, summarise
 from profiling.distributions.words import compare, describe
@@ -27,8 +27,7 @@ def run(arguments: Any) -> int:
     if arguments.sample is not None and not blocks:
         raise SettingsError("`sample` must have `data` to draw from, got files of lengths alone")
     known = [LengthDistribution.from_json(file) for file in files]
-    check_place(Path(arguments.out), blocks, files)
-    found = _read(blocks, files, arguments)
+    found = _read(blocks, Places(Path(arguments.out), len(blocks), files), arguments)
     summaries = [summarise(each, batching) for each in told_apart([*found, *known])]
     if arguments.json:
         print(json.dumps([each.to_dict() for each in summaries], indent=2, allow_nan=False))
@@ -58,10 +57,8 @@ def _batching(arguments: Any) -> Batching:
     return Batching(sizes, arguments.num_buckets, arguments.max_length)
 
 
-def _read(
-    blocks: list[dict[str, Any]], files: list[str], arguments: Any
-) -> list[LengthDistribution]:
-    """Read data sets, each in a child, since that takes torch; write a file for each."""
+def _read(blocks: list[dict[str, Any]], places: Places, arguments: Any) -> list[LengthDistribution]:
+    """Read data sets, each in a child, since that takes torch; write a file for each at once."""
     children = Children()
     found: list[LengthDistribution] = []
     for block in blocks:
@@ -74,11 +71,10 @@ def _read(
                 "it cuts is not counted as cut here",
                 file=sys.stderr,
             )
-        found.append(distribution)
-    places = places_of(found, Path(arguments.out), files)
-    for distribution, place in zip(found, places, strict=True):
+        place = places.take(distribution.name)
         distribution.to_json(place)
         print(f"written: {place}", file=sys.stderr)
+        found.append(distribution)
     return found
 
 

@@ -30,7 +30,8 @@ def answer(
 
     Args:
         directory: Of the run.
-        rebuild: Whether to make the report also where there is a newer one than the rows.
+        rebuild: Whether to make the report also where there is one that was made the same way and
+            is newer than the rows.
         strict: Whether what chance alone may have decided is left undecided.
         lengths: Files of `profile.py lengths`, drawn beside those that the run was measured on.
 
@@ -53,6 +54,7 @@ def answer(
     from profiling.report.answers.sections import build_sections
     from profiling.report.cautions import cautions_of
     from profiling.report.material import Material, distributions_of
+    from profiling.report.page.made_with import is_made_with
     from profiling.report.table import print_sections
 
     check_run_directory(directory)
@@ -68,15 +70,16 @@ def answer(
         ladder = find_ladder(rows, strict=strict)
         held = distributions_of(manifest)
         given = _read_lengths(lengths, held, rows)
-        sections = build_sections(tipping_points, [*held, *given], ladder, names)
+        sections = build_sections(tipping_points, [*held, *given], ladder, names, strict)
         readings = current_rows(read_sentinel(directory), manifest)
-        if rebuild or _is_outdated(page):
+        made_with = _in_words(strict, given)
+        if rebuild or _is_outdated(page) or not is_made_with(page, made_with):
             from profiling.report.build import build_report
 
             save_tipping_points([*tipping_points, *ladder], directory)
             frontier = current_rows(frontier_rows(directory), manifest)
             told = tipping_points, sections, manifest, readings, frontier
-            build_report(directory, Material.of(rows, *told).beside(ladder, given))
+            build_report(directory, Material.of(rows, *told).beside(ladder, given, made_with))
     console = Console()
     print_sections(sections, console)
     steadiness = judge_steadiness(readings, tipping_points)
@@ -103,6 +106,12 @@ def _read_lengths(
             )
     new = [each for _, each in found if each not in held]
     return told_apart([*held, *new])[len(held) :]
+
+
+def _in_words(strict: bool, given: Sequence[LengthDistribution]) -> str:
+    """Return what makes a report another one than that of a sweep; empty where nothing does."""
+    asked = ["strict"] if strict else []
+    return ", ".join([*asked, *(f"lengths of {each.name}" for each in given)])
 
 
 def _is_outdated(page: Path) -> bool:

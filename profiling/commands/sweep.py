@@ -94,6 +94,14 @@ def run(arguments: Any) -> int:
     return 0
 
 
+def how_to_go_on(arguments: Any) -> str:
+    """Say how to measure what is still missing."""
+    if arguments.dry_run:
+        return ""
+    same = "the same command without `fresh`" if arguments.fresh else "the same command"
+    return f"{same} goes on from here"
+
+
 def add_arguments(parser: Any) -> None:
     """Add every setting of a sweep."""
     parser.add_argument("--config", action="config", help="YAML file of the settings below")
@@ -157,6 +165,7 @@ SWEEP = Command(
     description="Measure what is still missing in a run directory, then report the answers.",
     add_arguments=add_arguments,
     run=run,
+    how_to_go_on=how_to_go_on,
     settings=(
         *("assume_device", "config", "dry_run", "fresh", "out", "shard"),
         *SweepSettings.__dataclass_fields__,

@@ -1,7 +1,6 @@
 """How much of the batches of a data set is padding, under each batching policy."""
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from datamodules.batching.policies import (
     suggest_edges,
 )
 from datamodules.lengths import LengthDistribution
+from profiling.advising.cut_lengths import cut_lengths
 from profiling.distributions.cutting import unseen_of
 from profiling.distributions.estimates import Estimate, share_of_positions
 
@@ -42,10 +42,8 @@ class Padding:
 
 def bucket_edges(distribution: LengthDistribution, max_length: int, num_buckets: int) -> list[int]:
     """Return the edges of buckets that leave the least padding, longer samples cut."""
-    cut: Counter[int] = Counter()
-    for value, count in zip(distribution.values, distribution.counts, strict=True):
-        cut[min(value, max_length)] += count
-    return suggest_edges(list(cut), list(cut.values()), num_buckets)
+    seen = cut_lengths(distribution, max_length)
+    return suggest_edges(seen.values, seen.counts, num_buckets)
 
 
 def padding_by_policy(
@@ -65,11 +63,11 @@ def padding_by_policy(
         seed: Of the order.
     """
     lengths = lengths_of(distribution, seed)
-    unseen = unseen_of(distribution)
     found = []
     for policy in POLICIES:
         for size in batch_sizes:
             batches = padded_batches(lengths, policy, size, max_length, edges, seed)
+            unseen = 0.0 if _pads_nothing(policy, size) else unseen_of(distribution)
             found.append(Padding(policy, size, _share(policy, batches, unseen)))
     return found
 
@@ -82,6 +80,11 @@ def lengths_of(distribution: LengthDistribution, seed: int = 0) -> list[int]:
     return [value for value, n in zip(values, counts, strict=True) for _ in range(n)]
 
 
+def _pads_nothing(policy: str, batch_size: int) -> bool:
+    """Tell whether no sample is padded, whatever its length: what was not drawn leaves no doubt."""
+    return policy == "packed" or (batch_size == 1 and policy != "pad_to_maximum")
+
+
 def _share(policy: str, batches: Sequence[PaddedBatch], unseen: float) -> Estimate:
     """Return the share of padding.
 
@@ -91,6 +94,6 @@ def _share(policy: str, batches: Sequence[PaddedBatch], unseen: float) -> Estima
         wholes = [each.padded_length for each in batches for _ in each.lengths]
         padding = [each.padded_length - length for each in batches for length in each.lengths]
     else:
-        wholes = [each.padded_length * len(each.lengths) for each in batches]
-        padding = [each.padding for each in batches]
+        wholes = [float(each.positions) for each in batches]
+        padding = [float(each.padding) for each in batches]
     return share_of_positions(padding, wholes, [1] * len(wholes), unseen)

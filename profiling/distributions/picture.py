@@ -11,8 +11,9 @@ from datamodules.modality import find_modality
 from profiling.distributions.cutting import power_of
 from profiling.distributions.summary import QUANTILES, Summary
 from profiling.errors import SettingsError
-from profiling.report.figures import LOOK
+from profiling.report.figures.frame import LOOK
 from profiling.report.palette import COLOURS, VANILLA_COLOUR
+from profiling.rows.files import check_writable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +28,13 @@ def check_picture(name: str | None) -> None:
     """Refuse a picture that could not be drawn, before long work.
 
     Raises:
-        SettingsError: The ending is of another kind.
+        SettingsError: The ending is of another kind, or the file cannot be written.
     """
-    if name is not None and Path(name).suffix.lower() not in ENDINGS:
+    if name is None:
+        return
+    if Path(name).suffix.lower() not in ENDINGS:
         raise SettingsError(f"`picture` must end in {' or '.join(ENDINGS)}, got {name}")
+    check_writable("picture", Path(name))
 
 
 def draw(summaries: Sequence[Summary], path: Path) -> None:

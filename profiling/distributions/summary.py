@@ -38,6 +38,8 @@ class Summary:
         quantiles: Length at each of QUANTILES.
         cuts: What usual longest lengths cut off.
         recommended: The one to take.
+        is_certain: Whether the intervals leave no doubt of it: of the usual cuts, which alone are
+            recommended.
         chosen: The one that padding is told for.
         edges: Suggested bucket edges; none for images, which are all resized to one side.
         paddings: Padding per policy and batch size; none for images.
@@ -49,6 +51,7 @@ class Summary:
     quantiles: Sequence[int]
     cuts: Sequence[Cut]
     recommended: Cut
+    is_certain: bool
     chosen: Cut
     edges: Sequence[int]
     paddings: Sequence[Padding]
@@ -92,6 +95,7 @@ def summarise(distribution: LengthDistribution, batching: Batching) -> Summary:
     mean, error = mean_and_error(distribution.values, distribution.counts, distribution.sampled)
     cuts = usual_cuts(distribution)
     recommended = recommend(distribution, cuts)
+    is_certain = all(c.is_certain for c in cuts if c.max_length <= recommended.max_length)
     chosen = recommended
     if batching.max_length is not None:
         chosen = cut_at(distribution, batching.max_length)
@@ -101,8 +105,18 @@ def summarise(distribution: LengthDistribution, batching: Batching) -> Summary:
     if distribution.modality != "vision":
         edges = bucket_edges(distribution, chosen.max_length, batching.num_buckets)
         paddings = padding_by_policy(distribution, batching.batch_sizes, chosen.max_length, edges)
-    quantiles = distribution.quantiles(QUANTILES)
-    return Summary(distribution, mean, error, quantiles, cuts, recommended, chosen, edges, paddings)
+    return Summary(
+        distribution,
+        mean,
+        error,
+        distribution.quantiles(QUANTILES),
+        cuts,
+        recommended,
+        is_certain,
+        chosen,
+        edges,
+        paddings,
+    )
 
 
 def _max_length(cut: Cut) -> int:

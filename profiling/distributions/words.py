@@ -94,7 +94,7 @@ def _recommendation(summary: Summary) -> str:
             f"samples or of the {distribution.unit}"
         )
     doubt = ""
-    if not all(each.is_certain for each in summary.cuts if each.max_length <= cut.max_length):
+    if not summary.is_certain:
         doubt = "; by the intervals another value is possible: draw more samples"
     return f"recommended max_length: {_length(summary, cut)} ({rule}){doubt}"
 

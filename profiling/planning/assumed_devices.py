@@ -6,6 +6,7 @@ launch its operators. Per visit: processes, building, warming up, timing, search
 
 from dataclasses import dataclass
 
+from datamodules.geometry import PATCH_SIDE
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
 from profiling.errors import SettingsError
 from profiling.planning.points import Point
@@ -15,7 +16,6 @@ from profiling.planning.schedule import measures_memory
 # Of the published HuBERT, per frame: its convolutions and its positional convolution, which reach
 # about a quarter of what large products do.
 CONV_FLOPS, CONV_FACTOR = 98e6 + 9.4e6, 4.0
-PATCH = 16
 # Tokens that a query sees in variants whose window is not a setting.
 WIDTHS = {"nystromformer": 2 * 64, "bigbird": 11 * 64, "swin": 49}
 # Kernels of transformers gather and mask around their products.
@@ -114,7 +114,7 @@ class AssumedDevice:
 
 
 def _tokens(point: Point) -> int:
-    return (point.length // PATCH) ** 2 if point.modality == "vision" else point.length
+    return (point.length // PATCH_SIDE) ** 2 if point.modality == "vision" else point.length
 
 
 def _width(point: Point) -> int:

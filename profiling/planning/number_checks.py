@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from datamodules.nesting import LARGEST_INTEGER
 from profiling.errors import SettingsError
-from profiling.rows.wrong_values import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     from profiling.planning.settings import SweepSettings

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from datamodules.files.writing import write_text
-from profiling.report.figure_steadiness import draw_steadiness
-from profiling.report.figures import draw_figures
+from profiling.report.figures.curves import draw_figures
+from profiling.report.figures.steadiness import draw_steadiness
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.tensorboard.event_files import write_event_files

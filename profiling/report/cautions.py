@@ -96,14 +96,17 @@ def _disturbed(rows: Iterable[Row]) -> list[str]:
 
 
 def _unwatched(rows: Iterable[Row]) -> list[str]:
-    """Return a sentence about visits of which nobody told what others took, as on macOS."""
+    """Return a sentence about visits of which nobody knows what others took.
+
+    Those on macOS, which does not tell it, and those that are older than the question.
+    """
     timed = [row for row in rows if finite(row.get("latency_ms")) is not None]
-    unwatched = sum(row.get("others_cpu_share", 0.0) is None for row in timed)
+    unwatched = sum(row.get("others_cpu_share") is None for row in timed)
     if not unwatched:
         return []
     return [
-        f"In {unwatched:,} of {counted(len(timed), 'visit')} the system did not tell what other "
-        "processes took of the CPU: none of these can count as disturbed."
+        f"In {unwatched:,} of {counted(len(timed), 'visit')} it is unknown what other processes "
+        "took of the CPU: none of these can count as disturbed."
     ]
 
 

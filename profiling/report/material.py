@@ -34,6 +34,7 @@ class Material:
         frontier: What was searched of the largest batches and lengths.
         ladder: The answers against each vanilla kernel, in these lengths too.
         checkpoint_names: What readers call the checkpoints of the run.
+        made_with: The settings that made it, in words; empty where it is as a sweep makes it.
     """
 
     rows: Sequence[Row]
@@ -48,6 +49,7 @@ class Material:
     frontier: Sequence[Row] = ()
     ladder: Sequence[Row] = ()
     checkpoint_names: Mapping[str, str] = field(default_factory=dict)
+    made_with: str = ""
 
     @property
     def cautions(self) -> list[str]:
@@ -95,18 +97,22 @@ class Material:
         )
 
     def beside(
-        self, ladder: Sequence[Row], distributions: Sequence[LengthDistribution] = ()
+        self,
+        ladder: Sequence[Row],
+        distributions: Sequence[LengthDistribution] = (),
+        made_with: str = "",
     ) -> "Material":
         """Return the same with what stands beside the answers.
 
         Args:
             ladder: The answers against each vanilla kernel.
             distributions: Lengths of real data that the run was not measured on.
+            made_with: The settings that made it, in words.
         """
         drawn = [*self.distributions, *distributions]
         named = with_names(ladder, self.checkpoint_names)
         rungs = [on_axis_of_sweep(row) for row in named]
-        return replace(self, ladder=rungs, distributions=drawn)
+        return replace(self, ladder=rungs, distributions=drawn, made_with=made_with)
 
 
 def distributions_of(manifest: Mapping[str, Any]) -> list[LengthDistribution]:

@@ -40,6 +40,8 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
 
 def sections_as_markdown(sections: Sequence[Section]) -> str:
     """Return the same in markdown: all sentences first, then the tables."""
+    if not sections:
+        return f"{NO_ANSWERS}\n"
     told = [_markdown_sentences(section) for section in sections if section.told]
     blocks = [*told, *map(_markdown_section, sections)]
     notes = [*_legend(sections), *(rf"\* {escape_markdown(note)}" for note in _notes(sections))]

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from datamodules.nesting import LARGEST_INTEGER
 from profiling.rows.columns import Row, columns_of
 from profiling.rows.reading import RowFile
-from profiling.rows.wrong_values import LARGEST_INTEGER, wrong_value
+from profiling.rows.wrong_values import wrong_value
 
 FRONTIER = "frontier.jsonl"
 SEARCHED = ("batch_size", "sequence_length", "input_size")

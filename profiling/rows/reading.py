@@ -10,7 +10,7 @@ from typing import Any
 from datamodules.counted import counted
 from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
-from datamodules.nesting import parse_json
+from datamodules.nesting import parse_bounded_json, parse_json, refuse_half_pairs
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row, complete
 from profiling.rows.sizes import built_sizes, with_sizes
@@ -137,9 +137,9 @@ def _parse(line: bytes) -> dict[str, Any]:
     """
     shown = line[:60].decode(errors="replace")
     try:
-        row = parse_json(line.decode(), object_pairs_hook=_unique)
-        if b"\\ud" in line.lower():  # half of a pair of surrogates is no text
-            json.dumps(row, ensure_ascii=False).encode()
+        text = line.decode()
+        row = parse_json(text, object_pairs_hook=_unique)
+        refuse_half_pairs(text, row)
     except ValueError:
         row = None
     if not isinstance(row, dict):
@@ -189,7 +189,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     try:
-        manifest = parse_json(path.read_bytes().decode(), object_pairs_hook=_unique)
+        manifest = parse_bounded_json(path.read_bytes().decode(), object_pairs_hook=_unique)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as problem:

@@ -3,10 +3,9 @@
 import math
 from typing import Any
 
+from datamodules.nesting import LARGEST_INTEGER
 from profiling.rows.columns import Column, Row, columns_of, value_of
 
-# What arrays of numbers can hold.
-LARGEST_INTEGER = 2**63 - 1
 # Products and ratios of two floats up to here are floats, and what is drawn has room around it.
 LARGEST_FLOAT = 1e100
 

@@ -71,6 +71,8 @@ def test_a_file_round_trip_keeps_everything_and_leaves_no_temporary_file(tmp_pat
         ({"unit": "frames"}, "`unit` of text must be tokens, got 'frames'"),
         ({"modality": "smell"}, "one of speech, text, vision, got 'smell'"),
         ({"name": None}, "`name` must be a string"),
+        ({"name": "\ud83d"}, "it has a text with half of a pair of surrogates"),
+        ({"values": [3, 5, 10**400]}, "it has an integer beyond"),
     ],
 )
 def test_a_wrong_field_is_named_with_the_file(tmp_path, change, message):

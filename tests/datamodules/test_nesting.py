@@ -14,7 +14,7 @@ from datamodules.files.datasets_hub import open_rows
 from datamodules.labels.format import FACTS_FILE, read_facts
 from datamodules.lengths import LengthDistribution
 from datamodules.modalities.text_source import load_texts
-from datamodules.nesting import MOST_LEVELS, is_too_deep, parse_json, parse_yaml
+from datamodules.nesting import MOST_LEVELS, is_too_deep, parse_bounded_json, parse_json, parse_yaml
 
 ROOT = Path(__file__).parents[2]
 DEEP = "[" * 100_000
@@ -63,6 +63,27 @@ def test_every_reader_names_a_deep_file_in_one_sentence(what: str, tmp_path: Pat
         read(tmp_path / name)
     assert str(tmp_path) in str(caught.value)
     assert "recursion" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (str(2**63), "it has an integer beyond 9,223,372,036,854,775,807"),
+        (f'{{"a": [-{10**309}]}}', "it has an integer beyond"),
+        ("1" * 5_000, "it has an integer beyond"),
+        (r'["\ud83d"]', "it has a text with half of a pair of surrogates"),
+        (r'{"\uDE00": 1}', "it has a text with half of a pair of surrogates"),
+    ],
+)
+def test_what_nobody_can_compute_with_or_write_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        parse_bounded_json(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [2**63 - 1, -(2**63) + 1, 1e300, "\N{GRINNING FACE}", r"\ud83d"])
+def test_what_can_be_computed_with_and_written_is_read_as_it_is(value: Any) -> None:
+    assert parse_bounded_json(json.dumps({"a": value})) == {"a": value}
 
 
 @pytest.mark.parametrize("package", ["datamodules", "profiling"])

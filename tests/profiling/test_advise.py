@@ -212,6 +212,8 @@ def test_quality_of_own_runs_stands_beside_what_is_published(
         ([WINDOWED | {"value": "low"}], "`value` in "),
         ([WINDOWED | {"value": float("nan")}], "must be a number, got nan"),
         ([WINDOWED | {"value": True}], "must be a number, got True"),
+        ([WINDOWED | {"value": 10**309}], "it has an integer beyond 9,223,372,036,854,775,807"),
+        ([WINDOWED | {"source": "\ud83d"}], "it has a text with half of a pair of surrogates"),
         ([WINDOWED | {"source": " "}], "must be a text, got ' '"),
         ([WINDOWED | {"attention_window": 31}], "must be an even number above zero, got 31"),
         ([WINDOWED, WINDOWED], "must have each variant, window and metric once"),

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from multiprocessing import Pipe
 from types import SimpleNamespace
 from typing import Any
@@ -13,23 +14,42 @@ from profiling import cli
 from profiling.children import child
 from profiling.children.outcome import Outcome
 
+SWEEP = ["sweep", "--out=a", "--modalities={}"]
+GO_ON = "interrupted; the same command goes on from here"
 
-@pytest.mark.parametrize(("asked_by", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_command_that_is_asked_to_end_says_how_to_go_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked_by: int, status: int
+
+@pytest.mark.parametrize(
+    ("given", "asked_by", "status", "said"),
+    [
+        (SWEEP, signal.SIGINT, 130, GO_ON),
+        (SWEEP, signal.SIGTERM, 143, GO_ON),
+        ([*SWEEP, "--fresh"], signal.SIGINT, 130, GO_ON.replace("d g", "d without `fresh` g")),
+        ([*SWEEP, "--dry-run"], signal.SIGINT, 130, "interrupted"),
+        (["lengths", "a.json"], signal.SIGINT, 130, "interrupted"),
+        (["gpu-check"], signal.SIGTERM, 143, "interrupted"),
+    ],
+)
+def test_a_command_that_is_asked_to_end_says_how_to_go_on_if_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: list[str],
+    asked_by: int,
+    status: int,
+    said: str,
 ) -> None:
-    def ask(_given: Any) -> None:
+    def ask(_settings: Any) -> int:
         os.kill(os.getpid(), asked_by)
         time.sleep(5)
+        return 0
 
     interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(cli, "parse", ask)
+    monkeypatch.setitem(cli.COMMANDS, given[0], replace(cli.COMMANDS[given[0]], run=ask))
     try:
-        assert cli.main(["sweep"]) == status
+        assert cli.main(given) == status
     finally:
         signal.signal(signal.SIGINT, interrupt)
-    assert capsys.readouterr().err == "interrupted; the same command goes on from here\n"
+    assert capsys.readouterr().err == f"{said}\n"
     assert signal.getsignal(signal.SIGTERM) == before
 
 

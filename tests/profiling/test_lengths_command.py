@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -7,8 +8,10 @@ from PIL import Image
 
 from datamodules.lengths import LengthDistribution
 from datamodules.sampling import Sampled
+from profiling.children.crew import Children
 from profiling.cli import main
-from profiling.commands.length_sources import places_of
+from profiling.commands.length_sources import Places
+from profiling.errors import SettingsError
 from tests.samples.speech import write_sounds
 
 
@@ -65,21 +68,59 @@ def test_a_file_that_is_compared_is_not_written_over(lengths_file, tmp_path, cap
     assert Path(lengths_file).read_bytes() == before
 
 
-def test_files_of_several_blocks_take_the_place_of_none_that_is_compared(lengths_file, tmp_path):
-    found = [LengthDistribution.from_lengths([3], name, "text", "a") for name in ("some", "more")]
+def test_files_of_several_blocks_take_the_place_of_none_that_is_compared(tmp_path):
+    places = Places(tmp_path / "of.json", 2, [str(tmp_path / "of-more.json")])
 
-    places = places_of(found, tmp_path / "of.json", [str(tmp_path / "of-more.json")])
-
-    assert [place.name for place in places] == ["of-some.json", "of-more-2.json"]
+    assert [places.take(name).name for name in ("some", "more")] == [
+        "of-some.json",
+        "of-more-2.json",
+    ]
 
 
 def test_a_place_is_numbered_until_it_is_free(tmp_path):
-    found = [LengthDistribution.from_lengths([3], name, "text", "a") for name in ("more", "more-3")]
     compared = [str(tmp_path / name) for name in ("of-more.json", "of-more-2.json")]
+    places = Places(tmp_path / "of.json", 2, compared)
 
-    places = places_of(found, tmp_path / "of.json", compared)
+    taken = [places.take(name).name for name in ("more", "more-3")]
+    assert taken == ["of-more-3.json", "of-more-3-2.json"]
 
-    assert [place.name for place in places] == ["of-more-3.json", "of-more-3-2.json"]
+
+def block_of(name: str) -> str:
+    return f'--data={{"class_path": "TextData", "init_args": {{"source": "{name}"}}}}'
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["--out", "absent/a.json"], "`out` absent/a.json cannot be written: there is no folder"),
+        (["--out", "."], "`out` . cannot be written: it is a folder"),
+        (["--picture", "absent/a.png"], "`picture` absent/a.png cannot be written: there is no"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_anything_is_read(
+    monkeypatch, capsys, settings, words
+):
+    monkeypatch.setattr(Children, "ask", lambda *_: pytest.fail("it was read"))
+    assert main(["lengths", block_of("a.txt"), *settings]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_what_was_read_is_kept_though_the_next_data_set_cannot_be(tmp_path, monkeypatch, capsys):
+    read = LengthDistribution.from_lengths([3, 4], "some", "text", "a.txt")
+
+    def ask(_children: Any, _function: str, task: dict[str, Any]) -> Any:
+        if task["block"]["init_args"]["source"] == "b.txt":
+            raise SettingsError("`source` b.txt does not exist")
+        return read, {}, None
+
+    monkeypatch.setattr(Children, "ask", ask)
+    config = tmp_path / "b.yaml"
+    config.write_text("data: {class_path: TextData, init_args: {source: b.txt}}")
+    given = ["lengths", block_of("a.txt"), str(config), "--out", str(tmp_path / "of.json")]
+    assert main(given) == 2
+    assert LengthDistribution.from_json(tmp_path / "of-some.json") == read
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in said] == ["written", "error"]
 
 
 @pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
@@ -164,7 +205,6 @@ def test_a_yaml_file_without_a_block_is_named(tmp_path, capsys):
         (["--max_length", "0"], "`max_length` must be at least 1, got 0"),
         (["--seed=-1"], "`seed` must be at least 0, got -1"),
         (["--picture", "a.pdf"], "`picture` must end in .png or .svg, got a.pdf"),
-        (["--picture", "absent/a.png"], "`picture` absent/a.png cannot be written"),
         (["absent.json"], "cannot read lengths from absent.json"),
         (["absent.yaml"], "`files` absent.yaml cannot be read"),
     ],

@@ -82,7 +82,7 @@ def test_what_is_missing_is_said_once(answers: list[Answer], sentence: str) -> N
 def test_the_report_says_that_nobody_knows_of_neighbours(
     folder: Path, answers: list[Answer]
 ) -> None:
-    said = "In 2 of 2 visits the system did not tell what other processes took"
+    said = "In 2 of 2 visits it is unknown what other processes took of the CPU"
     assert said in " ".join(answers[0][1].split())
     assert said in (folder / "run" / "report.html").read_text()
 

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from profiling.cli import main
+from profiling.commands.report import answer
+from profiling.report import build
+from profiling.report.material import Material
 from tests.samples.rows.advising import keyed_rows_of, lengths_around, linear_law, vanilla_law
 from tests.samples.rows.comparisons import METRICS
 from tests.samples.rows.runs import write_run
@@ -51,6 +54,44 @@ def test_lengths_of_data_are_told_with_the_answer_and_drawn(run_directory, capsy
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("of the 100 samples of") == 2
     assert said.count("samples of made up 2") == 1  # two of one name are told apart
+
+
+@pytest.fixture
+def pages(run_directory: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return every page of the run that is built from now on, without its pictures and events."""
+    built: list[str] = []
+
+    def write(_directory: Path, _material: Material, _pictures: object, page: str) -> None:
+        built.append(page)
+        (Path(run_directory) / "report.html").write_text(page)
+
+    monkeypatch.setattr(build, "draw_figures", lambda *_: {})
+    monkeypatch.setattr(build, "_write", write)
+    return built
+
+
+@pytest.mark.parametrize("setting", ["strict", "lengths"])
+def test_a_sweep_after_a_report_with_settings_points_to_answers_as_it_prints_them(
+    run_directory, pages, tmp_path, setting
+):
+    value = "true" if setting == "strict" else lengths_file(tmp_path, 900)
+    assert main(["report", run_directory, f"--{setting}", value]) == 0
+    assert len(pages) == 1
+    for _ in range(2):  # the second time there is nothing to build
+        answer(Path(run_directory), rebuild=False)
+        assert len(pages) == 2
+    told = [("leaves those undecided" in page, "samples of made up" in page) for page in pages]
+    assert told == [(setting != "strict", setting == "lengths"), (True, False)]
+
+
+def test_a_strict_report_does_not_advise_to_be_strict(run_directory, pages, capsys):
+    assert main(["report", run_directory, "--strict", "true"]) == 0
+    for said in (capsys.readouterr().out, *pages):
+        words = " ".join(said.split())
+        assert (
+            "by chance alone, were all equal; what it may have decided is left undecided." in words
+        )
+        assert "strict true" not in words
 
 
 def test_lengths_of_a_modality_that_was_not_measured_are_a_mistake(run_directory, capsys, tmp_path):

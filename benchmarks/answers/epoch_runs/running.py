@@ -12,7 +12,7 @@ from benchmarks.answers.epoch_runs.planning import Amount, Epoch, foresee, plan_
 from benchmarks.answers.epoch_runs.results import label, result_of
 from benchmarks.answers.epoch_runs.tasks import task_of
 from datamodules.lengths import LengthDistribution
-from profiling.advising.advice import advise_run
+from profiling.advising.advice import find_advice
 from profiling.advising.answer import name_of
 from profiling.advising.candidates import find_candidates
 from profiling.advising.contenders import Wanted, measure
@@ -172,7 +172,7 @@ class Runner:
         """Ask once for each question: an advice takes a second."""
         asked = distribution.name, wanted
         if asked not in self._advice:
-            self._advice[asked] = advise_run(self.rows, distribution, wanted)
+            self._advice[asked] = find_advice(self.rows, distribution, wanted).answer
         return self._advice[asked]
 
     def _keep(

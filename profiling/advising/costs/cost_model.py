@@ -7,9 +7,8 @@ import numpy as np
 
 from profiling.advising.costs.bends import Bends, factors_at
 from profiling.advising.costs.tokens import Tokens
+from profiling.analysis.statistics.cost_curves import STEEPEST
 from profiling.analysis.statistics.intervals import Array
-
-STEEPEST = 2.0  # attention grows with the square of the tokens and nothing faster
 
 
 @dataclass(frozen=True)

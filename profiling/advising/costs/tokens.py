@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datamodules.geometry import SIDE_MULTIPLE
+from datamodules.geometry import PATCH_SIDE, SIDE_MULTIPLE
 from profiling.analysis.statistics.intervals import Array
-
-PATCH = 16  # pixels of a side
 
 
 @dataclass(frozen=True)
@@ -39,5 +37,5 @@ class Tokens:
         """Return the tokens of each length."""
         taken = np.maximum(np.asarray(lengths, dtype=np.float64), self.shortest)
         sides = np.ceil(taken / SIDE_MULTIPLE) * SIDE_MULTIPLE
-        tokens = (sides / PATCH) ** 2 if self.in_pixels else taken
+        tokens = (sides / PATCH_SIDE) ** 2 if self.in_pixels else taken
         return np.ceil(tokens / self.padding) * self.padding if self.padding else tokens

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from profiling.analysis.points.groups import Points
-from profiling.analysis.points.readings import MIN_VISITS, Efforts, answer_apart
+from profiling.analysis.points.readings import MIN_VISITS, Efforts, answer_apart, read_column
 from profiling.analysis.points.sides import Side, best_sides
 from profiling.rows.columns import judged_columns
 
@@ -70,6 +70,12 @@ class Comparison:
                     side.setdefault(kernel, {})[length] = next(visits)
         met = _meet(chosen, lengths, metric)
         return met | dict.fromkeys(apart, (Side("missing", reason=OTHER_EFFORTS),) * 2)
+
+    def was_tried(self, length: int, metric: str) -> bool:
+        """Tell whether any kernel of either side was tried at a length, under any effort."""
+        column = judged_columns()[metric]
+        points = (*self.vanilla_points.values(), *self.efficient_points.values())
+        return any(read_column(by.get(length, []), column).status != "missing" for by in points)
 
 
 def _meet(

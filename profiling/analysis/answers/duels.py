@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from profiling.analysis.answers.comparisons import Comparison
+from profiling.analysis.answers.comparisons import OTHER_EFFORTS, Comparison
 from profiling.analysis.points.sides import Side
 from profiling.analysis.statistics.intervals import paired_log_ratios
 
@@ -81,15 +81,16 @@ def find_duels(met: Mapping[int, tuple[Side, Side]]) -> list[Duel]:
     return [duel for duel in duels if _is_decidable(duel)]
 
 
-def find_missing(comparison: Comparison, met: Mapping[int, tuple[Side, Side]]) -> dict[int, str]:
-    """Return the lengths where one side was tried and the two cannot be compared, and why."""
+def find_missing(
+    comparison: Comparison, met: Mapping[int, tuple[Side, Side]], metric: str
+) -> dict[int, str]:
+    """Return the lengths where a side was tried and the two cannot be compared, and why."""
     models = (comparison.vanilla.variant, comparison.efficient.variant)
-    found = {}
-    for length, sides in met.items():
-        tried = any(side.status != "missing" or side.reason for side in sides)
-        if tried and not _is_decidable(Duel(length, *sides)):
-            found[length] = _why_missing(models, sides)
-    return found
+    return {
+        length: _why_missing(models, sides)
+        for length, sides in met.items()
+        if not _is_decidable(Duel(length, *sides)) and comparison.was_tried(length, metric)
+    }
 
 
 def _why_missing(variants: tuple[str, str], sides: tuple[Side, Side]) -> str:
@@ -98,13 +99,13 @@ def _why_missing(variants: tuple[str, str], sides: tuple[Side, Side]) -> str:
         return "both run out of memory"
     if statuses == ["ok", "ok"]:
         return "they have no visit in common"
+    if sides[0].reason == OTHER_EFFORTS:
+        return OTHER_EFFORTS
     failed = [
         (variant, side)
         for variant, side in zip(variants, sides, strict=True)
         if side.status not in ("ok", "oom")
     ]
-    if statuses == ["missing", "missing"]:
-        return sides[0].reason
     return "; ".join(_why_without_number(variant, side) for variant, side in failed)
 
 

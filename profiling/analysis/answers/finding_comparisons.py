@@ -6,6 +6,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+from lightning_modules.variant import padding_of
 from lightning_modules.variants import VARIANTS, vanilla_of
 from profiling.analysis.answers.comparisons import Comparison, Model
 from profiling.analysis.points.groups import Contender, Group, Points, group_rows, rank
@@ -85,8 +86,7 @@ def _with_opponent(given: Comparison, opponent: Opponent | None) -> Comparison:
 
 
 def _padding(opponent: Opponent | None, model: Model) -> int | None:
-    pads_to = opponent.pads_to if opponent else None
-    return pads_to if isinstance(pads_to, int) or pads_to is None else model.attention_window
+    return padding_of(opponent.pads_to, model.attention_window) if opponent else None
 
 
 def _order(group: Group) -> tuple[Any, ...]:

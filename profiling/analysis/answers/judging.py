@@ -30,7 +30,6 @@ class Judged:
 
     Args:
         outcomes: The entries of `lengths` in a tipping point row, of what was compared.
-        log_ratios: One per outcome, infinite where one side is infeasible.
         deviations: (resamples, outcomes), what the log ratios may be off by, through noise and
             resolution; zero where unknown.
         interval_from: visits, blocks (of one visit), resolution (of memory, with one visit), or
@@ -39,15 +38,9 @@ class Judged:
     """
 
     outcomes: list[dict[str, Any]]
-    log_ratios: Array
     deviations: Array
     interval_from: str | None
     chance: float
-
-    @property
-    def lengths(self) -> Array:
-        """The values of the axis."""
-        return np.array([item["length"] for item in self.outcomes], dtype=np.float64)
 
 
 def judge(
@@ -62,12 +55,11 @@ def judge(
         _outcome(comparison, duel, ends, metric)
         for duel, ends in zip(duels, interval_ends(deviations), strict=True)
     ]
-    log_ratios = np.array([duel.log_ratio for duel in duels])
     chance = 1.0 if outcomes[-1]["outcome"] == "tie" else 0.0
-    if not chance and np.isfinite(log_ratios[-1]):
+    if not chance and np.isfinite(duels[-1].log_ratio):
         chance = chance_of(noise, len(duels) - 1)
     told = np.nan_to_num(deviations) + _unresolved(duels, metric)
-    return Judged(outcomes, log_ratios, told, interval_from, chance)
+    return Judged(outcomes, told, interval_from, chance)
 
 
 def _unresolved(duels: Sequence[Duel], metric: str) -> Array:

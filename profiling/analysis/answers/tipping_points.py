@@ -130,7 +130,7 @@ def save_tipping_points(rows: Sequence[Row], directory: Path) -> None:
 def _tipping_point(comparison: Comparison, metric: str) -> tuple[dict[str, Any], float] | None:
     """Return a row and how often chance alone would decide as it does; None without a length."""
     met = comparison.sides(metric)
-    duels, missing = find_duels(met), find_missing(comparison, met)
+    duels, missing = find_duels(met), find_missing(comparison, met, metric)
     if duels:
         judged, answered = decide(comparison, duels, metric)
         outcomes, chance = judged.outcomes, judged.chance

@@ -105,9 +105,9 @@ class Efforts:
         """Return the visits of one effort, of several points at one length on two sides.
 
         It is the newest effort under which every point answers that answers under any; where there
-        is none, the newest under which both sides answer. Where no effort has both sides, no
-        visits are left: rows of two efforts never meet. Of a point that meets no other,
-        those of the newest effort under which it failed are left.
+        is none, the newest under which both sides answer. Where each side answers, but never under
+        one effort, no visits are left: rows of two efforts never meet. Where a side answers under
+        none, those of the newest effort under which any point was tried are left, which say why.
 
         Args:
             ours: The visits of each point of one side.
@@ -123,19 +123,30 @@ class Efforts:
             effort: [read_column(visits, column).status for visits in by_point]
             for effort, by_point in split.items()
         }
-        answers = {
-            effort: [status in ANSWERS for status in found] for effort, found in statuses.items()
-        }
-        best = [any(answers[effort][place] for effort in split) for place in range(len(points))]
-        for effort in self.newest_first:
-            if any(best) and answers[effort] == best:
-                return split[effort]
-        for effort in self.newest_first:
-            sides = [answers[effort][: len(ours)], answers[effort][len(ours) :]]
-            if all(any(side) for side in sides if side):
-                return split[effort]
-        failed = [effort for effort in self.newest_first if statuses[effort] == ["error"]]
-        return split[failed[0]] if failed else [[] for _ in points]
+        chosen = _chosen(statuses, len(ours))
+        return [[] for _ in points] if chosen is None else split[chosen]
+
+
+def _chosen(statuses: Mapping[str, Sequence[str]], num_ours: int) -> str | None:
+    """Return the effort that `Efforts.newest_of_both` takes; None where no visits are left.
+
+    Args:
+        statuses: Of each point, by effort, the newest first.
+        num_ours: How many points are of the first side.
+    """
+    answers = {effort: [one in ANSWERS for one in found] for effort, found in statuses.items()}
+    best = [any(point) for point in zip(*answers.values(), strict=True)]
+    of_all = [effort for effort, found in answers.items() if any(best) and found == best]
+    of_both = [effort for effort, found in answers.items() if _on_both_sides(found, num_ours)]
+    tried = [effort for effort, found in statuses.items() if set(found) != {"missing"}]
+    if not of_both and _on_both_sides(best, num_ours):
+        tried = []
+    return next(iter([*of_all, *of_both, *tried]), None)
+
+
+def _on_both_sides(answers: Sequence[bool], num_ours: int) -> bool:
+    """Tell whether a point of each side answers that has any."""
+    return all(any(side) for side in (answers[:num_ours], answers[num_ours:]) if side)
 
 
 def answer_apart(

@@ -104,7 +104,8 @@ def best_of(sides: Sequence[Side]) -> Side:
     """Return the best of several implementations at one length, or why it is unknown."""
     unknown = [side for side in sides if side.status in ("missing", "error")]
     if not sides or unknown:
-        return unknown[0] if unknown else Side("missing")
+        failed = [side for side in unknown if side.status == "error"]  # which says why
+        return next(iter([*failed, *unknown]), Side("missing"))
     able = [side for side in sides if side.status == "ok"]
     if not able:
         return next((side for side in sides if side.status == "oom"), sides[0])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.geometry import PATCH_SIDE
 from profiling.analysis.statistics.interpolation import cost_bounds, fit_costs, last_crossing
 from profiling.analysis.statistics.intervals import Array
 
@@ -13,7 +14,6 @@ POINTS_BETWEEN = 64
 MAX_STEPS = 200
 # Attention grows with the square of the tokens and nothing faster; tokens with that of the side.
 STEEPEST, STEEPEST_IN_PIXELS = 2.0, 4.0
-PATCH = 16  # pixels of a side
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class CostCurves:
         return np.ceil(lengths / self.padding) * self.padding if self.padding else lengths
 
     def _tokens(self, lengths: Array) -> Array:
-        return (lengths / PATCH) ** 2 if self.in_pixels else lengths
+        return (lengths / PATCH_SIDE) ** 2 if self.in_pixels else lengths
 
     def _weights(self, places: Array) -> Array:
         """Return what the log costs of the padded side count for, (places, lengths)."""

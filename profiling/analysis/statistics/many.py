@@ -26,10 +26,20 @@ def beyond_chance(chances: Sequence[float]) -> NDArray[np.bool_]:
     return np.asarray(np.asarray(chances) <= limit)
 
 
-def decided_by_chance(num_comparisons: int) -> str:
-    """Say how many of so many comparisons of equals chance alone would decide, in a sentence."""
+def decided_by_chance(num_comparisons: int, strict: bool = False) -> str:
+    """Say how many of so many comparisons of equals chance alone would decide, in a sentence.
+
+    Args:
+        num_comparisons: Of a whole report.
+        strict: Whether those are left undecided.
+    """
     about = FALSE_SHARE * num_comparisons
+    left = (
+        "what it may have decided is left undecided"
+        if strict
+        else "`--strict true` leaves those undecided"
+    )
     return (
         f"Of {counted(num_comparisons, 'comparison')} about {about:.2g} would be decided by "
-        "chance alone, were all equal; `--strict true` leaves those undecided."
+        f"chance alone, were all equal; {left}."
     )

@@ -66,13 +66,19 @@ class Section:
     shares: tuple[str, ...] = ()
     counted: str = ""
     """In what it counts and why, where that tells it from its modality's other answers."""
+    strict: bool = False
+    """Whether what chance alone may have decided was left undecided."""
+
+    @property
+    def place(self) -> str:
+        """Return where its answers hold."""
+        where = f" ({self.setting})" if self.setting else ""
+        return f"{self.modality}, {self.phase}{where}"
 
     @property
     def name(self) -> str:
         """Return what the section is about in a few words."""
-        where = f" ({self.setting})" if self.setting else ""
-        counted = f", {self.counted}" if self.counted else ""
-        return f"{self.modality}, {self.phase}{where}{counted}"
+        return f"{self.place}, {self.counted}" if self.counted else self.place
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -80,11 +86,14 @@ class Section:
         return (*self.sentences, *self.ladder, *self.shares)
 
     @property
+    def question(self) -> str:
+        """Return what the table answers there."""
+        return f"from how many {self.unit} on it beats {self.vanilla}"
+
+    @property
     def title(self) -> str:
-        """Return what the table answers in one line."""
-        where = f" ({self.setting})" if self.setting else ""
-        beats = f"from how many {self.unit} on it beats {self.vanilla}"
-        return f"{self.modality}, {self.phase}: {beats}{where}"
+        """Return both in one line."""
+        return f"{self.place}: {self.question}"
 
 
 def build_sections(
@@ -92,6 +101,7 @@ def build_sections(
     distributions: Sequence[LengthDistribution] = (),
     ladder: Iterable[Row] = (),
     checkpoint_names: Mapping[str, str] | None = None,
+    strict: bool = False,
 ) -> list[Section]:
     """Return the answers grouped by modality, phase, setting and axis; lines that agree are merged.
 
@@ -100,6 +110,7 @@ def build_sections(
         distributions: Lengths of real data, for which ceilings and answers are told.
         ladder: The answers against each vanilla kernel, which are no answers of their own.
         checkpoint_names: Those of the whole run; without them, of the checkpoints in the answers.
+        strict: Whether the answers leave undecided what chance alone may have decided.
     """
     told = list(tipping_points), list(ladder)
     names = short_names(chain(*told)) if checkpoint_names is None else checkpoint_names
@@ -118,6 +129,7 @@ def build_sections(
                 ladder=ladder_sentences(rungs.get(place, ())),
                 shares=share_sentences(rows, data),
                 ceilings=ceiling_sentences(rows, data),
+                strict=strict,
             )
         )
     return sections
@@ -133,7 +145,8 @@ def _by_place(rows: Iterable[Row]) -> dict[Place, list[Row]]:
 
 def chance_sentence(sections: Sequence[Section]) -> str:
     """Say what chance alone would decide in tables of so many comparisons."""
-    return decided_by_chance(sum(section.num_comparisons for section in sections))
+    num_comparisons = sum(section.num_comparisons for section in sections)
+    return decided_by_chance(num_comparisons, any(section.strict for section in sections))
 
 
 def _section(place: Place, rows: list[Row], settings: set[Setting]) -> Section:

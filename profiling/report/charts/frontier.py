@@ -14,7 +14,6 @@ from profiling.rows.columns import Row
 
 HEIGHT = 300
 COLUMNS = ("variant", "length", "largest batch", "smallest that failed", "limited by")
-FIELDS = ("feasible", "infeasible", "limited_by")
 ROOM = 1.3
 
 

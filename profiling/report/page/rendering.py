@@ -19,6 +19,7 @@ from profiling.report.charts.steadiness import TITLE, build_steadiness_chart
 from profiling.report.material import Material
 from profiling.report.page.breakdowns import closures_of
 from profiling.report.page.frontiers import frontiers_of
+from profiling.report.page.made_with import line_of
 from profiling.report.page.parts import parts_of
 from profiling.report.page.problems import find_problems
 from profiling.report.page.script import pack, packed_plotly
@@ -53,6 +54,7 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
     judged = judged_columns()
     row_table = RowTable.of(material.rows)
     return environment.get_template(TEMPLATE).render(
+        made_with=line_of(material.made_with),
         sections=material.sections,
         metrics=list(judged),
         value_units={metric: column.unit for metric, column in judged.items()},

@@ -2,7 +2,7 @@ from collections import Counter
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datamodules.batching.policies import (
@@ -39,12 +39,13 @@ def test_nothing_is_lost_and_no_batch_is_too_large(policy, lengths, size, limit,
     found = Counter(length for batch in batches for length in batch.lengths)
     assert found == Counter(min(length, limit or length) for length in lengths)
     assert all(1 <= len(batch.lengths) <= size for batch in batches)
-    assert all(batch.padding >= -1e-9 for batch in batches)
+    assert all(batch.padding >= 0 for batch in batches)
 
 
+@example([8] * 3 + [9] * 3 + [10], 7, None)  # 61 / 7 * 7 is no 61
 @given(LENGTHS, SIZES, LIMITS)
 def test_packed_batches_have_no_padding(lengths, size, limit):
-    assert padding_share(padded_batches(lengths, "packed", size, limit)) == pytest.approx(0)
+    assert padding_share(padded_batches(lengths, "packed", size, limit)) == 0
 
 
 @given(LENGTHS, SIZES, LIMITS, st.integers(0, 5))

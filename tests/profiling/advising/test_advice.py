@@ -5,11 +5,11 @@ import math
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
 from tests.samples.rows.advising import (
     CROSSING,
     THROUGHPUT,
+    advise_run,
     lengths_around,
     linear_law,
     rows_of,

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.advice import advise_run
 from profiling.advising.choosing import PADDED
 from profiling.advising.contenders import Wanted
 from profiling.advising.words import as_lines
 from profiling.analysis.answers.tipping_points import find_tipping_points
-from tests.samples.rows.advising import lengths_around, linear_law, rows_of, vanilla_law
+from tests.samples.rows.advising import advise_run, lengths_around, linear_law, rows_of, vanilla_law
 
 NOTHING = {"latency_ms": None, "throughput_samples_per_s": None}
 CROSSING = [

@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
 from profiling.advising.costs.fitting import Observation, fit_cost_model
 from profiling.advising.costs.tokens import Tokens
 from profiling.advising.data_cost import DataCost, peak_of_plan
 from profiling.advising.plans import plan_epoch
-from tests.samples.rows.advising import CROSSING, lengths_around, linear_law, rows_of, vanilla_law
+from tests.samples.rows.advising import (
+    CROSSING,
+    advise_run,
+    lengths_around,
+    linear_law,
+    rows_of,
+    vanilla_law,
+)
 
 MEASURED = (50, 100, 200, 400)
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
 from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.analysis.answers.verdicts import shown_value
 from tests.samples.rows.advising import (
     CROSSING,
     THROUGHPUT,
+    advise_run,
     lengths_around,
     linear_law,
     rows_of,

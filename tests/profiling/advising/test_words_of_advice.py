@@ -2,7 +2,6 @@
 
 import pytest
 
-from profiling.advising.advice import advise_run
 from profiling.advising.answer import COSTS
 from profiling.advising.contenders import Wanted
 from profiling.advising.words import as_lines
@@ -10,6 +9,7 @@ from profiling.cli import main
 from tests.samples.rows.advising import (
     CROSSING,
     THROUGHPUT,
+    advise_run,
     keyed_rows_of,
     lengths_around,
     vanilla_law,

@@ -14,6 +14,7 @@ from profiling.distributions.cutting import (
     usual_cuts,
     usual_lengths,
 )
+from profiling.distributions.estimates import Estimate
 from profiling.distributions.padding import MOST_SAMPLES, bucket_edges, lengths_of
 from profiling.distributions.summary import Batching, summarise
 from profiling.distributions.words import compare, describe
@@ -86,7 +87,7 @@ def test_a_summary_for_programs_has_every_share():
     shares = {(each["policy"], each["batch_size"]): each for each in said["padding"]}
     assert len(shares) == 8
     assert shares["pad_to_maximum", 2]["padding_share"] == pytest.approx(1 - 25 / 64)
-    assert shares["packed", 4]["padding_share"] == pytest.approx(0)
+    assert shares["packed", 4]["padding_share"] == 0
     assert "drawn_from" not in said
     assert set(shares["dynamic", 2]) == {"policy", "batch_size", "padding_share"}
 
@@ -112,6 +113,28 @@ def test_a_draw_is_told_with_its_errors():
     assert "mean 50.0 (standard error 11.7, 95 % 27.0 to 73.0)" in text
     assert "another value is possible: draw more samples" in text
     assert "25.0 % [" in text
+
+
+def test_a_given_max_length_casts_no_doubt_on_the_recommended_one():
+    # About 1 % lies beyond 100, so of that cut the intervals leave doubt; beyond 128 surely none.
+    found = make([10] * 995 + [101] * 10, sampled=Sampled(1500, 0))
+    given = summarise(found, Batching([2], 2, max_length=100))
+    assert not given.chosen.is_certain
+    assert given.recommended.max_length == 128
+    assert "another value is possible" not in describe(summarise(found, BATCHING))
+    assert "another value is possible" not in describe(given)
+
+
+@pytest.mark.parametrize("lengths", [[8] * 3 + [9] * 3 + [10], [4] * 6 + [5]])
+def test_packed_samples_have_no_padding_whatever_was_not_drawn(lengths):
+    summary = summarise(make(lengths, sampled=Sampled(400, 0)), Batching([1, 128], 3))
+    packed, alone = (
+        [each.share for each in summary.paddings if (each.policy, each.batch_size) in wanted]
+        for wanted in ([("packed", 1), ("packed", 128)], [("dynamic", 1), ("buckets", 1)])
+    )
+    assert packed == alone == [Estimate(0.0, 0.0, 0.0)] * 2
+    (line,) = (each for each in describe(summary).splitlines() if each.startswith("packed"))
+    assert line.split() == ["packed", "0.0", "%", "0.0", "%"]
 
 
 def test_a_whole_source_has_no_errors_in_its_text():

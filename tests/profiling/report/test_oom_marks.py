@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from profiling.analysis.points.curves import Curve, build_curves
 from profiling.report.charts.inputs import ChartInput
 from profiling.report.charts.measured import build_chart
-from profiling.report.figure_measured import draw_measured
+from profiling.report.figures.measured import draw_measured
 from profiling.report.palette import Styles
 from profiling.rows.columns import judged_columns
 from tests.samples.rows.run import FAILED, small_rows

@@ -10,7 +10,7 @@ from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.drift import judge_steadiness
 from profiling.report.cautions import cautions_of, describe_steadiness
 from profiling.report.charts.steadiness import build_steadiness_chart
-from profiling.rows.columns import Row
+from profiling.rows.columns import Row, complete
 from profiling.rows.reading import SENTINEL
 from tests.samples.rows.run import charts_of, report_of, sample_rows, sample_tipping_points
 from tests.samples.rows.runs import write_run
@@ -126,7 +126,14 @@ def test_visits_of_which_nobody_tells_the_neighbours_are_counted() -> None:
     rows = [row | {"others_cpu_share": 0.0} for row in rows_of_vision()[:4]]
     rows += [row | {"others_cpu_share": None} for row in rows_of_vision()[4:7]]
     (said,) = cautions_of(rows, judge_steadiness([], []))
-    assert said.startswith("In 3 of 7 visits the system did not tell what other processes took")
+    assert said.startswith("In 3 of 7 visits it is unknown what other processes took of the CPU")
+
+
+def test_of_visits_older_than_the_question_it_is_unknown_too() -> None:
+    old = [{k: v for k, v in row.items() if k != "others_cpu_share"} for row in rows_of_vision()]
+    for rows in (old, [complete(row) for row in old]):
+        (said,) = cautions_of(rows, judge_steadiness([], []))
+        assert said.startswith(f"In {len(old)} of {len(old)} visits it is unknown")
 
 
 def test_the_command_says_both_after_the_table_and_on_the_page(tmp_path: Path) -> None:

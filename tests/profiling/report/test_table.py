@@ -9,7 +9,7 @@ from rich.console import Console
 from profiling.report.answers.sections import build_sections
 from profiling.report.answers.verdicts import describe_comparison, describe_verdict
 from profiling.report.table import print_sections, sections_as_markdown
-from profiling.report.words import VERDICTS
+from profiling.report.words import NO_ANSWERS, VERDICTS
 from tests.samples.rows.run import sample_tipping_points
 
 
@@ -92,6 +92,7 @@ def test_sections_are_told_apart_by_setting_only_where_settings_differ() -> None
         [CROSSES | {"size": size, "precision": "32"} for size in ("base", "tiny")]
     )
     assert [section.setting for section in both] == ["base", "tiny"]
+    assert both[0].title == "text, inference (base): from how many tokens on it beats bert"
 
 
 def test_the_table_fits_100_columns_with_every_answer_on_one_line() -> None:
@@ -154,6 +155,7 @@ def test_no_tipping_points_is_said() -> None:
     output = io.StringIO()
     print_sections([], Console(file=output))
     assert output.getvalue().startswith("No tipping points")
+    assert sections_as_markdown([]) == f"{NO_ANSWERS}\n"
 
 
 @given(st.text(alphabet="ab|[]*_<>`\\$/", min_size=1, max_size=12))

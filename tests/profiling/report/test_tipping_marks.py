@@ -11,7 +11,7 @@ from profiling.analysis.points.curves import build_curves
 from profiling.report.charts.inputs import ChartInput
 from profiling.report.charts.measured import build_chart
 from profiling.report.charts.traces import value_range
-from profiling.report.figure_ratios import draw_ratio
+from profiling.report.figures.ratios import draw_ratio
 from profiling.report.palette import Styles
 from profiling.rows.columns import judged_columns
 from tests.samples.rows.answers import answer_of

@@ -142,6 +142,8 @@ WRONG_MANIFESTS = [
     '{"length_distributions": [{"name": "n", "modality": "smell", "unit": "tokens", "count": 1,'
     ' "values": [3], "counts": [1], "source": "s"}]}',
     '{"seed": 1, "seed": 2}',
+    '{"seed": 1' + "0" * 400 + "}",
+    r'{"machine": {"name": "\ud83d"}}',
     "[" * 100_000,
 ]
 

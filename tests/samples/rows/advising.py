@@ -1,10 +1,11 @@
 """Simulated runs for advice: costs that follow a known law, with a noise of their own."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
+from profiling.advising.advice import find_advice
 from profiling.advising.contenders import Wanted
 from tests.samples.rows.comparisons import row
 
@@ -50,6 +51,13 @@ def keyed_rows_of(*arguments: Any, **fields: Any) -> list[dict[str, Any]]:
     """Return such rows with a key for each point, as a run directory has them."""
     rows = rows_of(*arguments, **fields)
     return [row | {"key": f"{row['variant']}-{row['sequence_length']}"} for row in rows]
+
+
+def advise_run(
+    rows: Sequence[dict[str, Any]], distribution: LengthDistribution, wanted: Wanted
+) -> dict[str, Any]:
+    """Return the answer of the advice, as `advise --json` prints it."""
+    return find_advice(rows, distribution, wanted).answer
 
 
 def lengths_around(middle: int, modality: str = "text") -> LengthDistribution:

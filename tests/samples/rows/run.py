@@ -212,6 +212,7 @@ def _numbers(
         "largest_batch_size": 32,
         "peak_memory_mib": 60 + memory * noise.lognormvariate(0, 0.004),
         "memory_above_weights_mib": memory,
+        "others_cpu_share": 0.01,
     }
 
 

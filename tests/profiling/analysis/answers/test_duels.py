@@ -24,20 +24,6 @@ def test_running_out_of_memory_loses_against_running() -> None:
     assert row["lengths"][2]["ratio"] is None
 
 
-@pytest.mark.parametrize("status", ["error", "skipped", "oom", None])
-def test_a_length_without_an_answer_on_either_side_is_missing_not_lost(status: str | None) -> None:
-    vanilla = {128: 1.0, 256: 3.0, 512: "oom" if status == "oom" else 9.0}
-    row = find_one(vanilla, {128: 2.0, 256: 2.0, 512: status})
-    assert outcomes(row) == ["lose", "win", "missing"]
-    assert row["lengths"][2]["ratio"] is None
-    assert (row["verdict"], row["longest_measured"]) == ("crosses", 256)
-
-
-def test_running_out_of_memory_against_a_missing_metric_is_missing() -> None:
-    row = find_one({128: 1.0, 256: "oom"}, {128: 2.0, 256: None})
-    assert row["longest_measured"] == 128
-
-
 @pytest.mark.parametrize(
     ("vanilla", "efficient", "expected"),
     [
@@ -211,21 +197,3 @@ def test_a_disturbed_length_does_not_move_the_crossing() -> None:
     (row,) = find(slow)
     assert outcomes(row) == ["lose", "lose", "tie", "win"]
     assert 256 < row["tipping_point"] < 512
-
-
-def test_a_failure_at_the_longest_length_is_told_in_the_words_of_its_row() -> None:
-    rows = rows_of("bert", {128: 1.0, 256: 9.0, 512: 9.0})
-    rows += rows_of("longformer", {128: 2.0, 256: 2.0})
-    rows += rows_of("longformer", {512: "error"}, error="the process ended with signal 9")
-    (row,) = find(rows)
-    assert (row["verdict"], row["longest_measured"]) == ("crosses", 256)
-    assert row["lengths"][2]["reason"] == "longformer library: the process ended with signal 9"
-
-
-def test_sides_that_share_no_effort_are_said_to() -> None:
-    rows = rows_of("bert", {128: 1.0}, min_samples=5)
-    rows += rows_of("longformer", {128: 2.0}, min_samples=50)
-    (row,) = find(rows)
-    assert (row["verdict"], row["longest_measured"]) == ("undecided", None)
-    assert row["reason"] == "the two were never measured with the same effort"
-    assert row["efficient_implementation"] == "library"

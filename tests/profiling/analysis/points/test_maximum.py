@@ -8,7 +8,6 @@ import pytest
 
 from datamodules.geometry import samples_for_frames
 from datamodules.lengths import LengthDistribution
-from profiling.advising.advice import advise_run
 from profiling.advising.contenders import Wanted
 from profiling.advising.words import as_lines
 from profiling.analysis.answers.tipping_points import find_tipping_points
@@ -18,6 +17,7 @@ from profiling.report.answers.sections import build_sections
 from profiling.report.answers.shares import share_sentences
 from profiling.report.palette import labelled
 from profiling.report.table import sections_as_markdown
+from tests.samples.rows.advising import advise_run
 from tests.samples.variants.points import points_of
 
 FRAMES = (50, 250, 1000, 1500, 2000)

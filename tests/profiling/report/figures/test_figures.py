@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox, BboxBase
 
 from profiling.analysis.points.curves import build_curves
-from profiling.report.figures import LOOK, draw_figure
+from profiling.report.figures.curves import draw_figure
+from profiling.report.figures.frame import LOOK
 from profiling.report.palette import Styles
 from tests.samples.rows.answers import answer_of
 from tests.samples.rows.run import small_rows

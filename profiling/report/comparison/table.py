@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from profiling.analysis.run_comparison.run_answers import Answer, RunComparison
-from profiling.report.comparison_words import (
+from profiling.report.comparison.words import (
     COUNTED,
     Section,
     build_sections,

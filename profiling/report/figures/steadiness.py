@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from profiling.analysis.points.drift import Steadiness
 from profiling.report.cautions import name_sentinel
 from profiling.report.charts.steadiness import AXIS, TITLE, Mark, colour_of, ends_of, marks_of
-from profiling.report.figure_frame import Names, add_frame, as_png, empty_figure
-from profiling.report.figures import LOOK
+from profiling.report.figures.frame import LOOK, Names, add_frame, as_png, empty_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from profiling.analysis.run_comparison.run_answers import Answer, RunComparison
 from profiling.analysis.run_comparison.shared_points import Run
 from profiling.report.charts.inputs import ChartInput
 from profiling.report.charts.numbers import measured_numbers
-from profiling.report.comparison_table import comparison_as_markdown
-from profiling.report.comparison_words import build_sections, describe_answer, foot_lines
+from profiling.report.comparison.table import comparison_as_markdown
+from profiling.report.comparison.words import build_sections, describe_answer, foot_lines
 from profiling.report.palette import Styles
 from profiling.rows.columns import judged_columns
 from tests.samples.rows.run import small_rows

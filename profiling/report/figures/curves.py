@@ -1,14 +1,14 @@
 """Still pictures of the curves, one per modality, phase and setting."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve, drawn_metrics, spaced_lengths
 from profiling.analysis.points.groups import Setting, free_name, safe_name
-from profiling.report.figure_frame import Names, add_frame, as_png, empty_figure
-from profiling.report.figure_measured import draw_measured
-from profiling.report.figure_ratios import draw_ratio, need_names, plain_numbers
+from profiling.report.figures.frame import LOOK, Names, add_frame, as_png, empty_figure
+from profiling.report.figures.measured import draw_measured
+from profiling.report.figures.ratios import draw_ratio, need_names, plain_numbers
 from profiling.report.palette import Styles
 from profiling.rows.columns import Row
 
@@ -17,18 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = 4.6  # inches
-# Names come from outside: a dollar sign in one must not start a formula.
-LOOK: Any = {
-    "text.parse_math": False,
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#888888",
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "grid.color": "#e6e6e6",
-    "legend.frameon": False,
-}
 
 
 def draw_figures(

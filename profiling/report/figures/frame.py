@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from matplotlib.legend import Legend
     from matplotlib.text import Text
 
+# Names come from outside: a dollar sign in one must not start a formula.
+LOOK: Any = {
+    "text.parse_math": False,
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#888888",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+}
 RESOLUTION = 100
 # In inches: the whole width, the edge of the paper, and what stands between the panels and the
 # frame, which are the titles of panels above, ticks and their unit below.

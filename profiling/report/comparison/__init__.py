@@ -1,0 +1,1 @@
+"""What `profile.py compare` prints."""

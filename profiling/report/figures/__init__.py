@@ -1,0 +1,1 @@
+"""Still pictures, for TensorBoard and for a page without its script."""
