@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import PreTrainedModel
 
+from lightning_modules.checkpoints.training_runs import compare_weights, read_checkpoint
 from lightning_modules.checkpoints.vocabulary import write_vocabulary
 from lightning_modules.errors import ModelError
 from lightning_modules.whole_files import whole_folder
@@ -55,12 +55,7 @@ def _refuse_cut(model: PreTrainedModel) -> None:
 
 
 def _load(module: Any, ckpt_path: str) -> None:
-    checkpoint = torch.load(ckpt_path, map_location="cpu", weights_only=True)
+    checkpoint = read_checkpoint(ckpt_path, "cpu")
     module.on_load_checkpoint(checkpoint)
-    try:
-        module.load_state_dict(checkpoint["state_dict"])
-    except (KeyError, RuntimeError) as problem:
-        reason = str(problem).splitlines()[-1].strip()
-        raise ModelError(
-            f"`ckpt_path` must be a checkpoint of this model, {ckpt_path} is of another: {reason}"
-        ) from problem
+    compare_weights(module, checkpoint, ckpt_path)
+    module.load_state_dict(checkpoint["state_dict"])

@@ -135,7 +135,7 @@ def test_export_takes_the_weights_of_a_checkpoint_and_refuses_those_of_another(t
     loaded = AutoModelForCTC.from_pretrained("exported")
     torch.testing.assert_close(loaded.lm_head.weight, trained.model.lm_head.weight)
     other = CtcModule(variant="hubert", model_fields=TINY | {"num_hidden_layers": 1})
-    with pytest.raises(ModelError, match="`ckpt_path` must be a checkpoint of this model"):
+    with pytest.raises(ModelError, match="`ckpt_path` must be of a CtcModule with these settings"):
         export(other, "trained.ckpt", "elsewhere")
     assert not Path("elsewhere").exists()
 
