@@ -58,14 +58,14 @@ class TaskTrainer(Trainer):
         from lightning_modules.checkpoints.exporting import export
         from lightning_modules.speech.utterance_module import UtteranceModule
 
-        # Whoever loads the folder would take the head for a trained one. Others are exported for
-        # what is under their heads.
+        # Such a model is nothing without its head. Others are exported for what is under theirs.
         if ckpt_path is None and isinstance(model, UtteranceModule):
             check_trained("export", model)
         if ckpt_path is None:
             check_begun("export", model)
-        export(model, ckpt_path, folder)
-        print(f"exported to {folder}")
+        left_out = export(model, ckpt_path, folder)
+        without = f" without what was never trained: {', '.join(left_out)}" if left_out else ""
+        print(f"exported to {folder}{without}")
 
     def _run(
         self, model: LightningModule, ckpt_path: Any = None, *settings: Any, **named: Any

@@ -166,6 +166,7 @@ def test_pretraining_on_other_clusters_than_a_checkpoint_has_is_refused(tmp_path
     module = MaskedPrediction(
         variant="hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
     )
+    module.on_train_start()
     export(module, None, "exported")
     same: dict[str, Any] = {
         "variant": "hubert",
