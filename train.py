@@ -34,6 +34,7 @@ from lightning_modules.reduced_precision import refuse_wrong_convolutions
 from lightning_modules.training.accumulation import AccumulationWarning
 from lightning_modules.training.collapse import CollapseWarning
 from lightning_modules.training.folder_use import FolderUse
+from lightning_modules.training.given_settings import GivenSettings
 from lightning_modules.training.monitors import MonitorWarning
 from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
@@ -46,7 +47,8 @@ from profiling.training.task_trainer import TaskTrainer
 EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (
-    *(RandomStates, PendingValidation, FolderUse),
+    # Settings first: a pending validation may save what it finds of them.
+    *(GivenSettings, RandomStates, PendingValidation, FolderUse),
     *(AccumulationWarning, MonitorWarning, CollapseWarning),
 )
 # Of the data, for models that have such an argument.
