@@ -42,6 +42,7 @@ from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import import_classes
 from profiling.training.checks import check_data, check_precision, check_trained
 from profiling.training.mistakes import explain
+from profiling.training.saved_settings import saving_of
 from profiling.training.task_trainer import TaskTrainer
 
 EVALUATIONS = ("predict", "test", "validate")
@@ -115,6 +116,10 @@ class TrainCLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         """Take settings from where the user gave them: Lightning would take the checkpoint's."""
 
+    def before_instantiate_classes(self) -> None:
+        """Let an evaluation leave the settings of the training beside it as they are."""
+        self.save_config_callback, self.save_config_kwargs = saving_of(self.config.subcommand)
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer; what it says of its settings is one sentence.
 
@@ -179,7 +184,6 @@ def main(arguments: list[str] | None = None) -> int:
             trainer_defaults={"callbacks": [callback() for callback in CALLBACKS]},
             parser_class=TrainParser,
             parser_kwargs={verb: {"description": VERBS[verb]} for verb in verbs},
-            save_config_kwargs={"overwrite": True},
             args=arguments,
         )
     except KeyboardInterrupt:
