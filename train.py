@@ -40,7 +40,7 @@ from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import import_classes
-from profiling.training.checks import check_data, check_precision, check_trained
+from profiling.training.checks import check_data, check_precision, check_trained, check_written
 from profiling.training.mistakes import explain
 from profiling.training.saved_settings import saving_of
 from profiling.training.task_trainer import TaskTrainer
@@ -143,8 +143,8 @@ class TrainCLI(LightningCLI):
 
         Raises:
             SettingsError: They are of different modalities, texts are too long for the model or
-                have token ids that it lacks, the precision is too low, or a model is to be
-                evaluated that was never trained.
+                have token ids that it lacks, the precision is too low, a model is to be evaluated
+                that was never trained, or nothing would write what is predicted.
         """
         if isinstance(self.model, VariantModule):
             check_data(self.model, self.datamodule)
@@ -158,6 +158,8 @@ class TrainCLI(LightningCLI):
                 allocator.keep_freed_memory()
         if self.config.subcommand in EVALUATIONS and chosen.get("ckpt_path") is None:
             check_trained(self.config.subcommand, self.model)
+        if self.config.subcommand == "predict":
+            check_written(self.model, self.trainer.callbacks)  # type: ignore[attr-defined]
 
 
 def main(arguments: list[str] | None = None) -> int:
