@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from lightning_modules.speech.feature_extractor import FeatureExtractor
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.speech.prediction_files import PredictionFiles
 from tests.samples import fitting
-from tests.samples.predicting import predict
+from tests.samples.predicting import predict, process
 from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
 
 
@@ -237,11 +236,8 @@ def test_features_of_recordings_elsewhere_do_not_replace_each_other(tmp_path):
 def test_a_name_that_cannot_stand_in_transcripts_stops_before_anything_is_transcribed(
     tmp_path,
 ):
-    names = ("a.wav", "b.wav", "c\td.wav")
-    recordings = [SimpleNamespace(name=name) for name in names]
     files = PredictionFiles(str(tmp_path / "out"))
-    data = SimpleNamespace(predict_reader=SimpleNamespace(recordings=recordings))
-    at_work: Any = SimpleNamespace(is_global_zero=True, global_rank=0, datamodule=data)
+    at_work = process(("a.wav", "b.wav", "c\td.wav"))
     files.on_predict_start(at_work, None)
     with pytest.raises(ModelError, match="must have no tab and no line end, got 'c"):
         files.on_predict_batch_end(at_work, None, ["X"], {"index": torch.tensor([0])}, 0)
