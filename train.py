@@ -5,7 +5,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from profiling.errors import SettingsError, find_mistake, refuse_undecodable, refuse_windows
@@ -28,25 +27,29 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from datamodules.libraries import needed
 from lightning_modules import allocator
-from lightning_modules.checkpoints.training_runs import compare_weights, validate_checkpoint
+from lightning_modules.checkpoints.training_runs import validate_checkpoint
 from lightning_modules.kernel_choice import choose_sdpa
 from lightning_modules.models.base import VariantModule
 from lightning_modules.reduced_precision import refuse_wrong_convolutions
 from lightning_modules.training.accumulation import AccumulationWarning
 from lightning_modules.training.collapse import CollapseWarning
 from lightning_modules.training.folder_use import FolderUse
+from lightning_modules.training.given_settings import GivenSettings
 from lightning_modules.training.monitors import MonitorWarning
 from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import import_classes
-from profiling.training.checks import check_begun, check_data, check_precision, check_trained
+from profiling.training.checks import check_data, check_precision, check_trained, check_written
 from profiling.training.mistakes import explain
+from profiling.training.saved_settings import saving_of
+from profiling.training.task_trainer import TaskTrainer
 
 EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (
-    *(RandomStates, PendingValidation, FolderUse),
+    # Settings first: a pending validation may save what it finds of them.
+    *(GivenSettings, RandomStates, PendingValidation, FolderUse),
     *(AccumulationWarning, MonitorWarning, CollapseWarning),
 )
 # Of the data, for models that have such an argument.
@@ -60,63 +63,6 @@ class TrainParser(LightningArgumentParser):
         """Print one sentence to stderr and exit with status 2."""
         print(f"error: {explain(message)}", file=sys.stderr)
         sys.exit(2)
-
-
-class TaskTrainer(Trainer):
-    """Lightning's Trainer with two more things to do."""
-
-    def labels(self, model: LightningModule, datamodule: LightningDataModule) -> None:
-        """Turn recordings into cluster labels, in files that pre-training reads.
-
-        Raises:
-            SettingsError: Model or data are not for labelling.
-        """
-        from datamodules.utterances.whole import RecordingData
-        from lightning_modules.units.extractor import UnitExtractor
-
-        for setting, given, wanted in (
-            ("model", model, UnitExtractor),
-            ("data", datamodule, RecordingData),
-        ):
-            if not isinstance(given, wanted):
-                raise SettingsError(
-                    f"`{setting}` must be {wanted.__module__}.{wanted.__qualname__} for `labels`, "
-                    f"got {type(given).__name__}"
-                )
-        self.predict(model, datamodule=datamodule, return_predictions=False)
-        if self.is_global_zero:
-            print(model.summary)
-
-    def export(
-        self,
-        model: LightningModule,
-        folder: str,
-        datamodule: LightningDataModule | None = None,
-        ckpt_path: str | None = None,
-    ) -> None:
-        """Write a model for transformers' `from_pretrained`.
-
-        Args:
-            model: What was trained.
-            datamodule: Not used; a configuration has one.
-            folder: For the exported model.
-            ckpt_path: Checkpoint to take the weights from; null takes those of the `checkpoint` of
-                `model`.
-
-        Raises:
-            SettingsError: The model decides by a head that was never trained, or nothing of it was.
-        """
-        from lightning_modules.checkpoints.exporting import export
-        from lightning_modules.speech.utterance_module import UtteranceModule
-
-        # Whoever loads the folder would take the head for a trained one. Others are exported for
-        # what is under their heads.
-        if ckpt_path is None and isinstance(model, UtteranceModule):
-            check_trained("export", model)
-        if ckpt_path is None:
-            check_begun("export", model)
-        export(model, ckpt_path, folder)
-        print(f"exported to {folder}")
 
 
 class TrainCLI(LightningCLI):
@@ -170,6 +116,10 @@ class TrainCLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         """Take settings from where the user gave them: Lightning would take the checkpoint's."""
 
+    def before_instantiate_classes(self) -> None:
+        """Let an evaluation leave the settings of the training beside it as they are."""
+        self.save_config_callback, self.save_config_kwargs = saving_of(self.config.subcommand)
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer; what it says of its settings is one sentence.
 
@@ -193,8 +143,8 @@ class TrainCLI(LightningCLI):
 
         Raises:
             SettingsError: They are of different modalities, texts are too long for the model or
-                have token ids that it lacks, the precision is too low, or a model is to be
-                evaluated that was never trained.
+                have token ids that it lacks, the precision is too low, a model is to be evaluated
+                that was never trained, or nothing would write what is predicted.
         """
         if isinstance(self.model, VariantModule):
             check_data(self.model, self.datamodule)
@@ -206,11 +156,10 @@ class TrainCLI(LightningCLI):
             refuse_wrong_convolutions(self.model, self.trainer.precision)
             if chosen["allocator"] == "kept":
                 allocator.keep_freed_memory()
-        ckpt_path = chosen.get("ckpt_path")
-        if self.config.subcommand in EVALUATIONS and ckpt_path is None:
+        if self.config.subcommand in EVALUATIONS and chosen.get("ckpt_path") is None:
             check_trained(self.config.subcommand, self.model)
-        if ckpt_path is not None and Path(ckpt_path).is_file():
-            compare_weights(self.model, ckpt_path)
+        if self.config.subcommand == "predict":
+            check_written(self.model, self.trainer.callbacks)  # type: ignore[attr-defined]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -237,7 +186,6 @@ def main(arguments: list[str] | None = None) -> int:
             trainer_defaults={"callbacks": [callback() for callback in CALLBACKS]},
             parser_class=TrainParser,
             parser_kwargs={verb: {"description": VERBS[verb]} for verb in verbs},
-            save_config_kwargs={"overwrite": True},
             args=arguments,
         )
     except KeyboardInterrupt:

@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from lightning_modules.errors import ModelError
 
 NAME = ".in_use"
+Taken = TypeVar("Taken")
 
 
 class FolderLock:
@@ -51,3 +53,31 @@ class FolderLock:
         if not self._file.closed:
             self._path.unlink(missing_ok=True)
             self._file.close()
+
+
+def take_in_first(trainer: Any, take: Callable[[], Taken]) -> Taken | None:
+    """Let the first process take a folder, before any other goes on.
+
+    Args:
+        trainer: Of Lightning; all of its processes must call this.
+        take: Is called in the first process.
+
+    Returns:
+        What `take` returned; None in the other processes.
+
+    Raises:
+        ModelError: The first process was refused: then no other goes on either.
+    """
+    taken: Taken | None = None
+    problem: Exception | None = None
+    if trainer.is_global_zero:
+        try:
+            taken = take()
+        except Exception as error:  # of any kind: the others wait to hear of it
+            problem = error
+    told = trainer.strategy.broadcast(None if problem is None else str(problem))
+    if problem is not None:
+        raise problem
+    if told is not None:
+        raise ModelError(told)
+    return taken

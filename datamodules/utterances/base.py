@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import DataError, validate_choice, validate_minimum
 from datamodules.files.writing import write_text
+from datamodules.nesting import parse_json
 from datamodules.recordings.layouts import LAYOUTS, Layout
 from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.recording import Recording
@@ -19,6 +20,7 @@ from datamodules.utterances.account import Account
 from datamodules.utterances.reader import UtteranceReader
 
 ACCOUNT_FILE = "recordings.json"
+TRAINED = "train"
 
 
 class UtteranceData(LightningDataModule, ABC):
@@ -94,8 +96,9 @@ class UtteranceData(LightningDataModule, ABC):
     def teardown(self, stage: str) -> None:
         """Say what was taken of every source, also in `recordings.json` beside the logs.
 
-        Of a damaged recording only the process knows that has read it: of several, the file has
-        what the first one left out.
+        The file keeps what runs before have said of other splits, and what a training said of its
+        own. Of a damaged recording only the process knows that has read it: of several, the file
+        has what the first one left out, of a run that went on, what was left out since.
         """
         trainer: Any = self.trainer
         if trainer is None or not trainer.is_global_zero or not self._accounts:
@@ -106,4 +109,17 @@ class UtteranceData(LightningDataModule, ABC):
         if folder := next(filter(None, folders), None):
             facts = {account.split: account.to_dict() for account in self._accounts}
             Path(folder).mkdir(parents=True, exist_ok=True)
-            write_text(Path(folder, ACCOUNT_FILE), json.dumps(facts, indent=2) + "\n")
+            path = Path(folder, ACCOUNT_FILE)
+            before = _read_account(path)
+            if stage != "fit":
+                facts |= {split: before[split] for split in before if split == TRAINED}
+            write_text(path, json.dumps(before | facts, indent=2) + "\n")
+
+
+def _read_account(path: Path) -> dict[str, Any]:
+    """Return what runs before have said, by split; nothing where that cannot be read."""
+    try:
+        found = parse_json(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

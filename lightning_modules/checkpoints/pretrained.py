@@ -120,6 +120,16 @@ def _absent(report: dict[str, Any]) -> set[str]:
     return {*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])}
 
 
+def untrained_weights(model: Any) -> list[str]:
+    """Return the weights that a model's checkpoint had not, and that nobody has trained since."""
+    return [*getattr(model, "random_weights", ()), *getattr(model, "random_optional", ())]
+
+
+def count_as_trained(model: Any) -> None:
+    """Let no weight of a model count as random from here on."""
+    model.random_weights = model.random_optional = []
+
+
 def grow_positions(
     model: Any, max_position_embeddings: int, table_name: str, first_position: int
 ) -> Any:
@@ -142,6 +152,7 @@ def grow_positions(
     num_rows = grown.state_dict()[table_name].shape[0]
     weights[table_name] = _repeat_rows(weights[table_name], num_rows, first_position)
     grown.load_state_dict(weights)
+    grown.random_weights, grown.random_optional = model.random_weights, model.random_optional
     return grown.train()
 
 

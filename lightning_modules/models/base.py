@@ -9,6 +9,7 @@ from lightning_modules.checkpoints.attention_of_runs import (
     note_attention,
     one_or_all,
 )
+from lightning_modules.checkpoints.pretrained import count_as_trained
 from lightning_modules.models.attention_claims import AttentionClaims
 from lightning_modules.models.components import Part, find_parts
 from lightning_modules.models.former_paths import keep_former_path
@@ -82,6 +83,11 @@ class VariantModule(AttentionClaims, TrainingSteps):
         """Longest input that it takes, on the modality's axis; None = any length."""
         return self.registered.maximum_length
 
+    def setup(self, stage: str) -> None:
+        """Count a head that the checkpoint had not as trained from here on, where it is to be."""
+        if stage == "fit":
+            count_as_trained(self.model)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the attention beside the weights that were trained with it."""
         note_attention(checkpoint, self.variant, self._windows_to_note())
@@ -93,6 +99,7 @@ class VariantModule(AttentionClaims, TrainingSteps):
             ModelError: Variant or window are others.
         """
         check_attention(checkpoint, self.variant, self._windows_to_note(), "model")
+        count_as_trained(self.model)
 
     def _windows_to_note(self) -> Windows:
         # Not those of the layers alone: some kernels have the window in their mask.

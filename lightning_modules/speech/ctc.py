@@ -25,7 +25,7 @@ from lightning_modules.speech.utterance_module import (
     masked_frames,
     validate_masking,
 )
-from lightning_modules.training.schedules import stepwise, tri_stage
+from lightning_modules.training.schedules import build_adamw, stepwise, tri_stage
 
 # How fine-tuning differs from transformers' defaults. Spans of time are the data's: any share above
 # zero gives the model a vector to write over them.
@@ -155,18 +155,9 @@ class CtcModule(Transcriber):
 
     def configure_optimizers(self) -> Any:
         """Build AdamW with a rate of three stages, stepped at every optimiser step."""
-        given = self.hparams
-        optimizer = torch.optim.AdamW(
-            [p for p in self.parameters() if p.requires_grad],
-            lr=given["lr"],
-            betas=tuple(given["betas"]),
-            eps=given["eps"],
-            weight_decay=given["weight_decay"],
-        )
-        stages = {
-            name: given[name] for name in ("num_warmup_steps", "num_hold_steps", "num_decay_steps")
-        }
-        return stepwise(optimizer, partial(tri_stage, **stages))
+        names = ("num_warmup_steps", "num_hold_steps", "num_decay_steps")
+        stages = {name: self.hparams[name] for name in names}
+        return stepwise(build_adamw(self), partial(tri_stage, **stages))
 
 
 def _choose_channel_span(config: Any, given: dict[str, Any]) -> None:

@@ -10,9 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_modules.checkpoints.outputs import read_num_clusters
 from lightning_modules.counted import counted
-from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import build_speech_model, has_random_head
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
@@ -25,9 +23,19 @@ from lightning_modules.speech.masked_sums import (
     summed_loss,
     unmasked_loss,
 )
+from lightning_modules.speech.predicted_clusters import (
+    choose_num_clusters,
+    saved_kmeans,
+    take_kmeans,
+)
 from lightning_modules.speech.training_module import SpeechTraining
 from lightning_modules.speech.utterance_module import real_waveforms
-from lightning_modules.training.schedules import linear_warmup_decay, planned_steps, stepwise
+from lightning_modules.training.schedules import (
+    build_adamw,
+    linear_warmup_decay,
+    planned_steps,
+    stepwise,
+)
 from lightning_modules.training.step_totals import (
     StepTotals,
     check_finite,
@@ -47,9 +55,6 @@ PRETRAINING_FIELDS = {
     "mask_feature_prob": 0.0,
     "apply_spec_augment": True,
 }
-
-# Of the MFCC labels of the first iteration.
-USUAL_CLUSTERS = 100
 
 
 class MaskedPrediction(SpeechTraining):
@@ -101,17 +106,14 @@ class MaskedPrediction(SpeechTraining):
             ModelError: A setting is wrong.
         """
         super().__init__(**settings)
-        if num_classes is None:
-            num_classes = read_num_clusters(self.settings.checkpoint) or USUAL_CLUSTERS
+        num_classes = choose_num_clusters(num_classes, self.settings.checkpoint)
         self.hparams["num_classes"] = num_classes  # where callbacks look for it
         self.model = build_speech_model(
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
         self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
         self.centroids = centroids
-        if "label_embeddings" not in getattr(self.model, "random_weights", []):
-            self._check_centroids(getattr(self.model.config, "centroids", None))
-        self.model.config.centroids = centroids  # exported with the weights
+        take_kmeans(self.model, saved_kmeans(self.model), centroids)
         self.unmasked_weight = unmasked_weight
         self.penalty_weight = penalty_weight
         self.totals = StepTotals((*COUNTS, "divisor"))
@@ -184,42 +186,30 @@ class MaskedPrediction(SpeechTraining):
 
     def configure_optimizers(self) -> Any:
         """Build AdamW with linear warm-up and linear decay, stepped at every optimiser step."""
-        given = self.hparams
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(
-            parameters,
-            lr=given["lr"],
-            betas=tuple(given["betas"]),
-            eps=given["eps"],
-            weight_decay=given["weight_decay"],
-        )
         factor = functools.partial(
             linear_warmup_decay,
-            num_warmup_steps=given["num_warmup_steps"],
-            num_steps=given["num_steps"] or planned_steps(self.trainer),
+            num_warmup_steps=self.hparams["num_warmup_steps"],
+            num_steps=self.hparams["num_steps"] or planned_steps(self.trainer),
         )
-        return stepwise(optimizer, factor)
+        return stepwise(build_adamw(self), factor)
+
+    def on_train_start(self) -> None:
+        """Let the head predict the clusters of the data from here on."""
+        self.model.config.centroids = self.centroids
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the labels mean beside the weights that predict them."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint["centroids"] = self.centroids
+        checkpoint["centroids"] = self.model.config.centroids
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse weights that predict other clusters than the data have.
+        """Take weights with the k-means that they say; refuse those of another one than the data's.
 
         Raises:
             ModelError: The labels are of another k-means, or the attention is another one.
         """
         super().on_load_checkpoint(checkpoint)
-        self._check_centroids(checkpoint.get("centroids"))
-
-    def _check_centroids(self, saved: str | None) -> None:
-        if saved is not None and self.centroids is not None and saved != self.centroids:
-            raise ModelError(
-                f"`labels` must be of the k-means {saved} that the checkpoint was trained on, got "
-                f"{self.centroids}"
-            )
+        take_kmeans(self.model, checkpoint.get("centroids"), self.centroids)
 
     def _evaluate(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         if not batch:  # other processes still have one

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_modules.errors import ModelError
-from lightning_modules.folder_lock import FolderLock
+from lightning_modules.folder_lock import FolderLock, take_in_first
 from lightning_modules.speech.feature_paths import feature_path
 from lightning_modules.whole_files import whole_file
 
@@ -70,11 +70,16 @@ class PredictionFiles(Callback):
         """Make the folder, and drop what an earlier run left unfinished.
 
         Raises:
-            ModelError: Another process predicts into it.
+            ModelError: Another run predicts into it.
         """
-        if trainer.is_global_zero:
-            self._lock = FolderLock(self.folder)
-        self._part(trainer.global_rank).unlink(missing_ok=True)
+        self._lock = take_in_first(trainer, self._take)
+
+    def _take(self) -> FolderLock:
+        """Lock the folder and clear it: without the lock, unfinished files are of a run at work."""
+        lock = FolderLock(self.folder)
+        for part in self.folder.glob(PART.format(rank="*")):
+            part.unlink()
+        return lock
 
     def on_predict_batch_end(
         self,

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 import lightning
+from torch import nn
 
 from lightning_modules.attention.interface import find_windows
 from lightning_modules.checkpoints.attention_of_runs import (
@@ -10,6 +11,7 @@ from lightning_modules.checkpoints.attention_of_runs import (
     note_attention,
     one_or_all,
 )
+from lightning_modules.checkpoints.pretrained import count_as_trained
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import SpeechModelSettings
 
@@ -59,7 +61,7 @@ class SpeechTraining(lightning.LightningModule):
     def setup(self, stage: str) -> None:
         """Count the head as trained from here on, where it is to be."""
         if stage == "fit":
-            self.head_is_random = False
+            self._count_as_trained()
 
     def on_validation_start(self) -> None:
         """Refuse a head that was never trained; Lightning has loaded `ckpt_path` by now."""
@@ -86,7 +88,12 @@ class SpeechTraining(lightning.LightningModule):
             ModelError: Variant or window are others.
         """
         check_attention(checkpoint, self.settings.variant, one_or_all(find_windows(self)))
+        self._count_as_trained()
+
+    def _count_as_trained(self) -> None:
         self.head_is_random = False
+        if isinstance(model := getattr(self, "model", None), nn.Module):
+            count_as_trained(model)
 
     def _refuse_random_head(self) -> None:
         checkpoint = self.settings.checkpoint

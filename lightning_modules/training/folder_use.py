@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_warn
 
-from lightning_modules.folder_lock import FolderLock
+from lightning_modules.folder_lock import FolderLock, take_in_first
 
 
 class FolderUse(Callback):
@@ -23,13 +23,14 @@ class FolderUse(Callback):
         self._locks: list[FolderLock] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the locks, before anything is trained.
+        """Take the locks, before anything is trained; all processes end where one is taken.
 
         Raises:
             ModelError: Another process trains in one of the folders.
         """
-        if not trainer.is_global_zero:
-            return
+        take_in_first(trainer, lambda: self._lock(trainer))
+
+    def _lock(self, trainer: Trainer) -> None:
         found = [getattr(callback, "dirpath", None) for callback in trainer.checkpoint_callbacks]
         for folder in sorted({Path(path).absolute() for path in found if path}):
             self._locks.append(FolderLock(folder, "dirpath"))

@@ -43,6 +43,22 @@ def tri_stage(
     return math.exp(math.log(final_scale) * decayed / num_decay_steps)
 
 
+def build_adamw(module: lightning.LightningModule) -> torch.optim.AdamW:
+    """Build AdamW over the parameters that train.
+
+    Args:
+        module: Whose `hparams` have `lr`, the highest rate, `betas`, `eps` and `weight_decay`.
+    """
+    given = module.hparams
+    return torch.optim.AdamW(
+        [parameter for parameter in module.parameters() if parameter.requires_grad],
+        lr=given["lr"],
+        betas=tuple(given["betas"]),
+        eps=given["eps"],
+        weight_decay=given["weight_decay"],
+    )
+
+
 def stepwise(optimizer: torch.optim.Optimizer, factor: Callable[[int], float]) -> dict[str, Any]:
     """Return what `configure_optimizers` does, its learning rate times a factor of the step.
 

@@ -2,7 +2,6 @@
 
 import re
 import traceback
-from pathlib import PurePath
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
@@ -29,8 +28,9 @@ SENTENCES = (
     (r"Requirement '(\w+)[^']*' not met", r"`logger` needs \1, which is not installed"),
     (r"No module named '([^']+)'", r"`trainer` needs \1, which is not installed"),
 )
-# Folders of packages whose errors are about settings, where the last frame is in them.
+# Packages whose errors are about settings, where the last frame is in them.
 PACKAGES = ("lightning", "lightning_fabric", "lightning_utilities", "pytorch_lightning")
+OPTIMISERS = "torch.optim."
 KINDS = (ImportError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
 
 
@@ -48,13 +48,18 @@ def find_trainer_mistake(problem: BaseException | None) -> str | None:
 
 
 def _is_of_settings(problem: BaseException) -> bool:
-    frames = traceback.extract_tb(problem.__traceback__)
-    if not isinstance(problem, KINDS) or not frames:
+    if not isinstance(problem, KINDS):
         return False
-    parts = PurePath(frames[-1].filename).parts
-    is_raised_there = bool(set(PACKAGES) & set(parts))
+    module = _raising_module(problem)
     # An error of a value that is computed with, such as a shape, is no setting and keeps its trace.
-    return is_raised_there or ("optim" in parts and isinstance(problem, ValueError))
+    is_of_optimiser = module.startswith(OPTIMISERS) and isinstance(problem, ValueError)
+    return module.partition(".")[0] in PACKAGES or is_of_optimiser
+
+
+def _raising_module(problem: BaseException) -> str:
+    """Return the name of the module whose code raised it; its path may have any folder in it."""
+    frames = [frame for frame, _ in traceback.walk_tb(problem.__traceback__)]
+    return str(frames[-1].f_globals.get("__name__", "")) if frames else ""
 
 
 def _sentence(text: str) -> str:

@@ -1,9 +1,14 @@
 """What model, data and precision must be before anything is trained."""
 
+from collections.abc import Sequence
+
 from lightning import LightningModule
+from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 
 from datamodules.base import ModalityData
 from lightning_modules.models.base import VariantModule
+from lightning_modules.speech.prediction_files import PredictionFiles
+from lightning_modules.units.extractor import UnitExtractor
 from profiling.errors import SettingsError
 
 # Number formats of weights in 16 bits, what to take instead, and why, by subcommand.
@@ -26,6 +31,25 @@ def check_precision(command: str, precision: str) -> None:
         raise SettingsError(
             f"`precision` must be {HALF_WEIGHTS[precision]} or 32-true for `{command}`, got "
             f"{precision}, {WHY_NO_HALF_WEIGHTS[command]}"
+        )
+
+
+def check_written(model: LightningModule, callbacks: Sequence[Callback]) -> None:
+    """Refuse to predict what nobody would write, and labels, which have a verb of their own.
+
+    Raises:
+        SettingsError: The model is for `labels`, or no callback writes predictions.
+    """
+    if isinstance(model, UnitExtractor):
+        raise SettingsError(
+            f"`model` must be one that predicts for `predict`, got {type(model).__name__}, whose "
+            "verb is `labels`"
+        )
+    if not any(isinstance(each, (PredictionFiles, BasePredictionWriter)) for each in callbacks):
+        raise SettingsError(
+            "`callbacks` must have one that writes for `predict`, PredictionFiles as in "
+            "configs/train/transcribe.yaml and features.yaml or another BasePredictionWriter, got "
+            "none"
         )
 
 

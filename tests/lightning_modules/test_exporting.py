@@ -63,6 +63,20 @@ def test_the_librarys_class_for_an_exported_folder_draws_none_of_its_weights(
     assert all(torch.equal(loaded.state_dict()[name], exported[name]) for name in taken)
 
 
+@pytest.mark.parametrize("max_length", [None, 900])
+def test_a_head_that_a_checkpoint_had_not_is_exported_when_it_was_trained(
+    max_length: int | None, tmp_path: Path
+) -> None:
+    build("text", "bert").model.bert.save_pretrained(tmp_path / "headless")
+    module = build("text", "bert", checkpoint=str(tmp_path / "headless"), max_length=max_length)
+    left_out = export(module, None, str(tmp_path / "model"))
+    assert {name.partition(".")[0] for name in left_out} == {"cls"}
+    _, told = AutoModelForMaskedLM.from_pretrained(tmp_path / "model", output_loading_info=True)
+    assert set(told["missing_keys"]) == set(left_out)
+    module.setup("fit")
+    assert export(module, None, str(tmp_path / "model")) == []
+
+
 def test_full_bert_refuses_the_folder_of_a_local_one(tmp_path: Path) -> None:
     module = build("text", "local_bert")
     export(module, None, str(tmp_path / "model"))

@@ -36,11 +36,6 @@ class Recipe:
         of_steps += (self.steps - self.frozen_steps) * counts["step"]
         return of_steps * self.audio_s / UTTERANCE_S
 
-    @property
-    def audio_hours(self) -> float:
-        """Hours of audio that a run has seen."""
-        return self.steps * self.audio_s / HOUR_S
-
 
 # Steps and seconds as in configs/train/lhubert_pretrain_base.yaml, which is the first iteration,
 # and lhubert_ctc.yaml. They have them from fairseq's and torchaudio's recipes.

@@ -11,10 +11,22 @@ import soundfile
 import torch
 from lightning.pytorch.loggers import CSVLogger
 
+from datamodules.bad_samples import BadSamples
+from datamodules.utterances.account import Account
 from datamodules.utterances.keywords import KeywordSpeech
+from datamodules.utterances.whole import RecordingData
 from tests.samples.callbacks.logged import lightnings_log
 from tests.samples.fitting import trainer
 from tests.samples.speech import write_sound
+
+
+class Empty(BadSamples):
+    """Leaves out as many recordings as it is told."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__("skip")
+        for number in range(count):
+            self.skip(f"{number}", "damaged", ".wav")
 
 
 class Energy(lightning.LightningModule):
@@ -84,3 +96,36 @@ def test_what_was_found_taken_and_left_out_stands_beside_the_logs(
         "taken": 2,
         "left_out": {},
     }
+
+
+def tell(folder: Path, stage: str, **left_out: int) -> dict[str, Any]:
+    """End a run that left out so many recordings of each split; return what the file then says."""
+    data = RecordingData("sounds")
+    data.trainer = trainer(folder, logger=CSVLogger(folder, name="", version=""))
+    data._accounts = [
+        Account(split, f"{split} of {stage}", 9, Empty(count)) for split, count in left_out.items()
+    ]
+    data.teardown(stage)
+    said: dict[str, Any] = json.loads((folder / "recordings.json").read_text())
+    return {split: (facts["source"], facts["taken"]) for split, facts in said.items()}
+
+
+def test_what_a_training_said_of_its_recordings_outlasts_its_evaluations(tmp_path: Path) -> None:
+    trained = {"train": ("train of fit", 5), "val": ("val of fit", 9)}
+    assert tell(tmp_path, "fit", train=4, val=0) == trained
+    # Of the held-out recordings alone, which are of the source of the training.
+    assert tell(tmp_path, "validate", train=1) == trained
+    assert tell(tmp_path, "test", test=2) == trained | {"test": ("test of test", 7)}
+    again = {"val": ("val of validate", 8), "test": ("test of test", 7)}
+    assert tell(tmp_path, "validate", val=1) == trained | again
+    assert tell(tmp_path, "fit", train=3, val=0) == {
+        "train": ("train of fit", 6),
+        "val": ("val of fit", 9),
+        "test": ("test of test", 7),
+    }
+
+
+@pytest.mark.parametrize("content", ["", "5", "[1]", "{"])
+def test_an_account_that_cannot_be_read_is_written_anew(content: str, tmp_path: Path) -> None:
+    (tmp_path / "recordings.json").write_text(content)
+    assert tell(tmp_path, "test", test=2) == {"test": ("test of test", 7)}

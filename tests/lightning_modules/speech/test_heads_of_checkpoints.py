@@ -1,7 +1,6 @@
 """A checkpoint says what its head predicts; one without a head of that kind predicts nothing."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from lightning_modules.speech.prediction_files import PredictionFiles
 from lightning_modules.speech.superb import SuperbAsr
 from tests.samples import fitting
 from tests.samples.hub import be_offline
-from tests.samples.predicting import predict
+from tests.samples.predicting import predict, process
 from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
 from tests.samples.variants.hubert import waveform
 
@@ -139,9 +138,7 @@ def test_a_head_that_a_run_has_trained_predicts(tmp_path: Path) -> None:
     ],
 )
 def test_only_what_is_no_whole_number_is_written_as_float32(given: Any, written: Any) -> None:
-    reader = SimpleNamespace(recordings=[SimpleNamespace(name="a.wav")])
-    data = SimpleNamespace(predict_reader=reader)
-    at_work: Any = SimpleNamespace(is_global_zero=True, global_rank=0, datamodule=data)
+    at_work = process(("a.wav",))
     files = PredictionFiles("out")
     values = torch.tensor([3, 0, 7]).to(given)
     files.on_predict_start(at_work, None)

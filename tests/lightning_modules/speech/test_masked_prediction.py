@@ -180,7 +180,9 @@ def _weighted(model, batch, weight):
 
 def test_labels_of_another_kmeans_are_refused_on_resume():
     checkpoint: dict[str, Any] = {}
-    module(centroids="abc").on_save_checkpoint(checkpoint)
+    trained = module(centroids="abc")
+    trained.on_train_start()
+    trained.on_save_checkpoint(checkpoint)
     module(centroids="abc").on_load_checkpoint(checkpoint)
     with pytest.raises(ModelError, match="`labels` must be of the k-means abc .* got xyz"):
         module(centroids="xyz").on_load_checkpoint(checkpoint)

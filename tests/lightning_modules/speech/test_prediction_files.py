@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from lightning_modules.speech.feature_extractor import FeatureExtractor
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.speech.prediction_files import PredictionFiles
 from tests.samples import fitting
-from tests.samples.predicting import predict
+from tests.samples.predicting import predict, process
 from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
 
 
@@ -135,7 +134,7 @@ def test_export_takes_the_weights_of_a_checkpoint_and_refuses_those_of_another(t
     loaded = AutoModelForCTC.from_pretrained("exported")
     torch.testing.assert_close(loaded.lm_head.weight, trained.model.lm_head.weight)
     other = CtcModule(variant="hubert", model_fields=TINY | {"num_hidden_layers": 1})
-    with pytest.raises(ModelError, match="`ckpt_path` must be a checkpoint of this model"):
+    with pytest.raises(ModelError, match="`ckpt_path` must be of a CtcModule with these settings"):
         export(other, "trained.ckpt", "elsewhere")
     assert not Path("elsewhere").exists()
 
@@ -166,6 +165,7 @@ def test_pretraining_on_other_clusters_than_a_checkpoint_has_is_refused(tmp_path
     module = MaskedPrediction(
         variant="hubert", model_fields=TINY, num_classes=NUM_CLUSTERS, centroids="abc"
     )
+    module.on_train_start()
     export(module, None, "exported")
     same: dict[str, Any] = {
         "variant": "hubert",
@@ -236,11 +236,8 @@ def test_features_of_recordings_elsewhere_do_not_replace_each_other(tmp_path):
 def test_a_name_that_cannot_stand_in_transcripts_stops_before_anything_is_transcribed(
     tmp_path,
 ):
-    names = ("a.wav", "b.wav", "c\td.wav")
-    recordings = [SimpleNamespace(name=name) for name in names]
     files = PredictionFiles(str(tmp_path / "out"))
-    data = SimpleNamespace(predict_reader=SimpleNamespace(recordings=recordings))
-    at_work: Any = SimpleNamespace(is_global_zero=True, global_rank=0, datamodule=data)
+    at_work = process(("a.wav", "b.wav", "c\td.wav"))
     files.on_predict_start(at_work, None)
     with pytest.raises(ModelError, match="must have no tab and no line end, got 'c"):
         files.on_predict_batch_end(at_work, None, ["X"], {"index": torch.tensor([0])}, 0)

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.utterances.pretraining import PretrainingSpeech
 from lightning_modules.speech.masked_prediction import MaskedPrediction
+from lightning_modules.training.given_settings import GivenSettings
 from lightning_modules.training.random_states import (
     RandomStates,
     random_state,
@@ -84,6 +85,7 @@ def train(settings: dict[str, Any]) -> None:
         enable_checkpointing=True,
         max_epochs=4,  # of ten batches, or six of the larger ones
         callbacks=[
+            GivenSettings(),
             RandomStates(),
             saved,
             Losses(folder / f"{settings['name']}.jsonl", settings.get("kill_after")),

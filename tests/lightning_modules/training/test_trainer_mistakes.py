@@ -1,6 +1,7 @@
 """What Lightning raises over a setting is one sentence that names the setting."""
 
 import pytest
+import torch
 
 import train
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
@@ -51,3 +52,17 @@ def test_an_error_of_ours_keeps_its_traceback():
     with pytest.raises(ValueError, match="shapes") as caught:
         raise ValueError("shapes differ")
     assert find_trainer_mistake(caught.value) is None
+
+
+@pytest.mark.parametrize("folder", ["lightning", "torch/optim", "pytorch_lightning"])
+def test_a_folder_on_the_way_to_ones_own_code_makes_no_mistake_a_setting(folder):
+    code = compile("raise ValueError('shapes differ')", f"/home/me/{folder}/own.py", "exec")
+    with pytest.raises(ValueError, match="shapes") as caught:
+        exec(code, {"__name__": "own"})
+    assert find_trainer_mistake(caught.value) is None
+
+
+def test_what_an_optimiser_refuses_is_a_setting():
+    with pytest.raises(ValueError, match="Invalid learning rate") as caught:
+        torch.optim.SGD([torch.zeros(1)], lr=-1.0)
+    assert find_trainer_mistake(caught.value) == "`lr` must be at least 0, got -1.0"

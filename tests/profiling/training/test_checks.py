@@ -1,0 +1,36 @@
+"""What `train.py` refuses before anything is computed, and what it keeps of settings."""
+
+from pathlib import Path
+
+import pytest
+from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint
+
+from lightning_modules.speech.prediction_files import PredictionFiles
+from lightning_modules.units.extractor import UnitExtractor
+from profiling.errors import SettingsError
+from profiling.training.checks import check_written
+from profiling.training.saved_settings import saving_of
+from profiling.training.verbs import VERBS
+from tests.samples.fitting import TinyTokens
+
+
+def test_a_prediction_needs_somebody_who_writes_it(tmp_path: Path) -> None:
+    for writer in (PredictionFiles(str(tmp_path)), BasePredictionWriter()):
+        check_written(TinyTokens(), [ModelCheckpoint(), writer])
+    with pytest.raises(SettingsError, match="`callbacks` must have one that writes for `predict`"):
+        check_written(TinyTokens(), [ModelCheckpoint()])
+
+
+@pytest.mark.torchaudio
+def test_labels_are_not_predicted_in_whatever_precision(tmp_path: Path) -> None:
+    files = PredictionFiles(str(tmp_path))
+    with pytest.raises(SettingsError, match="got UnitExtractor, whose verb is `labels`"):
+        check_written(UnitExtractor(str(tmp_path)), [files])
+
+
+def test_no_verb_writes_its_settings_over_those_of_another() -> None:
+    names = {verb: saving_of(verb)[1].get("config_filename") for verb in VERBS}
+    assert names.pop("fit") == "config.yaml"
+    # What these make has facts of its own, and may share a folder of logs.
+    assert (names.pop("labels"), names.pop("export")) == (None, None)
+    assert len(set(names.values()) - {"config.yaml", None}) == len(names)
