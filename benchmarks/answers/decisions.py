@@ -21,6 +21,7 @@ if not __package__:
 
 from benchmarks.answers import epochs
 from benchmarks.answers.epoch_runs.pages import answer_block, refreshed
+from benchmarks.mistakes import in_one_sentence
 from datamodules.files.writing import write_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,6 +142,7 @@ def decide(given: argparse.Namespace, settings: Sequence[str]) -> str:
     return "\n".join(blocks)
 
 
+@in_one_sentence
 def main(arguments: list[str] | None = None) -> None:
     """Measure, refresh the page, print what went into it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -158,13 +160,14 @@ def main(arguments: list[str] | None = None) -> None:
     given, settings = parser.parse_known_args(arguments)
     given.out = given.out or Path("runs") / f"decision_{given.modality}"
     given.out.mkdir(parents=True, exist_ok=True)
-    block = decide(given, settings)
     given.pages.mkdir(parents=True, exist_ok=True)
     page = given.pages / f"{given.modality}.md"
     begun = page if page.exists() else PAGES / page.name
+    refreshed(begun.read_text(encoding="utf-8"), "")  # it has its marks, before hours of measuring
+    block = decide(given, settings)
     write_text(page, refreshed(begun.read_text(encoding="utf-8"), block))
     print(block)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

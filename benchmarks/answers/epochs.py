@@ -34,9 +34,10 @@ if not __package__:
 from benchmarks.answers.epoch_runs.planning import Amount
 from benchmarks.answers.epoch_runs.running import Runner
 from benchmarks.answers.epoch_runs.tables import as_markdown
+from benchmarks.mistakes import in_one_sentence
 from datamodules.files.writing import write_text
 from datamodules.lengths import LengthDistribution
-from profiling.errors import USER_ERRORS, SettingsError
+from profiling.errors import SettingsError
 from profiling.rows.columns import PHASES
 from profiling.rows.current import current_rows
 from profiling.rows.machine import cpu_name, library_versions
@@ -114,14 +115,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+@in_one_sentence
 def main(arguments: list[str] | None = None) -> int:
     """Measure, write the files, print the tables."""
     given = parse(arguments)
-    try:
-        run = measure_epochs(given)
-    except USER_ERRORS as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
-        return 2
+    run = measure_epochs(given)
     name = given.name or (run["results"][0]["modality"] if run["results"] else "nothing")
     write(name, run, given.out)
     print(as_markdown(run))

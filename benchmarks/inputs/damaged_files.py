@@ -149,7 +149,8 @@ def as_markdown(accounts: list[Account], about: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=1000, help="damaged files of each kind")
-    parser.add_argument("--kinds", nargs="+", default=None, help="only these")
+    names = [kind.name for kind in KINDS]
+    parser.add_argument("--kinds", nargs="+", default=None, choices=names, help="only these")
     parser.add_argument("--about", default="", help="date and machine, for the head of the file")
     given = parser.parse_args()
     accounts = []

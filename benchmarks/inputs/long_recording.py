@@ -7,29 +7,40 @@ reduced to their mean.
 """
 
 import argparse
+import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
+
+if not __package__:
+    # Run as a file, Python looks beside it and not where the packages are.
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import torch
 
+from benchmarks.mistakes import in_one_sentence
 from lightning_modules.lhubert import encode_recording
 from lightning_modules.models.speech.lhubert import LHubertModule
+from lightning_modules.sizes import SIZES
 from profiling.instruments.memory import PeakMemory, return_freed_pages
+from profiling.measuring.tasks import describe_cuda
 from profiling.rows.machine import available_threads, cpu_name, library_versions
 
 SAMPLES_PER_MINUTE = 60 * 16_000
 
 
+@in_one_sentence
 def main() -> None:
     """Encode, and print one line of a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--size", default="base")
+    parser.add_argument("--size", default="base", choices=SIZES)
     parser.add_argument("--attention_window", type=int, default=100)
     parser.add_argument("--implementation", default="local_blocked")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     arguments = parser.parse_args()
     device = arguments.device
+    name = cpu_name() if device == "cpu" else describe_cuda()["name"]
     torch.manual_seed(0)
     if device == "cpu":
         return_freed_pages()
@@ -55,7 +66,6 @@ def main() -> None:
     frames = len(encode_recording(model, waveform, add_up))
     peak = memory.read()
     seconds = time.perf_counter() - begin
-    name = cpu_name() if device == "cpu" else torch.cuda.get_device_name()
     print(f"{name}, {available_threads()} threads, {datetime.now(UTC):%Y-%m-%d}")
     print(library_versions())
     told = {
@@ -75,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

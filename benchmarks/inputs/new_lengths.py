@@ -26,6 +26,8 @@ if not __package__:
     # Run as a file, Python looks beside it and not where the packages are.
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+from benchmarks.mistakes import in_one_sentence
+from lightning_modules.sizes import SIZES
 from profiling.children.crew import Children
 from profiling.rows.machine import available_threads, cpu_name, library_versions
 
@@ -68,10 +70,11 @@ def walk(task: dict[str, Any]) -> dict[str, float]:
     return {name: statistics.fmean(times) for name, times in found} | {"peak": peak}
 
 
+@in_one_sentence
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="tiny", help="size of the model")
+    parser.add_argument("--size", default="tiny", choices=SIZES, help="size of the model")
     size = parser.parse_args().size
     children = Children()
     where = f"{cpu_name()}, {available_threads()} threads, {library_versions()}"
@@ -95,4 +98,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,17 +2,17 @@
 
 Every implementation against dense fused attention, transformers' Longformer kernel, the
 local-attention package and, on CUDA, flash attention; forward, and forward with backward; and
-against the limit: the operations inside the band at the rate of a 1024-square matrix multiplication
-in the same run. Runs of all contenders alternate, so that drift hits all. On a CPU the process
-keeps the memory that it frees. Memory is the peak of a process of its own, which does not.
+against the limit: the operations inside the band at the rate of a large product of matrices in the
+same run. Runs of all contenders alternate, so that drift hits all. On a CPU the process keeps the
+memory that it frees; on CUDA every length is measured in a process of its own, which an error may
+spoil. Memory is the peak of a process of its own, which keeps none.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,25 +24,24 @@ if not __package__:
 import torch
 from torch import Tensor
 
+from benchmarks.kernels.clocks import Clock, Run, alternate, product_rate, why_not
 from benchmarks.kernels.contenders import HEAD_DIM, HEADS, contenders, flops_in_band
 from benchmarks.kernels.tables import as_markdown, plot
+from benchmarks.mistakes import in_one_sentence
 from lightning_modules.allocator import keep_freed_memory, take_and_free
 from profiling.children.server import run_in_child, start_server
 from profiling.instruments.memory import PeakMemory, return_freed_pages
-from profiling.measuring.process_limits import is_out_of_memory
+from profiling.measuring.tasks import describe_cuda
 from profiling.rows.machine import available_threads, cpu_name, library_versions
 
-LENGTHS = (1000, 2000, 4000, 8000)
+LENGTHS = {"cpu": (1000, 2000, 4000, 8000), "cuda": (1000, 4000, 16_000, 64_000)}
 MEMORY_LENGTH = 4000
 WINDOWS = (32, 100)
 PHASES = ("forward", "forward+backward")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-ROUNDS = 5
-SECONDS_PER_ROUND = 0.2
 LONGEST = {"local_masked": 2000}  # the oracle, which is quadratic in time and memory
 # More than the largest of the runs takes: their pages are there before any is timed.
 HEAP_BYTES = 3 * 2**30
-Run = Callable[[], Any]
 
 
 def make_run(
@@ -67,68 +66,34 @@ def make_run(
     return run
 
 
-def why_not(run: Run) -> str | None:
-    """Try it once; return why it cannot run here."""
-    try:
-        run()
-    except (ValueError, RuntimeError) as problem:
-        if not (is_out_of_memory(problem) or isinstance(problem, ValueError)):
-            raise
-        return str(problem).splitlines()[0]
-    return None
+def measure(where: tuple[int, int, str, str]) -> list[dict[str, Any]]:
+    """Time the contenders; return a row for each and phase.
 
-
-def timed(run: Run, device: str) -> float:
-    """Return the seconds of one run, the device synchronised at both ends."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    begin = time.perf_counter()
-    run()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - begin
-
-
-def matmul_rate(dtype: torch.dtype, device: str) -> float:
-    """Return operations per second of a 1024-square matrix multiplication."""
-    left, right = (torch.randn(1024, 1024, device=device).to(dtype) for _ in range(2))
-    times = [timed(lambda: left @ right, device) for _ in range(23)]
-    return 2 * 1024**3 / statistics.median(times[3:])
-
-
-def time_alternating(runs: dict[Any, Run], device: str, rounds: int = ROUNDS) -> dict[Any, float]:
-    """Return the median seconds of each, taken in rounds of alternating order."""
-    times: dict[Any, list[float]] = {key: [] for key in runs}
-    for number in range(rounds):
-        for key in list(runs) if number % 2 == 0 else reversed(list(runs)):
-            once = timed(runs[key], device)
-            for _ in range(max(2, int(SECONDS_PER_ROUND / once))):
-                times[key].append(timed(runs[key], device))
-    return {key: statistics.median(values) for key, values in times.items()}
-
-
-def measure(tokens: int, window: int, dtype_name: str, device: str) -> list[dict[str, Any]]:
-    """Time the contenders; return a row for each and phase."""
+    Args:
+        where: Tokens, window, number format and device.
+    """
+    tokens, window, dtype_name, device = where
     dtype = DTYPES[dtype_name]
     known = contenders(tokens, window, dtype, device)
-    runs: dict[tuple[str, str], Run] = {}
+    clocks: dict[tuple[str, str], Clock] = {}
     rows: list[dict[str, Any]] = []
-    where = {"tokens": tokens, "window": window, "dtype": dtype_name}
+    place = {"tokens": tokens, "window": window, "dtype": dtype_name}
     for name in [n for n in known if tokens <= LONGEST.get(n, tokens)]:
         for phase in PHASES:
             run = make_run(name, tokens, window, dtype, device, phase)
-            reason = why_not(run)
+            reason = why_not(run, device)
             if reason is None:
-                runs[name, phase] = run
+                clocks[name, phase] = Clock(run, device)
             else:
-                rows.append({"name": name, "phase": phase, "why_not": reason} | where)
-    before = matmul_rate(dtype, device)
-    seconds = time_alternating(runs, device)
-    rate = statistics.mean((before, matmul_rate(dtype, device)))
+                rows.append({"name": name, "phase": phase, "why_not": reason} | place)
+    before = product_rate(dtype, device)
+    seconds = alternate(clocks)
+    rate = statistics.mean((before, product_rate(dtype, device)))
     for (name, phase), value in seconds.items():
         times = value * rate / flops_in_band(tokens, window, phase)
         row = {"name": name, "phase": phase, "ms": value * 1e3, "times_limit": times}
-        rows.append(row | {"matmul_gflops": rate / 1e9} | where)
+        row["timed_in"] = clocks[name, phase].timed_in
+        rows.append(row | {"matmul_gflops": rate / 1e9} | place)
     return rows
 
 
@@ -159,6 +124,25 @@ def add_memory(rows: list[dict[str, Any]], device: str) -> None:
             row["peak_mib"] = outcome.value if outcome.kind == "ok" else None
 
 
+def measure_all(device: str) -> list[dict[str, Any]]:
+    """Measure every length, window and number format; a place where that fails is left out."""
+    rows = []
+    context = start_server() if device == "cuda" else None
+    for window, dtype_name, tokens in itertools.product(WINDOWS, DTYPES, LENGTHS[device]):
+        told = f"{dtype_name}, {tokens} tokens, window {window}"
+        print(told, flush=True)
+        where = (tokens, window, dtype_name, device)
+        if context is None:
+            rows += measure(where)
+            continue
+        outcome = run_in_child(context, "benchmarks.kernels.attention_kernels:measure", where, None)
+        if outcome.kind != "ok":
+            print(f"{told}: {outcome.message}", file=sys.stderr, flush=True)
+        rows += outcome.value or []
+    return rows
+
+
+@in_one_sentence
 def main() -> None:
     """Measure, print the tables, and store everything with the machine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -166,20 +150,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     arguments = parser.parse_args()
     device = arguments.device
+    machine = cpu_name() if device == "cpu" else describe_cuda()["name"]
     allocator = "kept" if device == "cpu" and keep_freed_memory() else "system"
     if allocator == "kept":
         take_and_free(HEAP_BYTES)
     torch.manual_seed(0)
-    rows = []
-    for window in WINDOWS:
-        for dtype_name in DTYPES:
-            for tokens in LENGTHS:
-                print(f"{dtype_name}, {tokens} tokens, window {window}", flush=True)
-                rows += measure(tokens, window, dtype_name, device)
+    rows = measure_all(device)
     add_memory(rows, device)
     stored = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": cpu_name() if device == "cpu" else torch.cuda.get_device_name(),
+        "machine": machine,
         "threads": available_threads(),
         "versions": library_versions(),
         "allocator": allocator,
@@ -194,4 +174,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -22,8 +22,9 @@ if not __package__:
 
 import torch
 
-from benchmarks.kernels.attention_kernels import Run, time_alternating
+from benchmarks.kernels.clocks import Run, time_alternating
 from benchmarks.kernels.short_inputs import model_run
+from benchmarks.mistakes import in_one_sentence
 from lightning_modules.models.base import VariantModule
 from lightning_modules.sizes import ENCODER_SIZES, SIZES
 from lightning_modules.variants import build_module
@@ -94,6 +95,7 @@ def ratios_near(power: int, models: dict[str, VariantModule], width: int) -> lis
     return lines
 
 
+@in_one_sentence
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -24,8 +24,10 @@ import torch
 from torch import Tensor
 from transformers import ModernBertConfig, ModernBertModel
 
-from benchmarks.kernels.attention_kernels import HEAP_BYTES, PHASES, Run, time_alternating, why_not
+from benchmarks.kernels.attention_kernels import HEAP_BYTES, PHASES
+from benchmarks.kernels.clocks import Run, time_alternating, why_not
 from benchmarks.kernels.modernbert_tables import as_markdown
+from benchmarks.mistakes import in_one_sentence
 from lightning_modules.allocator import keep_freed_memory, take_and_free
 from lightning_modules.attention.interface import localize
 from lightning_modules.models.text.modernbert import TOKEN_IDS
@@ -119,6 +121,7 @@ def add_memory(rows: list[dict[str, Any]], size: str) -> None:
         row["peak_mib"] = outcome.value if outcome.kind == "ok" else None
 
 
+@in_one_sentence
 def main() -> None:
     """Measure, print the tables, and store everything with the machine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -155,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

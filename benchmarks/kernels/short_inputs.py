@@ -17,7 +17,8 @@ if not __package__:
 
 import torch
 
-from benchmarks.kernels.attention_kernels import PHASES, WINDOWS, Run, make_run, time_alternating
+from benchmarks.kernels.attention_kernels import PHASES, WINDOWS, make_run
+from benchmarks.kernels.clocks import Run, time_alternating
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
 from profiling.rows.machine import available_threads, cpu_name, library_versions

@@ -1,8 +1,11 @@
 """Tables and picture of the benchmark of local attention."""
 
 import statistics
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+from profiling.checking.on_device.timing import LAUNCHES
 
 Rows = list[dict[str, Any]]
 PHASES = ("forward", "forward+backward")
@@ -28,7 +31,11 @@ def means(rows: Rows) -> list[str]:
         for rival in RIVALS:
             theirs = _milliseconds(rows, rival, dtype)
             cells = [
-                _mean(theirs[place] / ours[place] for place in theirs if place[0] == phase)
+                _mean(
+                    theirs[place] / ours[place]
+                    for place in theirs.keys() & ours.keys()
+                    if place[0] == phase
+                )
                 for phase in PHASES
             ]
             lines.append(f"| {dtype}: times as fast as {rival} | {cells[0]} | {cells[1]} |")
@@ -58,9 +65,18 @@ def _mean(values: Any) -> str:
 
 
 def refusals(rows: Rows) -> list[str]:
-    """Return what could not run, and why."""
-    found = {(row["name"], row["phase"], row["why_not"]) for row in rows if "why_not" in row}
-    return [f"- {name}, {phase}: {reason}" for name, phase, reason in sorted(found)]
+    """Return what could not run, why, and at which lengths where it ran at others."""
+    found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    for row in rows:
+        if "why_not" in row:
+            found[row["name"], row["phase"], row["why_not"]].add(row["tokens"])
+    ran = {(row["name"], row["phase"]) for row in rows if "ms" in row}
+    lines = []
+    for (name, phase, reason), lengths in sorted(found.items()):
+        told = ", ".join(f"{length:,}" for length in sorted(lengths))
+        where = f" at {told} tokens" if (name, phase) in ran else ""
+        lines.append(f"- {name}, {phase}{where}: {reason}")
+    return lines
 
 
 def single_figures(rows: Rows) -> list[str]:
@@ -71,9 +87,10 @@ def single_figures(rows: Rows) -> list[str]:
     ]
     for row in rows:
         memory = "" if row.get("peak_mib") is None else f"{row['peak_mib']:,.0f}"
+        host = ", with its host" if row.get("timed_in") == LAUNCHES else ""
         lines.append(
             f"| {row['dtype']} | {row['tokens']:,} | {row['window']} | {row['phase']} "
-            f"| {row['name']} | {row['ms']:,.2f} | {row['times_limit']:.2f} | {memory} |"
+            f"| {row['name']}{host} | {row['ms']:,.2f} | {row['times_limit']:.2f} | {memory} |"
         )
     return lines
 
@@ -84,6 +101,7 @@ def plot(rows: Rows, path: Path) -> None:
 
     rows = [row for row in rows if "ms" in row]
     panels = sorted({(row["dtype"], row["window"], row["phase"]) for row in rows})
+    lengths = sorted({row["tokens"] for row in rows})
     figure = Figure(figsize=(16, 8), layout="constrained")
     axes = figure.subplots(2, -(-len(panels) // 2), squeeze=False, sharey="row").flatten()
     colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(r["name"] for r in rows))}
@@ -99,7 +117,7 @@ def plot(rows: Rows, path: Path) -> None:
                 x, y = zip(*points, strict=True)
                 panel.plot(x, y, "o-", color=colour, markersize=3, label=name)
         panel.set(xscale="log", yscale="log", title=f"{dtype}, {phase}, window {window}")
-        panel.set_xticks([1000, 2000, 4000, 8000], ["1,000", "2,000", "4,000", "8,000"])
+        panel.set_xticks(lengths, [f"{length:,}" for length in lengths])
         panel.set_xticks([], minor=True)
         panel.set(xlabel="tokens", ylabel="ms")
         panel.grid(True, alpha=0.3)

@@ -5,10 +5,8 @@ and batch: another clock, that times single operations and joins those of the ba
 forward pass by its own link. Agreement is asked within 10 %, or within 1 % of the step.
 """
 
-import logging
-import multiprocessing
+import argparse
 import sys
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,9 +20,12 @@ if not __package__:
 
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from benchmarks.mistakes import in_one_sentence
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
+from lightning_modules.sizes import SIZES
 from lightning_modules.variants import VARIANTS
+from profiling.children.server import run_in_child, start_server
 from profiling.instruments.components.breakdown import Breakdown
 from profiling.instruments.components.component_watch import ComponentWatch
 from profiling.measuring.paths.active_path import Batch
@@ -41,6 +42,7 @@ HEADINGS = (
     *("variant", "implementation", "component", "breakdown ms", "profiler ms"),
     *("difference of the step", "agrees"),
 )
+COMPARE, TIMEOUT_S = "benchmarks.measuring.breakdown:compare", 900.0
 RANGE, BACKWARD = "component ", "autograd::engine::evaluate_function"
 Times = dict[str, float]
 """Milliseconds by component."""
@@ -144,10 +146,8 @@ def _range_around(event: Any) -> str | None:
     return None
 
 
-def compare(point: Point, queue: Any) -> None:
-    """Put the medians of both over some steps, by component, into a queue."""
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore")
+def compare(point: Point) -> dict[str, list[float]]:
+    """Return the medians of both over some steps, by component, in a child of its own."""
     keep_freed_memory()
     prepare_process(point)
     module, batch = build_point(point), batch_of(point, 1)
@@ -156,19 +156,13 @@ def compare(point: Point, queue: Any) -> None:
     pairs = [measure_once(module, optimizer, batch) for _ in range(NUM_STEPS + NUM_WARMUP_STEPS)]
     names = sorted({name for pair in pairs for times in pair for name in times})
     kept = pairs[NUM_WARMUP_STEPS:]
-    queue.put(
-        {name: [median(pair[i].get(name, 0.0) for pair in kept) for i in (0, 1)] for name in names}
-    )
+    return {
+        name: [median(pair[i].get(name, 0.0) for pair in kept) for i in (0, 1)] for name in names
+    }
 
 
-def rows_of(point: Point) -> list[str]:
-    """Compare in a fresh process; return the lines of a table."""
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    process = context.Process(target=compare, args=(point, queue))
-    process.start()
-    found = queue.get()
-    process.join()
+def rows_of(point: Point, found: dict[str, list[float]]) -> list[str]:
+    """Return the lines of a table, of what `compare` found of a point."""
     total = sum(ours for ours, _ in found.values())
     lines = []
     for name, (ours, theirs) in found.items():
@@ -181,17 +175,27 @@ def rows_of(point: Point) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Compare all variants in training and print the table."""
-    size = sys.argv[1] if len(sys.argv) > 1 else "wide"
+@in_one_sentence
+def main(arguments: list[str] | None = None) -> int:
+    """Compare all variants in training and print the table; 1 where a point failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("size", nargs="?", default="wide", choices=SIZES, help="of the models")
+    size = parser.parse_args(arguments).size
     where = f"{datetime.now(UTC):%Y-%m-%d}, {cpu_name()}, {available_threads()} threads"
     print("# Components against torch's profiler\n")
     print(f"{where}, {library_versions()}; size {size}, training, batch 1, lengths {LENGTHS}.\n")
     print(f"| {' | '.join(HEADINGS)} |\n|{' - |' * len(HEADINGS)}")
+    context, num_failed = start_server(), 0
     for point in make_cases(size):
         if point.skip_reason is None:
-            print("\n".join(rows_of(point)), flush=True)
+            outcome = run_in_child(context, COMPARE, point, TIMEOUT_S)
+            if outcome.kind == "ok":
+                print("\n".join(rows_of(point, outcome.value)), flush=True)
+            else:
+                num_failed += 1
+                print(f"{point.describe()}: {outcome.message}", file=sys.stderr, flush=True)
+    return min(num_failed, 1)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

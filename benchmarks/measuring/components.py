@@ -8,6 +8,7 @@ Reads a sweep with `breakdown: true`, such as that of configs/profile/components
 - what Longformer as shipped takes more than with its mask repaired: 4 bytes per n^2 are expected.
 """
 
+import argparse
 import sys
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -21,16 +22,25 @@ if not __package__:
 
 import numpy as np
 
+from benchmarks.mistakes import in_one_sentence
 from profiling.analysis.points.axes import row_length
 from profiling.analysis.points.components import ComponentCurve, component_curves
-from profiling.rows.reading import ROWS, RowFile, newest_rows
+from profiling.errors import SettingsError
+from profiling.rows.reading import read_rows
 
 PASSES = ("forward", "backward")
 
 
 def read(directory: Path) -> list[dict[str, Any]]:
-    """Return the newest rows of a run directory."""
-    return [dict(row) for row in newest_rows(RowFile(directory / ROWS).read_new())]
+    """Return the newest rows of a run directory that were measured at a length.
+
+    Raises:
+        SettingsError: There are none.
+    """
+    rows = [dict(row) for row in read_rows(directory) if row_length(row) is not None]
+    if not rows:
+        raise SettingsError(f"`{directory}` must have measured something, but no row has a length")
+    return rows
 
 
 def closures(rows: list[dict[str, Any]]) -> list[str]:
@@ -95,10 +105,13 @@ def _slope(values: dict[int, float]) -> float:
     return slope
 
 
-def main() -> None:
+@in_one_sentence
+def main(arguments: list[str] | None = None) -> None:
     """Print the tables of a run directory."""
-    rows = read(Path(sys.argv[1]))
-    first = next(row for row in rows if row_length(row) is not None)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="run directory of a sweep with `breakdown: true`")
+    rows = read(parser.parse_args(arguments).run)
+    first = rows[0]
     print("# Components\n")
     print(f"{datetime.now(UTC):%Y-%m-%d}, {first['device_name']}, {first['threads']} threads, "
           f"size {first['size']}, {first['versions']}\n")  # fmt: skip
@@ -111,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

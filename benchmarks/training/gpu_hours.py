@@ -21,8 +21,10 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from benchmarks.answers.epoch_runs.pages import refreshed
+from benchmarks.mistakes import in_one_sentence
 from benchmarks.training.hours.arithmetic import FRAMES, GPUS
 from benchmarks.training.hours.page import VANILLA, counted_block, estimate
+from profiling.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks/results/gpu_hours.json"
@@ -58,13 +60,15 @@ def logged_rate(logs: Path) -> float:
     """Return the median of the seconds of audio per second that pre-training logged.
 
     Raises:
-        ValueError: It logged none.
+        SettingsError: It logged none.
     """
     from benchmarks.digits.curves import read_scalar
 
     rates = [value for _, value in read_scalar(logs, RATE)]
     if not rates:
-        raise ValueError(f"`logs` must be a folder in which pre-training logged `{RATE}`: {logs}")
+        raise SettingsError(
+            f"`logs` must be a folder in which pre-training logged `{RATE}`: {logs}"
+        )
     return statistics.median(rates)
 
 
@@ -83,6 +87,7 @@ def read_arguments(words: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+@in_one_sentence
 def main(words: list[str] | None = None) -> int:
     """Count, or estimate from what was measured; return the exit status."""
     given = read_arguments(words)
@@ -92,13 +97,9 @@ def main(words: list[str] | None = None) -> int:
         PAGE.write_text(refreshed(PAGE.read_text(), counted_block(results)))
         print(counted_block(results))
         return 0
-    try:
-        if given.step_seconds is not None and given.step_seconds <= 0:
-            raise ValueError(f"`step_seconds` must be above zero, got {given.step_seconds:g}")
-        rate = logged_rate(given.logs) if given.logs else given.batch_seconds / given.step_seconds
-    except ValueError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
+    if given.step_seconds is not None and given.step_seconds <= 0:
+        raise SettingsError(f"`step_seconds` must be above zero, got {given.step_seconds:g}")
+    rate = logged_rate(given.logs) if given.logs else given.batch_seconds / given.step_seconds
     counts = json.loads(RESULTS.read_text())["models"][given.model]
     print("\n".join(estimate(counts, rate, given.gpus, given.gpu)))
     return 0

@@ -28,9 +28,10 @@ if not __package__:
 import psutil
 from transformers import HubertConfig, HubertModel
 
+from benchmarks.mistakes import in_one_sentence
 from datamodules.labels.reading import LabelFolder
 from datamodules.recordings.layouts import list_files
-from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, NUM_CONV_LAYERS
+from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, NUM_CONV_LAYERS, SIZES
 from profiling.rows.machine import available_threads, cpu_name, library_versions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,13 +103,14 @@ def label(
     }
 
 
+@in_one_sentence
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recordings", required=True, type=Path)
     parser.add_argument("--copies", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--kinds", nargs="+", default=["mfcc", "layer"], choices=list(CLUSTERS))
-    parser.add_argument("--size", default="base")
+    parser.add_argument("--size", default="base", choices=SIZES)
     parser.add_argument("--layer", type=int, default=6)
     parser.add_argument("--sample_frames", type=int, default=20_000)
     parser.add_argument("--out", default="benchmarks/results/label_extraction.json")
@@ -151,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

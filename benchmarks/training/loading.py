@@ -28,9 +28,11 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
+from benchmarks.mistakes import in_one_sentence
 from datamodules.bad_samples import BadSamples
 from datamodules.recordings.listing import list_recordings
 from datamodules.utterances.pretraining import PretrainingSpeech
+from lightning_modules.sizes import SIZES
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 
 NUM_BATCHES = 12
@@ -100,11 +102,12 @@ def write_labels(recordings: str, folder: Path) -> None:
     (folder / "labels.json").write_text(json.dumps(facts))
 
 
+@in_one_sentence
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recordings", help="folder of audio; default: noise made on the spot")
-    parser.add_argument("--size", default="small")
+    parser.add_argument("--size", default="small", choices=SIZES)
     parser.add_argument("--batch_seconds", type=float, default=30.0)
     given = parser.parse_args()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -144,4 +147,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -29,7 +29,9 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
+from benchmarks.mistakes import in_one_sentence
 from lightning_modules.allocator import keep_freed_memory
+from lightning_modules.sizes import SIZES
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.masked_prediction import PRETRAINING_FIELDS, MaskedPrediction
 from profiling.rows.machine import available_threads, cpu_name, library_versions
@@ -123,10 +125,11 @@ def compare_speed(
     return found
 
 
+@in_one_sentence
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", default="base")
+    parser.add_argument("--size", default="base", choices=SIZES)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=5)
@@ -166,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,14 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_modules.attention.pieces import Piece
+from lightning_modules.attention.pieces import ELSEWHERE, Piece
 
 # Bands of pieces that have been needed; only so many, and none that is large. To make one anew in
-# every layer is cheap on a CPU, and several calls on a GPU.
+# every layer is cheap on a CPU, and several calls on a GPU: there even a single block stays that
+# has all the queries it may have, and a window of as many tokens.
 _BANDS: dict[tuple[Any, ...], Tensor] = {}
 MOST_BANDS = 64
 LARGEST_BAND = {"cpu": 2**18}
-LARGEST_BAND_ELSEWHERE = 2**22
+LARGEST_BAND_ELSEWHERE = 2 * ELSEWHERE.most_queries**2
 _keeps_fakes = False
 
 

@@ -5,11 +5,11 @@ and the variance of a channel over the whole recording.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers.models.hubert.modeling_hubert import (
     HubertFeatureEncoder,
@@ -17,7 +17,13 @@ from transformers.models.hubert.modeling_hubert import (
 )
 
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.chunk_sizes import frames_at_once, is_recorded
+from lightning_modules.lhubert.channel_statistics import mean_and_variance
+from lightning_modules.lhubert.chunk_sizes import (
+    WidestLayer,
+    ask_again,
+    frames_at_once,
+    is_recorded,
+)
 from lightning_modules.widest_float import widened, widest_float
 
 SAMPLE_RATE_HZ = 16_000
@@ -37,7 +43,7 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
     @property
     def hop_samples(self) -> int:
         """Samples from one frame to the next."""
-        return math.prod(conv.stride[0] for conv in self._convolutions())
+        return math.prod([conv.stride[0] for conv in self._convolutions()])
 
     @property
     def frame_samples(self) -> int:
@@ -66,15 +72,31 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
                 not finite.
         """
         validate_length(input_values, self.frame_samples)
-        num_frames = self._frames_of(input_values)
-        chunk_frames = num_frames if torch.is_grad_enabled() else self._chunk_frames(input_values)
-        if num_frames <= chunk_frames:
-            waveform = input_values[:, None]
-            if self._requires_grad and self.training and waveform.is_leaf:
-                waveform.requires_grad = True  # as the library does, for gradient checkpointing
-            return self._later_layers(self.conv_layers[0](waveform))
+        if torch.is_grad_enabled():
+            return self._whole(input_values)
+        if torch.compiler.is_compiling():  # no exception reaches what is compiled
+            return self._without_gradients(input_values)
+        try:
+            return self._without_gradients(input_values)
+        except torch.OutOfMemoryError:
+            if is_recorded():
+                raise
+        # Behind the exception, which holds all that was made before it.
+        ask_again()
+        return self._without_gradients(input_values)
+
+    def _without_gradients(self, input_values: Tensor) -> Tensor:
+        chunk_frames = self._chunk_frames(input_values)
+        if self._frames_of(input_values) <= chunk_frames:
+            return self._whole(input_values)
         validate_waveform(input_values, self.frame_samples)
         return self.in_chunks(input_values, chunk_frames)
+
+    def _whole(self, input_values: Tensor) -> Tensor:
+        waveform = input_values[:, None]
+        if self._requires_grad and self.training and waveform.is_leaf:
+            waveform.requires_grad = True  # as the library does, for gradient checkpointing
+        return self._later_layers(self.conv_layers[0](waveform))
 
     def _frames_of(self, input_values: Tensor) -> int:
         return (input_values.shape[-1] - self.frame_samples) // self.hop_samples + 1
@@ -82,11 +104,14 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
     def _chunk_frames(self, input_values: Tensor) -> int:
         first = self._convolutions()[0]
         positions = self.hop_samples // first.stride[0]  # of its output, for one frame
-        values = len(input_values) * positions * first.out_channels
         device = input_values.device
-        whole, in_chunks = first.weight.element_size(), widest_float(device).itemsize
-        num_frames = self._frames_of(input_values)
-        return frames_at_once(num_frames, values * whole, device, values * in_chunks)
+        layer = WidestLayer(
+            samples=len(input_values),
+            values=positions * first.out_channels,
+            whole_bytes=first.weight.element_size(),
+            chunk_bytes=widest_float(device).itemsize,
+        )
+        return frames_at_once(self._frames_of(input_values), layer, device)
 
     def in_chunks(self, input_values: Tensor, chunk_frames: int) -> Tensor:
         """Compute the same as `forward`, `chunk_frames` at a time.
@@ -140,7 +165,8 @@ class ChunkedFeatureEncoder(HubertFeatureEncoder):
         layer = self.conv_layers[0]
         if not isinstance(layer, HubertGroupNormConvLayer):
             return layer
-        mean, variance = _moments(layer.conv, input_values, chunk_frames * self.hop_samples)
+        samples = chunk_frames * self.hop_samples
+        mean, variance = mean_and_variance(layer.conv, input_values, samples)
         norm = layer.layer_norm
         # (x - mean) / deviation * weight + bias, as one multiplication and one addition; in float32
         # at least and rounded once, as torch's group norm does in half precision.
@@ -162,43 +188,6 @@ def round_up_by_octave(frames: int) -> int:
     """Return the next of `LENGTHS_PER_OCTAVE` numbers between a power of two and its double."""
     unit = max(1, (1 << frames.bit_length() >> 1) // LENGTHS_PER_OCTAVE)
     return -(-frames // unit) * unit
-
-
-def _moments(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> tuple[Tensor, Tensor]:
-    """Return mean and variance of each channel of a convolution over time.
-
-    They are in the widest format of the device.
-
-    Chunks are merged by Chan, Golub and LeVeque's update, which does not cancel.
-
-    Returns:
-        Two of (batch, channels, 1).
-    """
-    count = 0
-    device = input_values.device
-    mean = squares = torch.zeros((), dtype=widest_float(device), device=device)
-    for chunk in _input_chunks(conv, input_values, chunk_samples):
-        hidden = widened(conv(chunk))
-        added = hidden.shape[-1]
-        variance, own_mean = torch.var_mean(hidden, -1, correction=0, keepdim=True)
-        difference = own_mean - mean
-        total = count + added
-        squares = squares + variance * added + difference.square() * (count * added / total)
-        mean = mean + difference * (added / total)
-        count = total
-        # It is the largest of all tensors, and the next chunk's would be made beside it.
-        del hidden
-    return mean, squares / count
-
-
-def _input_chunks(conv: nn.Conv1d, input_values: Tensor, chunk_samples: int) -> Iterator[Tensor]:
-    """Cut a waveform so that every output of the convolution is made exactly once."""
-    (width,), (stride,) = conv.kernel_size, conv.stride
-    outputs = (input_values.shape[-1] - width) // stride + 1
-    step = max(1, chunk_samples // stride)
-    for begin in range(0, outputs, step):
-        end = min(begin + step, outputs)
-        yield input_values[:, None, begin * stride : (end - 1) * stride + width]
 
 
 def validate_waveform(input_values: Tensor, frame_samples: int) -> None:

@@ -1,10 +1,12 @@
 """A whole check: every part in its time, its rows on disk as they come."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from profiling.checking.answers import answers
+from profiling.checking.archive import NAME as ARCHIVE
 from profiling.checking.archive import pack, write_manifest
 from profiling.checking.figures import draw_kernels
 from profiling.checking.gpu_tests import run_gpu_tests
@@ -43,16 +45,30 @@ class Check:
         self._spent: dict[str, float] = {}
 
     def run(self) -> Path:
-        """Run every part; return the path of the archive."""
-        for part in PARTS[:-1]:
-            began = self._watch.seconds
-            try:
-                self.rows.add(self._rows_of(part))
-            except (Exception, TimeIsUp) as problem:  # the other parts go on
-                reason = f"{type(problem).__name__}: {problem}"[:300]
-                self.rows.add([row(part.name, "all", "failed", reason)])
+        """Run every part; return the path of the archive.
+
+        The archive comes to be also where the check is interrupted, of what is there by then.
+        """
+        (self.folder / ARCHIVE).unlink(missing_ok=True)  # of an earlier check
+        try:
+            for part in PARTS[:-1]:
+                self._run(part)
+        finally:
+            archive = self._conclude()
+        return archive
+
+    def _run(self, part: Part) -> None:
+        began = self._watch.seconds
+        try:
+            self.rows.add(self._rows_of(part))
+        except KeyboardInterrupt:
+            self.rows.add([row(part.name, "the rest", "cut", "the check was interrupted")])
+            raise
+        except (Exception, TimeIsUp) as problem:  # the other parts go on
+            reason = f"{type(problem).__name__}: {problem}"[:300]
+            self.rows.add([row(part.name, "all", "failed", reason)])
+        finally:
             self._spent[part.name] = round(self._watch.seconds - began, 1)
-        return self._conclude()
 
     def _left_s(self, part: Part) -> float:
         return self._ends[part.name] - self._watch.seconds
@@ -67,17 +83,27 @@ class Check:
         return self._visits_of(part)
 
     def _visits_of(self, part: Part) -> Iterator[dict[str, Any]]:
-        """Call a part in its children, and yield what they yielded until they ended."""
         for visit in range(part.visits):
             # What is left is shared by the visits that are still to come.
             seconds = max(0.0, self._left_s(part)) / (part.visits - visit)
-            task = DeviceTask(self.scale, visit, seconds)
-            outcome = self._children.call(part.function, task, seconds + GRACE_S)
-            for name, fields in (outcome.value or {}).items():
-                yield row(part.name, name, **fields, visit=visit)
+            yield from self._visit(part, DeviceTask(self.scale, visit, seconds))
+
+    def _visit(self, part: Part, task: DeviceTask) -> Iterator[dict[str, Any]]:
+        """Call a part in a child, and in further ones for the cases that each of them left."""
+        watch, whole_s = Stopwatch(), task.seconds
+        while True:
+            outcome = self._children.call(part.function, task, task.seconds + GRACE_S)
+            found = outcome.value or {}
+            for name, fields in found.items():
+                if fields is not None:
+                    yield row(part.name, name, **fields, visit=task.visit)
+            left = frozenset(name for name, fields in found.items() if fields is None)
             if outcome.kind != "ok":
                 status = "cut" if outcome.timed_out else "failed"
-                yield row(part.name, "the rest", status, outcome.message, visit=visit)
+                yield row(part.name, "the rest", status, outcome.message, visit=task.visit)
+            if outcome.kind != "ok" or not left:
+                return
+            task = replace(task, seconds=max(0.0, whole_s - watch.seconds), only=left)
 
     def _conclude(self) -> Path:
         """Answer, draw and pack; the archive comes to be whatever else fails."""

@@ -7,12 +7,15 @@ from typing import Any
 
 
 def draw_kernels(rows: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
-    """Draw a PNG per number format and phase; return their paths.
+    """Draw a PNG per number format and phase, in place of earlier ones; return their paths.
 
     Args:
         rows: Of the part `kernels`, those that found something.
         folder: Made if need be.
     """
+    folder.mkdir(exist_ok=True)
+    for earlier in folder.glob("kernels-*.png"):
+        earlier.unlink()
     # Imported here: the rest of a check works without waiting for matplotlib.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -20,7 +23,6 @@ def draw_kernels(rows: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for one in rows:
         groups[one["dtype"], one["phase"]].append(one)
-    folder.mkdir(exist_ok=True)
     paths = []
     for (dtype, phase), members in groups.items():
         figure = Figure(figsize=(8, 5), dpi=100, layout="tight")

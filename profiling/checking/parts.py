@@ -40,11 +40,19 @@ WHOLE_S = sum(part.seconds for part in PARTS)
 
 @dataclass(frozen=True)
 class DeviceTask:
-    """What a part in a child is told: how large, which visit, and when to stop beginning cases."""
+    """What a part in a child is told.
+
+    Args:
+        scale: How large everything is.
+        visit: Which one, counted from 0.
+        seconds: When to stop beginning cases.
+        only: Names of the cases that an earlier child left; empty: all.
+    """
 
     scale: Scale
     visit: int
     seconds: float
+    only: frozenset[str] = frozenset()
 
 
 def deadlines(seconds: float) -> dict[str, float]:

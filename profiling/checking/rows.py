@@ -1,6 +1,7 @@
 """Rows of a check: what was tried, how it ended, and what it found."""
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ STATUSES = ("ok", "failed", "oom", "skipped", "cut")
 def row(
     part: str, name: str, status: str, error: str | None = None, **found: Any
 ) -> dict[str, Any]:
-    """Return a row; `found` is what only rows of its kind have."""
+    """Return a row; `found` is what only rows of its kind have.
+
+    A number that is none (NaN) or infinite is null: JSON has neither.
+    """
     assert status in STATUSES
-    return {"part": part, "name": name, "status": status, "error": error} | found
+    known = {"part": part, "name": name, "status": status, "error": error}
+    return known | {key: _finite(value) for key, value in found.items()}
 
 
 class CheckRows:
@@ -35,7 +40,7 @@ class CheckRows:
         with self._path.open("a") as file:
             for one in rows:
                 self.rows.append(one)
-                file.write(json.dumps(one) + "\n")
+                file.write(json.dumps(one, allow_nan=False) + "\n")
                 file.flush()
                 print(describe(one), flush=True)
 
@@ -62,3 +67,9 @@ def _short(value: Any) -> str:
     if isinstance(value, list) and len(value) > 4:
         return f"({len(value)} values)"
     return str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

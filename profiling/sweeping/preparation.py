@@ -85,7 +85,7 @@ class Preparation:
         settings = self.settings
         device = self._device()
         memory = float(device["memory_gib"])
-        budget = settings.memory_budget_gib or default_budget_gib(memory)
+        budget = self._budget_gib(memory, str(device["name"]))
         self.room_gib = ROOM_SHARE * max(0.0, memory - budget)
         return Conditions(
             size=settings.size,
@@ -100,6 +100,16 @@ class Preparation:
             seed=settings.seed,
             **self._choices_of_cuda(device),
         )
+
+    def _budget_gib(self, memory: float, name: str) -> float:
+        """Return what a measurement may take of the memory of a device, in GiB."""
+        budget = self.settings.memory_budget_gib or default_budget_gib(memory)
+        if budget > memory:
+            where = "this machine" if self.settings.device == "cpu" else name
+            raise SettingsError(
+                f"`memory_budget_gib` must be at most {memory:.1f} on {where}, got {budget}"
+            )
+        return budget
 
     def _choices_of_cuda(self, device: dict[str, Any]) -> dict[str, Any]:
         """Return what only a CUDA device has: what is chosen of its kernels, and its libraries."""
@@ -136,11 +146,6 @@ class Preparation:
                 "profiling.measuring.tasks:describe_cuda", None
             )
             return described
-        if (self.settings.memory_budget_gib or 0) > memory_gib():
-            raise SettingsError(
-                f"`memory_budget_gib` must be at most {memory_gib():.1f} on this machine, "
-                f"got {self.settings.memory_budget_gib}"
-            )
         check_what_is_told(self.settings)
         return {"name": cpu_name(), "memory_gib": memory_gib()}
 

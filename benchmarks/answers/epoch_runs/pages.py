@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.answers.epoch_runs.tables import anchor_lines, summary_table, verdict_lines
+from profiling.errors import SettingsError
 
 BEGIN, END = "<!-- measured -->", "<!-- end of what is measured -->"
 LINES = 3  # of an answer: what to take, what it costs, what it saves
@@ -48,10 +49,10 @@ def refreshed(page: str, block: str) -> str:
     """Return the page with what stands between the two marks replaced.
 
     Raises:
-        ValueError: The marks are not there, once each and in order.
+        SettingsError: The marks are not there, once each and in order.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end) or BEGIN in rest or END in after:
-        raise ValueError(f"the page must have {BEGIN} and then {END}, once each")
+        raise SettingsError(f"the page must have {BEGIN} and then {END}, once each")
     return f"{before}{BEGIN}\n\n{block.strip()}\n\n{END}{after}"

@@ -19,6 +19,8 @@ from profiling.planning.points import Conditions, Point
 from profiling.planning.requests import Effort
 from profiling.rows.columns import Row
 
+PRECISION = "32-true"  # of a loop without Lightning's Trainer, which makes the others
+
 
 @dataclass(frozen=True)
 class EpochTask:
@@ -43,7 +45,8 @@ def task_of(
     """Return what the child of a contender runs.
 
     Raises:
-        SettingsError: The run measured real batches, whose number of classes no row tells.
+        SettingsError: The run measured real batches, whose number of classes no row tells, or in
+            a number format other than float32, which the steps of epochs have.
     """
     points = newest.contenders[contender]
     rows = {length: rows for length, visits in points.items() if (rows := _timed(visits))}
@@ -51,6 +54,10 @@ def task_of(
     if row["batch_source"] != "synthetic":
         raise SettingsError(
             f"`run` must have measured synthetic batches, got {row['batch_source']} ones"
+        )
+    if row["precision"] != PRECISION:
+        raise SettingsError(
+            f"`run` must have been measured in precision {PRECISION}, got {row['precision']}"
         )
     longest = max(step_length(step, row) for epoch in epochs for step in epoch.steps)
     batch_size = max(epoch.wanted.batch_size for epoch in epochs)
@@ -88,6 +95,8 @@ def point_of(row: Row, longest: int) -> Point:
         conditions=Conditions(**{each.name: row[each.name] for each in fields(Conditions)}),
         effort=Effort(1, 1, 0.0),
         metrics=("latency",),
+        compiled=bool(row.get("compiled")),
+        graphed=bool(row.get("graphed")),
     )
 
 

@@ -7,6 +7,7 @@ import torch
 
 WARM_UP_CALLS = 3
 Run = Callable[[], Any]
+_has_broken = False
 
 
 def captured(run: Run, warm_up_calls: int = WARM_UP_CALLS, together: int = 1) -> tuple[Run, Any]:
@@ -23,17 +24,33 @@ def captured(run: Run, warm_up_calls: int = WARM_UP_CALLS, together: int = 1) ->
         What replays, and the output of its last call, which every replay overwrites.
 
     Raises:
-        RuntimeError: It waits for the host, or memory ran out. Torch then may leave its own stream
-            behind as the current one.
+        RuntimeError: It waits for the host, or memory ran out; then `is_spoilt`.
     """
+    global _has_broken
+    usual = torch.cuda.current_stream()
     stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
+    stream.wait_stream(usual)
     with torch.cuda.stream(stream):
         for _ in range(warm_up_calls):
             run()
-    torch.cuda.current_stream().wait_stream(stream)
+    usual.wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for _ in range(together):
-            output = run()
+    try:
+        with torch.cuda.graph(graph):
+            for _ in range(together):
+                output = run()
+    except Exception:
+        _has_broken = True
+        torch.cuda.set_stream(usual)  # torch may leave its own behind as the current one
+        raise
     return graph.replay, output
+
+
+def is_spoilt() -> bool:
+    """Tell whether a capture broke in this process: what follows belongs in another one.
+
+    Torch then may take the capture as going on: it draws no number on the device any more, and
+    fails where memory is given back. Source: torch 2.11, `CUDAGraph::capture_end`, which ends the
+    capture before it tells the generator and the allocator, and raises in between.
+    """
+    return _has_broken

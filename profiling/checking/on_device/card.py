@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from profiling.checking.on_device.cases import Case, NotHereError, run_cases
+from profiling.checking.on_device.cases import Case, Found, NotHereError, run_cases
 from profiling.checking.on_device.timing import time_run
 from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import Scale
@@ -20,9 +20,9 @@ HEAD_DIM, TOKENS = 64, 256
 FUSED = ("cudnn", "flash", "efficient")
 
 
-def look(task: DeviceTask) -> Iterator[dict[str, dict[str, Any]]]:
+def look(task: DeviceTask) -> Iterator[Found]:
     """Yield the card, its ceilings, and the kernels that fused attention chooses."""
-    yield from run_cases(_cases(task.scale), task.seconds, task.scale.device)
+    yield from run_cases(_cases(task.scale), task)
 
 
 def _cases(scale: Scale) -> Iterator[Case]:

@@ -1,30 +1,43 @@
 """Cases of a part, one after the other; one that fails is a row and not the end."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from profiling.checking.on_device.capturing import is_spoilt
+from profiling.checking.parts import DeviceTask
+from profiling.checking.time_box import Stopwatch
 from profiling.errors import USER_ERRORS
 from profiling.measuring.process_limits import forget, is_out_of_memory
 
 Case = tuple[str, Callable[[], dict[str, Any]]]
 """What it is called, and what finds the fields of its row; a field `wrong` says why it is wrong."""
 
+Found = dict[str, dict[str, Any] | None]
+"""The fields of a case by its name; None where the case is left to another process."""
+
 
 class NotHereError(Exception):
     """A case cannot be tried here; the text says why."""
 
 
-def run_cases(
-    cases: Iterable[Case], seconds: float, device: str
-) -> Iterator[dict[str, dict[str, Any]]]:
-    """Yield the fields of each case by its name; those for which no time is left as `cut`."""
-    began = time.monotonic()
+def run_cases(cases: Iterable[Case], task: DeviceTask) -> Iterator[Found]:
+    """Yield the fields of each case that is asked for by its name.
+
+    Those for which no time is left are `cut`; those behind a capture that broke are left to another
+    process.
+    """
+    watch = Stopwatch()
     for name, find in cases:
-        left = seconds - (time.monotonic() - began)
-        yield {name: _run(find) if left > 0 else {"status": "cut", "error": "no time was left"}}
-        if left > 0:
-            forget(device)
+        if task.only and name not in task.only:
+            continue
+        if watch.seconds >= task.seconds:
+            yield {name: {"status": "cut", "error": "no time was left"}}
+        elif is_spoilt():
+            yield {name: None}
+        else:
+            yield {name: _run(find)}
+            if not is_spoilt():
+                forget(task.scale.device)
 
 
 def _run(find: Callable[[], dict[str, Any]]) -> dict[str, Any]:

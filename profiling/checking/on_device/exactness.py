@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_modules.attention import local_attention
 from lightning_modules.lhubert.recording import encode_recording
-from profiling.checking.on_device.cases import Case, run_cases
+from profiling.checking.on_device.cases import Case, Found, run_cases
 from profiling.checking.on_device.models import build_speech, waveform
 from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import Scale
@@ -26,10 +26,9 @@ BATCHES = ((1, 1.0), (2, 1.0), (2, 0.4))
 COMPILING = "local_flex"
 
 
-def prove(task: DeviceTask) -> Iterator[dict[str, dict[str, Any]]]:
+def prove(task: DeviceTask) -> Iterator[Found]:
     """Yield how far kernels and models are from what they must equal."""
-    scale = task.scale
-    yield from run_cases(_cases(scale), task.seconds, scale.device)
+    yield from run_cases(_cases(task.scale), task)
 
 
 def _cases(scale: Scale) -> Iterator[Case]:

@@ -8,7 +8,7 @@ import torch
 
 from datamodules.geometry import frames_for_samples
 from lightning_modules.lhubert.recording import encode_recording
-from profiling.checking.on_device.cases import Case, run_cases
+from profiling.checking.on_device.cases import Case, Found, run_cases
 from profiling.checking.on_device.models import build_speech, waveform
 from profiling.checking.on_device.timing import synchronise
 from profiling.checking.parts import DeviceTask
@@ -20,14 +20,14 @@ SAMPLES_PER_S = 16_000
 KERNELS = ("local_blocked", "local_varlen")
 
 
-def encode(task: DeviceTask) -> Iterator[dict[str, dict[str, Any]]]:
+def encode(task: DeviceTask) -> Iterator[Found]:
     """Yield seconds and memory for the whole recording, by kernel."""
     scale = task.scale
     cases: Iterator[Case] = (
         (f"{scale.recording_s:g} s of audio, {kernel}", partial(_encode, scale, kernel))
         for kernel in KERNELS
     )
-    yield from run_cases(cases, task.seconds, scale.device)
+    yield from run_cases(cases, task)
 
 
 def _encode(scale: Scale, kernel: str) -> dict[str, Any]:

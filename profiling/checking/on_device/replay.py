@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from profiling.checking.on_device.capturing import WARM_UP_CALLS, captured
-from profiling.checking.on_device.cases import Case, NotHereError, run_cases
+from profiling.checking.on_device.cases import Case, Found, NotHereError, run_cases
 from profiling.checking.on_device.models import build_speech, waveform
 from profiling.checking.on_device.timing import device_ms, wall_ms
 from profiling.checking.parts import DeviceTask
@@ -36,10 +36,9 @@ class Contender:
         return f"{self.variant} {self.implementation}"
 
 
-def race(task: DeviceTask) -> Iterator[dict[str, dict[str, Any]]]:
+def race(task: DeviceTask) -> Iterator[Found]:
     """Yield latency, replay, memory at batch size 1 and throughput of each, in turns."""
-    scale = task.scale
-    yield from run_cases(_cases(scale, task.visit), task.seconds, scale.device)
+    yield from run_cases(_cases(task.scale, task.visit), task)
 
 
 def _cases(scale: Scale, visit: int) -> Iterator[Case]:

@@ -64,7 +64,7 @@ def time_run(run: Run, device: str, seconds: float) -> dict[str, Any]:
     if device != "cuda":
         return found | {"device_ms": None, "device_ms_from": None}
     together = min(MOST_TOGETHER, calls // 3)
-    replay = _replay_of(run, together)
+    replay = replay_of(run, together)
     if replay is None:
         return found | {"device_ms": device_ms(run, device, calls), "device_ms_from": LAUNCHES}
     replay()  # the first one brings the graph to the device
@@ -73,13 +73,16 @@ def time_run(run: Run, device: str, seconds: float) -> dict[str, Any]:
     return found | {"device_ms": busy / together, "device_ms_from": REPLAYS}
 
 
-def _replay_of(run: Run, together: int) -> Run | None:
-    """Return what replays a call, which has been warmed up; None where it cannot be captured."""
-    stream = torch.cuda.current_stream()
+def replay_of(run: Run, together: int) -> Run | None:
+    """Return what replays a call, which has been warmed up; None where it cannot be captured.
+
+    Args:
+        run: What is called.
+        together: How many calls one replay makes.
+    """
     try:
         return captured(run, 1, together)[0]
     except Exception:
-        torch.cuda.set_stream(stream)
         return None
 
 

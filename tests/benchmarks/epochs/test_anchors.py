@@ -111,13 +111,35 @@ def test_a_step_without_an_anchor_drifts_as_the_nearest_one():
     assert row["latency_ms"] == 8.0
 
 
-def test_a_run_of_real_batches_is_refused():
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"batch_source": "real"}, "must have measured synthetic batches, got real ones"),
+        ({"precision": "bf16-true"}, "measured in precision 32-true, got bf16-true"),
+    ],
+)
+def test_a_run_whose_steps_cannot_be_made_here_is_refused(told, sentence):
     planned, newest = parts(Wanted("latency", "inference", 1))
     contender, points = next(iter(newest.contenders.items()))
-    real = {n: [row | {"batch_source": "real"} for row in v] for n, v in points.items()}
+    other = {n: [row | told for row in v] for n, v in points.items()}
 
-    with pytest.raises(SettingsError, match="must have measured synthetic batches, got real ones"):
-        task_of(contender, replace(newest, contenders={contender: real}), planned, EVERYTHING)
+    with pytest.raises(SettingsError, match=sentence):
+        task_of(contender, replace(newest, contenders={contender: other}), planned, EVERYTHING)
+
+
+@pytest.mark.parametrize(("compiled", "graphed"), [(True, False), (False, True)])
+def test_a_kernel_is_run_as_the_sweep_treated_it(compiled, graphed):
+    planned, newest = parts(Wanted("latency", "inference", 1))
+    contender, points = next(iter(newest.contenders.items()))
+    treatment = {"compiled": compiled, "graphed": graphed}
+    treated = {n: [row | treatment for row in v] for n, v in points.items()}
+    mine = [each for each in planned if each.candidate.measured.contender == contender]
+
+    as_it_was = task_of(contender, newest, mine, EVERYTHING).point
+    point = task_of(
+        contender, replace(newest, contenders={contender: treated}), mine, EVERYTHING
+    ).point
+    assert point == replace(as_it_was, compiled=compiled, graphed=graphed)
 
 
 def test_an_anchor_is_what_the_sweep_measured_of_it_last():

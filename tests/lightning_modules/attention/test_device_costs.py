@@ -1,9 +1,12 @@
 """What suits a device decides how tokens are cut, and nothing of what comes out."""
 
+import operator
+
 import pytest
 import torch
 
 from lightning_modules.attention import blocked
+from lightning_modules.attention.bands import band_of, bands_apart
 from lightning_modules.attention.blocked import is_one_piece, planned_pieces
 from lightning_modules.attention.pieces import ELSEWHERE, costs_of
 from tests.samples.variants.attention import attend, draw_inputs
@@ -76,3 +79,16 @@ def test_cut_as_on_a_gpu_attention_is_what_it_is(
     expected = attend(inputs, window, mask, "local_masked")
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("is_training", [False, True])
+@pytest.mark.parametrize("window", [32, 100, 512, 1024, 2048])
+def test_on_a_gpu_no_layer_but_the_first_makes_a_band(window: int, is_training: bool) -> None:
+    query = torch.empty(0, device="meta")  # of a device that is no CPU
+    for tokens in (615, 2000, 2049, 2600, 3000, 3200, 4500, 6000, 30_000, 65_000):
+        pieces = planned_pieces(tokens, window // 2, "cuda", is_training, HEADS)
+        with bands_apart():
+            first, second = (
+                [band_of(piece, window // 2, query) for piece in pieces] for _ in range(2)
+            )
+        assert all(map(operator.is_, first, second))

@@ -1,5 +1,7 @@
 """Local attention at the shapes that are measured on a GPU, and models that are given it."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch._subclasses import FakeTensorMode
@@ -8,6 +10,7 @@ from transformers import BertConfig, BertModel
 from lightning_modules.attention import local_attention
 from lightning_modules.attention.interface import localize
 from lightning_modules.errors import ModelError
+from lightning_modules.kernel_choice import choose_sdpa
 from lightning_modules.kernel_limits import KernelUse, limit_of
 from tests.samples.devices import DEVICES
 from tests.samples.variants.attention import Inputs, attend, draw_inputs, in_float64, relative_error
@@ -29,6 +32,14 @@ SHAPES = [
     (513, 512, [None]),
     (1088, 1024, [1.0, 0.45]),
 ]
+
+
+@pytest.fixture
+def _without_cudnn() -> Iterator[None]:
+    """Choose kernels as `train.py` does: those of cuDNN are wrong upstream on the newest GPUs."""
+    choose_sdpa("flash")
+    yield
+    choose_sdpa("any")
 
 
 def mask_of(shares, tokens, device="cuda"):
@@ -53,6 +64,7 @@ def test_on_a_gpu_outputs_and_gradients_equal_the_oracle(
 
 
 @pytest.mark.gpu
+@pytest.mark.usefixtures("_without_cudnn")
 @pytest.mark.parametrize("dtype", DTYPES[1:])
 def test_on_a_gpu_very_negative_scores_leave_finite_gradients(dtype):
     inputs = draw_inputs((2, 3, 320, 64), dtype, "cuda")
@@ -62,6 +74,7 @@ def test_on_a_gpu_very_negative_scores_leave_finite_gradients(dtype):
         assert all(each.isfinite().all() for each in attend(scaled, 100, mask, implementation))
 
 
+@pytest.mark.usefixtures("_without_cudnn")
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("padded", [False, True])
 def test_dropout_of_the_blocked_kernel_drops_the_share_it_was_given(device, padded):

@@ -1,15 +1,29 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from lightning_modules.lhubert import chunk_sizes, features
-from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES, frames_at_once, free_bytes
+from lightning_modules.lhubert.chunk_sizes import (
+    CHUNK_FRAMES,
+    MOST_VALUES,
+    WidestLayer,
+    ask_again,
+    frames_at_once,
+    free_bytes,
+)
 from tests.samples.variants.hubert import lhubert, waveform
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 MIB = 2**20
-FRAME = 64 * 512 * 4  # bytes of base's widest layer, for one frame of one sample in float32
+# Of base, for one frame of one sample in float32: 128 KiB.
+LAYER = WidestLayer(samples=1, values=64 * 512, whole_bytes=4, chunk_bytes=4)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk_sizes, "_chosen", {})
 
 
 @pytest.fixture
@@ -27,7 +41,7 @@ def _a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_on_a_cpu_chunks_are_of_one_size() -> None:
-    assert frames_at_once(10 * CHUNK_FRAMES, FRAME, CPU) == CHUNK_FRAMES
+    assert frames_at_once(10 * CHUNK_FRAMES, LAYER, CPU) == CHUNK_FRAMES
 
 
 @pytest.mark.usefixtures("_a_gpu")
@@ -44,18 +58,30 @@ def test_on_a_gpu_a_recording_is_taken_whole_where_it_fits(
     free_mib: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: free_mib * MIB)
-    assert frames_at_once(7300, FRAME, CUDA) == chunk
-    assert frames_at_once(900, FRAME, CUDA) == CHUNK_FRAMES  # and nothing is asked
+    assert frames_at_once(7300, LAYER, CUDA) == chunk
+    assert frames_at_once(900, LAYER, CUDA) == CHUNK_FRAMES  # and nothing is asked
 
 
 def test_chunks_leave_room_for_sums_in_double_precision_and_the_whole_needs_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    half, double = FRAME // 2, 2 * FRAME
     monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: 4800 * MIB)
+    half = replace(LAYER, whole_bytes=2, chunk_bytes=8)
     # Four layers in half precision take 256 KiB for a frame, in double precision 1 MiB.
-    assert frames_at_once(9600, half, CUDA, double) == 9600
-    assert frames_at_once(9601, half, CUDA, double) == 2400
+    assert frames_at_once(9600, half, CUDA) == 9600
+    assert frames_at_once(9601, half, CUDA) == 2400
+
+
+@pytest.mark.parametrize("samples", [1, 8])
+def test_of_no_sample_a_convolution_has_more_values_than_cudnn_counts(
+    samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: 10**15)
+    hour, layer = 180_000, replace(LAYER, samples=samples)
+    chunk = frames_at_once(hour, layer, CUDA)
+    reached = 64 * (chunk - 1) + (400 - 10) // 5 + 1  # positions of the first layer
+    assert 0.99 * MOST_VALUES < 512 * reached <= MOST_VALUES
+    assert frames_at_once(chunk, layer, CUDA) == chunk  # taken whole
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -72,24 +98,62 @@ def test_a_front_end_says_how_wide_its_sums_are(
     encoder: Any = lhubert().feature_extractor.to(dtype)
     with torch.no_grad():
         encoder(waveform(20, batch=2).to(dtype))
-    values = 2 * 64 * 12  # of two samples, 64 positions for a frame, 12 channels
-    assert asked == [(20, values * dtype.itemsize, CPU, values * 8)]
+    # Of two samples, 64 positions for a frame, 12 channels.
+    assert asked == [(20, WidestLayer(2, 64 * 12, dtype.itemsize, 8), CPU)]
+
+
+@pytest.mark.usefixtures("_a_gpu")
+def test_a_gpu_is_asked_once_for_an_input_and_again_where_memory_ran_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def ask(_: object) -> tuple[int, int]:
+        asked.append(1)
+        return 600 * MIB, 1000 * MIB
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", ask)
+    assert {frames_at_once(1100, LAYER, CUDA) for _ in range(3)} == {CHUNK_FRAMES}
+    assert len(asked) == 1
+    frames_at_once(1200, LAYER, CUDA)
+    assert len(asked) == 2
+    ask_again()
+    frames_at_once(1100, LAYER, CUDA)
+    assert len(asked) == 3
+
+
+def test_where_memory_runs_out_smaller_chunks_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, forgotten = iter([60, 25]), []
+    monkeypatch.setattr(features, "frames_at_once", lambda *_: next(sizes))
+    monkeypatch.setattr(features, "ask_again", lambda: forgotten.append(1))
+    encoder: Any = lhubert().feature_extractor
+    audio = waveform(60)
+    expected = encoder(audio)
+
+    def refuse(_: object, given: tuple[torch.Tensor]) -> None:
+        if given[0].shape[-1] > audio.shape[-1] // 2:
+            raise torch.OutOfMemoryError
+
+    encoder.conv_layers[0].conv.register_forward_pre_hook(refuse)
+    with torch.no_grad():
+        found = encoder(audio)
+    torch.testing.assert_close(found, expected)
+    assert forgotten == [1]
 
 
 def test_while_calls_are_recorded_chunks_are_those_of_the_same_input_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chunk_sizes, "_chosen", {})
     monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: 10_000 * MIB)
     monkeypatch.setattr(chunk_sizes, "is_recorded", lambda: False)
-    called = [frames_at_once(frames, FRAME, CUDA) for frames in (7300, 30_000)]
+    called = [frames_at_once(frames, LAYER, CUDA) for frames in (7300, 30_000)]
     assert called == [7300, 10_000]
     monkeypatch.setattr(chunk_sizes, "free_bytes", lambda _: 0)  # as it is while they are recorded
     monkeypatch.setattr(chunk_sizes, "is_recorded", lambda: True)
-    assert [frames_at_once(frames, FRAME, CUDA) for frames in (7300, 30_000)] == called
+    assert [frames_at_once(frames, LAYER, CUDA) for frames in (7300, 30_000)] == called
     # Of another input nothing is known.
-    assert frames_at_once(7301, FRAME, CUDA) == CHUNK_FRAMES
-    assert frames_at_once(7300, 2 * FRAME, CUDA) == CHUNK_FRAMES
+    assert frames_at_once(7301, LAYER, CUDA) == CHUNK_FRAMES
+    assert frames_at_once(7300, replace(LAYER, samples=2), CUDA) == CHUNK_FRAMES
 
 
 @pytest.mark.usefixtures("_a_gpu")
@@ -129,3 +193,11 @@ def test_while_calls_are_recorded_no_value_of_an_input_is_waited_for(
     with torch.no_grad():
         assert lhubert()(audio, attention_mask=mask).last_hidden_state.shape[1] == frames
     assert bool(looked) != recorded
+
+
+def test_a_compiler_follows_a_front_end_to_its_end() -> None:
+    encoder: Any = lhubert().feature_extractor
+    audio = waveform(20)
+    compiled = torch.compile(encoder.forward, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(audio), encoder(audio))

@@ -15,8 +15,8 @@ from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import (
     LHubertForCTC,
     LHubertModel,
+    channel_statistics,
     encode_recording,
-    features,
 )
 from lightning_modules.lhubert.chunk_sizes import CHUNK_FRAMES
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
@@ -82,11 +82,11 @@ def test_of_the_sums_in_double_precision_one_chunk_is_in_memory_at_a_time(monkey
         alive.append(sum(wide() is not None for wide in widest))
         return convolve(chunk)
 
-    monkeypatch.setattr(features, "widened", noting)
+    monkeypatch.setattr(channel_statistics, "widened", noting)
     monkeypatch.setattr(convolution, "forward", counting)
     audio = waveform(60).to(torch.bfloat16)
     with torch.no_grad():
-        features._moments(convolution, audio, 16 * 320)
+        channel_statistics.mean_and_variance(convolution, audio, 16 * 320)
     assert len(widest) == 4
     assert alive == [0] * 4
 

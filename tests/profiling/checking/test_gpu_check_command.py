@@ -1,10 +1,12 @@
 """`profile.py gpu-check` as a command: what it says before it does anything."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from profiling.checking.scale import full, tiny
+from profiling.analysis.points.readings import MIN_VISITS
+from profiling.checking.scale import Scale, full, tiny
 from profiling.children.crew import Children
 from profiling.errors import SettingsError
 from tests.samples.sweeps import command
@@ -32,6 +34,26 @@ def test_the_whole_check_sweeps_what_is_to_decide_something_three_times() -> Non
     text = [each.modalities["text"] for each in full().sweeps if "text" in each.modalities]
     assert len({max(chosen.lengths or ()) for chosen in text}) == 1
     assert {each.visits for each in tiny().sweeps} == {1, 3}
+
+
+@pytest.mark.parametrize("scale", [full(), tiny()], ids=["full", "tiny"])
+def test_the_longest_length_is_visited_as_often_as_a_verdict_asks_for(scale: Scale) -> None:
+    """A verdict is about the longest length, one visit decides nothing, and rounds may be cut."""
+    visits: dict[tuple[str, ...], dict[int, int]] = defaultdict(dict)
+    longest: dict[tuple[str, ...], int] = {}
+    for sweep in scale.sweeps:
+        ((modality, chosen),) = sweep.modalities.items()
+        for variant in sweep.variants_of(modality):
+            lengths = chosen.axis_values(modality) or []
+            for who in [(modality, variant.name, phase) for phase in sweep.phases]:
+                longest.setdefault(who, max(lengths))
+                for length in lengths:
+                    visits[who][length] = max(sweep.visits, visits[who].get(length, 0))
+    decided = {who for who, found in visits.items() if max(found.values()) >= MIN_VISITS}
+    assert decided
+    for each in decided:
+        assert max(visits[each]) == longest[each]
+        assert visits[each][longest[each]] >= MIN_VISITS
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from profiling.checking.answers import answers
 from profiling.checking.archive import pack
 from profiling.checking.check import Check
 from profiling.checking.on_device.cases import Case, NotHereError, run_cases
-from profiling.checking.parts import PARTS, deadlines
+from profiling.checking.parts import PARTS, DeviceTask, deadlines
 from profiling.checking.rows import CheckRows, row
 from profiling.checking.scale import tiny
 from profiling.checking.sweeping import run_sweeps
@@ -59,8 +59,8 @@ def test_cases_end_in_one_of_the_known_ways_and_the_next_one_goes_on() -> None:
         ("wrong", lambda: {"error_found": 3.0, "wrong": "3 is above 1"}),
         ("fine", lambda: {"wall_ms": 2.0}),
     ]
-    found: dict[str, dict[str, Any]] = {}
-    for part in run_cases(cases, 60.0, "cpu"):
+    found: dict[str, Any] = {}
+    for part in run_cases(cases, DeviceTask(tiny(), 0, 60.0)):
         found |= part
     assert {name: fields["status"] for name, fields in found.items()} == {
         "absent": "skipped",
@@ -79,8 +79,8 @@ def test_cases_for_which_no_time_is_left_are_named_as_cut() -> None:
         return {}
 
     cases: list[Case] = [("first", slow), ("second", dict), ("third", dict)]
-    parts = [*run_cases(cases, 0.02, "cpu")]
-    ends = [fields["status"] for part in parts for fields in part.values()]
+    parts = [*run_cases(cases, DeviceTask(tiny(), 0, 0.02))]
+    ends = [fields and fields["status"] for part in parts for fields in part.values()]
     assert ends == ["ok", "cut", "cut"]
 
 
