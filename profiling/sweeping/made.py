@@ -29,20 +29,28 @@ class Made:
 
 
 def made_in(ranges: Sequence[Range], rows: Sequence[Row]) -> list[Made]:
-    """Return the visits of some ranges that were made, oldest first."""
+    """Return the visits of some ranges that were made, oldest first.
+
+    One that was skipped for a reason that is gone was not.
+    """
     by_place = {(chosen.modality, chosen.phase): chosen for chosen in ranges}
     found = []
     for row in rows:
         chosen, length = by_place.get((row["modality"], row["phase"])), row_length(row)
         if chosen is not None and length is not None:
             points = (point for point in chosen.at(length) if point.key == row["key"])
-            found += [Made(chosen, Visit(point, row["visit"]), row) for point in points]
+            visits = (Visit(point, row["visit"]) for point in points)
+            found += [Made(chosen, visit, row) for visit in visits if not _is_outdated(visit, row)]
     return found
 
 
 def of_range(chosen: Range, made: Iterable[Made]) -> list[Made]:
     """Return those of one range."""
     return [one for one in made if one.range is chosen]
+
+def _is_outdated(visit: Visit, row: Row) -> bool:
+    return row["status"] == "skipped" and visit.is_open(row["status"])
+
 
 
 def spent_s(made: Iterable[Made]) -> float:

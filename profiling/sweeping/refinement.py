@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Visit, turn
+from profiling.planning.schedule import Guess, Visit, turn
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.sweeping.beginnings import Beginnings, fits
@@ -72,17 +72,22 @@ class Refinement:
         """Return the ranges for which there was no time."""
         return self.beginnings.left_alone(rows)
 
-    def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
+    def seconds_left(self, rows: Sequence[Row], guess: Guess | None = None) -> float | None:
         """Return the most seconds of measuring from here; None where no budget says.
 
         Args:
             rows: What has been measured.
-            guess_s: Seconds of a visit while nothing is known.
+            guess: Asked while nothing is known. Given it, a sweep without a budget says the seconds
+                of the lengths that it begins with.
         """
-        beginning = self.beginnings.seconds_left(rows, guess_s)
-        if self.time_budget_s is None or beginning is None:
-            return None
+        beginning = self.beginnings.in_any_case.seconds_left(rows, guess)
+        if beginning is None or self.time_budget_s is None:
+            return beginning if guess else None
         return max(beginning, self.time_budget_s - self.spent(rows))
+    def is_known(self, rows: Sequence[Row]) -> bool:
+        """Tell whether rows say how long visits take."""
+        return self.beginnings.in_any_case.is_known(rows)
+
 
     def _made(self, rows: Sequence[Row]) -> list[Made]:
         """Return the visits that were made, oldest first."""

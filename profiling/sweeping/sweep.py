@@ -87,7 +87,8 @@ class Sweep:
     def _still_missing(self, visits: Sequence[Visit]) -> list[Visit]:
         """Leave out what a shard of another plan has measured while this one waited."""
         self.run.learn()
-        return [visit for visit in visits if not self.run.has(visit.point.key, visit.number)]
+        status = self.run.status_of
+        return [one for one in visits if one.is_open(status(one.point.key, one.number))]
 
     def _measure(self, group: Sequence[Visit], budget_left_s: float | None) -> list[Row]:
         return measure_group(
