@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from profiling.checking.archive import TEST_LOG, TEST_REPORT
 from profiling.checking.rows import row
 from profiling.rows.machine import ROOT
 
@@ -29,11 +30,11 @@ def run_gpu_tests(folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
     if importlib.util.find_spec("pytest") is None:
         yield row("tests", "all", "skipped", "pytest is not installed")
         return
-    report = (folder / "tests.xml").resolve()
-    with (folder / "tests.log").open("w") as log:
+    report = (folder / TEST_REPORT).resolve()
+    with (folder / TEST_LOG).open("w") as log:
         was_cut, exit_status = _run(_command(files, report), seconds, log)
     if not report.exists():
-        reason = f"pytest ended with exit status {exit_status} and wrote no report: see tests.log"
+        reason = f"pytest ended with exit status {exit_status} and wrote no report: see {TEST_LOG}"
         yield row("tests", "all", "cut" if was_cut else "failed", reason)
         return
     yield from _rows(Tree.parse(report).getroot(), was_cut, exit_status)

@@ -38,6 +38,8 @@ def test_the_whole_check_sweeps_what_is_to_decide_something_three_times() -> Non
     ("arguments", "sentence"),
     [
         (["--tiny"], "`out` must be given: a folder for the archive and what is in it"),
+        (["--tiny", "--out", ""], "`out` must be given: a folder for the archive and what is in"),
+        (["--tiny", "--out", __file__], f"`out` must be a folder to write to, got {__file__}: "),
         (["--seconds", "soon"], "`seconds` must be a number, got 'soon'"),
         (["--seconds", "0"], "`seconds` must be above zero, got 0"),
         (["--device", "tpu"], "`device` has no 'tpu'; choose one of: cpu, cuda"),
