@@ -33,7 +33,8 @@ from benchmarks.answers.simulated.truths import (
     simulate,
 )
 from profiling.analysis.answers.duels import Duel
-from profiling.analysis.answers.refining import Limits, find_wish
+from profiling.analysis.answers.next_length import Limits
+from profiling.analysis.answers.refining import find_wish
 from profiling.analysis.answers.verdicts import Answer, decide
 from profiling.planning.ranges import middle_between
 from profiling.sweeping.beginnings import START_VISITS

@@ -1,4 +1,4 @@
-"""Everything that a check has found, in one file."""
+"""Everything that a check makes in its folder, and the one file that holds it all."""
 
 import json
 import tarfile
@@ -9,6 +9,11 @@ from datamodules.files.writing import write_text
 from profiling.rows.machine import describe_machine
 
 NAME = "gpu-check.tar.gz"
+ROWS, MANIFEST, LOG = "checks.jsonl", "manifest.json", "log.txt"
+TEST_LOG, TEST_REPORT = "tests.log", "tests.xml"
+FIGURES, SWEEP = "figures", "sweep"
+# Whatever else is in the folder is somebody else's.
+MADE = (ROWS, MANIFEST, LOG, TEST_LOG, TEST_REPORT, FIGURES, SWEEP)
 # Copies of what is there anyway, and what only a running sweep needs.
 LEFT_OUT = ("tensorboard", "batches", ".locks")
 
@@ -23,17 +28,17 @@ def write_manifest(folder: Path, commit: str | None, more: dict[str, Any]) -> No
     """
     machine = describe_machine()
     machine["commit"] = machine["commit"] or commit
-    write_text(folder / "manifest.json", json.dumps({"machine": machine} | more, indent=2))
+    write_text(folder / MANIFEST, json.dumps({"machine": machine} | more, indent=2))
 
 
 def pack(folder: Path) -> Path:
-    """Pack the folder of a check into an archive inside it; return its path."""
+    """Pack what a check has made in its folder into an archive there; return its path."""
     archive = folder / NAME
     partial = archive.with_name(f".{NAME}.partial")
     with tarfile.open(partial, "w:gz") as tar:
-        for path in sorted(folder.iterdir()):
-            if path.name not in (NAME, partial.name):
-                tar.add(path, arcname=f"gpu-check/{path.name}", filter=_without_copies)
+        for name in MADE:
+            if (folder / name).exists():
+                tar.add(folder / name, arcname=f"gpu-check/{name}", filter=_without_copies)
     partial.replace(archive)
     return archive
 

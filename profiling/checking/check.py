@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from profiling.checking.answers import answers
+from profiling.checking.archive import FIGURES, pack, write_manifest
 from profiling.checking.archive import NAME as ARCHIVE
-from profiling.checking.archive import pack, write_manifest
 from profiling.checking.figures import draw_kernels
 from profiling.checking.gpu_tests import run_gpu_tests
 from profiling.checking.parts import PARTS, DeviceTask, Part, deadlines
@@ -19,7 +19,6 @@ from profiling.children.crew import Children
 
 # A child that has begun its last case may end it; then it is killed.
 GRACE_S = 10.0
-FIGURES = "figures"
 
 
 class Check:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from profiling.checking.archive import TEST_LOG, TEST_REPORT
 from profiling.checking.rows import row
 from profiling.rows.machine import ROOT
 
@@ -22,7 +23,7 @@ GRACE_S = 5.0
 
 def run_gpu_tests(folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
     """Yield a row for the tests together, and one for each that failed; the log is in `folder`."""
-    report, log_path = (folder / "tests.xml").resolve(), folder / "tests.log"
+    report, log_path = (folder / TEST_REPORT).resolve(), folder / TEST_LOG
     for earlier in (report, log_path):  # of another check, which would pass for this one's
         earlier.unlink(missing_ok=True)
     files = find_tests()
@@ -35,7 +36,7 @@ def run_gpu_tests(folder: Path, seconds: float) -> Iterator[dict[str, Any]]:
     with log_path.open("w") as log:
         was_cut, exit_status = _run(_command(files, report), seconds, log)
     if not report.exists():
-        reason = f"pytest ended with exit status {exit_status} and wrote no report: see tests.log"
+        reason = f"pytest ended with exit status {exit_status} and wrote no report: see {TEST_LOG}"
         yield row("tests", "all", "cut" if was_cut else "failed", reason)
         return
     yield from _rows(Tree.parse(report).getroot(), was_cut, exit_status)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-FILE = "checks.jsonl"
+from profiling.checking.archive import ROWS
+
 # failed: it ran and is wrong, or broke; skipped: it cannot be here; cut: the time was over.
 STATUSES = ("ok", "failed", "oom", "skipped", "cut")
 
@@ -27,11 +28,11 @@ class CheckRows:
     """The rows of one check, on disk as they come.
 
     Args:
-        folder: Where `checks.jsonl` is made anew.
+        folder: Where their file is made anew.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+        self._path = folder / ROWS
         self._path.write_text("")
         self.rows: list[dict[str, Any]] = []
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.counted import counted
+from profiling.checking.archive import SWEEP
 from profiling.checking.rows import row
 from profiling.checking.time_box import Stopwatch, TimeIsUp, time_box
 from profiling.planning.settings import SweepSettings
@@ -13,7 +14,6 @@ from profiling.rows.reading import read_rows
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.sweep import Sweep
 
-FOLDER = "sweep"
 # Of the time of the sweeps, for the report and its figures.
 REPORT_SHARE = 0.1
 Answer = Callable[[Path], None]
@@ -27,7 +27,7 @@ def run_sweeps(
 
     Rows that are there when the time is over stay, and the report is made from them.
     """
-    watch, out = Stopwatch(), folder / FOLDER
+    watch, out = Stopwatch(), folder / SWEEP
     for settings in sweeps:
         name = describe(settings)
         left = (1 - REPORT_SHARE) * seconds - watch.seconds

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from datamodules.counted import counted
+from profiling.checking.archive import LOG
 from profiling.checking.parts import WHOLE_S
 from profiling.checking.scale import Scale, full, tiny
 from profiling.children.crew import Children
@@ -15,9 +16,9 @@ from profiling.commands.command import Command
 from profiling.commands.report import answer
 from profiling.errors import SettingsError
 from profiling.planning.assumed_devices import ASSUMED, find_assumed
+from profiling.rows.files import writing
 
 DEVICES = ("cpu", "cuda")
-LOG = "log.txt"
 
 
 def run(arguments: Any) -> int:
@@ -36,10 +37,11 @@ def run(arguments: Any) -> int:
     if scale.device == "cuda":
         _refuse_without_gpu()
     folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _logged(folder / LOG):
-        check = Check(scale, folder, arguments.seconds, arguments.commit, _report)
-        archive = check.run()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _logged(folder / LOG):
+            check = Check(scale, folder, arguments.seconds, arguments.commit, _report)
+            archive = check.run()
     failures, cuts = check.rows.count("failed"), check.rows.count("cut")
     print(
         f"{counted(len(check.rows.rows), 'row')}, {failures} failed, {cuts} cut. Archive: {archive}"
@@ -66,7 +68,7 @@ def _refuse(arguments: Any) -> None:
         raise SettingsError(
             "`assume_device` needs `dry_run`: a GPU that is not here cannot be measured"
         )
-    if arguments.out is None:
+    if not arguments.out:
         raise SettingsError("`out` must be given: a folder for the archive and what is in it")
 
 

@@ -21,6 +21,7 @@ from profiling.rows.reading import (
     read_sentinel,
 )
 from profiling.rows.run_directory import reporting
+from profiling.rows.sizes import built_sizes, with_sizes
 
 
 def answer(
@@ -77,7 +78,8 @@ def answer(
             from profiling.report.build import build_report
 
             save_tipping_points([*tipping_points, *ladder], directory)
-            frontier = current_rows(frontier_rows(directory), manifest)
+            searches = with_sizes(frontier_rows(directory), built_sizes(every_row))
+            frontier = current_rows(searches, manifest)
             told = tipping_points, sections, manifest, readings, frontier
             build_report(directory, Material.of(rows, *told).beside(ladder, given, made_with))
     console = Console()

@@ -53,6 +53,7 @@ def sweep(
 def look_ahead(
     settings: SweepSettings,
     out: Path,
+    fresh: bool = False,
     shard: tuple[int, int] = (1, 1),
     assumed: AssumedDevice | None = None,
 ) -> "Outlook":
@@ -61,6 +62,7 @@ def look_ahead(
     Args:
         settings: What to measure.
         out: The run directory; what it holds need not be measured again.
+        fresh: As for `sweep`, which then forgets what it holds.
         shard: As for `sweep`.
         assumed: A device that need not be here, to estimate the time for.
 
@@ -75,11 +77,12 @@ def look_ahead(
 
     preparation = Preparation(settings, Children(), batches=None, assumed=assumed)
     plan = preparation.plan(shard)
-    outlook = Outlook.of(settings, plan, newest_rows(RowFile(out / ROWS).read_new()), assumed)
+    rows = [] if fresh else newest_rows(RowFile(out / ROWS).read_new())
+    outlook = Outlook.of(settings, plan, rows, assumed)
     if not settings.frontier:
         return outlook
     searches = searches_of_part(preparation.every_point, plan.first_points())
-    return outlook.with_frontier(settings, searches, frontier_rows(out))
+    return outlook.with_frontier(settings, searches, [] if fresh else frontier_rows(out))
 
 
 def run(arguments: Any) -> int:
@@ -88,7 +91,7 @@ def run(arguments: Any) -> int:
     settings, shard = read_settings(arguments), _read_shard(arguments.shard)
     assumed = read_assumed(arguments, settings)
     if arguments.dry_run:
-        print(look_ahead(settings, out, shard, assumed).describe())
+        print(look_ahead(settings, out, arguments.fresh, shard, assumed).describe())
     else:
         sweep(settings, out, arguments.fresh, shard)
     return 0

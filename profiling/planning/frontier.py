@@ -138,7 +138,8 @@ class Search:
         return MODALITIES[self.point.modality].round_length(length)
 
     def _unstored(self) -> Point:
-        return replace(self.point, batches=None, batch_source="synthetic", fingerprint="")
+        """Return the point on synthetic batches, still of the data for which its model is made."""
+        return replace(self.point, batches=None, batch_source="synthetic")
 
 
 def searches_of(points: Sequence[Point]) -> list[Search]:

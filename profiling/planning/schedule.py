@@ -1,6 +1,6 @@
 """Which visits are missing, in which order, and how long they will take."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean
@@ -23,6 +23,18 @@ class Visit:
     def group(self) -> tuple[str, str, int, int]:
         """What is measured side by side: one visit of all points of one length and phase."""
         return self.point.modality, self.point.phase, self.point.length, self.number
+
+    def is_open(self, status: str | None) -> bool:
+        """Tell whether it is to be made, given the status of its row; None without one.
+
+        An error may have been chance, and what was skipped can be measured once the reason is gone.
+        """
+        reason_is_gone = status == "skipped" and self.point.skip_reason is None
+        return status in (None, "error") or reason_is_gone
+
+
+Guess = Callable[[Visit], float]
+"""The seconds that a visit may take, while nothing was measured."""
 
 
 def measures_memory(point: Point, number: int, beside_speed: bool) -> bool:
@@ -61,23 +73,30 @@ class Schedule:
         self._keys = {point.key for point in points}
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Yield the visits that have no row yet, or one that says error, by what is compared.
-
-        `rows` may grow.
-        """
+        """Yield the visits that are open, by what is compared; `rows` may grow."""
         for number in range(self.visits):
-            statuses = {row["key"]: row["status"] for row in rows if row["visit"] == number}
+            open_now = {visit.point.key for visit in self._open(rows) if visit.number == number}
             for group in self._round(number):
-                points = [
-                    point
-                    for point in group
-                    if statuses.get(point.key, "error") == "error"
-                    and not (number and point.skip_reason)
-                ]
+                points = [point for point in group if point.key in open_now]
                 if number and points and not self._fit(points, rows):
                     return
                 if points:
                     yield [Visit(point, number) for point in points]
+
+    def _open(self, rows: Sequence[Row]) -> list[Visit]:
+        """Return the planned visits without a row that counts; what is skipped has one visit."""
+        statuses = {(row["key"], row["visit"]): row["status"] for row in rows}
+        planned = (
+            Visit(point, number)
+            for number in range(self.visits)
+            for point in self.points
+            if not (number and point.skip_reason)
+        )
+        return [
+            visit
+            for visit in planned
+            if visit.is_open(statuses.get((visit.point.key, visit.number)))
+        ]
 
     def _round(self, number: int) -> list[list[Point]]:
         groups = [
@@ -87,8 +106,8 @@ class Schedule:
         return [turn(group, number) for group in groups][:: -1 if number % 2 else 1]
 
     def num_done(self, rows: Sequence[Row]) -> int:
-        """Return how many of the planned visits have a row."""
-        return sum(row["key"] in self._keys and row["status"] != "error" for row in rows)
+        """Return how many of the planned visits need not be made any more."""
+        return self.num_visits - len(self._open(rows))
 
     @property
     def num_visits(self) -> int:
@@ -100,36 +119,46 @@ class Schedule:
         """Return the seconds that the visits have taken so far."""
         return sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)
 
-    def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
+    def seconds_left(self, rows: Sequence[Row], guess: Guess | None = None) -> float | None:
         """Return the expected seconds of measuring from here, None before anything is known.
 
         Args:
             rows: What has been measured; visits of other points are taken to last as long.
-            guess_s: Seconds of a visit while nothing is known.
+            guess: Asked while nothing is known.
         """
-        mine = [row for row in rows if row["key"] in self._keys]
-        seconds: dict[str, float] = {row["key"]: row["seconds"] for row in mine}
-        if not seconds and guess_s is None:
+        expected = self._expected(rows) or guess
+        if expected is None:
             return None
-        typical = fmean(seconds.values()) if seconds else guess_s or 0.0
-        done = {(row["key"], row["visit"]) for row in rows}
-        measured = [point for point in self.points if not point.skip_reason]
-        first, later = (
-            sum(
-                seconds.get(point.key, typical)
-                for number in numbers
-                for point in measured
-                if (point.key, number) not in done
-            )
-            for numbers in (range(1), range(1, self.visits))
-        )
+        left = [visit for visit in self._open(rows) if not visit.point.skip_reason]
+        first = sum(expected(visit) for visit in left if not visit.number)
+        later = sum(expected(visit) for visit in left if visit.number)
         if self.time_budget_s is None:
             return first + later
         return first + max(0.0, min(later, self.time_budget_s - self.spent(rows) - first))
 
+    def is_known(self, rows: Sequence[Row]) -> bool:
+        """Tell whether rows say how long visits take."""
+        return self._expected(rows) is not None
+
+    def _expected(self, rows: Sequence[Row]) -> Guess | None:
+        """Return what rows say of the seconds of a visit; None where they say nothing."""
+        seconds = self._last_s(rows)
+        if not seconds:
+            return None
+        typical = fmean(seconds.values())
+        return lambda visit: seconds.get(visit.point.key, typical)
+
+    def _last_s(self, rows: Sequence[Row]) -> dict[str, float]:
+        """Return the seconds that the last visit of each point took, if it was no skipped one."""
+        return {
+            row["key"]: float(row["seconds"])
+            for row in rows
+            if row["key"] in self._keys and row["status"] != "skipped"
+        }
+
     def _fit(self, points: Sequence[Point], rows: Sequence[Row]) -> bool:
         if self.time_budget_s is None:
             return True
-        last = {row["key"]: float(row["seconds"]) for row in rows}
+        last = self._last_s(rows)
         expected = sum(last.get(point.key, 0.0) for point in points)
         return self.spent(rows) + expected <= self.time_budget_s

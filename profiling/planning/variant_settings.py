@@ -40,7 +40,7 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
     """Turn one entry of `variants` into its settings.
 
     Raises:
-        SettingsError: The entry has an unknown key or no name.
+        SettingsError: The entry has an unknown key or no name, or a value of another type.
         ModelError: The variant is unknown, or its window is not a positive even number.
     """
     known = sorted(VariantSettings.__dataclass_fields__)
@@ -56,12 +56,8 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
     facts = find_variant(modality, variant.name)
     if variant.attention_window is not None:
         _check_window(variant.name, variant.attention_window, facts.takes_window)
-    for implementation in variant.implementations or ():
-        if implementation not in facts.implementations:
-            raise SettingsError(
-                f"`implementations` of {variant.name} has no {implementation!r}; "
-                f"choose one of: {', '.join(sorted(facts.implementations))}"
-            )
+    _check_checkpoint(variant)
+    _check_implementations(variant, sorted(facts.implementations))
     _check_choices(variant, "compiled")
     _check_choices(variant, "graphed")
     return variant
@@ -89,6 +85,30 @@ def treatments_of(variant: VariantSettings) -> list[tuple[bool, bool]]:
     """Return what is done to the kernels of a variant: (compiled, graphed), never both."""
     chosen = product(variant.compiled, variant.graphed)
     return [(compiled, graphed) for compiled, graphed in chosen if not (compiled and graphed)]
+
+
+def _check_checkpoint(variant: VariantSettings) -> None:
+    chosen = variant.checkpoint
+    if chosen is not None and not (isinstance(chosen, str) and chosen):
+        raise SettingsError(
+            f"`checkpoint` of {variant.name} must be the text of a folder or hub name, "
+            f"got {chosen!r}"
+        )
+
+
+def _check_implementations(variant: VariantSettings, known: list[str]) -> None:
+    chosen = variant.implementations
+    if chosen is not None and not isinstance(chosen, list):
+        raise SettingsError(
+            f"`implementations` of {variant.name} must be a list; "
+            f"choose from: {', '.join(known)}; got {chosen!r}"
+        )
+    for implementation in chosen or ():
+        if implementation not in known:
+            raise SettingsError(
+                f"`implementations` of {variant.name} has no {implementation!r}; "
+                f"choose one of: {', '.join(known)}"
+            )
 
 
 def _check_choices(variant: VariantSettings, name: str) -> None:

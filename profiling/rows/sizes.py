@@ -22,7 +22,7 @@ def with_sizes(rows: Iterable[Row], sizes: Mapping[Place, str]) -> list[Row]:
     """Return the rows; those of which the model was never built get the size of their checkpoint.
 
     Args:
-        rows: Measurement rows.
+        rows: Measurements, or searches of the frontier, which do not say whether they built it.
         sizes: By checkpoint: `built_sizes`. A row of any other keeps the size that it has.
     """
     return [row if _is_built(row) else _with_size(row, sizes) for row in rows]

@@ -1,6 +1,7 @@
 """How a sweep that chooses its lengths begins: which of its ranges, and with which visits."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
@@ -53,20 +54,17 @@ class Beginnings:
         made = made_in(self.ranges, rows)
         return [r for r in self.ranges if _measured(r.starts()) and not of_range(r, made)]
 
-    def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
-        """Return the expected seconds of what is missing, None before anything is known.
+    @cached_property
+    def in_any_case(self) -> Schedule:
+        """What is visited whatever it takes.
 
-        Under a time budget only the first visits of the first range count: these are made in any
-        case, and what else is made is up to the budget.
-
-        Args:
-            rows: What has been measured.
-            guess_s: Seconds of a visit while nothing is known.
+        Under a time budget these are the first visits of the first range; what else is visited is
+        up to the budget.
         """
         ranges = self.ranges if self.time_budget_s is None else self.ranges[:1]
         visits = self.visits if self.time_budget_s is None else 1
         starts = [point for chosen in ranges for point in chosen.starts()]
-        return Schedule(starts, visits, None).seconds_left(rows, guess_s)
+        return Schedule(starts, visits, None)
 
     def _may_begin(self, chosen: Range, rows: Sequence[Row]) -> bool:
         """Tell whether a range has begun, or would come to all its visits in what is left."""

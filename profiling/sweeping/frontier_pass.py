@@ -114,7 +114,10 @@ class FrontierPass:
             ),
         )
         said = found[-1] if found and border.feasible else {}
-        return {**_row_of(search, border, said), **self.limits}
+        # Of a checkpoint only its model knows the size, in whatever try it was built.
+        sizes = [one["size"] for one in found if "size" in one]
+        size = sizes[-1] if sizes else search.columns["size"]
+        return {**_row_of(search, border, said), "size": size, **self.limits}
 
     def _refused(self, search: Search) -> Border | None:
         """Refuse where tries could take more than there is: the system would kill somebody."""

@@ -1,7 +1,8 @@
 """The visits of ranges that have a row, and what they say of the time of further ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from math import log
 
 from profiling.analysis.points.axes import row_length
@@ -12,6 +13,9 @@ from profiling.rows.columns import Row
 
 # Seconds of a visit in training over those in inference, for small and for large models.
 TRAINING_FACTOR = 2.0
+
+Visited = tuple[str, int]
+"""The key of a point, and the number of a visit."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,40 @@ class Made:
 
 
 def made_in(ranges: Sequence[Range], rows: Sequence[Row]) -> list[Made]:
-    """Return the visits of some ranges that were made, oldest first."""
+    """Return the visits of some ranges that were made, oldest first.
+
+    One that was skipped for a reason that is gone was not.
+    """
     by_place = {(chosen.modality, chosen.phase): chosen for chosen in ranges}
     found = []
     for row in rows:
         chosen, length = by_place.get((row["modality"], row["phase"])), row_length(row)
         if chosen is not None and length is not None:
             points = (point for point in chosen.at(length) if point.key == row["key"])
-            found += [Made(chosen, Visit(point, row["visit"]), row) for point in points]
+            visits = (Visit(point, row["visit"]) for point in points)
+            found += [Made(chosen, visit, row) for visit in visits if not _is_outdated(visit, row)]
     return found
+
+
+def _is_outdated(visit: Visit, row: Row) -> bool:
+    return row["status"] == "skipped" and visit.is_open(row["status"])
 
 
 def of_range(chosen: Range, made: Iterable[Made]) -> list[Made]:
     """Return those of one range."""
     return [one for one in made if one.range is chosen]
+
+
+def visited_in(made: Iterable[Made]) -> set[Visited]:
+    """Return which visits were made, whatever came out of them."""
+    return {(one.visit.point.key, one.visit.number) for one in made}
+
+
+def next_number(points: Sequence[Point], visited: Container[Visited]) -> int:
+    """Return the number of the first visit that one of some points lacks; there must be a point."""
+    return next(
+        number for number in count() if any((point.key, number) not in visited for point in points)
+    )
 
 
 def spent_s(made: Iterable[Made]) -> float:

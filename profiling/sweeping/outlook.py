@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 from datamodules.counted import counted
 from profiling.planning.assumed_devices import AssumedDevice
 from profiling.planning.frontier import Search
-from profiling.planning.points import Point
+from profiling.planning.schedule import Guess, Visit
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.rows.frontier import TIME_LIMITS
@@ -35,11 +34,12 @@ class Outlook:
         done: How many of those have been made before.
         seconds: Expected seconds from here; where the sweep chooses and has no time budget, of the
             lengths that it begins with.
-        known: Whether that rests on rows of the same points; else it is a guess for small models.
+        is_whole: Whether these are the seconds of all that is left.
+        is_least: Whether it may well take longer.
+        basis: What the seconds rest on, in words.
         searches: How many searches of the frontier there are besides.
         searches_done: How many of those have been made before.
         search_seconds: The most seconds of one of them.
-        assumed: The device that a guess was made for, where it was told.
     """
 
     parts: dict[str, int]
@@ -47,11 +47,12 @@ class Outlook:
     visits: int | None
     done: int
     seconds: float
-    known: bool
+    is_whole: bool
+    is_least: bool
+    basis: str
     searches: int = 0
     searches_done: int = 0
     search_seconds: float = 0.0
-    assumed: str = ""
 
     @classmethod
     def of(
@@ -66,17 +67,24 @@ class Outlook:
         No rows are those of an assumed device: their keys name the device that measured them.
         """
         points = plan.first_points()
-        known = plan.seconds_left(rows)
-        guess = plan.seconds_left(rows, guess_s=_guess_of_a_visit(settings, points, assumed))
-        compiling = COMPILE_S * sum(point.compiled and not point.skip_reason for point in points)
+        is_over = next(plan.missing(rows), None) is None
+        seconds = 0.0 if is_over else plan.seconds_left(rows, _guess(settings, assumed)) or 0.0
+        budget_s = plan.budget_left(rows)
+        spends_budget = budget_s is not None and not is_over and abs(seconds - budget_s) < 1
+        bases = ["all that `time_budget_s` leaves"] * spends_budget
+        if plan.is_known(rows):
+            bases.append("by what was measured before")
+        elif assumed is not None:
+            bases.append(f"an estimate from the figures of an assumed {assumed.name}")
         return cls(
             dict(Counter(f"{point.modality} {point.phase}" for point in points)),
             dict(Counter(point.skip_reason for point in points if point.skip_reason)),
             plan.num_visits,
             plan.num_done(rows),
-            known if known is not None else (guess or 0.0) + compiling,
-            known is not None,
-            assumed=assumed.name if assumed else "",
+            seconds,
+            is_whole=plan.num_visits is not None or budget_s is not None,
+            is_least=not bases,
+            basis=", ".join(bases) or _basis_of_guess(settings.size),
         )
 
     def with_frontier(
@@ -99,14 +107,9 @@ class Outlook:
             f"skipped, {counted(count, 'point')}: {reason}"
             for reason, count in self.skipped.items()
         ]
-        minutes = max(1, round(self.seconds / 60))
-        time = f"{minutes:,} min or more"
-        basis = "that is what tiny models take"
-        if self.known:
-            time, basis = f"about {minutes:,} min", "by what was measured before"
-        elif self.assumed:
-            time = f"about {minutes:,} min"
-            basis = f"an estimate from the figures of an assumed {self.assumed}"
+        minutes = f"{max(1, round(self.seconds / 60)):,} min"
+        time = f"{minutes} or more" if self.is_least else f"about {minutes}"
+        left = "from here" if self.is_whole else "for these points"
         points = counted(sum(self.parts.values()), "point")
         plan = (
             f"{points} to begin with, then lengths and visits where answers are widest, "
@@ -115,7 +118,7 @@ class Outlook:
             else f"in all {points}, at most {counted(self.visits, 'visit')}, {self.done:,} of "
             "them done"
         )
-        lines.append(f"{plan}; {time} from here, {basis}")
+        lines.append(f"{plan}; {time} {left}, {self.basis}")
         if self.searches:
             lines.append(
                 f"frontier: {counted(self.searches, 'search', 'searches')} of the largest batch "
@@ -126,12 +129,23 @@ class Outlook:
         return "\n".join(lines)
 
 
-def _guess_of_a_visit(
-    settings: SweepSettings, points: Sequence[Point], assumed: AssumedDevice | None
-) -> float:
-    measured = [point for point in points if not point.skip_reason]
-    if assumed is not None and measured:
-        return fmean(assumed.visit_s(point) for point in measured)
+def _basis_of_guess(size: str) -> str:
+    return "a guess for tiny models" + (f"; {size} ones take longer" if size != "tiny" else "")
+
+
+def _guess(settings: SweepSettings, assumed: AssumedDevice | None) -> Guess:
+    """Return the seconds that an assumed device foresees, without one those of a small model."""
+    small_s = _small_visit_s(settings)
+
+    def guess(visit: Visit) -> float:
+        point, number = visit.point, visit.number
+        compiling_s = COMPILE_S if point.compiled and not number else 0.0
+        return compiling_s + (assumed.visit_s(point, number) if assumed else small_s)
+
+    return guess
+
+
+def _small_visit_s(settings: SweepSettings) -> float:
     metrics = settings.metrics
     seconds = settings.seconds_per_measurement
     speed = (1.0 + SEARCH_SHARE * ("throughput" in metrics)) * seconds

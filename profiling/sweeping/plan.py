@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Schedule, Visit
+from profiling.planning.schedule import Guess, Schedule, Visit
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.sweeping.refinement import Refinement
@@ -39,10 +39,7 @@ class Plan:
         return [*self.points, *(point for one in self.ranges for point in one.starts())]
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Yield the visits that have no row yet, or one that says error, by what is compared.
-
-        `rows` may grow.
-        """
+        """Yield the visits that are to be made, by what is compared; `rows` may grow."""
         for part in self._parts:
             yield from part.missing(rows)
 
@@ -56,15 +53,19 @@ class Plan:
         numbers = [part.num_visits for part in self._parts]
         return None if None in numbers else sum(number or 0 for number in numbers)
 
-    def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
+    def seconds_left(self, rows: Sequence[Row], guess: Guess | None = None) -> float | None:
         """Return the expected seconds of measuring from here, None where nobody knows.
 
         Args:
             rows: What has been measured.
-            guess_s: Seconds of a visit while nothing is known.
+            guess: Asked while nothing is known; given it, there is an answer.
         """
-        left = [part.seconds_left(rows, guess_s) for part in self._parts]
+        left = [part.seconds_left(rows, guess) for part in self._parts]
         return None if None in left else sum(seconds or 0.0 for seconds in left)
+
+    def is_known(self, rows: Sequence[Row]) -> bool:
+        """Tell whether rows say how long visits take, in every part."""
+        return all(part.is_known(rows) for part in self._parts)
 
     def left_alone(self, rows: Sequence[Row]) -> list[str]:
         """Return the modalities and phases for which there was no time, as "text training"."""

@@ -1,17 +1,18 @@
 """Which answers of a range are still wide, and where they want to be measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from profiling.analysis.answers.comparisons import Comparison, Model
 from profiling.analysis.answers.duels import find_duels
 from profiling.analysis.answers.finding_comparisons import find_comparisons
-from profiling.analysis.answers.refining import Limits, Wish, find_wish
+from profiling.analysis.answers.next_length import Limits
+from profiling.analysis.answers.refining import Wish, find_wish
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
 from profiling.planning.schedule import MEMORY_VISITS
 from profiling.planning.settings import SweepSettings
-from profiling.rows.columns import Row
+from profiling.sweeping.made import Made, Visited, next_number, visited_in
 
 
 @dataclass(frozen=True)
@@ -29,27 +30,26 @@ class Question:
     models: frozenset[Model]
 
 
-def open_questions(
-    chosen: Range, rows: Sequence[Row], visits: Mapping[int, int], settings: SweepSettings
-) -> list[Question]:
+def open_questions(chosen: Range, made: Sequence[Made], settings: SweepSettings) -> list[Question]:
     """Return the answers of one range that are wide and may become narrower.
-
-    Lengths that were measured when the range was another one count, and get no further visit:
-    there may be no batch of them.
 
     Args:
         chosen: The range.
-        rows: What was measured in it.
-        visits: How often each of its lengths was visited.
+        made: The visits that were made in it.
         settings: Of the sweep.
     """
     found = []
-    visits = {**visits, **dict.fromkeys(visits.keys() - {*chosen.lengths}, settings.visits)}
-    for comparison in find_comparisons(rows, settings.pairs):
+    visited = visited_in(made)
+    lengths = {one.visit.point.length for one in made}
+    for comparison in find_comparisons([one.row for one in made], settings.pairs):
+        models = frozenset({comparison.vanilla, comparison.efficient})
+        visits = {
+            length: _num_visits(chosen, models, length, visited, settings.visits)
+            for length in lengths
+        }
         for metric in settings.metrics:
             wish = _wish(comparison, metric, visits, _limits(chosen, settings, metric))
             if wish is not None:
-                models = frozenset({comparison.vanilla, comparison.efficient})
                 found.append(Question(chosen, wish, models))
     return found
 
@@ -60,12 +60,29 @@ def points_for(questions: Sequence[Question], length: int) -> list[Point]:
     All implementations of a model are measured together, or the best of them would be unknown.
     """
     wanted = frozenset[Model]().union(*(question.models for question in questions))
-    return [
-        point
-        for point in questions[0].range.at(length)
-        if not point.skip_reason
-        and Model(point.variant, point.attention_window, point.checkpoint) in wanted
-    ]
+    return _points_of(questions[0].range, wanted, length)
+
+
+def _points_of(chosen: Range, models: Container[Model], length: int) -> list[Point]:
+    return [p for p in chosen.at(length) if not p.skip_reason and _model_of(p) in models]
+
+
+def _model_of(point: Point) -> Model:
+    return Model(point.variant, point.attention_window, point.checkpoint)
+
+
+def _num_visits(
+    chosen: Range, models: frozenset[Model], length: int, visited: Container[Visited], most: int
+) -> int:
+    """Return how often all kernels of two models were visited at a length.
+
+    What others have had there counts for nothing. As though it had had the most, no further visit
+    gets a length at which one of the two cannot be measured any more, nor one at which they were
+    measured when the range was another one: there may be no batch of it.
+    """
+    points = _points_of(chosen, models, length)
+    is_over = length not in chosen.lengths or {*map(_model_of, points)} != models
+    return most if is_over else next_number(points, visited)
 
 
 def _limits(chosen: Range, settings: SweepSettings, metric: str) -> Limits:
@@ -76,10 +93,16 @@ def _limits(chosen: Range, settings: SweepSettings, metric: str) -> Limits:
 def _wish(
     comparison: Comparison, metric: str, visits: Mapping[int, int], limits: Limits
 ) -> Wish | None:
-    duels = find_duels(comparison.sides(metric))
-    known = {duel.length for duel in duels}
-    in_vain = dict.fromkeys(_measured(comparison) - known, limits.visits)
-    return find_wish(comparison, duels, metric, {**visits, **in_vain}, limits)
+    sides = comparison.sides(metric)
+    duels = find_duels(sides)
+    tried = _measured(comparison) - {duel.length for duel in duels}
+    in_vain = {
+        length
+        for length in tried
+        # Where a point has no row yet, a visit may still bring the two together.
+        if visits[length] and not any(side.status == "skipped" for side in sides[length])
+    }
+    return find_wish(comparison, duels, metric, visits, limits, in_vain)
 
 
 def _measured(comparison: Comparison) -> set[int]:

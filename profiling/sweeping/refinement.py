@@ -1,15 +1,14 @@
 """A sweep that chooses its lengths: it begins with the ends and goes where answers are widest."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Visit, turn
+from profiling.planning.schedule import Guess, Visit, turn
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.sweeping.beginnings import Beginnings, fits
-from profiling.sweeping.made import Made, made_in, of_range, spent_s
+from profiling.sweeping.made import Made, made_in, next_number, of_range, spent_s, visited_in
 from profiling.sweeping.questions import Question, open_questions, points_for
 
 # Rows that agree in these are one row.
@@ -72,17 +71,22 @@ class Refinement:
         """Return the ranges for which there was no time."""
         return self.beginnings.left_alone(rows)
 
-    def seconds_left(self, rows: Sequence[Row], guess_s: float | None = None) -> float | None:
+    def seconds_left(self, rows: Sequence[Row], guess: Guess | None = None) -> float | None:
         """Return the most seconds of measuring from here; None where no budget says.
 
         Args:
             rows: What has been measured.
-            guess_s: Seconds of a visit while nothing is known.
+            guess: Asked while nothing is known. Given it, a sweep without a budget says the seconds
+                of the lengths that it begins with.
         """
-        beginning = self.beginnings.seconds_left(rows, guess_s)
-        if self.time_budget_s is None or beginning is None:
-            return None
+        beginning = self.beginnings.in_any_case.seconds_left(rows, guess)
+        if beginning is None or self.time_budget_s is None:
+            return beginning if guess else None
         return max(beginning, self.time_budget_s - self.spent(rows))
+
+    def is_known(self, rows: Sequence[Row]) -> bool:
+        """Tell whether rows say how long visits take."""
+        return self.beginnings.in_any_case.is_known(rows)
 
     def _made(self, rows: Sequence[Row]) -> list[Made]:
         """Return the visits that were made, oldest first."""
@@ -92,10 +96,11 @@ class Refinement:
         """Return what is missing of the last choice, made anew from the rows before it."""
         if not made:
             return []
-        last = made[-1].visit.group
-        chosen = self._choose([one for one in made if one.visit.group != last])
-        done = {one.visit.point.key for one in made if one.visit.group == last}
-        return [v for v in chosen if v.group == last and v.point.key not in done]
+        group = made[-1].visit.group
+        last = [*takewhile(lambda one: one.visit.group == group, reversed(made))]
+        done = {one.visit.point.key for one in last}
+        chosen = self._choose(made[: -len(last)])
+        return [v for v in chosen if v.group == group and v.point.key not in done]
 
     def _choose(self, made: Sequence[Made]) -> list[Visit]:
         """Return the visits that the widest answer wants for which there is time.
@@ -118,11 +123,19 @@ class Refinement:
     def _visits(
         self, question: Question, questions: Sequence[Question], made: Sequence[Made]
     ) -> list[Visit]:
-        """Return what a question wants, for all open ones of its range; nothing without time."""
-        mine, length = of_range(question.range, made), question.wish.length
-        number = _num_visits(mine)[length]
-        points = points_for(questions, length)
-        if not points or not fits(points, made, self.time_budget_s):
+        """Return what a question wants, for all open ones of its range; nothing without time.
+
+        It is the first visit that a point of the question lacks. Points of other questions that
+        lack it come along.
+        """
+        length = question.wish.length
+        own = points_for([question], length)
+        if not own:
+            return []
+        visited = visited_in(made)
+        number = next_number(own, visited)
+        points = [p for p in points_for(questions, length) if (p.key, number) not in visited]
+        if not fits(points, made, self.time_budget_s):
             return []
         return [Visit(point, number) for point in turn(points, number)]
 
@@ -131,15 +144,5 @@ class Refinement:
         read = [tuple(one.row[name] for name in TOLD_APART_BY) for one in mine]
         known = (chosen.modality, chosen.phase, *read)
         if known not in self._asked:
-            rows = [one.row for one in mine]
-            self._asked[known] = open_questions(chosen, rows, _num_visits(mine), self.settings)
+            self._asked[known] = open_questions(chosen, mine, self.settings)
         return self._asked[known]
-
-
-def _num_visits(made: Sequence[Made]) -> Counter[int]:
-    """Return how many visits each length has had, whatever came out."""
-    found: Counter[int] = Counter()
-    for one in made:
-        length = one.visit.point.length
-        found[length] = max(found[length], one.visit.number + 1)
-    return found

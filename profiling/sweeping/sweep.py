@@ -1,7 +1,6 @@
 """Measure every point of a sweep, each visit in fresh children."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from profiling.children.crew import Children
@@ -13,6 +12,7 @@ from profiling.rows.machine import describe_machine
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.frontier_pass import FrontierPass, searches_of_part
 from profiling.sweeping.group import measure_group
+from profiling.sweeping.manifest import with_sweep
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.progress import Progress
@@ -87,7 +87,8 @@ class Sweep:
     def _still_missing(self, visits: Sequence[Visit]) -> list[Visit]:
         """Leave out what a shard of another plan has measured while this one waited."""
         self.run.learn()
-        return [visit for visit in visits if not self.run.has(visit.point.key, visit.number)]
+        status = self.run.status_of
+        return [one for one in visits if one.is_open(status(one.point.key, one.number))]
 
     def _measure(self, group: Sequence[Visit], budget_left_s: float | None) -> list[Row]:
         return measure_group(
@@ -124,16 +125,5 @@ class Sweep:
     def _write_manifest(self, plan: Plan) -> bool:
         """Say what the rows are to be read with; return whether that is new."""
         states = {point.modality: name_state(point.columns) for point in plan.first_points()}
-
-        def merge(manifest: dict[str, Any]) -> dict[str, Any]:
-            others = [s for s in manifest.get("shards", []) if s[1:] == [self.shard[1]]]
-            return manifest | {
-                "config": asdict(self.settings),
-                "seed": self.settings.seed,
-                "shards": sorted(others + [list(self.shard)] * (list(self.shard) not in others)),
-                # A shard need not have points of every modality.
-                "states": manifest.get("states", {}) | states,
-                "length_distributions": self.preparation.distributions,
-            }
-
-        return self.run.change_manifest(merge)
+        told = self.settings, self.shard, states, self.preparation.distributions
+        return self.run.change_manifest(lambda manifest: with_sweep(manifest, *told))

@@ -60,6 +60,8 @@ def test_the_longest_length_is_visited_as_often_as_a_verdict_asks_for(scale: Sca
     ("arguments", "sentence"),
     [
         (["--tiny"], "`out` must be given: a folder for the archive and what is in it"),
+        (["--tiny", "--out", ""], "`out` must be given: a folder for the archive and what is in"),
+        (["--tiny", "--out", __file__], f"`out` must be a folder to write to, got {__file__}: "),
         (["--seconds", "soon"], "`seconds` must be a number, got 'soon'"),
         (["--seconds", "0"], "`seconds` must be above zero, got 0"),
         (["--device", "tpu"], "`device` has no 'tpu'; choose one of: cpu, cuda"),

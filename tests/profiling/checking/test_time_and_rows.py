@@ -150,6 +150,8 @@ def test_a_part_that_dies_is_a_row_and_the_archive_holds_what_there_is(
     assert [one["visit"] for one in rows if one["part"] == "replay"] == [0, 1, 2]
     with tarfile.open(archive) as packed:
         assert {"gpu-check/checks.jsonl", "gpu-check/manifest.json"} <= set(packed.getnames())
+        of_the_check = {name.split("/")[1] for name in packed.getnames()}
+    assert {path.name for path in tmp_path.iterdir()} == of_the_check | {archive.name}
 
 
 def test_no_time_left_for_a_part_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +173,14 @@ def test_an_archive_leaves_out_copies_and_itself(tmp_path: Path) -> None:
     with tarfile.open(archive) as packed:
         names = set(packed.getnames())
     assert names == {"gpu-check/checks.jsonl", "gpu-check/sweep", "gpu-check/sweep/report.html"}
+
+
+def test_an_archive_holds_nothing_that_was_in_the_folder_before(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / "README.md").write_text("x")
+    CheckRows(tmp_path).add([row("card", "device", "ok", card="a card")])
+    with tarfile.open(pack(tmp_path)) as packed:
+        assert packed.getnames() == ["gpu-check/checks.jsonl"]
 
 
 def replay(variant: str, visit: int, latency_ms: float) -> dict[str, Any]:

@@ -1,7 +1,10 @@
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from profiling.planning.points import Point
-from profiling.planning.schedule import Schedule
+from profiling.planning.schedule import Schedule, Visit
 from tests.samples.variants.points import points_of
 
 
@@ -93,3 +96,53 @@ def test_time_left_is_what_the_known_rows_say() -> None:
     assert schedule.seconds_left([]) is None
     rows = [_row(point, 0, 2.0) for point in points]
     assert schedule.seconds_left(rows) == 2.0 * len(points)
+
+
+def test_what_was_skipped_is_visited_once_the_reason_is_gone() -> None:
+    able = points_of("text", [64], ["bert"])
+    unable = [replace(point, skip_reason="needs g++") for point in able]
+    rows = [_row(point, 0, 0.0) | {"status": "skipped"} for point in unable]
+    assert [*Schedule(unable, visits=2, time_budget_s=None).missing(rows)] == []
+    schedule = Schedule(able, visits=2, time_budget_s=None)
+    assert schedule.num_done(rows) == 0
+    assert len(_run(schedule, rows)) == 2 * len(able)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_open"), [(None, True), ("error", True), ("ok", False), ("oom", False)]
+)
+def test_a_visit_is_open_until_a_row_says_how_it_ended(status: str | None, is_open: bool) -> None:
+    visit = Visit(points_of("text", [64], ["bert"])[0], 0)
+    assert visit.is_open(status) == is_open
+
+
+def test_visits_that_failed_and_those_beyond_the_most_are_not_done() -> None:
+    points = points_of("text", [64], ["bert"])
+    rows = [_row(point, number, 2.0) for number in range(3) for point in points]
+    rows[0]["status"] = "error"
+    schedule = Schedule(points, visits=2, time_budget_s=None)
+    assert schedule.num_done(rows) == schedule.num_visits - 1
+    assert schedule.seconds_left(rows) == 2.0
+
+
+def test_what_was_skipped_says_nothing_of_how_long_others_take() -> None:
+    points = points_of("text", [64], ["bert", "bigbird"])
+    skipped = [point for point in points if point.skip_reason]
+    able = [point for point in points if not point.skip_reason]
+    rows = [_row(point, 0, 0.0) | {"status": "skipped"} for point in skipped]
+    schedule = Schedule(points, visits=1, time_budget_s=None)
+    assert schedule.seconds_left(rows) is None
+    assert schedule.seconds_left([*rows, _row(able[0], 0, 3.0)]) == 3.0 * (len(able) - 1)
+
+
+def test_a_guess_is_asked_for_each_visit_until_something_is_known() -> None:
+    points = points_of("text", [64], ["bert"])
+    schedule = Schedule(points, visits=3, time_budget_s=None)
+
+    def guess(visit: Visit) -> float:
+        return 5.0 if visit.number else 30.0
+
+    assert schedule.seconds_left([], guess) == len(points) * (30.0 + 2 * 5.0)
+    assert schedule.seconds_left([_row(points[0], 0, 1.0)], guess) == 3 * len(points) - 1
+    bounded = Schedule(points, visits=3, time_budget_s=len(points) * 32.0)
+    assert bounded.seconds_left([], guess) == len(points) * 32.0

@@ -116,13 +116,13 @@ def test_a_shard_learns_what_another_one_appended(tmp_path: Path) -> None:
     with RunDirectory(tmp_path, shard=(1, 2)) as run, RunDirectory(tmp_path, shard=(2, 2)) as other:
         seen = run.rows
         other.append(_row("b"))
-        assert not run.has("b", 0)
+        assert run.status_of("b", 0) is None
         run.append(_row("a"))
         assert [row["key"] for row in seen] == ["b", "a"]
-        assert run.has("b", 0)
+        assert run.status_of("b", 0) == "ok"
         other.append(_row("a", visit=1, status="error"))
         run.learn()
-        assert not run.has("a", 1)
+        assert run.status_of("a", 1) == "error"
 
 
 def test_a_shard_that_was_killed_while_writing_spoils_no_row_of_another(tmp_path: Path) -> None:

@@ -176,5 +176,16 @@ def test_what_is_skipped_in_a_phase_takes_no_time_from_it():
 
 
 def test_a_dry_run_expects_the_budget_or_the_first_visits_that_are_made_in_any_case():
-    assert plan(60.0).seconds_left([], guess_s=1.0) == 60.0
-    assert plan(0.5).seconds_left([], guess_s=1.0) == ROUNDS_S["inference"] / 2
+    def guess(visit: Visit) -> float:
+        return 1.0
+
+    assert plan(60.0).seconds_left([], guess) == 60.0
+    assert plan(0.5).seconds_left([], guess) == ROUNDS_S["inference"] / 2
+
+
+def test_without_a_budget_a_dry_run_expects_two_visits_of_all_ends_and_a_sweep_expects_nothing():
+    assert plan(None).seconds_left([], seconds) == sum(ROUNDS_S.values()) * 2
+    rows: Rows = []
+    measure(plan(None), rows, most=16)
+    assert plan(None).seconds_left(rows, seconds) == 16.0  # others take as long, by what is known
+    assert plan(None).seconds_left(rows) is None

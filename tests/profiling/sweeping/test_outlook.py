@@ -2,13 +2,21 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from profiling.planning.grids import PointMaker, make_points
+from profiling.planning.points import DataFacts
+from profiling.planning.ranges import Range
+from profiling.planning.settings import ModalitySettings, SweepSettings
+from profiling.sweeping.outlook import Outlook
+from profiling.sweeping.plan import Plan
 from tests.samples.places import ROOT
 from tests.samples.speech import write_sounds
 from tests.samples.sweeps import rows_in, sweep, write_config
+from tests.samples.variants.points import CONDITIONS
 
 
 def one_pair(folder: Path, **settings: object) -> Path:
@@ -85,7 +93,46 @@ def test_a_dry_run_of_a_sweep_that_was_made_has_nothing_left(tmp_path: Path) -> 
     said = sweep(config, tmp_path / "run", "--dry-run")[1]
     assert "at most 6 visits, 6 of them done" in said
     assert "by what was measured before" in said
+    anew = sweep(config, tmp_path / "run", "--fresh", "--dry-run")[1]
+    assert "at most 6 visits, 0 of them done; 1 min or more from here, a guess" in anew
     assert rows_in(tmp_path / "run") == before
+
+
+def outlook_of(size: Any = "tiny", budget_s: float | None = None, refine: bool = True) -> str:
+    bert = {"name": "bert", "implementations": ["sdpa"]}
+    text = ModalitySettings([bert, "fnet"], lengths=[64, 256], refine=refine)
+    settings = SweepSettings(
+        {"text": text}, phases=["inference"], size=size, time_budget_s=budget_s
+    )
+    facts = {"text": DataFacts("synthetic", [64, 256], 10)}
+    maker = PointMaker(settings, CONDITIONS, "text", facts["text"])
+    ranges = [Range("inference", maker)] * refine
+    points = [] if refine else make_points(settings, CONDITIONS, facts)
+    return Outlook.of(settings, Plan(settings, points, ranges), []).describe()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "1 min or more for these points, a guess for tiny models"),
+        ({"size": "wide"}, "for these points, a guess for tiny models; wide ones take longer"),
+        ({"refine": False}, "1 min or more from here, a guess for tiny models"),
+        ({"size": "wide", "budget_s": 2700.0}, "about 45 min from here, all that `time_budget_s`"),
+    ],
+)
+def test_a_dry_run_says_what_its_time_is_the_time_of(settings: dict[str, Any], said: str) -> None:
+    assert said in outlook_of(**settings)
+
+
+def test_a_sweep_that_chooses_without_a_time_budget_is_estimated_for_an_assumed_device(
+    tmp_path: Path,
+) -> None:
+    config = ROOT / "configs/profile/paper.yaml"
+    dry = ["--dry-run", "--assume-device", "h100", "--time_budget_s", "null"]
+    said = sweep(config, tmp_path / "run", *dry)[1]
+    found = re.search(r"about (\d+) min for these points, an estimate from the figures", said)
+    assert found
+    assert int(found[1]) > 5
 
 
 def test_a_dry_run_on_real_data_takes_its_lengths_and_stores_no_batch(tmp_path: Path) -> None:

@@ -1,65 +1,15 @@
 """A sweep that chooses its lengths, on rows whose truth is known."""
 
-from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import pytest
 
 from profiling.analysis.answers.tipping_points import find_tipping_points
-from profiling.planning.grids import PointMaker
-from profiling.planning.points import DataFacts
-from profiling.planning.ranges import Range
 from profiling.planning.schedule import Visit
-from profiling.planning.settings import Metric, ModalitySettings, SweepSettings
 from profiling.planning.visit_row import row_of
 from profiling.rows.reading import newest_rows
-from profiling.sweeping.refinement import Refinement
-from tests.samples.variants.points import CONDITIONS
-
-Rows = list[dict[str, Any]]
-ENDS = [256, 16384]
-CROSSING = 1500.0
-KERNELS = [
-    {"name": "bert", "implementations": ["sdpa"]},
-    {"name": "local_bert", "attention_window": 8, "implementations": ["local_blocked"]},
-]
-
-
-def refinement(
-    metrics: list[Metric] | None = None, budget_s: float | None = None, **settings: Any
-) -> Refinement:
-    text = ModalitySettings(variants=KERNELS, lengths=ENDS, refine=True)
-    chosen = SweepSettings(
-        modalities={"text": text}, metrics=metrics or ["latency"], phases=["inference"], **settings
-    )
-    maker = PointMaker(chosen, CONDITIONS, "text", DataFacts("synthetic", ENDS, 10))
-    return Refinement(chosen, [Range(phase, maker) for phase in chosen.phases], budget_s)
-
-
-def costs(visit: Visit) -> float:
-    """Return milliseconds, 1 % noise included: bert's grow faster and cross at CROSSING."""
-    point = visit.point
-    noise = np.random.default_rng([point.length, visit.number, len(point.variant)])
-    power = 1.4 if point.variant == "bert" else 1.0
-    return float((point.length / CROSSING) ** power * np.exp(0.01 * noise.standard_normal()))
-
-
-def visits_of(plan: Refinement, rows: Rows) -> Iterator[Visit]:
-    return (visit for group in plan.missing(rows) for visit in group)
-
-
-def measure(
-    plan: Refinement, rows: Rows, most: int = 500, cost: Callable[[Visit], float] = costs
-) -> list[tuple[str, int, int]]:
-    """Measure what is missing, at most so many visits; return them in their order."""
-    order = []
-    for visit in islice(visits_of(plan, rows), most):
-        order.append((visit.point.variant, visit.point.length, visit.number))
-        found = {"status": "ok", "seconds": 1.0, "latency_ms": cost(visit)}
-        rows.append(row_of(visit) | found)
-    return order
+from tests.samples.refined import CROSSING, ENDS, Rows, costs, measure, refinement, visits_of
 
 
 def test_it_begins_with_two_visits_of_both_ends() -> None:

@@ -12,6 +12,7 @@ from profiling.children.outcome import Outcome
 from profiling.planning.points import Point
 from profiling.planning.schedule import Visit
 from profiling.planning.settings import ModalitySettings, SweepSettings
+from profiling.planning.visit_row import row_of
 from profiling.rows.reading import read_rows
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.group import MEMORY, SPEED, measure_group
@@ -100,10 +101,7 @@ def test_what_a_variant_cannot_take_is_a_row_without_a_process() -> None:
     assert {row["status"] for row in others} == {"ok"}
 
 
-@pytest.mark.parametrize(("budget_s", "num_attempts"), [(3600.0, 3), (1e-6, 2)])
-def test_a_sweep_has_its_whole_budget_left_at_the_first_visit(
-    tmp_path: Path, budget_s: float, num_attempts: int
-) -> None:
+def sweep_of_two_points(run: RunDirectory, children: Counted, budget_s: float | None) -> Sweep:
     bert = {"name": "bert", "implementations": ["sdpa"]}
     settings = SweepSettings(
         {"text": ModalitySettings([bert], lengths=[40, 72])},
@@ -113,11 +111,31 @@ def test_a_sweep_has_its_whole_budget_left_at_the_first_visit(
         visits=1,
         time_budget_s=budget_s,
     )
+    planned = Sweep(settings, run)
+    planned.children = planned.preparation.children = children
+    return planned
+
+
+def test_what_an_earlier_sweep_skipped_for_a_reason_that_is_gone_is_measured(
+    tmp_path: Path,
+) -> None:
+    skipped = {"status": "skipped", "error": "needs a compiler", "seconds": 0.0}
+    with RunDirectory(tmp_path) as run:
+        planned = sweep_of_two_points(run, Counted([[False], [False]]), None)
+        points = planned.preparation.plan().first_points()
+        run.append(*(row_of(Visit(point, 0)) | skipped for point in points))
+        assert planned.measure()
+    rows = read_rows(tmp_path)
+    assert [(row["status"], row["latency_ms"]) for row in rows] == [("ok", 2.0)] * len(points)
+
+
+@pytest.mark.parametrize(("budget_s", "num_attempts"), [(3600.0, 3), (1e-6, 2)])
+def test_a_sweep_has_its_whole_budget_left_at_the_first_visit(
+    tmp_path: Path, budget_s: float, num_attempts: int
+) -> None:
     children = Counted([[True], [False], [False]])
     with RunDirectory(tmp_path) as run:
-        planned = Sweep(settings, run)
-        planned.children = planned.preparation.children = children
-        planned.measure()
+        sweep_of_two_points(run, children, budget_s).measure()
     speeds = [tasks for function, tasks in children.asked if function == SPEED]
     # The readings of the sentinel are calls of their own.
     assert len([tasks for tasks in speeds if tasks[0].effort != EFFORT]) == num_attempts
