@@ -78,8 +78,7 @@ def answer(
             from profiling.report.build import build_report
 
             save_tipping_points([*tipping_points, *ladder], directory)
-            searches = with_sizes(frontier_rows(directory), built_sizes(every_row))
-            frontier = current_rows(searches, manifest)
+            frontier = _find_frontier(directory, every_row, manifest)
             told = tipping_points, sections, manifest, readings, frontier
             build_report(directory, Material.of(rows, *told).beside(ladder, given, made_with))
     console = Console()
@@ -92,6 +91,14 @@ def answer(
     # Texts: brackets in a path or in the words of an error are no markup.
     console.print(Text(f"Report: {page}"), soft_wrap=True)
     console.print(Text(f"Charts: tensorboard --logdir {directory / 'tensorboard'}"), soft_wrap=True)
+
+
+def _find_frontier(
+    directory: Path, rows: Sequence[Row], manifest: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the searches of a run that are still of its data, with the sizes of built models."""
+    searches = with_sizes(frontier_rows(directory), built_sizes(rows))
+    return current_rows(searches, manifest)
 
 
 def _read_lengths(

@@ -14,10 +14,23 @@ MEMORY_VISITS = 2
 
 @dataclass(frozen=True)
 class Visit:
-    """The `number`-th measurement of a point, counted from 0."""
+    """A measurement of a point.
+
+    Args:
+        point: What is measured.
+        number: Counted from 0; what is measured side by side has the same one.
+        of_comparison: How many visits its comparison had at this length before, where others were
+            there without it; None where that is the number.
+    """
 
     point: Point
     number: int
+    of_comparison: int | None = None
+
+    @property
+    def nth(self) -> int:
+        """Which visit of its comparison it is, counted from 0."""
+        return self.number if self.of_comparison is None else self.of_comparison
 
     @property
     def group(self) -> tuple[str, str, int, int]:
@@ -37,15 +50,15 @@ Guess = Callable[[Visit], float]
 """The seconds that a visit may take, while nothing was measured."""
 
 
-def measures_memory(point: Point, number: int, beside_speed: bool) -> bool:
+def measures_memory(point: Point, nth: int, beside_speed: bool) -> bool:
     """Tell whether a visit has a process for memory: it hardly varies, and few visits know it.
 
     Args:
         point: What is visited.
-        number: Which visit, counted from 0.
+        nth: Which visit of its comparison, counted from 0.
         beside_speed: Whether a process measures speed as well; on CUDA that one tells the memory.
     """
-    told = point.conditions.device == "cuda" or number >= MEMORY_VISITS
+    told = point.conditions.device == "cuda" or nth >= MEMORY_VISITS
     return "memory" in point.metrics and not (beside_speed and told)
 
 

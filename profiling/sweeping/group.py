@@ -91,7 +91,7 @@ def _measure_alone(
 ) -> None:
     """Add to a row what is measured in processes of its own."""
     found: list[dict[str, Any]] = []
-    if measures_memory(visit.point, visit.number, beside_speed):
+    if measures_memory(visit.point, visit.nth, beside_speed):
         found.append(_fields(children.call(MEMORY, visit.point, timeout_s)))
     if _is_broken_down(visit) and not any("status" in fields for fields in found):
         found.append(_components(children.call(BREAKDOWN, visit.point, timeout_s)))
@@ -100,7 +100,7 @@ def _measure_alone(
 
 
 def _is_broken_down(visit: Visit) -> bool:
-    return "components" in visit.point.metrics and visit.number < BREAKDOWN_VISITS
+    return "components" in visit.point.metrics and visit.nth < BREAKDOWN_VISITS
 
 
 def _components(outcome: Outcome) -> dict[str, Any]:

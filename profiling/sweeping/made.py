@@ -1,8 +1,7 @@
 """The visits of ranges that have a row, and what they say of the time of further ones."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from math import log
 
 from profiling.analysis.points.axes import row_length
@@ -62,11 +61,19 @@ def visited_in(made: Iterable[Made]) -> set[Visited]:
     return {(one.visit.point.key, one.visit.number) for one in made}
 
 
-def next_number(points: Sequence[Point], visited: Container[Visited]) -> int:
-    """Return the number of the first visit that one of some points lacks; there must be a point."""
-    return next(
-        number for number in count() if any((point.key, number) not in visited for point in points)
-    )
+def new_number(points: Sequence[Point], visited: Iterable[Visited]) -> int:
+    """Return the number of a visit that none of some points has had: all are measured in it."""
+    keys = {point.key for point in points}
+    return max((number + 1 for key, number in visited if key in keys), default=0)
+
+
+def num_common(points: Sequence[Point], visited: Iterable[Visited]) -> int:
+    """Return how many visits all of some points have had: only what was side by side is compared.
+
+    There must be a point.
+    """
+    numbers = ({number for key, number in visited if key == point.key} for point in points)
+    return len(set.intersection(*numbers))
 
 
 def spent_s(made: Iterable[Made]) -> float:

@@ -1,6 +1,6 @@
 """Which answers of a range are still wide, and where they want to be measured."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from profiling.analysis.answers.comparisons import Comparison, Model
@@ -12,7 +12,7 @@ from profiling.planning.points import Point
 from profiling.planning.ranges import Range
 from profiling.planning.schedule import MEMORY_VISITS
 from profiling.planning.settings import SweepSettings
-from profiling.sweeping.made import Made, Visited, next_number, visited_in
+from profiling.sweeping.made import Made, Visited, num_common, visited_in
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def _model_of(point: Point) -> Model:
 
 
 def _num_visits(
-    chosen: Range, models: frozenset[Model], length: int, visited: Container[Visited], most: int
+    chosen: Range, models: frozenset[Model], length: int, visited: Collection[Visited], most: int
 ) -> int:
-    """Return how often all kernels of two models were visited at a length.
+    """Return how often all kernels of two models were visited side by side at a length.
 
     What others have had there counts for nothing. As though it had had the most, no further visit
     gets a length at which one of the two cannot be measured any more, nor one at which they were
@@ -82,7 +82,7 @@ def _num_visits(
     """
     points = _points_of(chosen, models, length)
     is_over = length not in chosen.lengths or {*map(_model_of, points)} != models
-    return most if is_over else next_number(points, visited)
+    return most if is_over else num_common(points, visited)
 
 
 def _limits(chosen: Range, settings: SweepSettings, metric: str) -> Limits:

@@ -8,7 +8,15 @@ from profiling.planning.schedule import Guess, Visit, turn
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.sweeping.beginnings import Beginnings, fits
-from profiling.sweeping.made import Made, made_in, next_number, of_range, spent_s, visited_in
+from profiling.sweeping.made import (
+    Made,
+    made_in,
+    new_number,
+    num_common,
+    of_range,
+    spent_s,
+    visited_in,
+)
 from profiling.sweeping.questions import Question, open_questions, points_for
 
 # Rows that agree in these are one row.
@@ -125,19 +133,20 @@ class Refinement:
     ) -> list[Visit]:
         """Return what a question wants, for all open ones of its range; nothing without time.
 
-        It is the first visit that a point of the question lacks. Points of other questions that
-        lack it come along.
+        It is a new visit of all points of the question, also where one of them was there with
+        others before: what is compared is measured side by side. Points of other questions come
+        along.
         """
         length = question.wish.length
         own = points_for([question], length)
         if not own:
             return []
         visited = visited_in(made)
-        number = next_number(own, visited)
+        number, nth = new_number(own, visited), num_common(own, visited)
         points = [p for p in points_for(questions, length) if (p.key, number) not in visited]
         if not fits(points, made, self.time_budget_s):
             return []
-        return [Visit(point, number) for point in turn(points, number)]
+        return [Visit(point, number, nth) for point in turn(points, number)]
 
     def _ask(self, chosen: Range, made: Sequence[Made]) -> list[Question]:
         mine = of_range(chosen, made)
