@@ -12,6 +12,12 @@ TRAINING = sorted((CONFIGS / "train").glob("*.yaml"))
 # What labels and predicts; the others are for `fit`.
 NOT_FITTED = {"features", "labels_hubert", "labels_mfcc", "transcribe"}
 FITTED = [path for path in TRAINING if path.stem not in NOT_FITTED]
+BRIEFLY = [
+    "--trainer.enable_progress_bar=false",
+    "--trainer.limit_val_batches=1",
+    "--trainer.limit_test_batches=1",
+    "--trainer.limit_predict_batches=1",
+]
 TEXTS = ("ONE TWO", "TWO", "THREE ONE", "IT'S TEN")
 
 
