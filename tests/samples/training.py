@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -76,8 +77,16 @@ def offline(config: Path, folder: Path) -> list[str]:
         }
         settings["data.init_args.min_seconds"] = 0.3
     if data != "RecordingData" and not config.stem.startswith("digits"):
-        settings |= {"model.init_args.checkpoint": "null", "model.init_args.size": "tiny"}
-        settings |= {f"model.init_args.model_fields.{k}": v for k, v in TINY.items()}
+        settings |= _small_model(wanted["model"]["init_args"])
     if settings["trainer.logger"] == "true":
         del settings["trainer.logger"]
     return [f"--{name}={value}" for name, value in settings.items()]
+
+
+def _small_model(given: dict[str, Any]) -> dict[str, Any]:
+    """Return settings of a tiny model that begins from nothing."""
+    settings = {"checkpoint": "null", "size": "tiny"}
+    settings |= {f"model_fields.{name}": value for name, value in TINY.items()}
+    if "head_size" in given:  # of a recogniser that is nearly all head
+        settings["head_size"] = 6
+    return {f"model.init_args.{name}": value for name, value in settings.items()}
