@@ -46,16 +46,33 @@ with suppress(ModuleNotFoundError):
 
 # Files that take long, the longest first: one that began last would leave all cores but one idle.
 BEGIN_FIRST = (
-    "test_sweep.py",
-    "test_readme.py",
+    "test_whole_sweep.py",
     "test_compiling.py",
     "test_minimal_installation.py",
+    "test_readme.py",
+    "test_sweep.py",
     "test_report_in_browser.py",
+    "test_training_configs.py",
     "test_building.py",
+    "test_precisions.py",
     "test_measure.py",
     "test_learning.py",
     "test_clusters.py",
     "test_shards.py",
+    "test_closed_forms.py",
+    "test_costs_of_padded.py",
+    "test_train.py",
+    "test_configs.py",
+    "test_labels_again.py",
+    "test_prediction_files.py",
+    "test_device_attention.py",
+    "test_resume.py",
+    "test_entry_points.py",
+    "test_macos.py",
+    "test_phone_in_browser.py",
+    "test_training_page.py",
+    "test_frontier_pass.py",
+    "test_spoken_stages.py",
 )
 
 
@@ -79,6 +96,16 @@ def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shared = shared.parent
     with warm_interpreter(tmp_path_factory.mktemp("interpreter"), shared) as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with data for every configuration of training, to be read only."""
+    from tests.samples.training import write_everything  # an image with a GPU may lack soundfile
+
+    folder = tmp_path_factory.mktemp("everything")
+    write_everything(folder)
+    return folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

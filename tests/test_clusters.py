@@ -13,7 +13,7 @@ import train
 from datamodules.labels.reading import LabelFolder
 from tests.samples.documents import blocks
 from tests.samples.places import CONFIGS, ROOT
-from tests.samples.training import offline, write_everything
+from tests.samples.training import offline
 from tests.samples.variants.hubert import lhubert
 
 SCRIPTS = blocks(ROOT / "docs/clusters.md", "sh")
@@ -80,9 +80,8 @@ def execute(script: str, folder: Path, *settings: str, **variables: str) -> str:
     return done.stdout + done.stderr
 
 
-def small_pretraining(folder: Path) -> list[str]:
-    write_everything(folder)
-    return [each for each in offline(PRETRAINING, folder) if "devices" not in each]
+def small_pretraining(everything: Path) -> list[str]:
+    return [each for each in offline(PRETRAINING, everything) if "devices" not in each]
 
 
 def test_every_script_is_executed_here() -> None:
@@ -94,20 +93,21 @@ def test_every_script_is_executed_here() -> None:
     ("word", "variables"), [("torchrun", {"GPUS": "2"}), ("--ckpt_path last", OF_SLURM)]
 )
 def test_pretraining_takes_its_steps_in_two_processes(
-    word: str, variables: dict[str, str], folder: Path
+    word: str, variables: dict[str, str], folder: Path, everything: Path
 ) -> None:
-    settings = [*small_pretraining(folder), *BRIEFLY]
+    settings = [*small_pretraining(everything), *BRIEFLY]
     said = execute(script_with(word), folder, *settings, **variables)
     assert "Starting with 2 processes" in said
     (last,) = folder.rglob("last.ckpt")
     assert torch.load(last, weights_only=True)["global_step"] == 2
 
 
-def test_labels_are_written_by_two_tasks_of_the_script_as_it_is_submitted(folder: Path) -> None:
+def test_labels_are_written_by_two_tasks_of_the_script_as_it_is_submitted(
+    folder: Path, everything: Path
+) -> None:
     lhubert(num_hidden_layers=1).save_pretrained(folder / "exported")
-    write_everything(folder)
     (submitted,) = blocks(ROOT / "docs/clusters.md", "text")
-    places = {"DIR": str(folder / "sounds"), "runs/lhubert": str(folder / "exported")}
+    places = {"DIR": str(everything / "sounds"), "runs/lhubert": str(folder / "exported")}
     words = submitted.replace("\\\n", " ").split()
     assert words[0] == "sbatch"
     settings = [places.get(word, word) for word in words[2:]]
@@ -140,12 +140,15 @@ def test_a_sweep_is_measured_by_two_tasks(folder: Path) -> None:
 
 
 def test_fsdp_is_set_up_as_far_as_a_cpu_allows(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    everything: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("sys.argv", ["train.py"])
     monkeypatch.chdir(folder)
     text = (ROOT / "docs/clusters.md").read_text().replace("\n", " ")
     (settings,) = [part for part in text.split("`") if part.startswith("--trainer.strategy fsdp")]
-    given = ["fit", "--config", str(PRETRAINING), *small_pretraining(folder), *settings.split()]
+    given = ["fit", "--config", str(PRETRAINING), *small_pretraining(everything), *settings.split()]
     assert train.main(given) == 2
     assert "requires a GPU accelerator" in capsys.readouterr().err

@@ -2,7 +2,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import lightning
 import pytest
 import yaml
 
@@ -15,7 +14,7 @@ from profiling.commands.sweep import read_settings
 from profiling.planning.grids import make_points, synthetic_facts
 from tests.samples.places import ROOT
 from tests.samples.speech import TINY
-from tests.samples.training import FITTED, TRAINING, offline, write_everything
+from tests.samples.training import FITTED, TRAINING, offline
 from tests.samples.variants.points import CONDITIONS
 
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -86,32 +85,6 @@ def test_a_lengths_config_builds_its_datamodule(path: Path) -> None:
     assert build_data(block).modality == path.stem.removeprefix("lengths_")
 
 
-@pytest.mark.parametrize("path", FITTED, ids=names(FITTED))
-def test_a_training_config_trains_and_measures(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import train
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["train.py"])
-    write_everything(tmp_path)
-    seen: list[lightning.Trainer] = []
-
-    class Cli(train.TrainCLI):
-        def after_fit(self) -> None:
-            seen.append(self.trainer)
-
-    monkeypatch.setattr(train, "TrainCLI", Cli)
-    arguments: list[Any] = ["fit", "--config", str(path), *offline(path, tmp_path)]
-    arguments += ["--trainer.max_steps", "3"]
-    arguments += ["--trainer.enable_progress_bar", "false", "--trainer.limit_val_batches", "1"]
-    assert train.main(arguments) == 0
-    trainer = seen[0]
-    assert trainer.global_step == 3
-    callbacks = [type(callback).__name__ for callback in trainer.callbacks]  # type: ignore[attr-defined]
-    assert "ProfilingCallback" in callbacks
-
-
 # Those of HuBERT and L-HuBERT, beside what the data tell them.
 OF_SPEECH: dict[str, dict[str, Any]] = {
     "features": {"layer": 2},
@@ -147,6 +120,7 @@ def test_a_training_config_leaves_a_model_of_ones_own_its_window(name: str, tmp_
 def test_a_head_that_was_never_trained_is_not_evaluated(
     name: str,
     command: str,
+    everything: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -155,9 +129,8 @@ def test_a_head_that_was_never_trained_is_not_evaluated(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py"])
-    write_everything(tmp_path)
     (path,) = [path for path in FITTED if path.stem == name]
-    assert train.main([command, "--config", str(path), *offline(path, tmp_path)]) == 2
+    assert train.main([command, "--config", str(path), *offline(path, everything)]) == 2
     said = capsys.readouterr().err
     assert f"`ckpt_path` must be given for `{command}`, or a `checkpoint` that has the" in said
 
@@ -176,6 +149,7 @@ NOTHING = "`ckpt_path` or `checkpoint` must be given for `export`, got neither"
 def test_what_was_never_trained_is_not_exported(
     name: str,
     refusal: str,
+    everything: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -184,24 +158,22 @@ def test_what_was_never_trained_is_not_exported(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py"])
-    write_everything(tmp_path)
     (path,) = [path for path in FITTED if path.stem == name]
-    given = ["--config", str(path), *offline(path, tmp_path), "--folder", "exported"]
+    given = ["--config", str(path), *offline(path, everything), "--folder", "exported"]
     assert train.main(["export", *given]) == 2
     assert refusal in capsys.readouterr().err
     assert not (tmp_path / "exported").exists()
 
 
 def test_a_checkpoint_is_exported_without_a_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    everything: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import train
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py"])
-    write_everything(tmp_path)
     MaskedPrediction(variant="hubert", model_fields=TINY).model.save_pretrained("full")
     path = ROOT / "configs/train/lhubert_pretrain_base.yaml"
-    given = ["--config", str(path), *offline(path, tmp_path), "--folder", "exported"]
+    given = ["--config", str(path), *offline(path, everything), "--folder", "exported"]
     assert train.main(["export", *given, "--model.init_args.checkpoint", "full"]) == 0
     assert yaml.safe_load(Path("exported/config.json").read_text())["model_type"] == "lhubert"

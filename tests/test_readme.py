@@ -1,20 +1,20 @@
 """The commands of README and docs, each executed; long measurements take their smallest form."""
 
 import json
-import shlex
 import subprocess
 import sys
+from contextlib import chdir
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-import train
 from tests.samples.documents import EXECUTED, README, commands_of
 from tests.samples.places import ROOT
 from tests.samples.rows.advising import keyed_rows_of, lengths_around, vanilla_law
 from tests.samples.rows.runs import visits_of, write_run
 from tests.samples.sweeps import command
+from tests.samples.training import FITTED, offline
 
 # Once each: some stand in two documents.
 COMMANDS = [list(words) for words in dict.fromkeys(map(tuple, commands_of(*EXECUTED)))]
@@ -31,7 +31,7 @@ BRIEF_SWEEP = [
     "--modalities.speech.lengths=[20]",
     "--modalities.vision.input_sizes=[64]",
     *(f"--modalities.{name}.refine=false" for name in ("text", "speech", "vision")),
-    # Every variant is measured in `test_sweep.py`, and `test_costs.py` counts what each computes.
+    # Every variant is measured in `test_whole_sweep.py`; `test_costs.py` counts what each computes.
     "--modalities.text.variants=[{name: bert, implementations: [sdpa]},"
     "{name: local_bert, attention_window: 64, implementations: [local_blocked]}]",
     "--modalities.speech.variants=[{name: hubert, implementations: [sdpa]},"
@@ -39,10 +39,12 @@ BRIEF_SWEEP = [
     "--modalities.vision.variants=[{name: vit, implementations: [sdpa]},"
     "{name: swin, implementations: [eager]}]",
 ]
+# What a sweep would do is said on any machine: without a GPU, and with little memory.
+ONLY_SAID = ["--dry-run", "--device=cpu", "--precision=32-true", "--memory_budget_gib=1"]
 IS_SET_UP = (ROOT / ".venv/ready").exists()
+SWEEPS = [words for words in COMMANDS if words[:3] == ["python", "profile.py", "sweep"]]
 # Those that need no data; the others are executed in `test_training_page.py`.
 OUT_OF_THE_BOX = [words for words in COMMANDS if words[1] == "train.py" and len(words) == 5]
-BRIEF_TRAINING = ["--trainer.max_steps=2", "--trainer.limit_val_batches=1"]
 
 
 def execute(*words: str) -> str:
@@ -59,26 +61,18 @@ def commands(*beginning: str) -> list[list[str]]:
 def profile(words: list[str], *more: str) -> str:
     """Run a command of `profile.py` in this process, which has the imports already."""
     assert words[:2] == ["python", "profile.py"]
-    status, said, complained = command(*words[2:], *more)
+    with chdir(ROOT):
+        status, said, complained = command(*words[2:], *more)
     assert status == 0, complained
     return said
-
-
-@pytest.fixture(autouse=True)
-def _in_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Make the run directory that later commands look at; return it and what was said."""
-    settings = [f"--out={tmp_path_factory.mktemp('readme') / 'run'}", *BRIEF_SWEEP]
-    if IS_SET_UP:
-        said = execute("make", "profile", "ARGS=" + shlex.join(settings))
-    else:
-        words = ["python", "profile.py", "sweep", "--config=configs/profile/quickstart.yaml"]
-        said = profile(words, *settings)
-    return Path(settings[0].removeprefix("--out=")), said
+    (words,) = [words for words in SWEEPS if "--breakdown" in words]
+    out = tmp_path_factory.mktemp("readme") / "run"
+    return out, profile(words, f"--out={out}", *BRIEF_SWEEP)
 
 
 @pytest.fixture
@@ -89,7 +83,7 @@ def run(made: tuple[Path, str]) -> Path:
 def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
     kinds = [
         commands("make"),
-        commands("python", "profile.py", "sweep"),
+        SWEEPS,
         commands("python", "profile.py", "lengths"),
         commands("python", "profile.py", "report"),
         commands("python", "profile.py", "compare"),
@@ -103,11 +97,9 @@ def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
 
 
 @pytest.mark.skipif(not IS_SET_UP, reason="`make` has not set up .venv")
-def test_make_profile_measures_and_says_where_to_look(made: tuple[Path, str]) -> None:
+def test_make_profile_hands_its_arguments_to_a_sweep() -> None:
     assert ["make", "profile"] in COMMANDS
-    said = made[1]
-    assert "beats hubert" in said
-    assert "report.html" in said
+    assert " from here, " in execute("make", "profile", "ARGS=--dry-run")
 
 
 @pytest.mark.parametrize("words", commands("make"), ids=" ".join)
@@ -115,10 +107,20 @@ def test_a_target_exists(words: list[str]) -> None:
     execute(words[0], "-n", *words[1:])
 
 
-@pytest.mark.parametrize("words", commands("python", "profile.py", "sweep"), ids=" ".join)
-def test_a_sweep_ends_with_the_tipping_points(words: list[str], tmp_path: Path) -> None:
-    assert "beats vit" in profile(words, f"--out={tmp_path}/run", *BRIEF_SWEEP)
-    assert (tmp_path / "run/report.html").exists()
+def test_a_sweep_ends_with_the_tipping_points_and_says_where_to_look(
+    made: tuple[Path, str],
+) -> None:
+    out, said = made
+    assert "beats vit" in said
+    assert str(out / "report.html") in said
+    assert (out / "report.html").exists()
+
+
+@pytest.mark.parametrize("words", SWEEPS, ids=" ".join)
+def test_a_sweep_says_beforehand_what_it_would_do(words: list[str], tmp_path: Path) -> None:
+    said = profile(words, f"--out={tmp_path}/run", *ONLY_SAID)
+    assert "0 visits done" in said
+    assert " from here, " in said
 
 
 @pytest.mark.parametrize("words", commands("python", "profile.py", "compare"), ids=" ".join)
@@ -172,11 +174,12 @@ def test_tensorboard_finds_the_run(words: list[str], run: Path) -> None:
 
 
 @pytest.mark.parametrize("words", OUT_OF_THE_BOX, ids=" ".join)
-def test_training_starts(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", words[1:2])
-    place = f"--trainer.logger.init_args.save_dir={tmp_path}"
-    assert train.main([*words[2:], place, *BRIEF_TRAINING]) == 0
-    assert list(tmp_path.rglob("*step=2.ckpt"))
+def test_training_needs_no_more_than_its_configuration(words: list[str], tmp_path: Path) -> None:
+    """Each is trained with in `test_training_configs.py`."""
+    verb, option, path = words[2:]
+    assert (verb, option) == ("fit", "--config")
+    assert ROOT / path in FITTED
+    assert offline(ROOT / path, tmp_path) == []
 
 
 def test_a_command_of_the_readme_takes_what_one_before_it_made() -> None:

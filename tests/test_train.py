@@ -8,19 +8,11 @@ import torch
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import train
-from lightning_modules.variants import VARIANTS
 from profiling.training.verbs import VERBS, describe_verbs
 from tests.samples.places import ROOT
 from tests.samples.texts import SPECIAL, make_texts, write_jsonl, write_tokenizer
-from tests.samples.training import FITTED, offline, write_everything
+from tests.samples.training import BRIEFLY, offline
 from tests.samples.variants.models import build
-
-BRIEFLY = [
-    "--trainer.enable_progress_bar=false",
-    "--trainer.limit_val_batches=1",
-    "--trainer.limit_test_batches=1",
-    "--trainer.limit_predict_batches=1",
-]
 
 
 @pytest.fixture(autouse=True)
@@ -40,46 +32,26 @@ def fit(config: Path, *more: str) -> object:
     return run("fit", "--config", str(config), "--trainer.max_steps=2", *BRIEFLY, *more)
 
 
-# One of each kind of module: `fit` alone is tested with every configuration.
-KINDS = [path for path in FITTED if path.stem in ("digits_ctc", "lhubert_keywords", *VARIANTS)]
-
-
-@pytest.mark.parametrize("config", KINDS, ids=lambda path: path.stem)
-def test_what_fit_saved_can_be_validated_tested_and_trained_on(
-    config: Path, tmp_path: Path
-) -> None:
-    write_everything(tmp_path)
-    settings = offline(config, tmp_path)
-    assert fit(config, *settings) == 0
-    checkpoint = str(next(tmp_path.rglob("*.ckpt")))
-    given = ["--config", str(config), *settings, "--ckpt_path", checkpoint, *BRIEFLY]
-    for subcommand in ("validate", "test"):
-        assert run(subcommand, *given) == 0
-    assert run("fit", *given, "--trainer.max_steps=3") == 0
-
-
 @pytest.mark.parametrize(("allocator", "kept"), [([], 1), (["--allocator=system"], 0)])
 def test_on_a_cpu_freed_memory_stays_unless_it_is_to_go_back(
-    allocator: list[str], kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    allocator: list[str], kept: int, everything: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[bool] = []
     monkeypatch.setattr("lightning_modules.allocator.keep_freed_memory", lambda: calls.append(True))
-    write_everything(tmp_path)
     config = ROOT / "configs/train/vision.yaml"
-    assert fit(config, *offline(config, tmp_path), *allocator) == 0
+    assert fit(config, *offline(config, everything), *allocator) == 0
     assert len(calls) == kept
 
 
 @pytest.mark.parametrize(("given", "chosen"), [([], "flash"), (["--sdpa_backend=cudnn"], "cudnn")])
 def test_elsewhere_attention_takes_the_kernel_that_new_shapes_cost_nothing(
-    given: list[str], chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given: list[str], chosen: str, everything: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
     monkeypatch.setattr("train.choose_sdpa", calls.append)
     monkeypatch.setattr("train.CPUAccelerator", type("NoCpu", (), {}))
-    write_everything(tmp_path)
     config = ROOT / "configs/train/vision.yaml"
-    assert fit(config, *offline(config, tmp_path), *given) == 0
+    assert fit(config, *offline(config, everything), *given) == 0
     assert calls == [chosen]
 
 
@@ -212,19 +184,6 @@ def test_a_checkpoint_has_what_is_needed_to_go_on_exactly(tmp_path: Path) -> Non
         "torch",
         "cuda",
     }
-
-
-def test_the_same_command_goes_on_from_the_last_checkpoint_in_the_same_folders(
-    tmp_path: Path,
-) -> None:
-    config = ROOT / "configs/train/digits_pretrain.yaml"
-    write_everything(tmp_path)
-    settings = offline(config, tmp_path)
-    for steps in (2, 5):
-        assert fit(config, *settings, "--ckpt_path=last", f"--trainer.max_steps={steps}") == 0
-        (last,) = tmp_path.rglob("last.ckpt")
-        assert torch.load(last, weights_only=True)["global_step"] == steps
-    assert len({path.parent for path in tmp_path.rglob("events.out.*")}) == 1
 
 
 def test_settings_are_the_users_and_not_the_checkpoints(

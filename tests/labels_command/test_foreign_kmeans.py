@@ -13,25 +13,24 @@ from safetensors.numpy import save_file
 import train
 from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
-from tests.samples.labels.command import CONFIGS, HUBERT, MFCC, labels
+from lightning_modules.errors import ModelError
+from tests.samples.labels.command import CONFIGS, make_labels
 from tests.samples.speech import write_sound
-from tests.samples.training import offline, write_everything
+from tests.samples.training import offline
 from tests.samples.variants.hubert import hubert
 
 
 @pytest.mark.torchaudio
-def test_labels_of_a_kmeans_that_is_elsewhere_are_not_fitted_anew(sounds, made, tmp_path, capsys):
+def test_labels_of_a_kmeans_that_is_elsewhere_are_not_fitted_anew(sounds, made, tmp_path):
     source, _ = sounds
-    kmeans = {"model__init_args__kmeans": made / "kmeans.safetensors"}
-    assert labels(MFCC, source, tmp_path / "val", **kmeans) == 0
-    capsys.readouterr()
-    assert labels(MFCC, source, tmp_path / "val") == 2
-    assert "`kmeans` must be given for `folder`" in capsys.readouterr().err
+    make_labels(source, tmp_path / "val", kmeans=str(made / "kmeans.safetensors"))
+    with pytest.raises(ModelError, match="`kmeans` must be given for `folder`"):
+        make_labels(source, tmp_path / "val")
     assert not (tmp_path / "val/kmeans.safetensors").exists()
 
 
 @pytest.mark.parametrize("kind", ["npy", "safetensors"])
-def test_centroids_of_others_label_as_the_nearest_ones(sounds, checkpoints, tmp_path, kind, capsys):
+def test_centroids_of_others_label_as_the_nearest_ones(sounds, checkpoints, tmp_path, kind):
     source, samples = sounds
     model = hubert()
     centroids = np.random.default_rng(0).normal(size=(6, 24))  # float64, as scikit-learn has them
@@ -39,13 +38,9 @@ def test_centroids_of_others_label_as_the_nearest_ones(sounds, checkpoints, tmp_
         np.save(tmp_path / "kmeans.npy", centroids)
     else:
         save_file({"cluster_centers_": centroids}, tmp_path / "kmeans.safetensors")
-    given = {
-        "checkpoint": checkpoints / "hubert",
-        "layer": 2,
-        "kmeans": tmp_path / f"kmeans.{kind}",
-    }
-    given = {f"model__init_args__{name}": value for name, value in given.items()}
-    assert labels(HUBERT, source, tmp_path / "out", **given) == 0
+    kmeans = str(tmp_path / f"kmeans.{kind}")
+    layer = {"features": "layer", "layer": 2, "checkpoint": str(checkpoints / "hubert")}
+    make_labels(source, tmp_path / "out", kmeans=kmeans, **layer)
     folder = LabelFolder(tmp_path / "out")
     for recording in RecordingData(str(source)).predict_reader.recordings[:2]:
         waveform = torch.from_numpy(soundfile.read(recording.path, dtype="float32")[0])
@@ -54,24 +49,21 @@ def test_centroids_of_others_label_as_the_nearest_ones(sounds, checkpoints, tmp_
         nearest = torch.cdist(states.double(), torch.from_numpy(centroids)).argmin(1)
         assert folder.ids(recording.name).tolist() == nearest.tolist()
     assert folder.names == list(samples)
-    wrong = given | {"model__init_args__checkpoint": "null", "model__init_args__layer": "null"}
-    assert labels(MFCC, source, tmp_path / "mfcc", **wrong) == 2
-    assert "`kmeans` must have 39 features for each cluster, as mfcc has, got 24" in (
-        capsys.readouterr().err
-    )
+    wrong = "`kmeans` must have 39 features for each cluster, as mfcc has, got 24"
+    with pytest.raises(ModelError, match=wrong):
+        make_labels(source, tmp_path / "mfcc", kmeans=kmeans)
 
 
-def test_fit_trains_on_labels_of_others(tmp_path, capsys):
+def test_fit_trains_on_labels_of_others(everything, tmp_path, capsys):
     config = CONFIGS / "lhubert_pretrain_base.yaml"
-    write_everything(tmp_path)
-    listed = (tmp_path / "labels/labels.tsv").read_text().splitlines()
+    listed = (everything / "labels/labels.tsv").read_text().splitlines()
     names = [line.split("\t")[0] for line in listed]
-    samples = [soundfile.info(tmp_path / "sounds" / name).frames for name in names]
+    samples = [soundfile.info(everything / "sounds" / name).frames for name in names]
     lines = [f"{name}\t{count}\n" for name, count in zip(names, samples, strict=True)]
-    (tmp_path / "train.tsv").write_text("".join([f"{tmp_path}/sounds\n", *lines]))
-    (tmp_path / "train.km").write_bytes((tmp_path / "labels/labels.km").read_bytes())
+    (tmp_path / "train.tsv").write_text("".join([f"{everything}/sounds\n", *lines]))
+    (tmp_path / "train.km").write_bytes((everything / "labels/labels.km").read_bytes())
     (tmp_path / "dict.km.txt").write_text("".join(f"{label} 1\n" for label in range(7)))
-    given = [each for each in offline(config, tmp_path) if ".layout" not in each]
+    given = [each for each in offline(config, everything) if ".layout" not in each]
     given += [f"--data.init_args.source={tmp_path / 'train.tsv'}", "--data.init_args.layout=auto"]
     given += ["--trainer.max_steps=2", f"--data.init_args.labels={tmp_path / 'train.km'}"]
     assert train.main(["fit", "--config", str(config), *given]) == 0
@@ -83,7 +75,7 @@ def test_fit_trains_on_labels_of_others(tmp_path, capsys):
     assert "train.km does not exist" in capsys.readouterr().err
 
 
-def test_a_pickled_kmeans_is_never_loaded(sounds, tmp_path, capsys):
+def test_a_pickled_kmeans_is_never_loaded(sounds, tmp_path):
     class Trap:
         def __reduce__(self):
             return (Path(tmp_path / "sprung").touch, ())
@@ -94,23 +86,19 @@ def test_a_pickled_kmeans_is_never_loaded(sounds, tmp_path, capsys):
         "km.pt": lambda path: torch.save(Trap(), path),
     }.items():
         dump(tmp_path / name)
-        given = {"model__init_args__kmeans": tmp_path / name}
-        assert labels(MFCC, sounds[0], tmp_path / "out", **given) == 2
-        said = capsys.readouterr().err
-        assert f"{name} is a pickle" in said
-        assert "numpy.save" in said
+        with pytest.raises(ModelError, match=f"{name} is a pickle.*numpy.save"):
+            make_labels(sounds[0], tmp_path / "out", kmeans=str(tmp_path / name))
     np.save(tmp_path / "objects.npy", np.array([Trap()], dtype=object))
-    given = {"model__init_args__kmeans": tmp_path / "objects.npy"}
-    assert labels(MFCC, sounds[0], tmp_path / "out", **given) == 2
-    assert "`kmeans` must be" in capsys.readouterr().err
+    with pytest.raises(ModelError, match="`kmeans` must be"):
+        make_labels(sounds[0], tmp_path / "out", kmeans=str(tmp_path / "objects.npy"))
     assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.torchaudio
 def test_other_recordings_get_labels_of_the_same_kmeans(made, tmp_path):
     write_sound(tmp_path / "val/a.wav", 9_000, seed=99)
-    given = {"model__init_args__kmeans": made / "kmeans.safetensors"}
-    assert labels(MFCC, tmp_path / "val", tmp_path / "out", **given) == 0
+    kmeans = str(made / "kmeans.safetensors")
+    make_labels(tmp_path / "val", tmp_path / "out", kmeans=kmeans)
     first, second = LabelFolder(made).facts, LabelFolder(tmp_path / "out").facts
     assert first == second
     assert not (tmp_path / "out/kmeans.safetensors").exists()

@@ -7,14 +7,15 @@ import shutil
 import pytest
 import soundfile
 
+from datamodules.errors import DataError
 from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
 from lightning_modules.units.kmeans import Quantizer
-from tests.samples.labels.command import MFCC, damaged_copy, labels, make_labels, read_all
+from tests.samples.labels.command import damaged_copy, make_labels, read_all
 from tests.samples.speech import write_sound
 
-SKIP = {"data__init_args__on_bad_sample": "skip"}
+SKIP = {"on_bad_sample": "skip"}
 pytestmark = pytest.mark.torchaudio
 
 
@@ -34,6 +35,12 @@ def edit(path):
     size = path.stat().st_size
     soundfile.write(path, sound / 2, rate_hz)
     assert path.stat().st_size == size
+
+
+def begin(source, folder, num_recordings):
+    """Label so many recordings, as a run does that is killed then."""
+    with pytest.raises(DataError, match="has no labels yet of "):
+        make_labels(source, folder, trainer={"limit_predict_batches": num_recordings})
 
 
 @pytest.mark.parametrize(
@@ -58,7 +65,7 @@ def test_a_kmeans_that_does_not_say_how_it_was_fitted_is_taken(source, tmp_path,
 def test_labels_of_a_recording_that_was_edited_are_no_longer_taken_for_its_own(source, tmp_path):
     make_labels(source, tmp_path / "out")
     edit(source / "01.wav")
-    with pytest.raises(ValueError, match="holds labels of other audio, .* give another `folder`"):
+    with pytest.raises(DataError, match="holds labels of other audio, .* give another `folder`"):
         make_labels(source, tmp_path / "out")
 
 
@@ -70,18 +77,17 @@ def test_labels_of_a_copy_with_the_same_times_are_done(source, tmp_path):
     assert read_all(tmp_path / "out") == before
 
 
-def test_an_edited_recording_stops_a_run_that_was_killed_from_going_on(source, tmp_path, capsys):
+def test_an_edited_recording_stops_a_run_that_was_killed_from_going_on(source, tmp_path):
     out = tmp_path / "out"
-    assert labels(MFCC, source, out, trainer__limit_predict_batches=2) == 2
+    begin(source, out, 2)
     (part,) = out.glob(".part-*")
     done = part.read_text().splitlines()[1].split("\t")[0]
     edit(source / done)
-    assert labels(MFCC, source, out) == 2
-    assert f"holds unfinished labels of other audio, as size or time of change of {done}" in (
-        capsys.readouterr().err
-    )
+    other = f"holds unfinished labels of other audio, as size or time of change of {done}"
+    with pytest.raises(DataError, match=other):
+        make_labels(source, out)
     part.unlink()
-    assert labels(MFCC, source, out) == 0
+    make_labels(source, out)
     assert not list(out.glob(".*"))
 
 
@@ -89,34 +95,33 @@ def test_a_recording_that_stopped_a_run_may_be_mended_before_it_goes_on(source, 
     write_sound(source / "bad.flac", 8_000)
     content = (source / "bad.flac").read_bytes()
     (source / "bad.flac").write_bytes(content[: len(content) // 2])
-    assert labels(MFCC, source, tmp_path / "out") == 2
+    with pytest.raises(DataError, match="bad.flac"):
+        make_labels(source, tmp_path / "out")
     (source / "bad.flac").write_bytes(content)
-    assert labels(MFCC, source, tmp_path / "out") == 0
+    make_labels(source, tmp_path / "out")
     assert len(LabelFolder(tmp_path / "out").names) == 4
 
 
 @pytest.mark.parametrize("done", [0, 2])
-def test_unfinished_labels_are_not_finished_with_new_recordings(source, tmp_path, capsys, done):
+def test_unfinished_labels_are_not_finished_with_new_recordings(source, tmp_path, done):
     out = tmp_path / "out"
-    assert labels(MFCC, source, out, trainer__limit_predict_batches=done) == 2
+    begin(source, out, done)
     write_sound(source / "new.wav", 9_000)
-    capsys.readouterr()
-    assert labels(MFCC, source, out) == 2
-    assert "labels begun without recording new.wav as it is now: give another" in (
-        capsys.readouterr().err
-    )
+    without = "labels begun without recording new.wav as it is now: give another"
+    with pytest.raises(DataError, match=without):
+        make_labels(source, out)
     (source / "new.wav").unlink()
-    assert labels(MFCC, source, out) == 0
+    make_labels(source, out)
     assert len(LabelFolder(out).names) == 3
 
 
-def test_a_kmeans_labels_no_other_source_that_has_the_same_names(source, tmp_path, capsys):
+def test_a_kmeans_labels_no_other_source_that_has_the_same_names(source, tmp_path):
     out = tmp_path / "out"
-    assert labels(MFCC, source, out, trainer__limit_predict_batches=0) == 2
+    begin(source, out, 0)
     for path in source.iterdir():
         edit(path)
-    assert labels(MFCC, source, out) == 2
-    assert "labels begun without recording 00.wav as it is now" in capsys.readouterr().err
+    with pytest.raises(DataError, match="labels begun without recording 00.wav as it is now"):
+        make_labels(source, out)
 
 
 def test_a_kmeans_is_never_there_without_the_names_of_its_recordings(source, tmp_path, monkeypatch):
@@ -129,54 +134,50 @@ def test_a_kmeans_is_never_there_without_the_names_of_its_recordings(source, tmp
             make_labels(source, tmp_path / "out")
     assert (tmp_path / "out/kmeans.safetensors").exists()
     write_sound(source / "new.wav", 9_000)
-    with pytest.raises(ValueError, match="labels begun without recording new.wav"):
+    with pytest.raises(DataError, match="labels begun without recording new.wav"):
         make_labels(source, tmp_path / "out")
 
 
 def test_a_recording_may_be_gone_for_a_while(source, tmp_path):
     out = tmp_path / "out"
-    assert labels(MFCC, source, out, trainer__limit_predict_batches=1) == 2
+    begin(source, out, 1)
     (part,) = out.glob(".part-*")
     gone = next(path for path in sorted(source.iterdir()) if path.name not in part.read_text())
     gone.rename(tmp_path / gone.name)
-    assert labels(MFCC, source, out, trainer__limit_predict_batches=0) == 2
+    begin(source, out, 0)
     (tmp_path / gone.name).rename(gone)
-    assert labels(MFCC, source, out) == 0
+    make_labels(source, out)
     assert len(LabelFolder(out).names) == 3
 
 
 @pytest.mark.filterwarnings("ignore:skipped")
-def test_new_recordings_are_not_taken_for_damaged_ones(sounds, tmp_path, capsys):
+def test_new_recordings_are_not_taken_for_damaged_ones(sounds, tmp_path):
     source, out = tmp_path / "source", tmp_path / "out"
     source.mkdir()
     damaged_copy(sounds[0], source)
-    assert labels(MFCC, source, out, **SKIP) == 0
+    make_labels(source, out, SKIP)
     assert list(LabelFolder(out).damaged) == ["bad.flac"]
-    assert labels(MFCC, source, out, **SKIP) == 0
-    assert "1 damaged recording left out" in capsys.readouterr().out
+    assert "1 damaged recording left out" in make_labels(source, out, SKIP).summary
     write_sound(source / "new.wav", 9_000)
-    assert labels(MFCC, source, out, **SKIP) == 2
-    assert "holds labels without recording new.wav: give another" in capsys.readouterr().err
+    with pytest.raises(DataError, match="holds labels without recording new.wav: give another"):
+        make_labels(source, out, SKIP)
     (source / "new.wav").unlink()
     write_sound(source / "bad.flac", 8_000)
-    assert labels(MFCC, source, out, **SKIP) == 2
-    assert "holds labels without recording bad.flac: give another" in capsys.readouterr().err
+    with pytest.raises(DataError, match="holds labels without recording bad.flac: give another"):
+        make_labels(source, out, SKIP)
     (source / "bad.flac").unlink()
-    assert labels(MFCC, source, out, **SKIP) == 0
-    assert "left out" not in capsys.readouterr().out
+    assert "left out" not in make_labels(source, out, SKIP).summary
 
 
-def test_a_folder_that_noted_nothing_says_how_many_have_no_labels(source, tmp_path, capsys):
+def test_a_folder_that_noted_nothing_says_how_many_have_no_labels(source, tmp_path):
     out = tmp_path / "out"
-    assert labels(MFCC, source, out) == 0
+    make_labels(source, out)
     facts = json.loads((out / "labels.json").read_text())
     del facts["damaged"], facts["audio"]
     (out / "labels.json").write_text(json.dumps(facts))
     write_sound(source / "new.wav", 9_000)
     os.utime(source / "00.wav")
-    capsys.readouterr()
-    assert labels(MFCC, source, out, **SKIP) == 0
-    said = capsys.readouterr().out
+    said = make_labels(source, out, SKIP).summary
     assert "3 recordings, " in said
     assert "1 recording without labels" in said
     assert "damaged" not in said

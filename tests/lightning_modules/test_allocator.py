@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.samples.forks import said_in_forks
 from tests.samples.places import ROOT
 
 # Of the size of a score matrix: 32 MiB, so 8,192 pages.
@@ -26,8 +27,6 @@ for _ in range(7):
 # In single steps the heap grows, when it has come to lie in pieces.
 print(kept, sorted(faults)[3])
 """
-
-
 # One process that was told to keep what it frees, asked for all that is to hold in it.
 KEEPING = (
     STEP.format(imported="keep_freed_memory", called="keep_freed_memory()")
@@ -39,17 +38,19 @@ take_and_free(2200 * 2**20)
 print(page_faults() - before)
 """
 )
-
-
-def said_by(code: str) -> list[str]:
-    run = [sys.executable, "-c", code]
-    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+PROBING = STEP.format(imported="keeps_freed_memory", called="keeps_freed_memory()")
 
 
 @pytest.fixture(scope="module")
-def keeping() -> tuple[int, int]:
-    """Return the faults of a step, and those of two GiB at once, of a process that keeps memory."""
-    kept, of_a_step, of_much = said_by(KEEPING)
+def said() -> list[list[str]]:
+    """Return the words of a process that was told to keep memory, and of one that was not."""
+    return [words.split() for words in said_in_forks(KEEPING, PROBING)]
+
+
+@pytest.fixture
+def keeping(said: list[list[str]]) -> tuple[int, int]:
+    """Return the faults of a step, and those of two GiB at once, of the one that keeps memory."""
+    kept, of_a_step, of_much = said[0]
     if kept == "False":
         pytest.skip("this C library keeps nothing")
     return int(of_a_step), int(of_much)
@@ -65,9 +66,8 @@ def test_a_process_keeps_more_than_two_gib_that_it_freed_at_once(
     assert keeping[1] <= 50
 
 
-def test_a_probe_says_kept_only_where_there_are_no_faults() -> None:
-    code = STEP.format(imported="keeps_freed_memory", called="keeps_freed_memory()")
-    found, faults = said_by(code)
+def test_a_probe_says_kept_only_where_there_are_no_faults(said: list[list[str]]) -> None:
+    found, faults = said[1]
     assert (found == "True") == (int(faults) <= 50)
 
 
@@ -93,7 +93,9 @@ print(fills, keeps_freed_memory(), keeps_freed_memory(), keep_freed_memory(), ke
 
 
 def test_a_hole_in_the_heap_into_which_the_probe_fits_is_no_kept_memory() -> None:
-    said = said_by(HOLE)
+    command = [sys.executable, "-c", HOLE]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    said = done.stdout.split()
     if said[0] == "False":
         pytest.skip("this C library fills no holes, or does not tell how large its heap is")
     assert said[1:] == ["False", "False", "True", "True"]

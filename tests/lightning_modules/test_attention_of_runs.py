@@ -15,7 +15,7 @@ from lightning_modules.speech.superb import SuperbAsr
 from lightning_modules.variants import find_variant
 from tests.samples.places import ROOT
 from tests.samples.speech import TINY
-from tests.samples.training import offline, write_everything
+from tests.samples.training import offline
 from tests.samples.variants.models import VARIANT_CASES, build
 
 CONFIG = ROOT / "configs/train/digits_ctc.yaml"
@@ -81,12 +81,14 @@ def test_variants_with_the_same_weights_are_told_apart() -> None:
 
 
 def test_a_run_is_tested_and_exported_with_the_attention_that_it_had(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    everything: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["train.py"])
-    write_everything(tmp_path)
-    settings = ["--config", str(CONFIG), *offline(CONFIG, tmp_path)]
+    settings = ["--config", str(CONFIG), *offline(CONFIG, everything)]
     settings += [f"--model.init_args.model_fields.{name}={value}" for name, value in TINY.items()]
     settings += ["--trainer.enable_progress_bar=false"]
     local = [*settings, "--model.init_args.variant=lhubert"]

@@ -24,7 +24,7 @@ from tests.samples.variants.points import points_of
 
 HandOver = Callable[[float], None]
 WORK_S = 0.02
-OTHERS_S = 0.5
+OTHERS_S = 0.3
 
 
 def log_turns(task: tuple[str, int, float], hand_over: HandOver) -> Iterator[dict[str, Any]]:

@@ -38,8 +38,8 @@ def open_page(page: Path, profile: Path, *options: str) -> tuple[str, list[str]]
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-def with_script(report: Path, page: Path, script: str) -> Path:
-    """Write a copy of a report in which a script runs as soon as the charts are drawn."""
+def with_script(page: str, path: Path, script: str) -> Path:
+    """Write a page in which a script runs as soon as the charts are drawn; return its path."""
     later = f"""<script>
       const waiting = setInterval(() => {{
         if (!document.querySelector(".js-plotly-plot")) return;
@@ -47,14 +47,19 @@ def with_script(report: Path, page: Path, script: str) -> Path:
         {script}
       }}, 50);
     </script></body>"""
-    page.write_text(report.read_text().replace("</body>", later))
-    return page
+    path.write_text(page.replace("</body>", later))
+    return path
 
 
 def told_by(page: Path, profile: Path, *options: str) -> str:
     """Return what a script wrote into the page's `data-told`."""
     elements, console = open_page(page, profile, *options)
     assert console == []
+    return told_in(elements)
+
+
+def told_in(elements: str) -> str:
+    """Return what a script wrote into the `data-told` of a page with these elements."""
     found = re.search(r'data-told="([^"]*)"', elements)
     assert found
     return unescape(found[1])

@@ -89,7 +89,7 @@ def test_evaluation_hides_nothing_even_of_held_out_training_recordings(corpus):
     assert not any("mask_time_indices" in batch for batch in silent)
 
 
-@settings(deadline=None)  # decoding and masking of long recordings, on a busy machine
+@settings(max_examples=40, deadline=None)  # long recordings, on a busy machine
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=5), st.floats(0.1, 0.95))
 def test_masks_are_never_on_padding_and_everywhere_else(frames, probability):
     recordings = [Recording(Path("x"), samples_for_frames(count), f"{count}") for count in frames]

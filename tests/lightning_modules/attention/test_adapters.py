@@ -1,7 +1,5 @@
 """Adapters of a local model refuse a base that is not; a stand-in is used, for peft is optional."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +7,9 @@ import pytest
 from transformers import BertConfig, BertModel
 
 from lightning_modules.attention.adapters import NOTE, guard_adapters
-from lightning_modules.attention.interface import find_windows, localize
+from lightning_modules.attention.interface import localize
 from lightning_modules.errors import ModelError
 from tests.samples.hub import lay_into_cache
-from tests.samples.places import ROOT
 
 
 def _bert() -> Any:
@@ -119,56 +116,3 @@ def test_the_adapters_of_transformers_are_guarded_too(tmp_path: Path) -> None:
     Adapted(localize(_bert(), 8)).save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="got full attention"):
         _bert().load_adapter(str(tmp_path))
-
-
-def _run(script: str, *words: str) -> None:
-    subprocess.run([sys.executable, "-c", script, *words], cwd=ROOT, check=True)
-
-
-PEFT = """
-class PeftModel:
-    def save_pretrained(self, save_directory):
-        pass
-
-    def load_adapter(self, model_id):
-        pass
-"""
-# Imports in both orders, each in a fork: torch, which takes longest, comes once.
-IMPORTS = """
-import os
-import sys
-import torch
-
-guard = "assert 'lightning_modules.attention.adapters' not in sys.modules"
-lines = sys.argv[1:]
-for first, second in (lines, lines[::-1]):
-    fork = os.fork()
-    if fork == 0:
-        exec(chr(10).join([first, guard, second]))
-        from peft.peft_model import PeftModel
-        assert PeftModel.load_adapter.__wrapped__
-        break
-    assert os.waitpid(fork, 0)[1] == 0, first
-"""
-
-
-def test_peft_is_guarded_whichever_is_imported_first(tmp_path: Path) -> None:
-    (tmp_path / "peft").mkdir()
-    (tmp_path / "peft" / "__init__.py").touch()
-    (tmp_path / "peft" / "peft_model.py").write_text(PEFT)
-    of_peft = f"sys.path.append({str(tmp_path)!r}); import peft.peft_model"
-    _run(IMPORTS, "import lightning_modules", of_peft)
-
-
-def test_to_import_the_package_is_enough_for_local_models(tmp_path: Path) -> None:
-    localize(_bert(), 8).save_pretrained(tmp_path)
-    script = f"""
-import sys
-import lightning_modules
-assert "torch" not in sys.modules
-from transformers import AutoModel
-model = AutoModel.from_pretrained({str(tmp_path)!r})
-assert model.config._attn_implementation == "local_blocked"
-"""
-    _run(script)
-    assert find_windows(BertModel.from_pretrained(tmp_path)) == [8, 8]

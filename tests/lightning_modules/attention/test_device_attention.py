@@ -31,7 +31,7 @@ def attend_by_flex(window: int, given: Inputs, mask: torch.Tensor | None = None)
 @compiles
 @pytest.mark.parametrize(
     ("tokens", "window", "lengths"),
-    [(1, 2, None), (300, 20, None), (300, 140, [211, 0]), (75, 200, None)],
+    [(1, 2, None), (300, 20, None), (300, 140, [211, 0])],
 )
 def test_flex_on_a_cpu_equals_the_oracle(tokens, window, lengths):
     mask = None

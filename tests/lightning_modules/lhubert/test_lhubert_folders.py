@@ -1,8 +1,6 @@
 """L-HuBERT saved, loaded and converted."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -110,16 +108,6 @@ def test_the_implementation_can_be_chosen_when_loading(tmp_path):
     lhubert(8).save_pretrained(tmp_path)
     loaded = AutoModel.from_pretrained(tmp_path, attn_implementation="local_masked")
     assert find_implementations(loaded) == {"local_masked"}
-
-
-def test_an_interpreter_that_imports_the_package_loads_a_folder(tmp_path):
-    lhubert(8).save_pretrained(tmp_path)
-    program = (
-        "import lightning_modules.lhubert; from transformers import AutoModel; "
-        f"print(type(AutoModel.from_pretrained({str(tmp_path)!r})).__name__)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.strip() == "LHubertModel", done.stderr
 
 
 def test_a_configuration_survives_its_file(tmp_path):

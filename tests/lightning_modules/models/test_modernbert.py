@@ -115,16 +115,16 @@ def test_a_checkpoint_of_the_twin_has_no_sliding_layers_and_is_refused(
 
 
 @pytest.mark.parametrize("given", [None, 12])
-@pytest.mark.parametrize("implementation", ["eager", "sdpa", "local_blocked"])
 @pytest.mark.parametrize("windows", [8, [6, 6, 6], [6, 6, None]])
 def test_a_checkpoint_with_windows_in_other_layers_than_the_sliding_ones_is_refused(
-    windows: Any, implementation: str, given: int | None, tmp_path: Path
+    windows: Any, given: int | None, tmp_path: Path
 ) -> None:
     localize(build("text", "modernbert").model, windows).save_pretrained(tmp_path)
-    settings = {"implementation": implementation, "attention_window": given}
+    source = {"checkpoint": str(tmp_path), "attention_window": given}
     words = "a window in each sliding layer and in no other one for modernbert, .* takes it"
-    with pytest.raises(ModelError, match=words):
-        build("text", "modernbert", checkpoint=str(tmp_path), **settings)
+    for implementation in ("eager", "sdpa", "local_blocked"):
+        with pytest.raises(ModelError, match=words):
+            build("text", "modernbert", implementation=implementation, **source)
 
 
 @pytest.mark.parametrize("implementation", ["eager", "sdpa"])

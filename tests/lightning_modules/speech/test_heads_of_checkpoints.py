@@ -107,14 +107,14 @@ def test_outputs_of_a_checkpoint_that_is_not_there_are_not_made_up(
 
 @pytest.mark.usefixtures("pretrained")
 @pytest.mark.parametrize(("kind", "settings", "needed"), WITHOUT_A_HEAD)
-@pytest.mark.parametrize("verb", ["validate", "test", "predict"])
 def test_a_random_head_on_a_checkpoint_is_not_evaluated(
-    kind: type, settings: dict[str, Any], needed: str, verb: str, tmp_path: Path
+    kind: type, settings: dict[str, Any], needed: str, tmp_path: Path
 ) -> None:
     module = kind(checkpoint="exported", **settings)
     words = f"`checkpoint` must be a model {needed}, or `ckpt_path` be given, got 'exported'"
-    with pytest.raises(ModelError, match=words):
-        getattr(fitting.trainer(tmp_path), verb)(module, fitting.loader([batch()]))
+    for verb in ("validate", "test", "predict"):
+        with pytest.raises(ModelError, match=words):
+            getattr(fitting.trainer(tmp_path), verb)(module, fitting.loader([batch()]))
 
 
 @pytest.mark.usefixtures("pretrained")

@@ -1,6 +1,7 @@
 """What `predict` and `export` write, as a user finds it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,10 @@ def pretrained(tmp_path, variant="lhubert", **fields):
     return module
 
 
-@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
-@pytest.mark.parametrize("layer", [1, 2])
-@pytest.mark.parametrize("stable", [False, True])
+@pytest.mark.parametrize(  # every pair of the three
+    ("variant", "layer", "stable"),
+    [("hubert", 1, False), ("hubert", 2, True), ("lhubert", 1, True), ("lhubert", 2, False)],
+)
 def test_features_are_the_hidden_states_of_the_layer(tmp_path, variant, layer, stable):
     samples = write_sounds(tmp_path / "sounds", 3)
     module = pretrained(tmp_path, variant, do_stable_layer_norm=stable).model.hubert.eval()
@@ -184,15 +186,14 @@ def test_a_layer_that_is_not_there_is_named(tmp_path, layer):
         FeatureExtractor("exported", layer=layer)
 
 
-@pytest.mark.parametrize("name", ["a\tb.wav", "a\nb.wav", "a\u2028b.wav", "a\rb.wav", "a\x85b.wav"])
-def test_a_name_that_would_break_the_lines_of_transcripts_is_refused(tmp_path, capsys, name):
+def test_a_name_that_would_break_the_lines_of_transcripts_is_refused(tmp_path, capsys):
     write_sounds(tmp_path / "sounds", 1)
-    (tmp_path / "sounds/00.wav").rename(tmp_path / "sounds" / name)
+    (tmp_path / "sounds/00.wav").rename(tmp_path / "sounds/a\nb.wav")
     module = CtcModule(variant="lhubert", attention_window=8, model_fields=TINY, alphabet=["", "|"])
     export(module, None, "exported")
     assert predict("transcribe", "--model.init_args.checkpoint=exported") == 2
     said = capsys.readouterr().err.splitlines()
-    assert any("must have no tab and no line end, got 'a\\" in line for line in said)
+    assert any("must have no tab and no line end, got 'a\\nb.wav'" in line for line in said)
     assert not Path("runs/transcripts/transcripts.tsv").exists()
 
 
@@ -233,13 +234,16 @@ def test_features_of_recordings_elsewhere_do_not_replace_each_other(tmp_path):
     assert len(list((tmp_path / "runs/features").rglob("*.npy"))) == 2
 
 
+@pytest.mark.parametrize("character", ["\t", "\n", "\u2028", "\r", "\x85"])
 def test_a_name_that_cannot_stand_in_transcripts_stops_before_anything_is_transcribed(
-    tmp_path,
+    tmp_path, character
 ):
+    names = ("a.wav", "b.wav", f"c{character}d.wav")
     files = PredictionFiles(str(tmp_path / "out"))
-    at_work = process(("a.wav", "b.wav", "c\td.wav"))
+    at_work = process(names)
     files.on_predict_start(at_work, None)
-    with pytest.raises(ModelError, match="must have no tab and no line end, got 'c"):
+    said = re.escape(f"must have no tab and no line end, got {names[-1]!r}")
+    with pytest.raises(ModelError, match=said):
         files.on_predict_batch_end(at_work, None, ["X"], {"index": torch.tensor([0])}, 0)
     files.teardown(at_work, None, "predict")
     assert not [path for path in (tmp_path / "out").iterdir() if "transcripts" in path.name]

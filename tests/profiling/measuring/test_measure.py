@@ -15,11 +15,11 @@ from profiling.measuring import tasks
 from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.process_limits import is_out_of_memory
 from profiling.measuring.steps.building import batch_of, build_point
-from profiling.measuring.steps.trainer_runs import prepare_process, run_steps
+from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.measuring.tasks import measure_memory
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from tests.samples.variants.points import CONDITIONS, points_of
+from tests.samples.variants.points import points_of
 
 
 def make_point(variant: str, implementation: str, phase: str, length: int) -> Point:
@@ -162,62 +162,6 @@ def test_a_window_that_covers_the_input_is_recorded(
     check = ActivePathCheck(point, batch)
     run_steps(build_point(point), point, batch, Effort(1, 1, 0), [check])
     assert check.kernel == kernel
-
-
-def measure_in_turn(points: list[Point]) -> Iterator[dict[str, Any]]:
-    """Measure points of the same conditions in one child, which takes long to start."""
-    prepare_process(points[0])
-    pytest.MonkeyPatch().setattr(tasks, "prepare_process", lambda _: None)  # once in a process
-    for point in points:
-        row: dict[str, Any] = {}
-        for part in tasks.measure_speed(point):
-            row |= part
-        yield {point.describe(): row["latency_ms"]}
-
-
-# In 32-true all are measured in `test_sweep.py`, and more of each.
-PRECISIONS = ["bf16-true", "bf16-mixed", "16-true"]
-
-
-@pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize(
-    ("modality", "length", "variants"),
-    [
-        ("text", 140, ["bert", "longformer", "nystromformer", "local_bert", "fnet"]),
-        ("speech", 31, ["hubert", "lhubert"]),
-        ("vision", 64, ["vit", "swin", "swinv2"]),
-    ],
-)
-def test_every_variant_is_measured_in_every_other_precision(
-    server: ForkServerContext,
-    modality: str,
-    length: int,
-    variants: list[object],
-    precision: str,
-) -> None:
-    conditions = replace(CONDITIONS, precision=precision, max_batch_size=1)
-    points = [
-        replace(point, conditions=conditions, effort=Effort(1, 1, 0), metrics=("latency",))
-        for point in points_of(modality, [length], variants)
-    ]
-    outcome = run_in_child(server, f"{__name__}:{measure_in_turn.__name__}", points, 600)
-    assert outcome.kind == "ok", f"after {outcome.value}: {outcome.message}"
-    assert [*outcome.value] == [point.describe() for point in points]
-    assert min(outcome.value.values()) > 0
-
-
-@pytest.mark.parametrize("precision", ["32-true", "bf16-true"])
-def test_memory_above_the_weights_is_above_those_of_the_precision(
-    server: ForkServerContext, precision: str
-) -> None:
-    point = make_point("bert", "sdpa", "inference", 128)
-    point = replace(point, conditions=replace(CONDITIONS, precision=precision, size="small"))
-    row = run_in_child(server, "profiling.measuring.tasks:measure_memory", point, 100).value
-    bits = 32 if precision == "32-true" else 16
-    weights_mib = row["parameters"] * bits / 8 / 2**20
-    assert row["memory_above_weights_mib"] > 0
-    measured = row["peak_memory_mib"] - row["memory_above_weights_mib"]
-    assert measured == pytest.approx(weights_mib, rel=0.15)
 
 
 def test_a_system_without_peak_memory_leaves_it_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,13 +11,13 @@ from profiling.report.charts.look import DARK, PAPER
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
 from profiling.report.palette import Styles
-from tests.samples.browser import BROWSER, NEEDED, open_page, told_by, with_script
+from tests.samples.browser import BROWSER, NEEDED, open_page, told_by, told_in, with_script
 from tests.samples.rows.components import with_components
 from tests.samples.rows.frontier import search
 from tests.samples.rows.run import (
     COSTS,
     charts_of,
-    report_of,
+    page_of,
     sample_report,
     sample_rows,
     sample_tipping_points,
@@ -24,6 +25,41 @@ from tests.samples.rows.run import (
 from tests.samples.rows.sentinels import readings_of
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=NEEDED)
+
+READINGS = readings_of([4.0, 4.1, 4.2, 4.1], disturbed={2}, minutes=[0, 1, 300, 301])
+# By Chromium's numbers for what a reader's system prefers.
+DARK_SYSTEM, LIGHT_SYSTEM = (f"--blink-settings=preferredColorScheme={number}" for number in (0, 1))
+# Tells the colours of the paper, what is shown of components, and then the file of the first chart.
+TELLING = """
+  const paper = () => document.querySelector(".chart").layout.paper_bgcolor;
+  const told = { papers: [paper()], components: [] };
+  for (const moment of ["beforeprint", "afterprint"]) {
+    window.dispatchEvent(new Event(moment));
+    told.papers.push(paper());
+  }
+
+  const place = document.querySelector(".breakdowns .chart");
+  const shown = () => place.data.filter((trace) => trace.visible).map((t) => t.meta.measure);
+  const tellComponents = () => told.components.push([
+    [...new Set(shown())], [place.layout.yaxis.visible, place.layout.yaxis2.visible],
+  ]);
+  tellComponents();
+  const choice = document.querySelector("select.measure");
+  choice.value = "ms";
+  choice.dispatchEvent(new Event("change", { bubbles: true }));
+  tellComponents();
+  document.querySelector('.chip[data-contender="vit eager"]').click();
+  told.components.push(place.closest("figure").hidden);
+
+  URL.createObjectURL = (blob) => {
+    blob.text().then((text) => {
+      document.body.setAttribute("data-told", JSON.stringify({ ...told, csv: text }));
+    });
+    return "blob:none";
+  };
+  HTMLAnchorElement.prototype.click = () => {};
+  document.querySelector(".download").click();
+"""
 
 
 def labels_in(section: str) -> set[str]:
@@ -50,11 +86,19 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a report of one modality, with components: a browser draws it much sooner."""
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a page of one modality, with components: a browser draws it much sooner."""
     rows = with_components(row for row in sample_rows() if row["modality"] == "vision")
-    folder = tmp_path_factory.mktemp("small")
-    return report_of(folder, rows, sample_tipping_points(rows), {})
+    text = page_of(rows, sample_tipping_points(rows), {}, READINGS)
+    return with_script(text, tmp_path_factory.mktemp("page") / "page.html", TELLING)
+
+
+@pytest.fixture(scope="module")
+def dark(page: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """Return that page's elements where the system is dark, and what its script told."""
+    elements, console = open_page(page, tmp_path_factory.mktemp("profile"), DARK_SYSTEM)
+    assert console == []
+    return elements, json.loads(told_in(elements))
 
 
 def sections_of(elements: str) -> list[str]:
@@ -88,16 +132,13 @@ def test_the_page_draws_every_variant_without_network_or_console_errors(
                     assert any(rgb(style.colour) in curve for curve in curves), contender.label
 
 
-def test_the_page_draws_the_readings_of_the_sentinel_with_a_gap(tmp_path: Path) -> None:
-    rows = [row for row in sample_rows() if row["modality"] == "vision"]
-    readings = readings_of([4.0, 4.1, 4.2, 4.1], disturbed={2}, minutes=[0, 1, 300, 301])
-    page = report_of(tmp_path, rows, sample_tipping_points(rows), {}, readings)
-    elements, console = open_page(page, tmp_path / "profile")
-    assert console == []
-    section = elements.split('<section id="steadiness"')[1].split("</section>")[0]
+def test_the_page_draws_the_readings_of_the_sentinel_with_a_gap(
+    dark: tuple[str, dict[str, Any]],
+) -> None:
+    section = dark[0].split('<section id="steadiness"')[1].split("</section>")[0]
     assert section.count("js-plotly-plot") == 1
     assert len(curves_in(section)) == 2  # before the gap and after it
-    assert len(re.findall(r'<path class="point', section)) == len(readings)
+    assert len(re.findall(r'<path class="point', section)) == len(READINGS)
 
 
 def test_the_browser_tells_of_errors_when_there_are_any(tmp_path: Path) -> None:
@@ -116,7 +157,8 @@ def test_buttons_hide_curves_and_the_selector_changes_the_comparison(
       choice.value = "like_for_like";
       choice.dispatchEvent(new Event("change", { bubbles: true }));
     """
-    page = with_script(sample_report() / "report.html", tmp_path / "clicked.html", click)
+    text = (sample_report() / "report.html").read_text()
+    page = with_script(text, tmp_path / "clicked.html", click)
     after, console = open_page(page, tmp_path / "profile")
     assert console == []
     first, second = sections_of(opened[0])[0], sections_of(after)[0]
@@ -128,61 +170,30 @@ def test_buttons_hide_curves_and_the_selector_changes_the_comparison(
 
 
 def test_the_data_of_a_chart_are_made_into_a_csv_file_in_the_page(
-    small: Path, tmp_path: Path
+    page: Path, dark: tuple[str, dict[str, Any]]
 ) -> None:
-    script = """
-      URL.createObjectURL = (blob) => {
-        blob.text().then((text) => document.body.setAttribute("data-told", text));
-        return "blob:none";
-      };
-      HTMLAnchorElement.prototype.click = () => {};
-      document.querySelector(".download").click();
-    """
-    page = with_script(small, tmp_path / "page.html", script)
-    lines = list(csv.DictReader(told_by(page, tmp_path / "profile").splitlines()))
+    lines = list(csv.DictReader(dark[1]["csv"].splitlines()))
     (table,) = [chart["table"] for chart in charts_of(page.read_text())[:1]]
     assert len(lines) == len(table["rows"])
     assert list(lines[0]) == table["columns"]
     assert float(lines[0]["value"]) == table["rows"][0][4]
 
 
-def test_components_are_shown_as_shares_or_as_milliseconds(small: Path, tmp_path: Path) -> None:
-    script = """
-      const place = document.querySelector(".breakdowns .chart");
-      const shown = () => place.data.filter((trace) => trace.visible).map((t) => t.meta.measure);
-      const state = () => [
-        [...new Set(shown())], [place.layout.yaxis.visible, place.layout.yaxis2.visible],
-      ];
-      const told = [state()];
-      const choice = document.querySelector("select.measure");
-      choice.value = "ms";
-      choice.dispatchEvent(new Event("change", { bubbles: true }));
-      told.push(state());
-      document.querySelector('.chip[data-contender="vit eager"]').click();
-      told.push(place.closest("figure").hidden);
-      document.body.setAttribute("data-told", JSON.stringify(told));
-    """
-    page = with_script(small, tmp_path / "page.html", script)
-    told = json.loads(told_by(page, tmp_path / "profile"))
-    assert told == [[["share"], [True, False]], [["ms"], [False, True]], True]
+def test_components_are_shown_as_shares_or_as_milliseconds(
+    dark: tuple[str, dict[str, Any]],
+) -> None:
+    shares, milliseconds, is_hidden = dark[1]["components"]
+    assert shares == [["share"], [True, False]]
+    assert milliseconds == [["ms"], [False, True]]
+    assert is_hidden
 
 
 def test_charts_are_dark_where_the_system_is_and_light_on_paper(
-    small: Path, tmp_path: Path
+    page: Path, dark: tuple[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    script = """
-      const paper = () => document.querySelector(".chart").layout.paper_bgcolor;
-      const told = [paper()];
-      for (const moment of ["beforeprint", "afterprint"]) {
-        window.dispatchEvent(new Event(moment));
-        told.push(paper());
-      }
-      document.body.setAttribute("data-told", told.join(" "));
-    """
-    page = with_script(small, tmp_path / "page.html", script)
-    dark, light = (f"--blink-settings=preferredColorScheme={number}" for number in (0, 1))
-    assert told_by(page, tmp_path / "dark", dark) == f"{DARK[PAPER]} {PAPER} {DARK[PAPER]}"
-    assert told_by(page, tmp_path / "light", light) == f"{PAPER} {PAPER} {PAPER}"
+    assert dark[1]["papers"] == [DARK[PAPER], PAPER, DARK[PAPER]]
+    light = json.loads(told_by(page, tmp_path / "profile", LIGHT_SYSTEM))
+    assert light["papers"] == [PAPER, PAPER, PAPER]
 
 
 def test_every_chart_of_the_page_is_drawn_those_of_the_frontier_too(tmp_path: Path) -> None:

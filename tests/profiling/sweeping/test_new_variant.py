@@ -87,7 +87,8 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_a_sweep_measures_it_and_the_report_compares_it(edited: Path) -> None:
     text = {"variants": ["bert", "twin"], "lengths": [66]}
-    config = {"modalities": {"text": text}, "implementations": ["eager"], "phases": ["inference"]}
+    config = {"modalities": {"text": text}, "implementations": ["eager"]}
+    config |= {"phases": ["inference"], "metrics": ["latency"]}
     (edited / "pair.yaml").write_text(yaml.safe_dump(FAST | ONCE | config))
     said = run(edited, "profile.py", "sweep", "--config", "pair.yaml", "--out", "run")
     assert "twin" in said

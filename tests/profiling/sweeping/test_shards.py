@@ -1,6 +1,7 @@
 """Two parts of a sweep at once, in one run directory."""
 
 import json
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_a_shard_that_runs_refuses_what_it_would_share_points_with(
     config: Path, tmp_path: Path, interpreter: Path
 ) -> None:
     # So long that it still runs when the others have been refused.
-    running = start(config, tmp_path, "1/2", interpreter, "--visits", "3")
+    running = start(config, tmp_path, "1/2", interpreter, "--visits", "9")
     try:
         wait_for_rows(tmp_path)
         for more in (["--shard", "1/2"], ["--shard", "1/3"], [], ["--fresh", "true"]):
@@ -74,9 +75,12 @@ def test_a_shard_that_runs_refuses_what_it_would_share_points_with(
         status, _, complained = sweep(config, tmp_path, "--shard", "2/2", "--fresh", "true")
         assert status == 2
         assert "`fresh` must not be given with `shard`" in complained
+        before = rows_in(tmp_path)
     finally:
+        running.send_signal(signal.SIGINT)
         running.communicate(timeout=300)
-    assert running.returncode == 0
+    assert running.returncode == 130
+    assert rows_in(tmp_path)[: len(before)] == before
 
 
 def test_a_shard_without_points_says_so(config: Path, tmp_path: Path) -> None:

@@ -37,12 +37,13 @@ def read_all(folder):
     return [(folder / name).read_bytes() for name in FILES]
 
 
-def make_labels(source, folder, **settings):
-    """Write labels from Python, where an error is an exception."""
+def make_labels(source, folder, data=None, trainer=None, **settings):
+    """Write labels from Python, where an error is an exception, with further settings of each."""
     model = UnitExtractor(str(folder), num_clusters=settings.pop("num_clusters", 6), **settings)
-    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
-    trainer.predict(
-        model, datamodule=RecordingData(str(source), num_workers=0), return_predictions=False
+    recordings = RecordingData(str(source), num_workers=0, **(data or {}))
+    quiet = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
+    Trainer(**quiet, **(trainer or {})).predict(
+        model, datamodule=recordings, return_predictions=False
     )
     return model
 

@@ -72,8 +72,8 @@ FOLDER = tempfile.TemporaryDirectory(prefix="sample-run-")
 @cache
 def sample_report() -> Path:
     """Return a run directory with the report of the sample rows, built once for all tests."""
-    rows = sample_rows()
-    report_of(Path(FOLDER.name), rows, sample_tipping_points(rows), sample_manifest())
+    answers = sample_tipping_points()
+    report_of(Path(FOLDER.name), sample_rows(), answers, sample_manifest())
     return Path(FOLDER.name)
 
 
@@ -143,7 +143,14 @@ def sample_manifest() -> Row:
 
 def sample_tipping_points(rows: list[Row] | None = None) -> list[Row]:
     """Return what the tipping point search says about the rows, by default the sample rows."""
-    return find_tipping_points(sample_rows() if rows is None else rows)
+    if rows is None:
+        return [dict(row) for row in _answers_of_all()]
+    return find_tipping_points(rows)
+
+
+@cache
+def _answers_of_all() -> list[Row]:
+    return find_tipping_points(sample_rows())
 
 
 def _row(

@@ -54,6 +54,12 @@ def relative_error(found: Sequence[Tensor], exact: Sequence[Tensor]) -> float:
     return torch.stack(errors).max().item()  # unlike Python's, NaN is the largest
 
 
+def kernels_here(but: str | None = None) -> list[str]:
+    """Name the implementations that train on this CPU, those that can be built among them."""
+    use = KernelUse("cpu", is_half=False, needs_gradients=True, has_dropout=False)
+    return [name for name in sorted(set(IMPLEMENTATIONS) - {but}) if limit_of(name, use) is None]
+
+
 def implementations_here(but: str | None = None, has_dropout: bool = False) -> list[Any]:
     """Name the implementations that train on a CPU, as parameters of a test.
 

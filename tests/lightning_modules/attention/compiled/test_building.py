@@ -36,10 +36,23 @@ print(library_path(), float_lanes())
 """
 
 
-def begin(python: str, **environment: str) -> "subprocess.Popen[str]":
-    """Start a process that uses the kernel."""
+# Builds and loads a source as the kernel is; prints where it lies, and how often it was built here.
+BUILDING = """
+import sys
+from pathlib import Path
+from lightning_modules.attention.compiled import building
+built, build = [], building._build
+building._build = lambda library: built.append(build(library))
+building.SOURCES = Path(sys.argv[1])
+building._keep_and_load(building.library_path())
+print(building.library_path(), len(built))
+"""
+
+
+def begin(python: str, *program: str, **environment: str) -> "subprocess.Popen[str]":
+    """Start a process that runs a program."""
     return subprocess.Popen(
-        [python, "-c", AGAINST_THE_ORACLE],
+        [python, "-c", *program],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -66,7 +79,9 @@ def test_the_kernel_is_right_with_the_instructions_that_torch_is_told_to_use(
     # With those of this process `test_compiled_attention.py` holds it against the oracle.
     if instructions != here:
         # A new one: torch looks at the instructions once in a process.
-        library, found = said_by(begin(sys.executable, ATEN_CPU_CAPABILITY=instructions))
+        library, found = said_by(
+            begin(sys.executable, AGAINST_THE_ORACLE, ATEN_CPU_CAPABILITY=instructions)
+        )
     assert int(found) == lanes
     assert f"-{instructions.upper()}-" in library
 
@@ -75,12 +90,17 @@ def test_the_kernel_is_right_with_the_instructions_that_torch_is_told_to_use(
 def test_two_that_build_at_once_build_one_and_both_use_it(
     tmp_path: Path, interpreter: Path
 ) -> None:
-    python = str(interpreter / "python")
-    both = [begin(python, TORCH_EXTENSIONS_DIR=str(tmp_path)) for _ in range(2)]
-    first, second = (said_by(process)[0] for process in both)
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "kernel.cpp").write_text("int nothing = 0;\n")  # the kernel takes half a minute
+    program = (BUILDING, str(sources))
+    kept = {"TORCH_EXTENSIONS_DIR": str(tmp_path / "kept")}
+    both = [begin(str(interpreter / "python"), *program, **kept) for _ in range(2)]
+    (first, by_one), (second, by_other) = (said_by(process) for process in both)
     assert first == second
+    assert int(by_one) + int(by_other) == 1
     assert sorted(path.suffix for path in Path(first).parent.iterdir()) == [".lock", ".so"]
-    assert Path(first).is_relative_to(tmp_path)
+    assert Path(first).is_relative_to(tmp_path / "kept")
 
 
 def test_the_place_tells_apart_what_must_not_be_mistaken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,14 +19,16 @@ CHECKPOINT = "trained-on-much-speech-of-many-countries"
 LENGTHS = (64, 128, 224)
 
 
-def drawn(num_contenders: int, windows: tuple[int | None, ...] = (None,)) -> Figure:
+def drawn(
+    num_contenders: int, windows: tuple[int | None, ...] = (None,), checkpoint: str = CHECKPOINT
+) -> Figure:
     """Return the picture of contenders with long names, the answers with so many windows."""
     one = [row for row in small_rows() if row["variant"] == "vit"]
     one = [row for row in one if row["implementation"] == "sdpa"]
-    names = {"device_name": DEVICE, "checkpoint": CHECKPOINT, "memory_budget_gib": 18.0}
+    names = {"device_name": DEVICE, "checkpoint": checkpoint, "memory_budget_gib": 18.0}
     rows = [row | names | {"variant": f"v{n}"} for n in range(num_contenders) for row in one]
     curves = [curve for curve in build_curves(rows) if curve.phase == "inference"]
-    weights: dict[str, Any] = {"checkpoint": CHECKPOINT, "modality": "vision"}
+    weights: dict[str, Any] = {"checkpoint": checkpoint, "modality": "vision"}
     answers = [answer_of("v1", ["win"], attention_window=each, **weights) for each in windows]
     title = f"vision, inference ({curves[0].setting.describe()})"
     with rc_context(LOOK):
@@ -76,3 +78,9 @@ def test_a_long_name_takes_the_columns_that_it_needs_and_is_shown_in_full() -> N
     assert all(CHECKPOINT in name for name in names)
     (title,) = figure.texts
     assert DEVICE in " ".join(title.get_text().split())
+
+
+def test_a_name_with_dollars_is_shown_as_it_is_and_not_read_as_mathematics() -> None:
+    figure = drawn(1, checkpoint="$\\frac$")
+    (names,) = ([text.get_text() for text in legend.get_texts()] for legend in figure.legends)
+    assert all("$\\frac$" in name for name in names)
