@@ -39,9 +39,8 @@ print(type(AutoModel.from_pretrained({lhubert!r})).__name__)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with two saved models and a peft."""
     folder = tmp_path_factory.mktemp("imports")
-    small = {"hidden_size": 24, "num_attention_heads": 3, "intermediate_size": 20}
-    bert = BertModel(BertConfig(vocab_size=30, num_hidden_layers=2, **small))
-    localize(bert, 8).save_pretrained(folder / "bert")
+    config = BertConfig(vocab_size=30, hidden_size=24, num_attention_heads=3, num_hidden_layers=2)
+    localize(BertModel(config), 8).save_pretrained(folder / "bert")
     lhubert(8).save_pretrained(folder / "lhubert")
     (folder / "peft").mkdir()
     (folder / "peft/__init__.py").touch()

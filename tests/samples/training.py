@@ -85,7 +85,7 @@ def offline(config: Path, folder: Path) -> list[str]:
 
 def _small_model(given: dict[str, Any]) -> dict[str, Any]:
     """Return settings of a tiny model that begins from nothing."""
-    settings = {"checkpoint": "null", "size": "tiny"}
+    settings: dict[str, Any] = {"checkpoint": "null", "size": "tiny"}
     settings |= {f"model_fields.{name}": value for name, value in TINY.items()}
     if "head_size" in given:  # of a recogniser that is nearly all head
         settings["head_size"] = 6

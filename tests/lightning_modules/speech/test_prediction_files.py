@@ -52,8 +52,6 @@ def test_features_are_the_hidden_states_of_the_layer(tmp_path, variant, layer, s
     given = [f"--model.init_args.variant={variant}", f"--model.init_args.layer={layer}"]
     given += [f"--model.init_args.attention_window={width}"]
     assert predict("features", "--model.init_args.checkpoint=exported", *given) == 0
-    import soundfile
-
     for name in samples:
         waveform = torch.from_numpy(soundfile.read(f"sounds/{name}", dtype="float32")[0])
         with torch.no_grad():

@@ -41,10 +41,8 @@ def make_labels(source, folder, data=None, trainer=None, **settings):
     """Write labels from Python, where an error is an exception, with further settings of each."""
     model = UnitExtractor(str(folder), num_clusters=settings.pop("num_clusters", 6), **settings)
     recordings = RecordingData(str(source), num_workers=0, **(data or {}))
-    quiet = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
-    Trainer(**quiet, **(trainer or {})).predict(
-        model, datamodule=recordings, return_predictions=False
-    )
+    quiet = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, **(trainer or {}))
+    quiet.predict(model, datamodule=recordings, return_predictions=False)
     return model
 
 
