@@ -22,7 +22,7 @@ os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from datamodules.libraries import needed
@@ -42,7 +42,7 @@ from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import import_classes
 from profiling.training.checks import check_data, check_precision, check_trained, check_written
 from profiling.training.mistakes import explain
-from profiling.training.saved_settings import saving_of
+from profiling.training.saved_settings import WhenBegun, saving_of
 from profiling.training.task_trainer import TaskTrainer
 
 EVALUATIONS = ("predict", "test", "validate")
@@ -54,6 +54,10 @@ CALLBACKS = (
 )
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes", "pad_token_id")
+
+
+class SavedSettings(WhenBegun, SaveConfigCallback):
+    """Writes the settings of a run beside its logs."""
 
 
 class TrainParser(LightningArgumentParser):
@@ -118,7 +122,9 @@ class TrainCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Let an evaluation leave the settings of the training beside it as they are."""
-        self.save_config_callback, self.save_config_kwargs = saving_of(self.config.subcommand)
+        saving = saving_of(self.config.subcommand)
+        self.save_config_callback = None if saving is None else SavedSettings
+        self.save_config_kwargs = saving or {}
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer; what it says of its settings is one sentence.

@@ -93,9 +93,7 @@ def answer(
     console.print(Text(f"Charts: tensorboard --logdir {directory / 'tensorboard'}"), soft_wrap=True)
 
 
-def _find_frontier(
-    directory: Path, rows: Sequence[Row], manifest: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _find_frontier(directory: Path, rows: Sequence[Row], manifest: dict[str, Any]) -> list[Row]:
     """Return the searches of a run that are still of its data, with the sizes of built models."""
     searches = with_sizes(frontier_rows(directory), built_sizes(rows))
     return current_rows(searches, manifest)

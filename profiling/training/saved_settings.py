@@ -2,8 +2,8 @@
 
 from typing import Any
 
+import lightning
 from lightning import LightningModule, Trainer
-from lightning.pytorch.cli import SaveConfigCallback
 
 # The logs of a training may be in the folder of an evaluation: each has a file of its own.
 FILES = {
@@ -12,11 +12,12 @@ FILES = {
 }
 
 
-class SavedSettings(SaveConfigCallback):
-    """Writes the settings when no other callback has refused the run.
+class WhenBegun(lightning.Callback):
+    """Lets Lightning's callback write the settings when no other callback has refused the run.
 
-    Lightning would do so before: a run that is refused, because another one is at work in its
-    folders, would replace the settings of that one.
+    It stands before that one among the bases of a class. Lightning would write before: a run that
+    is refused, because another one is at work in its folders, would replace the settings of that
+    one.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -39,12 +40,10 @@ class SavedSettings(SaveConfigCallback):
         super().setup(trainer, pl_module, "predict")
 
 
-def saving_of(verb: str) -> tuple[type[SavedSettings] | None, dict[str, Any]]:
-    """Return what writes the settings of a verb, and how.
+def saving_of(verb: str) -> dict[str, Any] | None:
+    """Return how the settings of a verb are written.
 
     None for verbs that may share a folder of logs; labels and exported models say what they are of.
     """
     name = FILES.get(verb)
-    if name is None:
-        return None, {}
-    return SavedSettings, {"config_filename": name, "overwrite": True}
+    return None if name is None else {"config_filename": name, "overwrite": True}

@@ -29,7 +29,7 @@ def test_labels_are_not_predicted_in_whatever_precision(tmp_path: Path) -> None:
 
 
 def test_no_verb_writes_its_settings_over_those_of_another() -> None:
-    names = {verb: saving_of(verb)[1].get("config_filename") for verb in VERBS}
+    names = {verb: (saving_of(verb) or {}).get("config_filename") for verb in VERBS}
     assert names.pop("fit") == "config.yaml"
     # What these make has facts of its own, and may share a folder of logs.
     assert (names.pop("labels"), names.pop("export")) == (None, None)
