@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 if not __package__:
     # Run as a file, Python looks beside it and not where the packages are.
@@ -29,7 +29,7 @@ from lightning_modules.sizes import SIZES
 from lightning_modules.variants import VARIANTS
 from profiling.children.server import run_in_child, start_server
 from profiling.instruments.components.breakdown import Breakdown
-from profiling.instruments.components.component_watch import ComponentWatch
+from profiling.instruments.components.component_watch import OTHER, ComponentWatch
 from profiling.measuring.paths.active_path import Batch
 from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.trainer_runs import prepare_process
@@ -72,18 +72,31 @@ class Ranges:
     def __init__(self, module: VariantModule) -> None:
         """Make the watch that says where the forward pass is."""
         self._open: Any = None
+        self._has_begun = False
         self._watch = ComponentWatch(module.parts(), {}, self._switch)
 
-    def __enter__(self) -> None:
-        """Begin with the forward pass."""
+    def __enter__(self) -> Self:
+        """Get ready before the step, whose other clock is to have nothing of it."""
         self._watch.__enter__()
+        return self
 
     def __exit__(self, *_: object) -> None:
-        """End with it."""
+        """Leave no trace."""
         self._watch.__exit__()
+
+    def begin(self) -> None:
+        """Begin with the forward pass."""
+        self._has_begun = True
+        self._switch(OTHER)
+
+    def end(self) -> None:
+        """End with it."""
+        self._has_begun = False
         self._close()
 
     def _switch(self, component: str) -> None:
+        if not self._has_begun:
+            return
         self._close()
         self._open = record_function(f"{RANGE}{component}")
         self._open.__enter__()
@@ -98,10 +111,12 @@ def measure_once(module: VariantModule, optimizer: Any, batch: Batch) -> tuple[T
     """Make one training step; return its components by the breakdown, and twice by the profiler."""
     breakdown = Breakdown(module, manual=False, training=True)
     with profile(activities=[ProfilerActivity.CPU], acc_events=True) as trace:
-        breakdown.mark("begin")
-        with Ranges(module):
+        with Ranges(module) as ranges:
+            breakdown.mark("begin")
+            ranges.begin()
             loss = module.loss(module(**batch), batch)
-        breakdown.mark("end")
+            ranges.end()
+            breakdown.mark("end")
         optimizer.zero_grad(set_to_none=True)
         breakdown.follow_backward(loss)
         loss.backward()
@@ -125,7 +140,7 @@ def by_profiler(events: Sequence[Any]) -> tuple[Times, Times]:
     spans: Times = defaultdict(float)
     operations: Times = defaultdict(float)
     numbered: dict[int, str] = {}
-    last = "other"
+    last = OTHER
     for event in events:
         component, milliseconds = _range_around(event), event.cpu_time_total / 1e3
         if event.name.startswith(BACKWARD):

@@ -56,6 +56,7 @@ class Breakdown:
         if self._watch is None:
             return
         if moment == "end":
+            self._clock.switched(NOBODY)  # to leave a model of many parts takes milliseconds
             self._watch.__exit__()
         if moment == "backward_end":
             self._clock.begin_pass("forward")
