@@ -13,7 +13,7 @@ from profiling.cli import build_parser
 from profiling.commands.sweep import read_settings
 from profiling.planning.grids import make_points, synthetic_facts
 from tests.samples.places import ROOT
-from tests.samples.speech import TINY
+from tests.samples.recordings.speech import TINY
 from tests.samples.training import FITTED, TRAINING, offline
 from tests.samples.variants.points import CONDITIONS
 

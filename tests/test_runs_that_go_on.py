@@ -11,7 +11,7 @@ import yaml
 import train
 from lightning_modules.folder_lock import FolderLock
 from tests.samples.places import ROOT
-from tests.samples.speech import TINY
+from tests.samples.recordings.speech import TINY
 from tests.samples.training import offline, write_everything
 
 CONFIG = ROOT / "configs/train/digits_ctc.yaml"

@@ -13,7 +13,7 @@ from datamodules.utterances.pretraining import PretrainingSpeech
 from datamodules.utterances.whole import RecordingData
 from tests.samples.documents import EXECUTED, blocks, commands_of, spans, table_below
 from tests.samples.places import ROOT
-from tests.samples.speech import write_labels, write_sound
+from tests.samples.recordings.speech import write_labels, write_sound
 from tests.samples.training import offline, write_everything
 
 PAGE, LIBRISPEECH = ROOT / "docs/training.md", ROOT / "docs/librispeech.md"

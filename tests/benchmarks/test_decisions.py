@@ -12,7 +12,7 @@ from benchmarks.answers.decisions import PAGES, SOURCES, compose_speech, read_le
 from benchmarks.answers.epoch_runs.pages import BEGIN, END, answer_block, refreshed
 from tests.samples.documents import blocks
 from tests.samples.epochs import result
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 
 def test_there_is_a_page_for_each_modality_and_the_index_leads_to_it():

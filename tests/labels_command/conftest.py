@@ -3,7 +3,7 @@
 import pytest
 
 from tests.samples.labels.command import MFCC, labels
-from tests.samples.speech import write_sounds
+from tests.samples.recordings.speech import write_sounds
 from tests.samples.variants.hubert import hubert, lhubert
 
 

@@ -15,7 +15,7 @@ from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
 from tests.samples.labels.command import CONFIGS, make_labels
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 from tests.samples.training import offline
 from tests.samples.variants.hubert import hubert
 

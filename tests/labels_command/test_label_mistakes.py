@@ -8,7 +8,7 @@ import train
 from datamodules.labels.reading import LabelFolder
 from lightning_modules.errors import ModelError
 from tests.samples.labels.command import MFCC, damaged_copy, labels, make_labels
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 
 @pytest.mark.torchaudio

@@ -13,7 +13,7 @@ from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
 from lightning_modules.units.kmeans import Quantizer
 from tests.samples.labels.command import damaged_copy, make_labels, read_all
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 SKIP = {"on_bad_sample": "skip"}
 pytestmark = pytest.mark.torchaudio

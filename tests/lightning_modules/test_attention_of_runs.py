@@ -14,7 +14,7 @@ from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.speech.superb import SuperbAsr
 from lightning_modules.variants import find_variant
 from tests.samples.places import ROOT
-from tests.samples.speech import TINY
+from tests.samples.recordings.speech import TINY
 from tests.samples.training import offline
 from tests.samples.variants.models import VARIANT_CASES, build
 

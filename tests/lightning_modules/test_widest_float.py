@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 from lightning_modules import widest_float as formats
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.widest_float import widened, widest_float
-from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
+from tests.samples.recordings.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
 from tests.samples.variants.hubert import lhubert, waveform
 
 FRAMES = 30

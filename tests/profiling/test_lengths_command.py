@@ -12,7 +12,7 @@ from profiling.children.crew import Children
 from profiling.cli import main
 from profiling.commands.length_sources import Places
 from profiling.errors import SettingsError
-from tests.samples.speech import write_sounds
+from tests.samples.recordings.speech import write_sounds
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from tests.samples.places import CONFIGS
-from tests.samples.speech import TINY, write_labels, write_sound, write_sounds
+from tests.samples.recordings.speech import TINY, write_labels, write_sound, write_sounds
 
 TRAINING = sorted((CONFIGS / "train").glob("*.yaml"))
 # What labels and predicts; the others are for `fit`.

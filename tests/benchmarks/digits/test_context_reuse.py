@@ -14,7 +14,7 @@ from benchmarks.digits.stages import seed_stages
 from datamodules.composing.corpus import compose
 from datamodules.composing.questions import Questions
 from datamodules.errors import DataError
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 FEW = replace(spoken_digits.WHOLE, words_per_utterance=(1, 3), val_share=0.4, passes=1)
 CORPORA = {"corpus": FEW, "words": replace(FEW, words_per_utterance=(1, 2))}

@@ -15,7 +15,7 @@ from benchmarks.digits.context.stages import MODELS, WINDOWS
 from benchmarks.digits.rounds import Model
 from benchmarks.digits.running import run
 from datamodules.composing.questions import Questions
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 LONG_PAUSE = Questions(pause_seconds=(1.0, 1.1))
 

@@ -10,7 +10,7 @@ from benchmarks.digits.context.answers import distances, find_missed
 from benchmarks.digits.context.labels import label_frames
 from benchmarks.digits.context.reach import KERNEL, reach_of
 from benchmarks.digits.context.stages import NUM_LAYERS
-from tests.samples.speech import NO_DROPOUT, TINY
+from tests.samples.recordings.speech import NO_DROPOUT, TINY
 
 
 @pytest.mark.parametrize(("window", "layers", "kernel"), [(4, 3, 16), (6, 2, 9)])

@@ -19,7 +19,7 @@ from benchmarks.digits.table import (
     say,
 )
 from datamodules.composing.corpus import compose
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 FEW = replace(spoken_digits.WHOLE, val_share=0.3, passes=1, test_passes=2)  # of few recordings
 

@@ -24,7 +24,7 @@ from benchmarks.digits.speakers.table import ROWS, write_results
 from benchmarks.digits.stages import seed_stages
 from benchmarks.digits.table import BASELINE, CONTROL
 from datamodules.composing.voices import Voices
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 NAMES = ("ann", "bo", "cy")
 FEW = replace(speaker_folds.WHOLE, words_per_utterance=(2, 3), val_share=0.3, passes=1)

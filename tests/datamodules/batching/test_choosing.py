@@ -10,7 +10,7 @@ from datamodules.modalities.text import TextData
 from datamodules.modalities.vision import ImageData
 from datamodules.utterances.keywords import KeywordSpeech
 from tests.samples.data import write_images
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 from tests.samples.texts import make_texts, write_jsonl, write_tokenizer
 
 NAMES = [f"{speaker}/{take}.wav" for speaker in range(100) for take in range(100)]

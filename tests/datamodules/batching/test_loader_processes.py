@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.utterances.whole import RecordingData
 from tests.samples.data import DATA, all_equal, loader_of, write_all
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 
 @pytest.fixture(scope="module")

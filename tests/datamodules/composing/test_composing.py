@@ -13,8 +13,8 @@ from datamodules.composing.settings import ComposeSettings
 from datamodules.composing.sounds import Augmentation
 from datamodules.errors import BadSampleError, DataError
 from datamodules.utterances.transcribed import TranscribedSpeech
-from tests.samples.composing import SMALL, manifest_of, write_words
 from tests.samples.places import SHARED_DATA
+from tests.samples.recordings.composing import SMALL, manifest_of, write_words
 
 SHARED = SHARED_DATA / "fsdd"
 

@@ -10,7 +10,7 @@ from datamodules.composing.corpus import compose
 from datamodules.composing.sounds import Augmentation
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.recording import Recording
-from tests.samples.composing import SMALL, manifest_of, write_words
+from tests.samples.recordings.composing import SMALL, manifest_of, write_words
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from datamodules.composing.words import Word, group, list_words
 from datamodules.errors import BadSampleError, DataError
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.transcribed import TranscribedSpeech
-from tests.samples.composing import SMALL, manifest_of, write_words
-from tests.samples.speech import write_sound
+from tests.samples.recordings.composing import SMALL, manifest_of, write_words
+from tests.samples.recordings.speech import write_sound
 
 
 @given(

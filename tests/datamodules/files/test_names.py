@@ -17,7 +17,7 @@ from datamodules.recordings.decoding import decode
 from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.transcripts import read_transcripts
 from datamodules.utterances.whole import RecordingData
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 # All that Python takes for the end of a line, beside the line feed that ends one here.
 LINE_ENDS = ("\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\r")

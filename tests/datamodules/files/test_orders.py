@@ -23,7 +23,7 @@ from datamodules.modalities.vision import ImageData
 from datamodules.utterances.keywords import KeywordSpeech
 from datamodules.utterances.transcribed import TranscribedSpeech
 from datamodules.utterances.whole import RecordingData
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 BY_SECONDS: dict[str, Any] = {"batch_seconds": 2.0, "hold_out_fraction": 0.2, "num_workers": 0}
 DATA = {

@@ -13,7 +13,7 @@ from datamodules.labels.opening import open_labels
 from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.pretraining import PretrainingSpeech
-from tests.samples.speech import NUM_CLUSTERS, write_labels, write_sounds
+from tests.samples.recordings.speech import NUM_CLUSTERS, write_labels, write_sounds
 
 SAMPLES = {"sub/a.wav": 1_360, "sub/b.wav": 2_000, "c.wav": 8_123}
 

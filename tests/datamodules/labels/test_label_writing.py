@@ -9,7 +9,7 @@ from datamodules.labels.reading import LabelFolder
 from datamodules.labels.writing import LabelWriter, join
 from datamodules.utterances.whole import RecordingData
 from tests.samples.labels.folders import facts, make_folder, write
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 FILES = ("labels.json", "labels.km", "labels.tsv")
 LABELS = {f"{number:02}.wav": [number % 5] * (number + 1) for number in range(9)}

@@ -12,7 +12,7 @@ from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import frames_for_samples, samples_for_frames
 from datamodules.modalities.speech import SpeechData, label_frames
 from tests.samples.places import SHARED_DATA
-from tests.samples.sounds import write_audio
+from tests.samples.recordings.sounds import write_audio
 
 SHARED = SHARED_DATA
 

@@ -9,7 +9,7 @@ from datamodules.errors import BadSampleError, DataError
 from datamodules.modalities.speech import SpeechData
 from datamodules.recordings.listing import list_paths, list_recordings
 from datamodules.utterances.crops import CropReader
-from tests.samples.sounds import write_audio
+from tests.samples.recordings.sounds import write_audio
 
 
 def test_a_manifest_gives_its_lengths_without_touching_a_file(tmp_path):

@@ -14,7 +14,7 @@ from datamodules.modalities.speech import SpeechData
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.headers import read_length
 from datamodules.recordings.recording import Recording
-from tests.samples.sounds import NUM_SAMPLES, sound
+from tests.samples.recordings.sounds import NUM_SAMPLES, sound
 
 
 def length_of(path):

@@ -10,7 +10,7 @@ import torch
 from datamodules.recordings.decoding import decode
 from datamodules.recordings.headers import resampled_length
 from datamodules.recordings.recording import Recording
-from tests.samples.sounds import write_audio
+from tests.samples.recordings.sounds import write_audio
 
 
 @pytest.mark.torchaudio

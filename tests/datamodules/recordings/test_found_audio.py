@@ -8,7 +8,7 @@ import soundfile
 
 from datamodules.errors import BadSampleError
 from datamodules.modalities.speech import SpeechData
-from tests.samples.sounds import sound
+from tests.samples.recordings.sounds import sound
 
 
 def test_a_name_that_is_no_utf8_is_read_and_written(tmp_path):

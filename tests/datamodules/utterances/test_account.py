@@ -17,7 +17,7 @@ from datamodules.utterances.keywords import KeywordSpeech
 from datamodules.utterances.whole import RecordingData
 from tests.samples.callbacks.logged import lightnings_log
 from tests.samples.fitting import trainer
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 
 class Empty(BadSamples):

@@ -4,7 +4,7 @@ import pytest
 
 from datamodules.errors import DataError
 from datamodules.utterances.alphabet import LETTERS, frames_needed, spell
-from tests.samples.transcribed import speech
+from tests.samples.recordings.transcribed import speech
 
 
 def test_a_transcript_is_spelled_in_letters_with_an_end_of_every_word():

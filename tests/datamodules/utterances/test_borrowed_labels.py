@@ -11,7 +11,7 @@ import soundfile
 
 from datamodules.errors import DataError
 from datamodules.utterances.pretraining import PretrainingSpeech
-from tests.samples.speech import write_labels, write_sounds
+from tests.samples.recordings.speech import write_labels, write_sounds
 
 
 @pytest.fixture

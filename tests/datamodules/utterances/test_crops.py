@@ -10,7 +10,7 @@ from datamodules.batching.orders import BatchDraw
 from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import samples_for_frames
 from datamodules.utterances.pretraining import PretrainingSpeech
-from tests.samples.speech import NUM_CLUSTERS, write_labels, write_sound, write_sounds
+from tests.samples.recordings.speech import NUM_CLUSTERS, write_labels, write_sound, write_sounds
 
 
 @pytest.fixture

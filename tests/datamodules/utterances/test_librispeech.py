@@ -13,7 +13,7 @@ import torch
 from datamodules.errors import DataError
 from datamodules.recordings.librispeech import download
 from datamodules.recordings.transcripts import read_transcripts
-from tests.samples.transcribed import speech, write_sound
+from tests.samples.recordings.transcribed import speech, write_sound
 
 
 def write_tree(folder, subset="dev-clean"):

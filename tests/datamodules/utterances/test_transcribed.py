@@ -11,7 +11,7 @@ from datamodules.batching.reading import SampleSet
 from datamodules.errors import DataError
 from datamodules.geometry import frames_for_samples
 from datamodules.recordings.transcripts import read_transcripts
-from tests.samples.transcribed import TEXTS, speech, write_corpus
+from tests.samples.recordings.transcribed import TEXTS, speech, write_corpus
 
 
 @pytest.fixture

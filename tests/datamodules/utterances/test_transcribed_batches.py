@@ -16,7 +16,7 @@ from datamodules.geometry import frames_for_samples, samples_for_frames
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.alphabet import LETTERS
 from datamodules.utterances.transcribed import TranscribedReader
-from tests.samples.transcribed import speech, write_corpus, write_sound
+from tests.samples.recordings.transcribed import speech, write_corpus, write_sound
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from datamodules.modalities.speech import SpeechData
 from lightning_modules.errors import ModelError
 from lightning_modules.variants import VARIANTS
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 from tests.samples.variants.models import build, predict
 
 # Behind their last whole frame are 240, 159 and 300 samples: up to two positions of mel bands more.

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from lightning_modules.models.text.bert import BertModule
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.masked_prediction import MaskedPrediction
-from tests.samples.speech import TINY
+from tests.samples.recordings.speech import TINY
 from tests.samples.variants.models import batch_of
 
 

@@ -9,7 +9,7 @@ import pytest
 from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc import CtcModule
-from tests.samples.speech import TINY
+from tests.samples.recordings.speech import TINY
 
 SETTINGS: dict[str, Any] = {"variant": "lhubert", "attention_window": 8, "model_fields": TINY}
 BLANKS = ["", "-", "<pad>", "[PAD]", "<s>"]

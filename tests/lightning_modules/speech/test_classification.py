@@ -11,7 +11,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.speech.classification import ClassificationModule
 from lightning_modules.speech.layer_mixing import LayerMix
 from tests.samples.fitting import fit, loader, predict, trainer
-from tests.samples.speech import NO_DROPOUT, TINY
+from tests.samples.recordings.speech import NO_DROPOUT, TINY
 from tests.samples.variants.gradients import TrainingRecord, assert_same_training
 from tests.samples.variants.hubert import samples_of, waveform
 

@@ -12,9 +12,9 @@ from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc_decoding import (
     ctc_losses,
 )
-from tests.samples.ctc import FRAMES, batches, module, slow_decode, utterances
 from tests.samples.fitting import fit, loader, trainer
-from tests.samples.speech import RIGHT_IN_BFLOAT16
+from tests.samples.recordings.ctc import FRAMES, batches, module, slow_decode, utterances
+from tests.samples.recordings.speech import RIGHT_IN_BFLOAT16
 from tests.samples.variants.gradients import TrainingRecord, assert_same_training
 from tests.samples.variants.hubert import samples_of
 

@@ -19,8 +19,8 @@ from lightning_modules.speech.ctc_decoding import (
     read_symbols,
 )
 from lightning_modules.speech.transcriber import transcript_table
-from tests.samples.ctc import FRAMES, STILL, batches, module, slow_decode, utterances
 from tests.samples.fitting import loader, predict, trainer
+from tests.samples.recordings.ctc import FRAMES, STILL, batches, module, slow_decode, utterances
 from tests.samples.variants.hubert import samples_of, waveform
 
 

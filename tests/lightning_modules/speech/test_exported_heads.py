@@ -10,7 +10,7 @@ from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from tests.samples import fitting
-from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
+from tests.samples.recordings.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
 from tests.samples.variants.hubert import waveform
 
 FRAMES = 12

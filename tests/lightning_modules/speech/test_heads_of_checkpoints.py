@@ -18,7 +18,7 @@ from lightning_modules.speech.superb import SuperbAsr
 from tests.samples import fitting
 from tests.samples.hub import be_offline
 from tests.samples.predicting import predict, process
-from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
+from tests.samples.recordings.speech import NUM_CLUSTERS, TINY, write_sounds
 from tests.samples.variants.hubert import waveform
 
 FRAMES = 12

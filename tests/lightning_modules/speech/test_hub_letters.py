@@ -11,7 +11,7 @@ from lightning_modules.checkpoints.vocabulary import read_vocabulary
 from lightning_modules.errors import ModelError
 from lightning_modules.speech.ctc import CtcModule
 from tests.samples.hub import be_offline, lay_into_cache
-from tests.samples.speech import TINY
+from tests.samples.recordings.speech import TINY
 
 LETTERS = ["", "|", "X", "Y"]
 

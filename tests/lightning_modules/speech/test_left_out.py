@@ -10,7 +10,7 @@ from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.ctc_decoding import can_be_aligned
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from tests.samples import fitting
-from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
+from tests.samples.recordings.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
 
 
 def utterances(labels: list[list[int]], frames: int = 9) -> dict[str, torch.Tensor]:

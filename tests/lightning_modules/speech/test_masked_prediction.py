@@ -11,7 +11,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.speech.figures import draw_masked_prediction
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from tests.samples.fitting import fit, loader, predict, trainer
-from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, RIGHT_IN_BFLOAT16, TINY
+from tests.samples.recordings.speech import NO_DROPOUT, NUM_CLUSTERS, RIGHT_IN_BFLOAT16, TINY
 from tests.samples.variants.gradients import TrainingRecord, assert_same_training
 from tests.samples.variants.hubert import samples_of, waveform
 

@@ -20,7 +20,7 @@ from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.speech.prediction_files import PredictionFiles
 from tests.samples import fitting
 from tests.samples.predicting import predict, process
-from tests.samples.speech import NUM_CLUSTERS, TINY, write_sounds
+from tests.samples.recordings.speech import NUM_CLUSTERS, TINY, write_sounds
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from lightning_modules.speech.ctc_decoding import decode_greedily
 from lightning_modules.speech.spec_augment import augment_features
 from lightning_modules.speech.superb import BlstmHead, SuperbAsr
 from tests.samples.fitting import fit, predict
-from tests.samples.speech import TINY
+from tests.samples.recordings.speech import TINY
 from tests.samples.variants.hubert import samples_of, waveform
 
 FRAMES = 30

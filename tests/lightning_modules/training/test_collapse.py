@@ -10,7 +10,7 @@ import torch
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.training.collapse import CollapseWarning, count_labels, label_entropy
 from tests.samples.fitting import TinyTokens, fit, tokens
-from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
+from tests.samples.recordings.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
 from tests.samples.variants.hubert import waveform
 
 FRAMES = 30

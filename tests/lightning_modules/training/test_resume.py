@@ -26,7 +26,13 @@ from lightning_modules.training.random_states import (
     restore_random_state,
 )
 from tests.samples.fitting import trainer
-from tests.samples.speech import NO_DROPOUT, NUM_CLUSTERS, TINY, write_labels, write_sounds
+from tests.samples.recordings.speech import (
+    NO_DROPOUT,
+    NUM_CLUSTERS,
+    TINY,
+    write_labels,
+    write_sounds,
+)
 
 DROPOUT = {
     "hidden_dropout": 0.1,

@@ -8,7 +8,7 @@ from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from datamodules.sampling import Sampled
 from profiling.measuring.lengths import ReadingProgress, read_lengths
-from tests.samples.speech import write_sounds
+from tests.samples.recordings.speech import write_sounds
 
 COUNT = 12
 

@@ -10,7 +10,7 @@ from datamodules.modalities.speech import SpeechData
 from profiling.errors import SettingsError
 from profiling.measuring.real_batches import prepare_data
 from profiling.planning.requests import DataTask
-from tests.samples.speech import write_sounds
+from tests.samples.recordings.speech import write_sounds
 
 LENGTHS = [20, 24]
 

@@ -14,7 +14,7 @@ from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.sweeping.outlook import Outlook
 from profiling.sweeping.plan import Plan
 from tests.samples.places import ROOT
-from tests.samples.speech import write_sounds
+from tests.samples.recordings.speech import write_sounds
 from tests.samples.sweeps import rows_in, sweep, write_config
 from tests.samples.variants.points import CONDITIONS
 

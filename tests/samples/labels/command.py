@@ -6,7 +6,7 @@ import train
 from datamodules.utterances.whole import RecordingData
 from lightning_modules.units.extractor import UnitExtractor
 from tests.samples.places import CONFIGS as ALL_CONFIGS
-from tests.samples.speech import write_sound
+from tests.samples.recordings.speech import write_sound
 
 CONFIGS = ALL_CONFIGS / "train"
 MFCC, HUBERT = CONFIGS / "labels_mfcc.yaml", CONFIGS / "labels_hubert.yaml"

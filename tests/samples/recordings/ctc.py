@@ -6,7 +6,7 @@ import torch
 
 from datamodules.utterances.alphabet import spell
 from lightning_modules.speech.ctc import CtcModule
-from tests.samples.speech import NO_DROPOUT, TINY
+from tests.samples.recordings.speech import NO_DROPOUT, TINY
 from tests.samples.variants.hubert import samples_of, waveform
 
 FRAMES = 40
