@@ -59,12 +59,15 @@ class LengthDistribution:
             )
         if any(left >= right for left, right in pairwise(self.values)):
             raise DataError("`values` must be ascending and without repetition")
-        if self.sampled is not None and self.sampled.drawn_from < self.count:
+        if self.sampled is None:
+            return
+        if self.sampled.drawn_from < self.count:
             raise DataError(
                 "`sampled` must be drawn from at least the "
                 f"{counted(self.count, 'sample that there is', 'samples that there are')}, "
                 f"got {self.sampled.drawn_from}"
             )
+        self.sampled.check(self.count)
 
     @property
     def count(self) -> int:
@@ -81,6 +84,14 @@ class LengthDistribution:
     def count_left_out(self) -> int:
         """Number of samples and files that were left out."""
         return sum(sum(counts.values()) for counts in self.left_out.values())
+
+    @property
+    def count_found(self) -> int:
+        """Number of samples and files of the whole source, whatever they are."""
+        if self.sampled is None:
+            return self.count + self.count_left_out
+        damaged = self.sampled.looked_at(self.count) - self.count
+        return self.sampled.drawn_from + self.count_left_out - damaged
 
     def quantiles(self, fractions: Sequence[float]) -> list[int]:
         """Return, for each fraction, the shortest length that this share of samples fits in."""
@@ -128,7 +139,7 @@ class LengthDistribution:
         drawn.
         """
         account = {
-            "found": self.count + self.count_left_out,
+            "found": self.count_found,
             "left_out": {reason: dict(counts) for reason, counts in self.left_out.items()},
         }
         return {

@@ -19,14 +19,32 @@ class Sampled:
     Args:
         drawn_from: Samples of the whole source, damaged and empty ones included.
         seed: Of the draw, which was without replacement.
+        drawn: Samples that were drawn, damaged and empty ones included; None in earlier files.
     """
 
     drawn_from: int
     seed: int
+    drawn: int | None = None
+
+    def looked_at(self, count: int) -> int:
+        """Return how many samples were drawn, where `count` of them can be used."""
+        return count if self.drawn is None else self.drawn
 
     def unseen(self, count: int) -> float:
-        """Return the share of the source that `count` samples leave unseen, between 0 and 1."""
-        return max(0.0, 1 - count / self.drawn_from)
+        """Return the share of the source that was not drawn, between 0 and 1.
+
+        Args:
+            count: Drawn samples that can be used.
+        """
+        return max(0.0, 1 - self.looked_at(count) / self.drawn_from)
+
+    def check(self, count: int) -> None:
+        """Raise DataError where so many usable samples cannot be among those that were drawn."""
+        if not count <= self.looked_at(count) <= self.drawn_from:
+            raise DataError(
+                f"`drawn` of `sampled` must be at least {count}, as many as there are, and at most "
+                f"{self.drawn_from}, of which they were drawn, got {self.drawn}"
+            )
 
     def to_dict(self, values: Sequence[int], counts: Sequence[int]) -> dict[str, Any]:
         """Return the field `sampled` of `lengths.json`, for whoever reads that file.
@@ -38,16 +56,22 @@ class Sampled:
         Args:
             values: The lengths, each once.
             counts: Samples of each.
+
+        Returns:
+            What is known of it; the error and the interval of the mean are None where no two
+            samples tell it.
         """
         mean, error = mean_and_error(values, counts, self)
         # A share of a half has the widest interval.
         margin = NORMAL_95 * math.sqrt(0.25 / sum(counts) * self.unseen(sum(counts)))
+        interval = interval_of(mean, error)
         return {
             "drawn_from": self.drawn_from,
+            **({} if self.drawn is None else {"drawn": self.drawn}),
             "seed": self.seed,
             "mean": mean,
             "standard_error": error,
-            "mean_interval": [mean - NORMAL_95 * error, mean + NORMAL_95 * error],
+            "mean_interval": interval and list(interval),
             "share_margin": margin,
         }
 
@@ -63,23 +87,36 @@ class Sampled:
         names = ("drawn_from", "seed")
         if not isinstance(fields, dict) or any(type(fields.get(name)) is not int for name in names):
             raise DataError(f"`sampled` must have integers drawn_from and seed, got {fields!r:.80}")
-        return cls(*(fields[name] for name in names))
+        drawn = fields.get("drawn")
+        if type(drawn) not in (int, type(None)):
+            raise DataError(f"`drawn` of `sampled` must be an integer, got {drawn!r:.80}")
+        return cls(*(fields[name] for name in names), drawn)
 
 
 def mean_and_error(
     values: Sequence[int], counts: Sequence[int], sampled: Sampled | None
-) -> tuple[float, float]:
-    """Return the mean length and its standard error, which is 0 where nothing is unseen.
+) -> tuple[float, float | None]:
+    """Return the mean length and its standard error.
 
-    Of n samples with standard deviation s, drawn without replacement out of N, the standard error
-    is `s / sqrt(n) * sqrt(1 - n / N)` (Cochran, Sampling Techniques, 1977, section 2.6).
+    Of u usable samples with standard deviation s, among n that were drawn without replacement out
+    of N, the standard error is `s / sqrt(u) * sqrt(1 - n / N)` (Cochran, Sampling Techniques, 1977,
+    sections 2.6 and 2.12). It is 0 where nothing is unseen, and None where one sample does not tell
+    it.
     """
     count = sum(counts)
     mean = sum(map(math.prod, zip(values, counts, strict=True))) / count
-    if sampled is None or count < 2:
+    unseen = sampled.unseen(count) if sampled else 0.0
+    if not unseen:
         return mean, 0.0
+    if count < 2:
+        return mean, None
     squares = sum(n * (value - mean) ** 2 for value, n in zip(values, counts, strict=True))
-    return mean, math.sqrt(squares / (count - 1) / count * sampled.unseen(count))
+    return mean, math.sqrt(squares / (count - 1) / count * unseen)
+
+
+def interval_of(mean: float, error: float | None) -> tuple[float, float] | None:
+    """Return the 95 % interval of a mean with a standard error; None where that is unknown."""
+    return None if error is None else (mean - NORMAL_95 * error, mean + NORMAL_95 * error)
 
 
 @dataclass
@@ -112,7 +149,7 @@ class Sampling:
         self.is_obeyed = True
         if self.most is None or self.most >= count:
             return range(count)
-        self.sampled = Sampled(count, self.seed)
+        self.sampled = Sampled(count, self.seed, self.most)
         return sorted(random.Random(self.seed).sample(range(count), self.most))
 
     def choose(self, entries: Sequence[Entry]) -> list[Entry]:

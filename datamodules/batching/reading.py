@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Generator
 from torch.utils.data import Dataset, get_worker_info
@@ -16,7 +17,7 @@ from datamodules.batching.orders import BatchDraw
 from datamodules.counted import counted
 from datamodules.errors import BadSampleError, DataError
 
-WhenEmpty = Literal["another", "nothing", "stop"]
+WhenEmpty = Literal["another", "left out", "nothing", "uncounted"]
 
 
 class SampleReader(ABC):
@@ -85,8 +86,10 @@ class SampleSet(Dataset[Any]):
         reader: Reads them.
         indices: Which samples of the source.
         seed: Chooses crops and masks.
-        when_empty: Where all samples of a batch are damaged: read `another` sample of
-            the same lengths, give `nothing`, or `stop`.
+        when_empty: What becomes of a batch whose samples are all damaged. `another`: the sample
+            nearest in length takes their place. `uncounted`: the same, and nothing is to be
+            predicted of it. `left out`: it is empty. `nothing`: the same, even where no sample at
+            all can be read, which is an error otherwise.
 
     Attributes:
         hands_over: Whether a loader process tells what it left out, for a loader that expects it.
@@ -97,7 +100,7 @@ class SampleSet(Dataset[Any]):
         reader: SampleReader,
         indices: Sequence[int],
         seed: int,
-        when_empty: WhenEmpty = "stop",
+        when_empty: WhenEmpty = "another",
     ) -> None:
         self.reader = reader
         self.indices = indices
@@ -122,19 +125,17 @@ class SampleSet(Dataset[Any]):
         Returns:
             A batch of the reader, as `datamodules.base.Batch` describes it, with `index` (batch,)
             int64, which samples they are, if the reader tells it; an empty dict if there are none
-            and `when_empty` is `nothing`.
+            and `when_empty` is `left out` or `nothing`.
 
         Raises:
-            DataError: None can be read, and `when_empty` forbids that or no other one fits.
+            DataError: No sample can be read, not only of this batch; unless `when_empty` is
+                `nothing`.
         """
         found = [(place, self._read(place, draw)) for place in draw.positions]
         read = [(place, sample) for place, sample in found if sample is not None]
-        if draw.positions and not read and self.when_empty == "stop":
-            raise DataError(
-                f"every one of {counted(len(found), 'sample')} of a batch of `source` is damaged"
-            )
-        if draw.positions and not read and self.when_empty == "another":
-            read = [self._read_another(draw)]
+        if draw.positions and not read and self.when_empty != "nothing":
+            draw, place, sample = self._read_another(draw)
+            read = [(place, sample)] if self.when_empty != "left out" else []
         if not read:
             return {}
         batch = self.reader.collate([sample for _, sample in read], draw)
@@ -142,18 +143,41 @@ class SampleSet(Dataset[Any]):
             batch["index"] = torch.tensor([self.indices[place] for place, _ in read])
         return batch if draw.is_counted else without_labels(batch)
 
-    def _read_another(self, draw: BatchDraw) -> tuple[int, Batch]:
-        """Read a sample that fits into the batch: a step needs one from every process."""
-        first, count = draw.positions[0], len(self.indices)
-        for position in (*range(first + 1, count), *range(first)):
-            length = self.reader.lengths[self.indices[position]]
-            fits = draw.shortest <= length <= draw.longest and position not in draw.positions
-            if fits and (sample := self._read(position, draw)) is not None:
-                return position, sample
+    def _read_another(self, draw: BatchDraw) -> tuple[BatchDraw, int, Batch]:
+        """Read the next sample of the batch's lengths, or else the nearest one.
+
+        A step needs a sample from every process.
+
+        Returns:
+            The draw of a batch that the sample fits into, the sample's position, and the sample.
+        """
+        is_counted = draw.is_counted and self.when_empty != "uncounted"
+        for position in self._others(draw):
+            length = int(self.reader.lengths[self.indices[position]])
+            # The shares of other processes stay as they are: this is all that is in this one.
+            fitting = replace(
+                draw,
+                shortest=min(draw.shortest, length),
+                longest=max(draw.longest, length),
+                is_counted=is_counted,
+            )
+            if (sample := self._read(position, fitting)) is not None:
+                return fitting, position, sample
         raise DataError(
             f"every one of {counted(len(draw.positions), 'sample')} of a batch is damaged, and "
-            f"there is no other of length {draw.shortest} to {draw.longest}"
+            "there is no other that can be read"
         )
+
+    def _others(self, draw: BatchDraw) -> list[int]:
+        """Return the positions of all samples but those of a draw, nearest in length first.
+
+        Those equally near are in their order, from the first one of the draw on.
+        """
+        lengths = np.array([self.reader.lengths[index] for index in self.indices])
+        distance = np.maximum(0, np.maximum(draw.shortest - lengths, lengths - draw.longest))
+        following = np.roll(np.arange(len(lengths)), -draw.positions[0])
+        order = following[np.argsort(distance[following], kind="stable")]
+        return [position for position in order.tolist() if position not in draw.positions]
 
     def _read(self, position: int, draw: BatchDraw) -> Batch | None:
         index = self.indices[position]

@@ -112,6 +112,13 @@ class UntouchedLoader:
         return iter(self.loader)
 
 
+class FilledLoader(UntouchedLoader):
+    """Hands out the batches of a loader that have samples, which may be fewer than its length."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return filter(None, self.loader)
+
+
 Loader = ResumableLoader | UntouchedLoader
 
 

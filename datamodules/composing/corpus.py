@@ -21,6 +21,7 @@ from datamodules.composing.settings import SPLITS, ComposeSettings
 from datamodules.composing.sounds import Augmentation, Gaps, compose_sound, write_sound
 from datamodules.composing.words import Word, list_words
 from datamodules.errors import DataError
+from datamodules.files.finding import find_place
 from datamodules.nesting import parse_json
 from datamodules.recordings.transcripts import TRANSCRIPTS
 
@@ -47,7 +48,7 @@ def compose(
             there are too few of them, or `folder` holds something else.
     """
     settings = settings or ComposeSettings()
-    target = Path(folder).expanduser()
+    target = find_place(folder, "folder")
     words = list_words(recordings)
     facts = {
         "format": FORMAT,
@@ -112,7 +113,8 @@ def _is_composed(target: Path, facts: dict[str, Any], fresh: bool) -> bool:
 
 def _difference(found: dict[str, Any], facts: dict[str, Any]) -> str:
     before, after = found["settings"], facts["settings"]
-    changed = [name for name in after if before.get(name) != after[name]]
+    # A setting without a value has no name among the facts: either side may have more of them.
+    changed = [name for name in after | before if before.get(name) != after.get(name)]
     if changed:
         return "settings: " + ", ".join(f"`{name}`" for name in changed)
     return "recordings" if found["recordings"] != facts["recordings"] else "rules"

@@ -43,7 +43,7 @@ def list_words(source: str) -> list[Word]:
         DataError: There is no such folder, or a file has another name.
         BadSampleError: A file is damaged, or a folder cannot be read.
     """
-    folder = resolve_source(source)
+    folder = resolve_source(source, "recordings")
     if not folder.is_dir():
         raise DataError(f"`recordings` must be a folder of audio, got {source}")
     return [_parse(path, folder) for path in list_files(folder, "folder")]

@@ -7,16 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.errors import DataError
+from datamodules.files.finding import find_place
 from datamodules.libraries import needed
 
-ENDINGS = (".csv", ".json", ".jsonl", ".parquet", ".tsv", ".txt")  # no hub name has one
-
 TABLE_KINDS = {".arrow": "arrow", ".parquet": "parquet"}  # by ending, as `load_dataset` calls them
+ENDINGS = (*TABLE_KINDS, ".csv", ".json", ".jsonl", ".tsv", ".txt")  # no hub name has one
 
 
-def local_path(name: str) -> Path | None:
-    """Return the path when `name` is a file or folder here, or can only have been meant so."""
-    path = Path(name).expanduser()
+def local_path(name: str, setting: str = "source") -> Path | None:
+    """Return the path when `name` is a file or folder here, or can only have been meant so.
+
+    Args:
+        name: The path, or a name on the hub.
+        setting: What messages call it.
+
+    Raises:
+        DataError: One may not look whether it is there.
+    """
+    path = find_place(name, setting)
     is_path = name.startswith(("/", ".", "~")) or name.count("/") > 1
     # A hub name may have a slash too, but no folder here is called like its owner.
     is_near = "/" in name and path.parent.is_dir()
@@ -38,15 +46,15 @@ def open_rows(source: str, setting: str = "source") -> Any:
     with needed("datasets", "reading a table or a hub name"):
         import datasets
 
-    path = local_path(source)
+    path = local_path(source, setting)
     if path is None:
         name, subset, split = _parse_name(source, setting)
         return load_split(source, name, setting=setting, name=subset, split=split)
-    if path.suffix in TABLE_KINDS and not path.is_dir():
+    kind = TABLE_KINDS.get(path.suffix.lower())
+    if kind is not None and not path.is_dir():
         if not path.is_file():
             raise DataError(f"`{setting}` file {path} does not exist")
         file = glob.escape(str(path.resolve()))
-        kind = TABLE_KINDS[path.suffix]
         return load_split(source, kind, setting=setting, data_files=file, split="train")
     try:
         rows = datasets.load_from_disk(path)
@@ -59,19 +67,30 @@ def open_rows(source: str, setting: str = "source") -> Any:
         raise DataError(
             f"`{setting}` {source} must be one split, a folder in it, one of {', '.join(rows)}"
         )
-    return rows
+    return _without_format(rows)
 
 
-def is_table(source: str) -> bool:
+def _without_format(rows: Any) -> Any:
+    """Return rows as values of Python, with all columns: a folder keeps the format of its writer.
+
+    Rows without one stay what they are, with the fingerprint that their lengths and labels are
+    known by.
+    """
+    kept = rows.format
+    is_plain = kept["type"] is None and kept["columns"] == rows.column_names
+    return rows if is_plain else rows.with_format(None)
+
+
+def is_table(source: str, setting: str = "source") -> bool:
     """Return whether a source is a file or folder of `datasets`, or says that it is on the hub.
 
     A name alone does not: it may be that of a folder which is missing.
     """
-    path = local_path(source)
+    path = local_path(source, setting)
     if path is None:
         return ":" in source
     saved = ("state.json", "dataset_dict.json")
-    return path.suffix in TABLE_KINDS or any((path / name).exists() for name in saved)
+    return path.suffix.lower() in TABLE_KINDS or any((path / name).exists() for name in saved)
 
 
 def _parse_name(source: str, setting: str) -> tuple[str, str | None, str]:

@@ -1,26 +1,49 @@
-"""Finding the files of a folder."""
+"""Finding what a setting names, and the files of a folder."""
 
+import contextlib
 import os
 import stat
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datamodules.errors import BadSampleError, DataError, reason_of, shown
+from datamodules.errors import BadSampleError, DataError, opening, reason_of, shown
 
 OTHER_ENDING = "other ending"
 NO_ENDING = "without an ending"
 
 
-def resolve_source(source: str) -> Path:
-    """Return the path of a `source` that must be on this machine.
+def find_place(name: str, setting: str = "source") -> Path:
+    """Return the path that a setting names, whether there is something or not.
+
+    Args:
+        name: The path; `~` is the home folder.
+        setting: What messages call it.
 
     Raises:
-        DataError: It is empty: that would be the folder a command is run in.
+        DataError: One may not look whether it is there, or nobody has such a home folder.
+    """
+    with opening(f"`{setting}` {shown(name)}"):
+        path = Path(name).expanduser()
+        # Whoever needs it says in words of their own that nothing is there.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    return path
+
+
+def resolve_source(source: str, setting: str = "source") -> Path:
+    """Return the path of a source that must be on this machine.
+
+    Args:
+        source: The path.
+        setting: What messages call it.
+
+    Raises:
+        DataError: It is empty: that would be the folder a command is run in; or as `find_place`.
     """
     if not source.strip():
-        raise DataError("`source` must be a path, got an empty one")
-    return Path(source).expanduser()
+        raise DataError(f"`{setting}` must be a path, got an empty one")
+    return find_place(source, setting)
 
 
 @dataclass

@@ -21,8 +21,9 @@ READING = 3
 
 def cached_lengths(key: str, count: Callable[[], Lengths]) -> Lengths:
     """Return the lengths kept under `key`, (samples,) int32, or count them and keep them."""
-    cache_home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    path = Path(cache_home).expanduser() / "tipping-point" / f"lengths-{READING}-{key}.npy"
+    path = _find_file(key)
+    if path is None:
+        return count()
     with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged: count
         kept: Lengths = np.load(path, allow_pickle=False)
         return kept
@@ -32,3 +33,13 @@ def cached_lengths(key: str, count: Callable[[], Lengths]) -> Lengths:
         with whole_file(path) as temporary:
             np.save(temporary, lengths)
     return lengths
+
+
+def _find_file(key: str) -> Path | None:
+    """Return the file of the lengths of `key`; None for a user without a home folder."""
+    cache_home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        folder = Path(cache_home).expanduser()
+    except RuntimeError:
+        return None
+    return folder / "tipping-point" / f"lengths-{READING}-{key}.npy"

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from datamodules.errors import DataError, validate_minimum
+from datamodules.errors import DataError, opening, validate_minimum
 from datamodules.files.datasets_hub import is_table
+from datamodules.files.finding import find_place
 from datamodules.labels import fairseq
 from datamodules.labels.fairseq import FairseqLabels
 from datamodules.labels.format import FACTS_FILE, RATES_HZ
@@ -29,11 +30,12 @@ def open_labels(
         validate_minimum("num_clusters", num_clusters, 1)
     if rate_hz not in (None, *RATES_HZ):
         raise DataError(f"`label_rate_hz` must be {RATES_HZ[0]} or {RATES_HZ[1]}, got {rate_hz}")
-    if source.endswith(fairseq.ENDING):
-        return FairseqLabels(Path(source).expanduser(), num_clusters, rate_hz)
-    if is_table(source):
-        return TableLabels(source, num_clusters, rate_hz)
-    return _open_folder(Path(source).expanduser(), num_clusters, rate_hz)
+    with opening(f"`labels` {source}"):  # there may be folders that one may not look into
+        if source.endswith(fairseq.ENDING):
+            return FairseqLabels(find_place(source, "labels"), num_clusters, rate_hz)
+        if is_table(source, "labels"):
+            return TableLabels(source, num_clusters, rate_hz)
+        return _open_folder(find_place(source, "labels"), num_clusters, rate_hz)
 
 
 def _open_folder(path: Path, num_clusters: int | None, rate_hz: int | None) -> LabelFolder:

@@ -11,11 +11,11 @@ from datamodules.base import REPETITIONS, Batch, ModalityData, generator_for
 from datamodules.batching.choosing import hold_out, order_by_nearness
 from datamodules.batching.counted_batches import InOrder, LengthBuckets
 from datamodules.batching.orders import BatchDraw, Processes
-from datamodules.batching.reading import SampleReader, SampleSet
+from datamodules.batching.reading import SampleReader, SampleSet, WhenEmpty
 from datamodules.batching.resumable import (
+    FilledLoader,
     Loader,
     ResumableLoader,
-    UntouchedLoader,
     overfits,
     protect,
 )
@@ -115,25 +115,24 @@ class RealData(ModalityData):
                 f"validation, got {self._told_count()}"
             )
         if overfits(self.trainer):
-            return self._loader_in_order(indices)
+            return self._loader_in_order(indices, "another")
         lengths = self._lengths_of(indices)
         order = LengthBuckets(lengths, self.batch_size, self.seed, Processes.of(self.trainer))
-        samples = SampleSet(self.reader, indices, self.seed)
+        samples = SampleSet(self.reader, indices, self.seed, "another")
         return ResumableLoader(samples, order, self.num_workers)
 
     def val_dataloader(self) -> Loader:
         """Return the held-out samples, always the same ones with the same masks."""
-        return self._loader_in_order(self._split[1], counts_once=True)
+        return self._loader_in_order(self._split[1], "uncounted", counts_once=True)
 
     def test_dataloader(self) -> Loader:
         """Return the held-out samples: `source` is one split of a data set."""
         return self.val_dataloader()
 
     def predict_dataloader(self) -> Loader:
-        """Return all samples, in their order."""
-        return UntouchedLoader(
-            self._loader_in_order(range(len(self.reader.lengths)), in_step=False)
-        )
+        """Return all samples, in their order, without batches of which none can be read."""
+        indices = range(len(self.reader.lengths))
+        return FilledLoader(self._loader_in_order(indices, "left out", in_step=False))
 
     @cached_property
     def _split(self) -> tuple[list[int], list[int]]:
@@ -144,11 +143,13 @@ class RealData(ModalityData):
         count = len(self.reader.lengths)
         return "1" if count == 1 else f"{count} that are all the same"
 
-    def _loader_in_order(self, indices: Sequence[int], **shared: bool) -> Loader:
+    def _loader_in_order(
+        self, indices: Sequence[int], when_empty: WhenEmpty, **shared: bool
+    ) -> Loader:
         """Return samples as they come; `shared` says how processes share them, as in `InOrder`."""
         processes = Processes.of(self.trainer)
         order = InOrder(self._lengths_of(indices), self.batch_size, processes, **shared)
-        samples = SampleSet(self.reader, indices, self.seed)
+        samples = SampleSet(self.reader, indices, self.seed, when_empty)
         return protect(ResumableLoader(samples, order, self.num_workers), self.trainer)
 
     def _lengths_of(self, indices: Sequence[int]) -> list[int]:

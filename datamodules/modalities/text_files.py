@@ -15,7 +15,7 @@ from typing import Any
 from datamodules.counted import counted
 from datamodules.errors import DataError, opening, shown
 from datamodules.libraries import needed
-from datamodules.nesting import parse_json
+from datamodules.modalities.json_rows import json_rows
 
 ROWS_AT_A_TIME = 10_000
 Text = str | None
@@ -109,7 +109,7 @@ def _long_fields() -> Iterator[None]:
 
 def _read_json(path: Path, text_column: str) -> Iterator[Text]:
     columns: set[str] = set()
-    for number, row in enumerate(_json_rows(path), 1):
+    for number, row in enumerate(json_rows(path), 1):
         if isinstance(row, str):  # a list of texts has no names
             row = {"text": row}
         if not isinstance(row, dict):
@@ -121,49 +121,20 @@ def _read_json(path: Path, text_column: str) -> Iterator[Text]:
                 f"`text_column` {text_column} of {path} must hold strings, got {_kind(value)} in "
                 f"row {number}"
             )
+        _check_pairs(value, number, path)
         yield value
     if columns:
         check_column(columns, text_column, path)
 
 
-def _json_rows(path: Path) -> Iterator[Any]:
-    """Yield the rows of lines of JSON, of a list, or of an object that has a list per column."""
-    with path.open(encoding="utf-8-sig", newline="\n") as file:
-        lines = (line for line in file if line.strip())
-        first = next(lines, "")
-        try:
-            row = parse_json(first)
-        except ValueError:
-            row = None
-        if isinstance(row, dict):
-            yield from _rows_from(row, lines)
-            return
-        whole = parse_json(first + file.read())
-    yield from whole if isinstance(whole, list) else _rows_of_columns(whole)
-
-
-def _rows_from(row: dict[str, Any], lines: Iterator[str]) -> Iterator[Any]:
-    """Yield a row and those of the lines behind it; where there is none, it may be a table."""
-    second = next(lines, None)
-    if second is not None:
-        yield row
-        yield from map(parse_json, itertools.chain([second], lines))
-    elif row and all(isinstance(values, list | dict) for values in row.values()):
-        yield from _rows_of_columns(row)
-    else:
-        yield row
-
-
-def _rows_of_columns(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    columns = {name: _column(values) for name, values in table.items()}
-    for row in itertools.zip_longest(*columns.values()):
-        yield dict(zip(columns, row, strict=True))
-
-
-def _column(values: Any) -> list[Any]:
-    if isinstance(values, dict):
-        return list(values.values())
-    return values if isinstance(values, list) else [values]
+def _check_pairs(text: Text, row: int, path: Path) -> None:
+    """Raise DataError at a text that cannot be written: JSON can have half of a pair in it."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"row {row} of `source` {path} has a text with half of a pair of surrogates"
+        ) from error
 
 
 def _kind(value: Any) -> str:

@@ -59,17 +59,16 @@ def load_tokenizer(name: str) -> Any:
     """Load a tokenizer, given a mask and a padding token if it has none.
 
     Raises:
-        DataError: no such tokenizer.
+        DataError: no such tokenizer, or one that brings code of its own.
     """
-    path = local_path(name)
+    path = local_path(name, "tokenizer")
     if path is not None and not path.is_dir():
         raise DataError(f"`tokenizer` must be a hub name or a folder, {path} is not a folder")
     try:
         tokenizer = _load_hub_tokenizer(name) if path is None else _load_folder(path)
         tokenizer("a")  # some that load cannot be used, and only say so here
     except Exception as error:  # the library has no class of its own for damaged files
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise DataError(f"`tokenizer` {name} cannot be loaded: {reason}") from error
+        raise DataError(f"`tokenizer` {name} cannot be loaded: {_reason_of(error)}") from error
     missing = {
         kind: token
         for kind, token in {"mask_token": "[MASK]", "pad_token": "[PAD]"}.items()
@@ -80,10 +79,12 @@ def load_tokenizer(name: str) -> Any:
     return tokenizer
 
 
+# Without `trust_remote_code` the library would ask on the terminal whether to run what a tokenizer
+# brings along.
 def _load_hub_tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(name)
+    return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
 
 
 def _load_folder(path: Path) -> Any:
@@ -92,7 +93,14 @@ def _load_folder(path: Path) -> Any:
     is_bare = not any((path / name).exists() for name in ("config.json", "tokenizer_config.json"))
     if is_bare and (path / "vocab.txt").exists():  # only BERT keeps its vocabulary in this file
         return BertTokenizer.from_pretrained(path)
-    return AutoTokenizer.from_pretrained(path, local_files_only=True)
+    return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+
+
+def _reason_of(error: Exception) -> str:
+    """Return in one line why a tokenizer cannot be loaded."""
+    if "trust_remote_code" in str(error):  # the library advises to run the code
+        return "it brings code of its own, which is never run; take one that transformers has"
+    return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def hash_tokenizer(tokenizer: Any) -> str:

@@ -35,7 +35,7 @@ def survey_images(source: str) -> Found:
     """Look at all files under a folder for images.
 
     Raises:
-        DataError: It is no folder, or holds none.
+        DataError: It is no folder, holds none, or one may not look at it.
     """
     folder = resolve_source(source)
     if not folder.is_dir():
@@ -45,7 +45,8 @@ def survey_images(source: str) -> Found:
 
 def list_classes(source: str, files: list[Path]) -> list[str]:
     """Return each file's class: the sub-folder of `source` it lies in, or nothing."""
-    parts = [file.relative_to(resolve_source(source)).parts for file in files]
+    folder = resolve_source(source)
+    parts = [file.relative_to(folder).parts for file in files]
     return [names[0] if len(names) > 1 else "" for names in parts]
 
 

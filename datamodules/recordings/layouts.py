@@ -22,7 +22,7 @@ def resolve_layout(source: str, layout: str) -> tuple[Path, str]:
     """Return where a source of files is, and its layout, which is never `auto`.
 
     Raises:
-        DataError: It does not exist, or is of another kind.
+        DataError: It does not exist, is of another kind, or one may not look at it.
     """
     path = resolve_source(source)
     if not path.exists():

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from datamodules.errors import DataError, validate_choice
+from datamodules.files.finding import find_place
 from datamodules.files.locks import locked
 from datamodules.libraries import needed
 
@@ -36,7 +37,7 @@ def download(subset: str, folder: str) -> Path:
         DataError: There is no such subset, or it cannot be fetched.
     """
     validate_choice("download", subset, SUBSETS)
-    target = Path(folder).expanduser() / "LibriSpeech" / subset
+    target = find_place(folder, "folder") / "LibriSpeech" / subset
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)

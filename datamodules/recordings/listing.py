@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from datamodules.bad_samples import BadSamples
-from datamodules.errors import BadSampleError, DataError, shown
+from datamodules.errors import BadSampleError, DataError, opening, shown
 from datamodules.files.fingerprints import Stamp, stamp_file
 from datamodules.files.names import read_names, split_line
 from datamodules.recordings.headers import read_length
@@ -81,7 +81,8 @@ def _manifest_lines(path: Path) -> list[tuple[Path, int, Path, str]]:
     if "\t" in root.strip():
         raise DataError(f"the first line of manifest {path} must be the root folder, got {root!r}")
     # A relative root is meant from the manifest, wherever a command is run.
-    folder = path.parent / Path(root.strip()).expanduser()
+    with opening(f"root folder {shown(root.strip())} of manifest {path}"):
+        folder = path.parent / Path(root.strip()).expanduser()
     return [(path, number, folder, line) for number, line in enumerate(lines, 2) if line.strip()]
 
 

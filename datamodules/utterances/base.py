@@ -30,7 +30,7 @@ class UtteranceData(LightningDataModule, ABC):
 
     Args:
         source: Folder of audio at any depth, manifest (first line the root folder, the others
-            `path<TAB>samples`), or a `datasets` hub name or saved folder.
+            `path<TAB>samples`, audio samples at 16 kHz), or a `datasets` hub name or saved folder.
         layout: Kind of every source; `auto` takes a folder or a manifest, `librispeech` only files
             named speaker-chapter-utterance.flac, `datasets` a folder that it saved or a hub name,
             `name` or `name:config:split`.

@@ -27,7 +27,8 @@ class PretrainingSpeech(TrainingSpeech):
 
     Args:
         source: Training recordings: a folder of audio at any depth, a manifest (first line the root
-            folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
+            folder, the others `path<TAB>samples`, audio samples at 16 kHz), or a `datasets` hub
+            name or saved folder.
         labels: Their labels: a folder that `python train.py labels` wrote, or those of others: a
             file of fairseq's such as `train.km`, with `train.tsv` and `dict.km.txt` beside it, or a
             table of `datasets` with a row for every utterance: a `.parquet` or `.arrow` file, a

@@ -25,8 +25,8 @@ class TrainingSpeech(UtteranceData):
 
     Args:
         source: Training recordings: a folder of audio at any depth, a manifest (first line the root
-            folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder. All
-            of them are predicted.
+            folder, the others `path<TAB>samples`, audio samples at 16 kHz), or a `datasets` hub
+            name or saved folder. All of them are predicted.
         val_source: Recordings for validation, as `source` is; None holds out `hold_out_fraction`
             of `source`.
         test_source: Recordings for testing, as `source` is; None takes those of validation.

@@ -1,7 +1,6 @@
 """Recordings with transcripts, for CTC."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from datamodules.bad_samples import BadSamples
 from datamodules.batching.masking import IGNORED_LABEL
 from datamodules.batching.padding import pad_stack
 from datamodules.errors import DataError, validate_choice
+from datamodules.files.finding import resolve_source
 from datamodules.recordings.librispeech import SUBSETS, download
 from datamodules.recordings.recording import Recording
 from datamodules.recordings.transcripts import read_transcripts
@@ -63,7 +63,8 @@ class TranscribedSpeech(UncroppedSpeech):
 
     Args:
         source: Training recordings: a folder of audio at any depth, a manifest (first line the root
-            folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
+            folder, the others `path<TAB>samples`, audio samples at 16 kHz), or a `datasets` hub
+            name or saved folder.
         alphabet: Symbols of the transcripts, the first of them CTC's blank, whatever it is called,
             `|` the end of a word; None takes a blank, `|`, A to Z and the apostrophe.
         download: Subsets of LibriSpeech that are fetched unless they are there, such as
@@ -107,7 +108,7 @@ class TranscribedSpeech(UncroppedSpeech):
 
     def prepare_data(self) -> None:
         """Fetch the subsets of `download`; Lightning calls it in one process of a machine."""
-        source = Path(self.source).expanduser()
+        source = resolve_source(self.source)
         above = [path.parent for path in (source, *source.parents) if path.name == "LibriSpeech"]
         for subset in self.download:
             download(subset, str(above[0] if above else source))

@@ -100,7 +100,8 @@ class UncroppedSpeech(TrainingSpeech):
 
     Args:
         source: Training recordings: a folder of audio at any depth, a manifest (first line the root
-            folder, the others `path<TAB>samples`), or a `datasets` hub name or saved folder.
+            folder, the others `path<TAB>samples`, audio samples at 16 kHz), or a `datasets` hub
+            name or saved folder.
         max_seconds: Longer recordings are left out of training; None leaves out none.
         min_seconds: Shorter recordings are left out of training.
         mask_probability: In training, share of the frames that masked spans of 10 frames would

@@ -110,7 +110,7 @@ class RecordingData(UtteranceData):
 
     Args:
         source: Folder of audio at any depth, manifest (first line the root folder, the others
-            `path<TAB>samples`), or a `datasets` hub name or saved folder.
+            `path<TAB>samples`, audio samples at 16 kHz), or a `datasets` hub name or saved folder.
         kwargs: Settings of UtteranceData.
     """
 

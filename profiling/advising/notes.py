@@ -63,10 +63,10 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
 
 
 def _of_the_draw(distribution: LengthDistribution, wanted: Wanted) -> list[str]:
-    drawn_from = distribution.sampled.drawn_from if distribution.sampled else distribution.count
-    if drawn_from == distribution.count:
+    sampled, count = distribution.sampled, distribution.count
+    if sampled is None or not sampled.unseen(count):
         return []
-    told = counted_of(distribution.count, drawn_from, "sample", "was", "were")
+    told = counted_of(sampled.looked_at(count), sampled.drawn_from, "sample", "was", "were")
     note = f"{told} drawn: the intervals do not hold the chance of the draw"
     longest = distribution.values[-1]
     if wanted.max_length is None or longest < wanted.max_length:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datamodules.lengths import LengthDistribution
-from datamodules.sampling import NORMAL_95, mean_and_error
+from datamodules.sampling import interval_of, mean_and_error
 from profiling.distributions.cutting import Cut, cut_at, recommend, usual_cuts
 from profiling.distributions.padding import Padding, bucket_edges, padding_by_policy
 
@@ -34,7 +34,8 @@ class Summary:
     Args:
         distribution: Its lengths.
         mean: Mean length.
-        mean_error: Its standard error, 0 where all samples are known.
+        mean_error: Its standard error, 0 where all samples are known, None where one sample does
+            not tell it.
         quantiles: Length at each of QUANTILES.
         cuts: What usual longest lengths cut off.
         recommended: The one to take.
@@ -47,7 +48,7 @@ class Summary:
 
     distribution: LengthDistribution
     mean: float
-    mean_error: float
+    mean_error: float | None
     quantiles: Sequence[int]
     cuts: Sequence[Cut]
     recommended: Cut
@@ -57,16 +58,15 @@ class Summary:
     paddings: Sequence[Padding]
 
     @property
-    def mean_interval(self) -> tuple[float, float]:
-        """The 95 % interval of the mean."""
-        half = NORMAL_95 * self.mean_error
-        return self.mean - half, self.mean + half
+    def mean_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean; None where its error is unknown."""
+        return interval_of(self.mean, self.mean_error)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for programs."""
         distribution = self.distribution
         sampled = distribution.sampled
-        low, high = self.mean_interval
+        low, high = self.mean_interval or (None, None)
         draw = {
             "drawn_from": sampled.drawn_from if sampled else distribution.count,
             "mean_standard_error": self.mean_error,

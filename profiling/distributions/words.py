@@ -59,14 +59,18 @@ def aligned(table: Table) -> str:
 def _head(summary: Summary) -> str:
     distribution = summary.distribution
     samples = counted(distribution.count, "sample")
-    if distribution.sampled:
-        samples += f" of {distribution.sampled.drawn_from:,}, drawn without replacement"
+    if sampled := distribution.sampled:
+        drawn = sampled.looked_at(distribution.count)
+        usable = f", all that can be used of {drawn:,}" if drawn > distribution.count else ""
+        samples += f"{usable} of {sampled.drawn_from:,}, drawn without replacement"
     levels = ", ".join(
         f"{name} {_with_seconds(summary, length)}"
         for name, length in zip(NAMES, summary.quantiles, strict=True)
     )
     mean = f"mean {summary.mean:,.1f}"
-    if summary.mean_error:
+    if summary.mean_interval is None:
+        mean += " (standard error unknown)"
+    elif summary.mean_error:
         low, high = summary.mean_interval
         mean += f" (standard error {summary.mean_error:,.1f}, 95 % {low:,.1f} to {high:,.1f})"
     return f"{distribution.name}: {samples}\n{distribution.unit}: {levels}; {mean}"

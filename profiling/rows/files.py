@@ -32,12 +32,20 @@ def check_writable(setting: str, path: Path) -> None:
     Raises:
         SettingsError: It is a folder, or its folder is not there or not to be written to.
     """
-    problem = None
-    if path.is_dir():
-        problem = "it is a folder"
-    elif not path.parent.is_dir():
-        problem = f"there is no folder {path.parent}"
-    elif not os.access(path.parent, os.W_OK):
-        problem = f"the folder {path.parent} is not to be written to"
+    try:
+        problem = _problem_of(path)
+    except OSError as error:  # one may not look into a folder above it
+        problem = error.strerror or str(error)
     if problem:
         raise SettingsError(f"`{setting}` {path} cannot be written: {problem}")
+
+
+def _problem_of(path: Path) -> str | None:
+    """Return why a file cannot be written, or None."""
+    if path.is_dir():
+        return "it is a folder"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    if not os.access(path.parent, os.W_OK):
+        return f"the folder {path.parent} is not to be written to"
+    return None

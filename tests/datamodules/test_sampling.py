@@ -12,9 +12,9 @@ from datamodules.lengths import LengthDistribution
 from datamodules.sampling import NORMAL_95, Sampled, Sampling, mean_and_error
 
 
-def distribution_of(lengths, drawn_from, seed=0):
-    sampled = Sampled(drawn_from, seed)
-    return LengthDistribution.from_lengths(lengths, "a", "text", "a.csv", sampled=sampled)
+def distribution_of(lengths, drawn_from, seed=0, drawn=None, left_out=None):
+    sampled = Sampled(drawn_from, seed, drawn)
+    return LengthDistribution.from_lengths(lengths, "a", "text", "a.csv", left_out, sampled)
 
 
 @given(st.integers(1, 60), st.integers(2, 70), st.integers(0, 9))
@@ -24,7 +24,7 @@ def test_a_draw_is_without_replacement_and_ascending(count, most, seed):
     assert drawn == sorted(set(drawn))
     assert set(drawn) <= set(range(count))
     assert len(drawn) == min(count, most)
-    assert sampling.sampled == (Sampled(count, seed) if most < count else None)
+    assert sampling.sampled == (Sampled(count, seed, most) if most < count else None)
 
 
 def test_a_seed_decides_the_draw():
@@ -55,6 +55,32 @@ def test_a_file_of_drawn_samples_says_of_how_many_and_with_which_error(tmp_path)
     assert LengthDistribution.from_json(path) == found
 
 
+def test_samples_that_cannot_be_used_were_seen_nevertheless(tmp_path):
+    left_out = {"empty text": {"": 4}, "other ending": {".txt": 5}}
+    found = distribution_of([4, 6, 6, 8], 16, drawn=8, left_out=left_out)
+    found.to_json(tmp_path / "lengths.json")
+    said = json.loads((tmp_path / "lengths.json").read_text())
+    # Half of the source was seen, also by those of which half could not be used.
+    fields = said["sampled"]
+    assert (fields["drawn"], fields["drawn_from"]) == (8, 16)
+    assert fields["standard_error"] == pytest.approx(math.sqrt(8 / 3 / 4 * 0.5))
+    assert fields["share_margin"] == pytest.approx(1.959964 * math.sqrt(0.25 / 4 * 0.5))
+    # The empty ones are among the 16, those of another ending are not.
+    assert said["found"] == 16 + 5
+    assert LengthDistribution.from_json(tmp_path / "lengths.json") == found
+
+
+def test_one_usable_sample_tells_no_error_of_the_mean():
+    fields = distribution_of([5], 10, drawn=2).to_dict()["sampled"]
+    assert (fields["mean"], fields["standard_error"], fields["mean_interval"]) == (5, None, None)
+
+
+@pytest.mark.parametrize("drawn", [2, 17])
+def test_a_draw_of_too_few_or_too_many_is_named(drawn):
+    with pytest.raises(DataError, match=f"`drawn` .* at least 3, .* at most 16, .* got {drawn}"):
+        distribution_of([4, 6, 6], 16, drawn=drawn)
+
+
 def test_a_reader_that_knows_nothing_of_draws_finds_what_it_needs(tmp_path):
     fields = distribution_of([4, 6], 16).to_dict()
     del fields["sampled"]
@@ -65,6 +91,9 @@ def test_a_reader_that_knows_nothing_of_draws_finds_what_it_needs(tmp_path):
 def test_a_draw_that_cannot_be_read_is_named(wrong):
     fields = distribution_of([4, 6], 16).to_dict() | {"sampled": wrong}
     with pytest.raises(DataError, match="`sampled` must have integers drawn_from and seed"):
+        LengthDistribution.from_dict(fields)
+    fields["sampled"] = {"drawn_from": 16, "seed": 0, "drawn": "2"}
+    with pytest.raises(DataError, match="`drawn` of `sampled` must be an integer, got '2'"):
         LengthDistribution.from_dict(fields)
 
 

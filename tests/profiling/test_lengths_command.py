@@ -12,6 +12,7 @@ from profiling.children.crew import Children
 from profiling.cli import main
 from profiling.commands.length_sources import Places
 from profiling.errors import SettingsError
+from tests.samples.closed import close
 from tests.samples.recordings.speech import write_sounds
 
 
@@ -105,6 +106,14 @@ def test_what_cannot_be_written_is_said_before_anything_is_read(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("setting", ["out", "picture"])
+def test_a_folder_that_one_may_not_look_into_is_named(tmp_path, monkeypatch, capsys, setting):
+    close(tmp_path / "secret", monkeypatch)
+    place = tmp_path / "secret" / "a.png"
+    assert main(["lengths", block_of("a.txt"), f"--{setting}", str(place)]) == 2
+    assert f"`{setting}` {place} cannot be written: " in capsys.readouterr().err
+
+
 def test_what_was_read_is_kept_though_the_next_data_set_cannot_be(tmp_path, monkeypatch, capsys):
     read = LengthDistribution.from_lengths([3, 4], "some", "text", "a.txt")
 
@@ -160,7 +169,7 @@ def test_blocks_are_read_in_children_and_each_gets_a_file(tmp_path, monkeypatch,
     files = sorted(path.name for path in tmp_path.glob("*.json"))
     assert files == ["lengths-more.json", "lengths-some.json"]
     again = LengthDistribution.from_json(tmp_path / files[0])
-    assert again.sampled == Sampled(12, 0)
+    assert again.sampled == Sampled(12, 0, 5)
 
 
 def test_what_the_data_block_cuts_is_said_not_to_be_counted(tmp_path, monkeypatch, capsys):

@@ -73,6 +73,12 @@ def test_a_corpus_without_questions_is_the_one_that_it_was_before_there_were_any
         compose(str(words), str(corpus), ASKED)
 
 
+def test_questions_that_are_taken_away_are_named(words, tmp_path):
+    corpus = compose(str(words), str(tmp_path / "corpus"), ASKED)
+    with pytest.raises(DataError, match="with other settings: `questions`; `fresh`"):
+        compose(str(words), str(corpus), replace(ASKED, questions=None))
+
+
 def test_every_digit_has_an_answer_that_no_digit_is_spelled_with():
     answers = name_answers(DIGITS)
     assert len(set(answers.values())) == len(DIGITS)

@@ -124,6 +124,18 @@ def test_a_frame_more_or_less_is_usual_and_counted(tmp_path, more, rate_hz):
         assert labels.labels(name, 0, frames(count)).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "columns"), [("torch", None), ("numpy", None), ("torch", ["labels"])]
+)
+def test_a_saved_folder_is_read_whatever_format_its_writer_gave_it(tmp_path, kind, columns):
+    expected = labels_of(SAMPLES)
+    rows = datasets.Dataset.from_dict(as_lists(expected))
+    rows.set_format(kind, columns)
+    rows.save_to_disk(tmp_path / "saved")
+    labels = open_labels(str(tmp_path / "saved"), num_clusters=NUM_CLUSTERS)
+    assert {name: labels.ids(name).tolist() for name in SAMPLES} == expected
+
+
 def test_more_than_a_frame_is_refused(tmp_path):
     labels = open_labels(write_fairseq(tmp_path, more=2), rate_hz=50)
     with pytest.raises(DataError, match=r"a.wav .* must be 4 \(give or take 1\), .* got 6$"):
@@ -227,6 +239,9 @@ def test_a_table_that_is_not_there_or_no_table_is_named(tmp_path):
     for name in ("absent.parquet", "no.parquet"):
         with pytest.raises(DataError, match=f"`labels` .*{name}"):
             open_labels(str(tmp_path / name), num_clusters=7)
+    for name in ("absent.arrow", "absent.PARQUET"):  # of the folder that the command is run in
+        with pytest.raises(DataError, match=f"`labels` file {name} does not exist"):
+            open_labels(name, num_clusters=7)
 
 
 def test_a_manifest_of_fairseq_is_read_as_recordings_are_listed_by_it(tmp_path):

@@ -160,15 +160,41 @@ def test_a_file_damaged_after_its_header_stops_or_is_replaced_by_the_next_neares
     assert len(batch["labels"]) == 2  # left out, and no other one in its place
 
 
-@pytest.mark.torchaudio
-def test_a_batch_of_damaged_files_alone_is_named(folder):
-    damage_middle(folder / "deep/er/b.flac")
-    data = SpeechData(str(folder), on_bad_sample="skip", batch_size=1)
-    with (
-        pytest.warns(UserWarning, match="skipped"),
-        pytest.raises(DataError, match="every one of 1 sample of a batch"),
-    ):
-        list(data.predict_dataloader())
+def write_damaged(path, num_samples):
+    """Write a recording whose header tells nothing of its damage."""
+    soundfile.write(path, np.full(num_samples, np.nan, np.float32), 16_000, subtype="FLOAT")
+
+
+def test_where_every_file_is_damaged_that_is_said(tmp_path):
+    for number in range(3):
+        write_damaged(tmp_path / f"{number}.wav", 8_000 + 1_600 * number)
+    data = SpeechData(str(tmp_path), on_bad_sample="skip", batch_size=1)
+    for loader in (data.train_dataloader(), data.predict_dataloader()):
+        with (
+            pytest.warns(UserWarning, match="skipped"),
+            pytest.raises(DataError, match="every one of 1 sample of a batch is damaged, and"),
+        ):
+            list(loader)
+
+
+def test_batches_of_damaged_files_alone_stop_nothing(tmp_path):
+    for number in (0, 2, 3):
+        write_audio(tmp_path / f"{number}.wav", 8_000 + 3_200 * number)
+    write_damaged(tmp_path / "1.wav", 11_200)
+    data = SpeechData(str(tmp_path), on_bad_sample="skip", batch_size=1)
+    data._split = ([0, 1, 3], [1, 2])
+    with pytest.warns(UserWarning, match="skipped: .*1.wav"):
+        train, val, whole = (
+            [batch["labels"] for batch in getattr(data, f"{name}_dataloader")()]
+            for name in ("train", "val", "predict")
+        )
+    # In training the nearest one is read in its place, so that processes stay in step.
+    assert sorted(len(labels[0]) for labels in train) == [24, 24, 54]
+    # Of another one that is read in an evaluation nothing is to be predicted.
+    assert [labels.shape for labels in val] == [(1, 44), (1, 44)]
+    assert [bool((labels >= 0).any()) for labels in val] == [False, True]
+    assert [len(labels[0]) for labels in whole] == [24, 44, 54]
+    assert len(data.skipped) == 1
 
 
 def test_stopping_says_how_to_go_on(folder):

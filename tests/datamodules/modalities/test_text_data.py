@@ -103,7 +103,9 @@ def test_lengths_and_fingerprint_change_with_what_a_hub_name_stands_for(tmp_path
         folder.mkdir()
         (folder / "vocab.txt").write_text("\n".join([*SPECIAL, *words]))
         tokenizer = load_tokenizer(str(folder))
-        monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda _, given=tokenizer: given)
+        monkeypatch.setattr(
+            AutoTokenizer, "from_pretrained", lambda _, given=tokenizer, **__: given
+        )
         data = TextData(source, "bert")
         mark = data.fingerprint()
         found.append((data.lengths().values, mark))
@@ -185,6 +187,15 @@ def test_a_tokenizer_that_cannot_be_used_is_one_sentence(tmp_path, vocabulary):
     with pytest.raises(DataError, match="`tokenizer` .*broken cannot be loaded: .") as caught:
         load_tokenizer(str(tmp_path / "broken"))
     assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_with_code_of_its_own_is_refused_and_nobody_is_asked(tokenizer, monkeypatch):
+    mapped = {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", None]}}
+    (Path(tokenizer) / "tokenizer_config.json").write_text(json.dumps(mapped))
+    (Path(tokenizer) / "own.py").write_text("raise SystemExit('it was run')\n")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("somebody was asked"))
+    with pytest.raises(DataError, match="it brings code of its own, which is never run; take"):
+        load_tokenizer(tokenizer)
 
 
 def test_a_missing_folder_beside_others_is_not_looked_for_on_a_hub(tmp_path, monkeypatch):

@@ -39,6 +39,35 @@ def test_lines_of_json_that_are_no_utf8_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("content", "line", "reason"),
+    [
+        ('{"text": "a"}\n\n{"text": "cut o', 3, "Unterminated string in column 10"),
+        ('{"text": "a"}\n{"text":\n{"text": "b"}\n', 2, "Expecting value in column 9"),
+        ('{"text": oops}\n{"text": "b"}\n', 1, "Expecting value in column 10"),
+        ('[{"text": "a"},\n {"text": oops}]', 2, "Expecting value in column 11"),
+        ("\n\n[1,\n2 3]", 4, "Expecting ',' delimiter in column 3"),
+    ],
+)
+def test_a_damaged_line_of_json_is_named_with_what_is_wrong(tmp_path, content, line, reason):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    assert refusal(path) == f"line {line} of `source` {path} cannot be read as JSON: {reason}"
+
+
+def test_a_number_that_nobody_can_read_is_named_by_its_line(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "b", "x": ' + "1" * 5_000 + "}\n")
+    assert f"`source` {path} cannot be read from line 2 on: " in refusal(path)
+
+
+def test_half_of_a_pair_of_surrogates_is_named_by_its_row(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "\\ud83d\\ude00"}\n{"text": "\\ud83d"}\n')
+    said = f"row 2 of `source` {path} has a text with half of a pair of surrogates"
+    assert refusal(path) == said
+
+
+@pytest.mark.parametrize(
     ("before", "after"), [({"note": None}, {"note": "s"}), ({}, {"y": 1}), ({"y": 1}, {"y": "1a"})]
 )
 def test_another_column_may_change_its_type_half_way(tmp_path, before, after):

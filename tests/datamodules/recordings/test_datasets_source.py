@@ -10,6 +10,7 @@ import torch
 
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import BadSampleError, DataError
+from datamodules.files.datasets_hub import open_rows
 from datamodules.modalities.speech import SpeechData
 from datamodules.recordings.datasets_source import list_rows, read_texts, stamp_rows
 from datamodules.recordings.decoding import decode
@@ -60,6 +61,21 @@ def test_a_saved_folder_gives_names_lengths_sounds_and_texts(saved):
     assert read_texts(saved) == {"a.wav": "one", "b.flac": "two"}
     stamped = {Path(name).name for name, _, _ in stamp_rows(saved)}
     assert "data-00000-of-00001.arrow" in stamped
+
+
+@pytest.mark.parametrize("columns", [["text"], ["audio"]])
+def test_a_saved_folder_is_read_whatever_format_its_writer_gave_it(tmp_path, saved, columns):
+    rows = datasets.load_from_disk(saved)
+    rows.set_format("torch", columns)
+    rows.save_to_disk(tmp_path / "formatted")
+    source = str(tmp_path / "formatted")
+    recordings = list_rows(source, BadSamples("stop"))
+    assert [item.num_samples for item in recordings] == [9_000, 8_000, 24_000]
+    assert read_texts(source) == {"a.wav": "one", "b.flac": "two"}
+
+
+def test_rows_without_a_format_are_those_that_labels_were_made_of(saved):
+    assert open_rows(saved)._fingerprint == datasets.load_from_disk(saved)._fingerprint
 
 
 @pytest.mark.torchaudio
@@ -200,6 +216,22 @@ def test_a_wrong_source_is_one_sentence(tmp_path, saved):
         assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="one of text, sentence, .* got audio"):
         read_texts(str(tmp_path / "wordless"))
+
+
+@pytest.mark.parametrize("name", ["speech.arrow", "speech.Parquet"])
+def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(monkeypatch, name):
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("the hub was asked"))
+    with pytest.raises(DataError, match=f"`source` file {name} does not exist"):
+        list_rows(name, BadSamples("stop"))
+
+
+def test_the_ending_of_a_table_may_have_capitals(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    audio = [{"bytes": sound_bytes(9_000), "path": "a.wav"}]
+    rows = datasets.Dataset.from_dict({"audio": audio}).cast_column("audio", datasets.Audio())
+    rows.to_parquet(tmp_path / "A.PARQUET")
+    (recording,) = list_rows(str(tmp_path / "A.PARQUET"), BadSamples("stop"))
+    assert recording.num_samples == 9_000
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import soundfile
 import torch
 
 from datamodules.batching.orders import BatchDraw
+from datamodules.batching.reading import SampleSet
 from datamodules.errors import BadSampleError, DataError
 from datamodules.geometry import samples_for_frames
 from datamodules.utterances.pretraining import PretrainingSpeech
@@ -170,6 +171,22 @@ def test_a_damaged_recording_stops_or_is_left_out(folder):
             speech(folder, hold_out_fraction=0.01, on_bad_sample="skip").train_dataloader()
         )
     assert sum(len(batch["index"]) for batch in batches) == 7
+
+
+def test_a_damaged_recording_alone_in_a_batch_may_be_replaced_by_a_shorter_one(folder):
+    data = speech(folder, on_bad_sample="skip")
+    lengths = data.train_reader.lengths
+    longest = lengths.index(max(lengths))
+    path = data.train_reader.recordings[longest].path
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, samples * float("nan"), rate, subtype="FLOAT")
+    crops = SampleSet(data.train_reader, range(9), 0)
+    with pytest.warns(UserWarning, match=f"skipped: .*{path.name}"):
+        batch = crops[BatchDraw((longest,), 0, lengths[longest], lengths[longest])]
+    frames = sorted(lengths)[-2]
+    assert batch["labels"].shape == batch["mask_time_indices"].shape == (1, frames)
+    assert batch["input_values"].shape == (1, samples_for_frames(frames))
+    assert frames < lengths[longest]
 
 
 def test_overfit_batches_is_refused_with_what_to_use(folder):

@@ -62,8 +62,17 @@ def test_where_all_of_a_batch_is_damaged_another_utterance_takes_its_place(corpu
     assert frames - 60 <= reader.lengths[index] <= frames
     whole = samples_for_frames(reader.lengths[index])
     assert int(batch["attention_mask"].sum()) == whole < batch["input_values"].shape[1]
-    with pytest.raises(
-        DataError, match="every one of 1 sample of a batch is damaged, and there is"
+    distances = [abs(length - frames) for length in reader.lengths]
+    batch = utterances[BatchDraw((5,), 0, frames, frames)]  # where no other one is as long
+    (index,) = batch["index"].tolist()
+    assert distances[index] == sorted(distances)[1] > 0
+    longest = max(frames, reader.lengths[index])
+    assert batch["input_values"].shape == (1, samples_for_frames(longest))
+    for recording in reader.recordings:
+        recording.path.write_bytes(b"damaged")
+    with (
+        pytest.warns(UserWarning, match="skipped"),
+        pytest.raises(DataError, match="every one of 1 sample of a batch is damaged, and there is"),
     ):
         utterances[BatchDraw((5,), 0, frames, frames)]
 

@@ -143,6 +143,9 @@ def test_lengths_that_were_drawn_are_said_to_be_a_part():
 
     assert any(note.startswith("100 of 1,000,000 samples were drawn: ") for note in drawn)
     assert not any("drawn" in note for note in whole)
+    some_empty = replace(data, sampled=Sampled(10**6, 0, drawn=120))
+    notes = advise_run(CROSSING, some_empty, Wanted())["notes"]
+    assert any(note.startswith("120 of 1,000,000 samples were drawn: ") for note in notes)
 
 
 def test_nothing_is_longer_than_what_all_samples_are_cut_to_drawn_or_not():

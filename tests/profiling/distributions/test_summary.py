@@ -115,6 +115,15 @@ def test_a_draw_is_told_with_its_errors():
     assert "25.0 % [" in text
 
 
+def test_of_a_draw_with_one_usable_sample_the_error_is_unknown():
+    summary = summarise(make([10], sampled=Sampled(400, 0, 2)), BATCHING)
+    text = describe(summary)
+    assert "1 sample, all that can be used of 2 of 400, drawn without replacement" in text
+    assert "mean 10.0 (standard error unknown)" in text
+    said = summary.to_dict()
+    assert (said["mean_standard_error"], said["mean_low"], said["mean_high"]) == (None, None, None)
+
+
 def test_a_given_max_length_casts_no_doubt_on_the_recommended_one():
     # About 1 % lies beyond 100, so of that cut the intervals leave doubt; beyond 128 surely none.
     found = make([10] * 995 + [101] * 10, sampled=Sampled(1500, 0))

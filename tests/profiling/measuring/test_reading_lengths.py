@@ -67,7 +67,7 @@ def test_drawn_samples_are_some_of_the_source_and_the_whole_is_not_forgotten(mak
     block = make_block(tmp_path)
     drawn, skipped, _ = read_lengths({"block": block, "sample": 5, "seed": 4})
     whole, *_ = read_lengths({"block": block, "sample": None, "seed": 4})
-    assert (drawn.count, drawn.sampled, skipped) == (5, Sampled(COUNT, 4), [])
+    assert (drawn.count, drawn.sampled, skipped) == (5, Sampled(COUNT, 4, 5), [])
     assert (whole.count, whole.sampled) == (COUNT, None)
     in_whole = dict(zip(whole.values, whole.counts, strict=True))
     assert all(
