@@ -11,6 +11,9 @@ from profiling.rows.columns import Row
 # Memory hardly varies between visits: two show that it does not.
 MEMORY_VISITS = 2
 
+Group = tuple[str, str, int, int]
+"""The modality, phase, length and number of what is measured side by side."""
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -19,8 +22,8 @@ class Visit:
     Args:
         point: What is measured.
         number: Counted from 0; what is measured side by side has the same one.
-        of_comparison: How many visits its comparison had at this length before, where others were
-            there without it; None where that is the number.
+        of_comparison: How many visits the point has had with each of those that are measured side
+            by side with it, at least; None where that is the number.
     """
 
     point: Point
@@ -33,7 +36,7 @@ class Visit:
         return self.number if self.of_comparison is None else self.of_comparison
 
     @property
-    def group(self) -> tuple[str, str, int, int]:
+    def group(self) -> Group:
         """What is measured side by side: one visit of all points of one length and phase."""
         return self.point.modality, self.point.phase, self.point.length, self.number
 

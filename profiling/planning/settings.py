@@ -73,12 +73,12 @@ class SweepSettings:
             way). Peak memory is measured in a process that keeps none, whichever is chosen.
         seed: Seed of weights and synthetic batches.
         visits: How often each point is measured, each time in a process of its own; with `refine`
-            at most so often, and for the sake of an answer about memory at most twice.
+            at most so often for each comparison, and for an answer about memory at most twice.
         target_factor: With `refine`, an answer is measured until the upper end of its interval is
             at most so many times the lower end.
         time_budget_s: Seconds of measuring in all. Where lengths are given, the first visit of each
             point is made even beyond them; with `refine` a modality and phase is left alone where
-            there is no time for two visits of its ends. Null makes exactly `visits` of each point.
+            there is no time for two visits of its ends. Null sets no limit of time.
         seconds_per_measurement: Seconds of timed steps per point and visit.
         min_samples: Fewest timed steps per point and visit, however long they take.
         num_warmup_steps: Untimed steps before them.

@@ -60,6 +60,7 @@ def read_variant(modality: str, entry: Any) -> VariantSettings:
     _check_implementations(variant, sorted(facts.implementations))
     _check_choices(variant, "compiled")
     _check_choices(variant, "graphed")
+    _check_treatments(variant)
     return variant
 
 
@@ -117,6 +118,18 @@ def _check_choices(variant: VariantSettings, name: str) -> None:
         raise SettingsError(
             f"`{name}` of {variant.name} must be a list; "
             f"choose one of: [false], [true], [false, true]; got {chosen!r}"
+        )
+
+
+def _check_treatments(variant: VariantSettings) -> None:
+    """Refuse true of both where one has nothing else: nothing would be measured with the other."""
+    both = (variant.compiled, variant.graphed)
+    if all(any(chosen) for chosen in both) and any(all(chosen) for chosen in both):
+        compiled, graphed = (str(chosen).lower() for chosen in both)
+        raise SettingsError(
+            f"`compiled` and `graphed` of {variant.name} must both be [false, true] where both "
+            "have true, because what is compiled is not graphed as well; "
+            f"got {compiled} and {graphed}"
         )
 
 

@@ -1,13 +1,13 @@
 """The visits of ranges that have a row, and what they say of the time of further ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 
 from profiling.analysis.points.axes import row_length
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Visit
+from profiling.planning.schedule import Group, Visit
 from profiling.rows.columns import Row
 
 # Seconds of a visit in training over those in inference, for small and for large models.
@@ -74,6 +74,41 @@ def num_common(points: Sequence[Point], visited: Iterable[Visited]) -> int:
     """
     numbers = ({number for key, number in visited if key == point.key} for point in points)
     return len(set.intersection(*numbers))
+
+
+def num_before(point: Point, beside: Iterable[Point], visited: Collection[Visited]) -> int:
+    """Return how many visits a point has had with each of those beside it, at least.
+
+    It may stand among them itself; there must be one.
+    """
+    return min(num_common([point, other], visited) for other in beside)
+
+
+def failed_in(made: Sequence[Made]) -> list[Visit]:
+    """Return the visits that ended in an error, at lengths that are still in a range."""
+    visited = visited_in(made)
+    return [
+        _again(one, visited)
+        for one in made
+        if one.row["status"] == "error" and one.visit.point.length in one.range.lengths
+    ]
+
+
+def _again(failed: Made, visited: Collection[Visited]) -> Visit:
+    """Return a visit that measures what it would have measured the first time."""
+    point, number = failed.visit.point, failed.visit.number
+    beside = [other for other in failed.range.at(point.length) if (other.key, number) in visited]
+    earlier = {(key, before) for key, before in visited if before < number}
+    return Visit(point, number, num_before(point, beside, earlier))
+
+
+def keys_in(group: Group, rows: Iterable[Row]) -> set[str]:
+    """Return the keys of all that was measured side by side in a group, whoever asks for it."""
+    return {
+        row["key"]
+        for row in rows
+        if (row["modality"], row["phase"], row_length(row), row["visit"]) == group
+    }
 
 
 def spent_s(made: Iterable[Made]) -> float:

@@ -1,6 +1,6 @@
 """What a run directory's rows are to be read with, after one more sweep into it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -42,6 +42,31 @@ def with_sweep(
         "states": {**manifest.get("states", {}), **states},
         "length_distributions": [*kept, *distributions],
     }
+
+
+def with_left_alone(
+    manifest: Mapping[str, Any],
+    modalities: Container[str],
+    others: Container[str],
+    left_alone: Sequence[str],
+) -> dict[str, Any]:
+    """Return a manifest that says for what a sweep had no time.
+
+    What an earlier sweep left alone stays where this one does not have the modality; a phase of
+    its own modalities that it is not asked for is missed by nobody.
+
+    Args:
+        manifest: As it was.
+        modalities: Of the sweep.
+        others: What other shards of the sweep choose lengths for, as "text training".
+        left_alone: For what this shard had no time.
+    """
+    kept = [
+        name
+        for name in manifest.get("left_alone", [])
+        if name in others or name.split()[0] not in modalities
+    ]
+    return {**manifest, "left_alone": sorted([*kept, *left_alone])}
 
 
 def _modality_of(pair: str) -> str | None:

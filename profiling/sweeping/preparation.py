@@ -39,6 +39,7 @@ class Preparation:
 
     Attributes:
         every_point: The points that the whole sweep begins with, once a part is planned.
+        every_range: Where the whole sweep chooses lengths, from then on too.
         distributions: The lengths of the real data, from then on too.
         room_gib: What those may hold of the device's memory that wait for their turn.
     """
@@ -55,6 +56,7 @@ class Preparation:
         self.children = children
         self.batches = batches
         self.every_point: list[Point] = []
+        self.every_range: list[Range] = []
         self.distributions: list[Row] = []
         self.room_gib = 0.0
 
@@ -68,7 +70,7 @@ class Preparation:
         data = {modality: self._facts(modality) for modality in settings.modalities}
         refined = {name for name, chosen in settings.modalities.items() if chosen.refine}
         given = {name: facts for name, facts in data.items() if name not in refined}
-        ranges = [
+        self.every_range = ranges = [
             Range(phase, PointMaker(settings, conditions, name, data[name]))
             for name in data
             if name in refined

@@ -64,10 +64,11 @@ def points_for(questions: Sequence[Question], length: int) -> list[Point]:
 
 
 def _points_of(chosen: Range, models: Container[Model], length: int) -> list[Point]:
-    return [p for p in chosen.at(length) if not p.skip_reason and _model_of(p) in models]
+    return [p for p in chosen.at(length) if not p.skip_reason and model_of(p) in models]
 
 
-def _model_of(point: Point) -> Model:
+def model_of(point: Point) -> Model:
+    """Return the model that a point measures with one of its kernels."""
     return Model(point.variant, point.attention_window, point.checkpoint)
 
 
@@ -81,7 +82,7 @@ def _num_visits(
     measured when the range was another one: there may be no batch of it.
     """
     points = _points_of(chosen, models, length)
-    is_over = length not in chosen.lengths or {*map(_model_of, points)} != models
+    is_over = length not in chosen.lengths or {*map(model_of, points)} != models
     return most if is_over else num_common(points, visited)
 
 

@@ -10,14 +10,16 @@ from profiling.rows.columns import Row
 from profiling.sweeping.beginnings import Beginnings, fits
 from profiling.sweeping.made import (
     Made,
+    failed_in,
+    keys_in,
     made_in,
     new_number,
-    num_common,
+    num_before,
     of_range,
     spent_s,
     visited_in,
 )
-from profiling.sweeping.questions import Question, open_questions, points_for
+from profiling.sweeping.questions import Question, model_of, open_questions, points_for
 
 # Rows that agree in these are one row.
 TOLD_APART_BY = ("key", "visit", "status", "seconds")
@@ -48,7 +50,8 @@ class Refinement:
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         """Yield the visits that are to be made, by what is compared; `rows` grows on the way."""
-        failed = self._failed(rows)  # before anything is measured: each is tried once by a sweep
+        # Before anything is measured: each is tried once by a sweep.
+        failed = failed_in(self._made(rows))
         tried = set()
         for group in self.beginnings.missing(rows):
             tried |= {(visit.point.key, visit.number) for visit in group}
@@ -56,16 +59,8 @@ class Refinement:
         again = [visit for visit in failed if (visit.point.key, visit.number) not in tried]
         for _, visits in groupby(again, key=lambda visit: visit.group):
             yield list(visits)
-        while chosen := self._interrupted(self._made(rows)) or self._choose(self._made(rows)):
+        while chosen := self._interrupted(rows) or self._choose(self._made(rows)):
             yield chosen
-
-    def _failed(self, rows: Sequence[Row]) -> list[Visit]:
-        """Return the visits that ended in an error, at lengths that are still in a range."""
-        return [
-            made.visit
-            for made in self._made(rows)
-            if made.row["status"] == "error" and made.visit.point.length in made.range.lengths
-        ]
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many visits have a row."""
@@ -100,15 +95,27 @@ class Refinement:
         """Return the visits that were made, oldest first."""
         return made_in(self.ranges, rows)
 
-    def _interrupted(self, made: Sequence[Made]) -> list[Visit]:
-        """Return what is missing of the last choice, made anew from the rows before it."""
+    def _interrupted(self, rows: Sequence[Row]) -> list[Visit]:
+        """Return what is missing of the last choice, made anew from the rows before it.
+
+        The part of a choice that was measured compares nothing yet. Where it compares two models,
+        or holds one that is not chosen now, it was a whole choice, under other settings: what is
+        measured now would not stand side by side with it.
+        """
+        made = self._made(rows)
         if not made:
             return []
         group = made[-1].visit.group
         last = [*takewhile(lambda one: one.visit.group == group, reversed(made))]
-        done = {one.visit.point.key for one in last}
-        chosen = self._choose(made[: -len(last)])
-        return [v for v in chosen if v.group == group and v.point.key not in done]
+        before = made[: -len(last)]
+        chosen = [visit for visit in self._choose(before) if visit.group == group]
+        done = keys_in(group, rows)
+        models = {model_of(visit.point) for visit in chosen if visit.point.key in done}
+        questions = self._ask(made[-1].range, before)
+        is_part = done <= {visit.point.key for visit in chosen}
+        if not is_part or any(question.models <= models for question in questions):
+            return []
+        return [visit for visit in chosen if visit.point.key not in done]
 
     def _choose(self, made: Sequence[Made]) -> list[Visit]:
         """Return the visits that the widest answer wants for which there is time.
@@ -133,20 +140,20 @@ class Refinement:
     ) -> list[Visit]:
         """Return what a question wants, for all open ones of its range; nothing without time.
 
-        It is a new visit of all points of the question, also where one of them was there with
-        others before: what is compared is measured side by side. Points of other questions come
-        along.
+        It is a new visit of all their points, also where some were there with others before: what
+        is compared is measured side by side. What has the same number is taken for that, so the
+        number is one that nothing has had at this length.
         """
         length = question.wish.length
-        own = points_for([question], length)
-        if not own:
+        points = points_for(questions, length)
+        if not points_for([question], length) or not fits(points, made, self.time_budget_s):
             return []
         visited = visited_in(made)
-        number, nth = new_number(own, visited), num_common(own, visited)
-        points = [p for p in points_for(questions, length) if (p.key, number) not in visited]
-        if not fits(points, made, self.time_budget_s):
-            return []
-        return [Visit(point, number, nth) for point in turn(points, number)]
+        number = new_number(question.range.at(length), visited)
+        return [
+            Visit(point, number, num_before(point, points, visited))
+            for point in turn(points, number)
+        ]
 
     def _ask(self, chosen: Range, made: Sequence[Made]) -> list[Question]:
         mine = of_range(chosen, made)

@@ -12,7 +12,7 @@ from profiling.rows.machine import describe_machine
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.frontier_pass import FrontierPass, searches_of_part
 from profiling.sweeping.group import measure_group
-from profiling.sweeping.manifest import with_sweep
+from profiling.sweeping.manifest import with_left_alone, with_sweep
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.preparation import Preparation
 from profiling.sweeping.progress import Progress
@@ -114,13 +114,9 @@ class Sweep:
     def _note_left_alone(self, plan: Plan) -> bool:
         """Write down for what this shard had no time; return whether that is new."""
         mine = {one.name for one in plan.ranges}
-        left_alone = plan.left_alone(self.run.rows)
-
-        def merge(manifest: dict[str, Any]) -> dict[str, Any]:
-            others = [name for name in manifest.get("left_alone", []) if name not in mine]
-            return manifest | {"left_alone": sorted([*others, *left_alone])}
-
-        return self.run.change_manifest(merge)
+        others = {one.name for one in self.preparation.every_range} - mine
+        told = self.settings.modalities, others, plan.left_alone(self.run.rows)
+        return self.run.change_manifest(lambda manifest: with_left_alone(manifest, *told))
 
     def _write_manifest(self, plan: Plan) -> bool:
         """Say what the rows are to be read with; return whether that is new."""

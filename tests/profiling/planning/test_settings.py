@@ -80,6 +80,14 @@ def test_an_impossible_window_is_refused(window: Any) -> None:
         ({"name": "bert", "compiled": True}, "`compiled` of bert must be a list; .* got True"),
         ({"name": "bert", "compiled": []}, "`compiled` of bert must be a list"),
         ({"name": "bert", "compiled": ["yes"]}, "`compiled` of bert must be a list"),
+        (
+            {"name": "local_bert", "compiled": [True], "graphed": [True]},
+            r"`compiled` and `graphed` of local_bert must both be .*; got \[true\] and \[true\]",
+        ),
+        (
+            {"name": "bert", "compiled": [False, True], "graphed": [True]},
+            r"`compiled` and `graphed` .*; got \[false, true\] and \[true\]",
+        ),
     ],
 )
 def test_a_wrong_entry_of_variants_is_named(entry: Any, words: str) -> None:

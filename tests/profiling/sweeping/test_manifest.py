@@ -3,7 +3,7 @@
 from typing import Any
 
 from profiling.planning.settings import ModalitySettings, SweepSettings
-from profiling.sweeping.manifest import with_sweep
+from profiling.sweeping.manifest import with_left_alone, with_sweep
 
 OF_SPEECH = "hubert:sdpa,lhubert:local_blocked"
 OF_TEXT = "bert:sdpa,longformer:mask_fixed"
@@ -55,3 +55,11 @@ def test_shards_of_one_division_are_listed_together() -> None:
     for shard in ((2, 2), (1, 2), (2, 2)):
         manifest = with_sweep(manifest, settings, shard, {}, [])
     assert manifest["shards"] == [[1, 2], [2, 2]]
+
+
+def test_what_a_sweep_is_no_longer_asked_for_is_not_left_alone() -> None:
+    before = {"left_alone": ["speech training", "text inference", "text training"]}
+    inference_alone = with_left_alone(before, ["text"], [], [])
+    assert inference_alone["left_alone"] == ["speech training"]
+    first_shard = with_left_alone(before, ["text"], ["text training"], ["text inference"])
+    assert first_shard == before
