@@ -29,7 +29,6 @@ from datamodules.libraries import needed
 from lightning_modules import allocator
 from lightning_modules.checkpoints.training_runs import validate_checkpoint
 from lightning_modules.kernel_choice import choose_sdpa
-from lightning_modules.models.base import VariantModule
 from lightning_modules.reduced_precision import refuse_wrong_convolutions
 from lightning_modules.training.accumulation import AccumulationWarning
 from lightning_modules.training.collapse import CollapseWarning
@@ -40,7 +39,13 @@ from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.class_names import import_classes
-from profiling.training.checks import check_data, check_precision, check_trained, check_written
+from profiling.training.checks import (
+    check_precision,
+    check_trained,
+    check_written,
+    warn_converted,
+)
+from profiling.training.data_checks import check_data
 from profiling.training.mistakes import explain
 from profiling.training.saved_settings import WhenBegun, saving_of
 from profiling.training.task_trainer import TaskTrainer
@@ -148,12 +153,13 @@ class TrainCLI(LightningCLI):
         """Compare model and data before anything is trained.
 
         Raises:
-            SettingsError: They are of different modalities, texts are too long for the model or
-                have token ids that it lacks, the precision is too low, a model is to be evaluated
-                that was never trained, or nothing would write what is predicted.
+            SettingsError: They are of different modalities, the data have labels of another kind,
+                texts are too long for the model or have token ids that it lacks, the precision is
+                too low, a model is to be evaluated that was never trained, or nothing would write
+                what is predicted.
         """
-        if isinstance(self.model, VariantModule):
-            check_data(self.model, self.datamodule)
+        if self.config.subcommand != "labels":  # which says itself what it needs
+            check_data(self.config.subcommand, self.model, self.datamodule)
         check_precision(self.config.subcommand, self.trainer.precision)
         chosen = self.config_init[self.config.subcommand]
         if not isinstance(self.trainer.accelerator, CPUAccelerator):
@@ -164,8 +170,10 @@ class TrainCLI(LightningCLI):
                 allocator.keep_freed_memory()
         if self.config.subcommand in EVALUATIONS and chosen.get("ckpt_path") is None:
             check_trained(self.config.subcommand, self.model)
+            warn_converted(self.model)
         if self.config.subcommand == "predict":
-            check_written(self.model, self.trainer.callbacks)  # type: ignore[attr-defined]
+            callbacks = self.trainer.callbacks  # type: ignore[attr-defined]
+            check_written(self.model, callbacks, self.datamodule)
 
 
 def main(arguments: list[str] | None = None) -> int:

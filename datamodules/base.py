@@ -31,6 +31,7 @@ class ModalityData(LightningDataModule, ABC):
 
     modality: str
     batch_source: str
+    label_kind: str | None = None  # of speech: what its labels are, as modules call it that learn
 
     def __str__(self) -> str:
         # Lightning would build all loaders to describe them.

@@ -71,6 +71,7 @@ def test_elsewhere_attention_takes_the_kernel_that_new_shapes_cost_nothing(
             ["--data", "datamodules.modalities.synthetic.SyntheticVision"],
             ["`data`", "text", "vision"],
         ),
+        (["--model", "CtcModule"], ["`data` must be speech for CtcModule", " TranscribedSpeech"]),
     ],
 )
 def test_a_users_mistake_is_one_sentence(

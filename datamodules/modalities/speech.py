@@ -158,6 +158,7 @@ class SpeechData(FileData):
     """
 
     modality = "speech"
+    label_kind = "clusters"
 
     def __init__(
         self,

@@ -53,6 +53,7 @@ class SyntheticSpeech(SyntheticData):
     """
 
     modality = "speech"
+    label_kind = "clusters"
     max_tones = 5000
 
     def __init__(

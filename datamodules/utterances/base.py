@@ -40,6 +40,7 @@ class UtteranceData(LightningDataModule, ABC):
     """
 
     modality = "speech"
+    label_kind: str | None = None  # what its labels are, as modules call it that learn from them
 
     def __init__(
         self,

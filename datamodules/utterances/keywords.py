@@ -54,6 +54,8 @@ class KeywordSpeech(UncroppedSpeech):
         kwargs: Settings of UncroppedSpeech.
     """
 
+    label_kind = "classes"
+
     def __init__(self, source: str, **kwargs: Any) -> None:
         super().__init__(source, **kwargs)
         if self.layout not in ("auto", "folder", "manifest"):

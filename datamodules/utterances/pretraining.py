@@ -48,6 +48,8 @@ class PretrainingSpeech(TrainingSpeech):
         kwargs: Settings of TrainingSpeech.
     """
 
+    label_kind = "clusters"
+
     def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
         self,
         source: str,

@@ -78,6 +78,8 @@ class TranscribedSpeech(UncroppedSpeech):
     fairseq's recipe for HuBERT Base and ten hours for how much is hidden.
     """
 
+    label_kind = "transcripts"
+
     def __init__(
         self,
         source: str,

@@ -4,6 +4,8 @@ import re
 
 from lightning_modules.checkpoints.pretrained import read_config
 
+# How transformers ends the name of a class that tells recordings or texts apart.
+CLASSIFIER = "ForSequenceClassification"
 # What transformers calls an output that nobody has named.
 UNNAMED = re.compile(r"LABEL_\d+")
 
@@ -20,6 +22,19 @@ def read_class_names(checkpoint: str | None) -> list[str] | None:
     named = {} if checkpoint is None else read_config(checkpoint).id2label or {}
     names = [str(named[number]) for number in sorted(named, key=int)]
     return None if all(map(UNNAMED.fullmatch, names)) else names
+
+
+def is_classifier(checkpoint: str | None) -> bool:
+    """Return whether a checkpoint was saved with a head that tells whole inputs apart.
+
+    Args:
+        checkpoint: Folder or hub name; None was not.
+
+    Raises:
+        ModelError: There is no such checkpoint, or its configuration is damaged.
+    """
+    saved = [] if checkpoint is None else read_config(checkpoint).architectures or []
+    return any(name.endswith(CLASSIFIER) for name in saved)
 
 
 def read_num_clusters(checkpoint: str | None) -> int | None:

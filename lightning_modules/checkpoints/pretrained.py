@@ -37,24 +37,15 @@ def load_pretrained(
         fields: Fields of the configuration that are not the checkpoint's.
         optional: Weights of the backbone that may be missing. A head, where `model_class` has one,
             always may, or be of another shape: it is random then.
-        converted: Further model types whose weights have the same names.
+        converted: Further model types whose weights have the same names; `converted_from` of the
+            model is the one that the checkpoint is of, None where it is of the model's own type.
 
     Raises:
         ModelError: There is no such checkpoint, it is damaged, of another architecture, or lacks
             weights of the backbone; or a field is wrong.
     """
-    config = read_config(checkpoint)
-    expected = model_class.config_class.model_type
-    if config.model_type in converted:
-        given = {k: v for k, v in config.to_dict().items() if k not in OF_THE_CLASS}
-        config = model_class.config_class(**given)
-    if config.model_type != expected:
-        raise ModelError(
-            f"`checkpoint` must hold a {expected} model, "
-            f"got a {config.model_type} model in {checkpoint!r}"
-        )
-    for name, value in fields.items():
-        setattr(config, name, value)
+    saved = read_config(checkpoint)
+    config = replace_fields(saved, model_class, checkpoint, fields, converted)
     try:
         model, report = model_class.from_pretrained(
             checkpoint,
@@ -77,18 +68,19 @@ def load_pretrained(
     absent = _absent(report)
     model.random_weights = sorted(absent - set(optional))
     model.random_optional = sorted(absent.intersection(optional))
+    model.converted_from = saved.model_type if saved.model_type in converted else None
     # Loaded models come in evaluation mode, and Lightning's Trainer keeps the mode it is given.
     return model.train()
 
 
 def read_config(checkpoint: str) -> Any:
-    """Read the configuration of a folder or hub name.
+    """Read the configuration of a folder or hub name; code that it comes with never runs.
 
     Raises:
-        ModelError: There is no such checkpoint, or its configuration is damaged.
+        ModelError: There is no such checkpoint, or its configuration is damaged or needs such code.
     """
     try:
-        return AutoConfig.from_pretrained(checkpoint)
+        return AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     except ModelError as error:
         raise ModelError(
             f"`checkpoint` {checkpoint!r} has a configuration that is wrong: {error}"
@@ -97,6 +89,39 @@ def read_config(checkpoint: str) -> Any:
         raise ModelError(
             f"`checkpoint` must be a folder or hub name of a transformers model, got {checkpoint!r}"
         ) from error
+
+
+def replace_fields(
+    config: Any,
+    model_class: Any,
+    checkpoint: str,
+    fields: dict[str, Any],
+    converted: tuple[str, ...] = (),
+) -> Any:
+    """Return the configuration of a model that a checkpoint is to be loaded into.
+
+    Args:
+        config: Of the checkpoint.
+        model_class: Class of transformers to build.
+        checkpoint: Folder or hub name.
+        fields: Fields of the configuration that are not the checkpoint's.
+        converted: Further model types whose weights have the same names.
+
+    Raises:
+        ModelError: The checkpoint is of another architecture.
+    """
+    expected = model_class.config_class.model_type
+    if config.model_type in converted:
+        given = {k: v for k, v in config.to_dict().items() if k not in OF_THE_CLASS}
+        config = model_class.config_class(**given)
+    if config.model_type != expected:
+        raise ModelError(
+            f"`checkpoint` must hold a {expected} model, "
+            f"got a {config.model_type} model in {checkpoint!r}"
+        )
+    for name, value in fields.items():
+        setattr(config, name, value)
+    return config
 
 
 def _check_loaded(

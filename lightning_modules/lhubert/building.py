@@ -18,7 +18,11 @@ from transformers import (
 
 from lightning_modules.attention.unpadded import NAME as UNPADDED
 from lightning_modules.attention.unpadded import unpad
-from lightning_modules.checkpoints.pretrained import load_pretrained
+from lightning_modules.checkpoints.pretrained import (
+    load_pretrained,
+    read_config,
+    replace_fields,
+)
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import (
@@ -30,7 +34,7 @@ from lightning_modules.lhubert import (
 )
 from lightning_modules.lhubert.conversion import MASK_VECTORS
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
-from lightning_modules.lhubert.fields import explained_fields, validate_fields
+from lightning_modules.lhubert.fields import explained_fields, validate_config, validate_fields
 from lightning_modules.lhubert.masking import mask_in_place
 from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES, NUM_CONV_LAYERS
 from lightning_modules.variants import find_variant, validate_settings
@@ -87,13 +91,10 @@ def build_speech_model(task: str, settings: SpeechModelSettings, **defaults: Any
     if is_local and settings.attention_window is not None:
         fields["attention_window"] = settings.attention_window
     if settings.checkpoint is not None:
-        converted = ("hubert",) if is_local else ()
-        with explained_fields(StrictDataclassError):
-            source = settings.checkpoint
-            model = load_pretrained(model_class, source, fields, MASK_VECTORS, converted)
+        model = _load(model_class, settings.checkpoint, settings, fields)
         _warn_of_loudness(model.config, settings.checkpoint)
     else:
-        model = _build_random(model_class, settings.size, fields)
+        model = _build_random(model_class, settings, fields)
     backbone = model.base_model
     # Of both variants, so that what is compared is their attention.
     swap_class(backbone.feature_extractor, ChunkedFeatureEncoder)
@@ -111,6 +112,19 @@ def _validate(settings: SpeechModelSettings) -> None:
     validate_fields(settings.model_fields)
 
 
+def _load(
+    model_class: Any, checkpoint: str, settings: SpeechModelSettings, fields: dict[str, Any]
+) -> Any:
+    """Load a checkpoint, for an L-HuBERT that of a HuBERT too."""
+    converted = ("hubert",) if settings.variant == "lhubert" else ()
+    with explained_fields(StrictDataclassError):
+        if settings.model_fields:
+            saved = read_config(checkpoint)
+            config = replace_fields(saved, model_class, checkpoint, fields, converted)
+            validate_config(model_class, config)  # or the weights would be blamed
+        return load_pretrained(model_class, checkpoint, fields, MASK_VECTORS, converted)
+
+
 def _warn_of_loudness(config: Any, checkpoint: str) -> None:
     """Warn of a model that was trained on normalised recordings, where that makes a difference.
 
@@ -119,8 +133,8 @@ def _warn_of_loudness(config: Any, checkpoint: str) -> None:
     if config.feat_extract_norm != "layer":
         return
     try:
-        extractor = AutoFeatureExtractor.from_pretrained(checkpoint)
-    except (OSError, ValueError, RecursionError):  # none was saved with the model
+        extractor = AutoFeatureExtractor.from_pretrained(checkpoint, trust_remote_code=False)
+    except (OSError, ValueError, RecursionError):  # none was saved, or one with code of its own
         return
     if getattr(extractor, "do_normalize", False):
         warnings.warn(
@@ -135,10 +149,10 @@ def _warn_of_loudness(config: Any, checkpoint: str) -> None:
 POSITION_GROUPS, GROUP_CHANNELS = 16, 16
 
 
-def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
-    widths = ENCODER_SIZES[size]
+def _build_random(model_class: Any, settings: SpeechModelSettings, fields: dict[str, Any]) -> Any:
+    widths = ENCODER_SIZES[settings.size]
     shape = widths.fields | {
-        "conv_dim": (CONV_WIDTHS[size],) * NUM_CONV_LAYERS,
+        "conv_dim": (CONV_WIDTHS[settings.size],) * NUM_CONV_LAYERS,
         "num_conv_pos_embedding_groups": min(POSITION_GROUPS, widths.hidden_size // GROUP_CHANNELS),
     }
     config_class = model_class.config_class
@@ -146,10 +160,11 @@ def _build_random(model_class: Any, size: str, fields: dict[str, Any]) -> Any:
     with explained_fields(StrictDataclassError, TypeError, ValueError):
         config = config_class(**(shape | fields))
     config._attn_implementation = implementation
+    if settings.model_fields:
+        validate_config(model_class, config)
     # Drawn before the head, whose size differs, so that every task begins from the same encoder.
-    with explained_fields(ValueError):
-        positions = draw_positions(config)
-        model = model_class(config)
+    positions = draw_positions(config)
+    model = model_class(config)
     conv: nn.Conv1d = model.base_model.encoder.pos_conv_embed.conv
     with torch.no_grad():
         if parametrize.is_parametrized(conv):

@@ -1,15 +1,19 @@
 """Fields of a HuBERT's configuration that a user replaces, and what is wrong with them."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from transformers.activations import ACT2FN
 
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.configuration import LHubertConfig
 
 ACTIVATIONS = ("feat_extract_activation", "hidden_act")  # fields that name a function
+# What building a model of impossible numbers raises.
+BUILDING_ERRORS = (IndexError, RuntimeError, TypeError, ValueError, ZeroDivisionError)
 
 
 def validate_fields(fields: Mapping[str, Any]) -> None:
@@ -25,6 +29,16 @@ def validate_fields(fields: Mapping[str, Any]) -> None:
                 f"unknown `{name}` {fields[name]!r} of `model_fields`; choose one of: "
                 f"{', '.join(sorted(ACT2FN))}"
             )
+
+
+def validate_config(model_class: Any, config: Any) -> None:
+    """Raise ModelError where no model can be built of a configuration; none takes memory for it."""
+    with (
+        explained_fields(*BUILDING_ERRORS),
+        torch.random.fork_rng(devices=[]),
+        torch.device("meta"),
+    ):
+        model_class(copy.deepcopy(config))
 
 
 @contextmanager

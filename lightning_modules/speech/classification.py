@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
-from lightning_modules.checkpoints.outputs import read_class_names
+from lightning_modules.checkpoints.outputs import is_classifier, read_class_names
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import (
     build_speech_model,
@@ -22,12 +22,12 @@ from lightning_modules.speech.utterance_module import (
     UtteranceModule,
     masked_frames,
     real_waveforms,
+    validate_channel_span,
     validate_masking,
 )
 
 # Any share above zero gives the model a vector to write over what the data mask, if anything.
 CLASSIFICATION_FIELDS = {
-    "use_weighted_layer_sum": True,
     "layerdrop": 0.0,
     "apply_spec_augment": True,
     "mask_time_prob": 0.05,
@@ -37,6 +37,8 @@ CLASSIFICATION_FIELDS = {
 
 class ClassificationModule(UtteranceModule):
     """Learns one class per recording; `labels` of a batch are (batch,) int64."""
+
+    label_kind = "classes"
 
     def __init__(
         self,
@@ -62,16 +64,21 @@ class ClassificationModule(UtteranceModule):
         saved = read_class_names(self.settings.checkpoint)
         self.classes = list((saved if classes is None else classes) or ())
         if len(self.classes) < 2:
-            raise ModelError(f"`classes` must be at least two, got {len(self.classes)}")
+            said = ": data such as KeywordSpeech say them, or a `checkpoint`" * (classes is None)
+            raise ModelError(f"`classes` must be at least two, got {len(self.classes)}{said}")
         named = dict(enumerate(self.classes))
         numbered = {name: number for number, name in named.items()}
         fields = CLASSIFICATION_FIELDS | {"id2label": named, "label2id": numbered}
+        if not is_classifier(self.settings.checkpoint):  # those sum the layers, or do not
+            fields["use_weighted_layer_sum"] = True
         self.model = build_speech_model("classification", self.settings, **fields)
         self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
         self._check_classes(saved)
         if self.model.config.use_weighted_layer_sum:
             validate_summing(self.model.config)
         validate_masking(self.model.config)
+        if self.model.config.mask_feature_prob > 0:
+            validate_channel_span(self.model.config)
         self.is_frozen = freeze_upstream
         if freeze_feature_encoder or freeze_upstream:
             self.model.freeze_feature_encoder()

@@ -23,6 +23,7 @@ from lightning_modules.speech.ctc_decoding import BLANK
 from lightning_modules.speech.transcriber import Transcriber
 from lightning_modules.speech.utterance_module import (
     masked_frames,
+    validate_channel_span,
     validate_masking,
 )
 from lightning_modules.training.schedules import build_adamw, stepwise, tri_stage
@@ -164,13 +165,9 @@ def _choose_channel_span(config: Any, given: dict[str, Any]) -> None:
     """Choose the span of channels by the width of the model, unless it was given.
 
     Raises:
-        ModelError: It is wider than the model.
+        ModelError: It is none, or wider than the model.
     """
-    width = config.hidden_size
     if "mask_feature_length" not in given:
-        config.mask_feature_length = min(SPAN_CHANNELS, max(1, width // WIDTH_OVER_SPAN))
-    if config.mask_feature_length > width:
-        raise ModelError(
-            f"`mask_feature_length` of `model_fields` must be at most {width}, the width of the "
-            f"model, got {config.mask_feature_length}"
-        )
+        chosen = max(1, config.hidden_size // WIDTH_OVER_SPAN)
+        config.mask_feature_length = min(SPAN_CHANNELS, chosen)
+    validate_channel_span(config)

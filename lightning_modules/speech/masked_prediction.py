@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.counted import counted
+from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import build_speech_model, has_random_head
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
@@ -29,7 +30,7 @@ from lightning_modules.speech.predicted_clusters import (
     take_kmeans,
 )
 from lightning_modules.speech.training_module import SpeechTraining
-from lightning_modules.speech.utterance_module import real_waveforms
+from lightning_modules.speech.utterance_module import real_waveforms, validate_channel_span
 from lightning_modules.training.schedules import (
     build_adamw,
     linear_warmup_decay,
@@ -69,6 +70,7 @@ class MaskedPrediction(SpeechTraining):
     """
 
     not_saved = ()  # `num_classes` is a setting of this one
+    label_kind = "clusters"
 
     def __init__(  # noqa: PLR0913 - LightningCLI reads the settings from this signature
         self,
@@ -106,11 +108,17 @@ class MaskedPrediction(SpeechTraining):
             ModelError: A setting is wrong.
         """
         super().__init__(**settings)
+        weights = {"unmasked_weight": unmasked_weight, "penalty_weight": penalty_weight}
+        for name, weight in weights.items():
+            if not weight >= 0:
+                raise ModelError(f"`{name}` must be at least 0, got {weight}")
         num_classes = choose_num_clusters(num_classes, self.settings.checkpoint)
         self.hparams["num_classes"] = num_classes  # where callbacks look for it
         self.model = build_speech_model(
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
+        if self.model.config.mask_feature_prob > 0:
+            validate_channel_span(self.model.config)
         self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
         self.centroids = centroids
         take_kmeans(self.model, saved_kmeans(self.model), centroids)

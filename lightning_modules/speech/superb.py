@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.errors import ModelError
 from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import build_speech_model
 from lightning_modules.speech.layer_mixing import LayerMix, validate_summing
@@ -78,7 +79,7 @@ class SuperbAsr(Transcriber):
         Args:
             lr: Learning rate of Adam, constant.
             head_size: Of the projection, and of each direction of the BLSTM.
-            head_dropout: After each layer of the BLSTM.
+            head_dropout: After each layer of the BLSTM, from 0 to 1.
             spec_augment: Whether features are warped and masked in training.
             settings: Those of Transcriber.
 
@@ -86,6 +87,10 @@ class SuperbAsr(Transcriber):
             ModelError: A setting is wrong.
         """
         super().__init__(**settings)
+        if head_size < 1:
+            raise ModelError(f"`head_size` must be at least 1, got {head_size}")
+        if not 0 <= head_dropout <= 1:
+            raise ModelError(f"`head_dropout` must be from 0 to 1, got {head_dropout}")
         self.upstream = build_speech_model("encoder", self.settings, layerdrop=0.0).eval()
         self.upstream.requires_grad_(False)
         config = self.upstream.config

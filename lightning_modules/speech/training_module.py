@@ -23,6 +23,7 @@ class SpeechTraining(lightning.LightningModule):
     """Trains a HuBERT or an L-HuBERT; derived classes build it with the head of their task."""
 
     modality = "speech"
+    label_kind: ClassVar[str]  # what its data must have, to learn from: they call it the same
     not_saved: ClassVar[tuple[str, ...]] = TOLD_TO_OTHERS
 
     def __init__(

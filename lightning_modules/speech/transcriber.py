@@ -32,6 +32,8 @@ class Transcriber(UtteranceModule):
     `labels` of a batch are (batch, letters) int64, below 1 where padded.
     """
 
+    label_kind = "transcripts"
+
     def __init__(self, alphabet: list[str] | None = None, **settings: Any) -> None:
         """Choose the alphabet; derived classes build the model.
 

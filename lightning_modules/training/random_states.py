@@ -26,8 +26,11 @@ class RandomStates(Callback):
         self._before_validation: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states of all processes, by rank."""
-        own = random_state()
+        """Return the states of all processes, by rank.
+
+        Before the first batch of a resume they are those that it will give back.
+        """
+        own = random_state() if self._to_restore is None else self._to_restore
         if not (distributed.is_available() and distributed.is_initialized()):
             return {"states": [own]}
         states: list[Any] = [None] * distributed.get_world_size()

@@ -5,11 +5,13 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from lightning_modules.counted import counted
 from lightning_modules.errors import ModelError
+from lightning_modules.units.folder_use import LabelFolderUse
 from lightning_modules.units.frame_features import build_features
 from lightning_modules.units.kmeans import FrameSample, Quantizer, fit_centroids
 from lightning_modules.units.label_data import LabelData
@@ -74,6 +76,7 @@ class UnitExtractor(lightning.LightningModule):
                 raise ModelError(f"`{name}` must be at least 1, got {value}")
         self.features = build_features(features, checkpoint, layer, variant, attention_window)
         self.folder = folder
+        self.folder_use = LabelFolderUse(folder)
         self.num_clusters = num_clusters
         self.sample_frames = sample_frames
         self.kmeans = kmeans
@@ -84,8 +87,17 @@ class UnitExtractor(lightning.LightningModule):
             # So that a wrong one is known at once.
             load_quantizer(Path(kmeans), self.features, num_clusters)
 
+    def configure_callbacks(self) -> list[Callback]:
+        """Let the folder be given back after a mistake."""
+        return [self.folder_use]
+
     def setup(self, stage: str) -> None:
-        """Fit k-means, in one process, or load it, and open the label files."""
+        """Fit k-means, in one process, or load it, and open the label files.
+
+        Raises:
+            ModelError: Another run labels into the folder, or it has a k-means of other settings.
+        """
+        self.folder_use.take(self.trainer)  # before it is known whether it has a k-means
         data = self._data()
         own = Path(self.folder) / KMEANS_FILE
         fitted_with = {"seed": self.seed, "sample_frames": self.sample_frames}
@@ -142,14 +154,14 @@ class UnitExtractor(lightning.LightningModule):
                 labels, self.features, self.quantizer, self.names, self.alignment
             )
             self.summary = f"{about}: {self.folder}"
+        self.folder_use.release()
 
     def _data(self) -> LabelData:
         data: LabelData = self.trainer.datamodule  # type: ignore[attr-defined]
         return data
 
     def _check_new(self, data: LabelData) -> None:
-        """Refuse, before anything is fitted, a folder that has labels or cannot be written."""
-        Path(self.folder).mkdir(parents=True, exist_ok=True)
+        """Refuse, before anything is fitted, a folder that has labels."""
         if data.has_labels(self.folder):
             raise ModelError(
                 f"`kmeans` must be given for `folder` {self.folder}, which holds labels of a "

@@ -1,13 +1,15 @@
-"""What model, data and precision must be before anything is trained."""
+"""What model, callbacks and precision must be before anything is computed."""
 
 from collections.abc import Sequence
 
-from lightning import LightningModule
+from lightning import LightningDataModule, LightningModule
 from lightning.pytorch.callbacks import BasePredictionWriter, Callback
+from lightning.pytorch.utilities import rank_zero_warn
 
-from datamodules.base import ModalityData
-from lightning_modules.models.base import VariantModule
+from lightning_modules.attention.interface import find_windows
+from lightning_modules.checkpoints.attention_of_runs import one_or_all
 from lightning_modules.speech.prediction_files import PredictionFiles
+from lightning_modules.speech.training_module import SpeechTraining
 from lightning_modules.units.extractor import UnitExtractor
 from profiling.errors import SettingsError
 
@@ -34,22 +36,31 @@ def check_precision(command: str, precision: str) -> None:
         )
 
 
-def check_written(model: LightningModule, callbacks: Sequence[Callback]) -> None:
+def check_written(
+    model: LightningModule, callbacks: Sequence[Callback], data: LightningDataModule
+) -> None:
     """Refuse to predict what nobody would write, and labels, which have a verb of their own.
 
     Raises:
-        SettingsError: The model is for `labels`, or no callback writes predictions.
+        SettingsError: The model is for `labels`, no callback writes predictions, or the one that
+            does cannot name what is predicted.
     """
     if isinstance(model, UnitExtractor):
         raise SettingsError(
             f"`model` must be one that predicts for `predict`, got {type(model).__name__}, whose "
             "verb is `labels`"
         )
-    if not any(isinstance(each, (PredictionFiles, BasePredictionWriter)) for each in callbacks):
+    of_recordings = "predict_reader" in dir(data)  # to ask for it would open the source
+    if not of_recordings and any(isinstance(each, PredictionFiles) for each in callbacks):
         raise SettingsError(
-            "`callbacks` must have one that writes for `predict`, PredictionFiles as in "
-            "configs/train/transcribe.yaml and features.yaml or another BasePredictionWriter, got "
-            "none"
+            "`data` must be of recordings for PredictionFiles, such as RecordingData, got "
+            f"{type(data).__name__}: give it a BasePredictionWriter of your own"
+        )
+    if not any(isinstance(each, (PredictionFiles, BasePredictionWriter)) for each in callbacks):
+        ours = "PredictionFiles as in configs/train/transcribe.yaml and features.yaml or another"
+        raise SettingsError(
+            "`callbacks` must have one that writes for `predict`, "
+            f"{ours if of_recordings else 'a'} BasePredictionWriter, got none"
         )
 
 
@@ -79,31 +90,17 @@ def check_begun(command: str, model: LightningModule) -> None:
         )
 
 
-def check_data(model: VariantModule, data: ModalityData) -> None:
-    """Refuse data that the model cannot take.
+def warn_converted(model: LightningModule) -> None:
+    """Warn of the trained head of a HuBERT over local attention, which it was not trained with.
 
-    Raises:
-        SettingsError: They are of another modality, have more token ids, or are too long.
+    Whoever goes on training means it. In an evaluation it is another model, of the same weights.
     """
-    if model.modality != data.modality:
-        raise SettingsError(
-            f"`data` must be {model.modality} for {model.variant}, got {data.modality}"
-        )
-    if data.modality == "text" and data.num_classes > model.num_classes:
-        raise SettingsError(
-            f"`model.init_args.checkpoint` must have an embedding for each of {data.num_classes:,} "
-            f"token ids, as many as `data` has, got {model.num_classes:,}"
-        )
-    if model.longest_input is not None:
-        longest = data.lengths().values[-1]
-        if longest > (model.registered.maximum_length or longest):
-            raise SettingsError(
-                f"`data` must have inputs of at most {model.registered.maximum_length:,} "
-                f"{data.lengths().unit} for {model.variant}, got {longest:,}"
-            )
-        if longest > model.longest_input:
-            raise SettingsError(
-                f"`model.init_args.max_length` must be at least {longest}, the longest input "
-                "of `data` (which `data.init_args.max_length` cuts), got "
-                f"{model.longest_input}"
-            )
+    found = getattr(getattr(model, "model", None), "converted_from", None)
+    if found is None or not isinstance(model, SpeechTraining) or model.head_is_random:
+        return
+    settings = model.settings
+    rank_zero_warn(
+        f"`checkpoint` {settings.checkpoint!r} was trained as {found} and is taken as "
+        f"{settings.variant} with `attention_window` {one_or_all(find_windows(model))}, which is "
+        f"another model: --model.init_args.variant {found} takes it as it was trained"
+    )

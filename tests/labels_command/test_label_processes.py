@@ -13,8 +13,9 @@ import torch
 
 import train
 from lightning_modules.errors import ModelError
+from lightning_modules.folder_lock import FolderLock
 from lightning_modules.units import waiting
-from tests.samples.labels.command import MFCC, labels, read_all
+from tests.samples.labels.command import MFCC, labels, make_labels, read_all
 
 
 def begin_to_wait_and_end(path: Path, sender: Connection) -> None:
@@ -46,6 +47,16 @@ def test_who_waits_for_a_kmeans_ends_with_the_process_that_fits_it(server, tmp_p
     assert receiver.poll(1200)
     assert "fitting it has ended without one" in receiver.recv()
     child.join()
+
+
+@pytest.mark.torchaudio
+def test_a_folder_that_another_run_labels_into_gets_no_second_kmeans(sounds, tmp_path):
+    lock = FolderLock(tmp_path / "out")
+    before = list((tmp_path / "out").iterdir())
+    with pytest.raises(ModelError, match="`folder` must be a folder that no other process writes"):
+        make_labels(sounds[0], tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == before
+    lock.release()
 
 
 @pytest.mark.torchaudio

@@ -20,6 +20,7 @@ class SpeechModule(VariantModule):
     """HuBERT with a linear head; logits are (batch, frames, num_classes)."""
 
     modality = "speech"
+    label_kind = "clusters"
 
     def __init__(self, num_classes: int = 100, **settings: Any) -> None:
         """Build the model.

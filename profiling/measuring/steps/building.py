@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig
 
 from datamodules.base import ModalityData
 from datamodules.modality import MODALITIES
+from lightning_modules.checkpoints.pretrained import read_config
 from lightning_modules.errors import ModelError
 from lightning_modules.models.base import VariantModule
 from lightning_modules.reduced_precision import refuse_wrong_convolutions
@@ -115,7 +115,7 @@ def _synthetic(point: Point) -> ModalityData:
     modality = MODALITIES[point.modality]
     num_classes = point.num_classes
     if modality.classes_field and point.checkpoint is not None:
-        config = AutoConfig.from_pretrained(point.checkpoint)
+        config = read_config(point.checkpoint)
         num_classes = getattr(config, modality.classes_field)
     module, name = modality.synthetic.split(":")
     data: ModalityData = getattr(import_module(module), name)(num_classes=num_classes)

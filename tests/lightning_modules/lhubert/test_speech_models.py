@@ -1,5 +1,6 @@
 """Models for training that come from a checkpoint."""
 
+import json
 import warnings
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2FeatureExtractor
 
+from lightning_modules.checkpoints.pretrained import read_config
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model
 from lightning_modules.speech.masked_prediction import MaskedPrediction
@@ -36,6 +38,19 @@ def test_others_load_without_a_word(norm, do_normalize, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         build_speech_model("encoder", settings)
+
+
+def test_nobody_is_asked_to_run_the_code_that_a_checkpoint_comes_with(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
+    settings = saved(tmp_path, "layer")
+    code = {"auto_map": {"AutoFeatureExtractor": "mine.Mine", "AutoConfig": "mine.Mine"}}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(code))
+    build_speech_model("ctc", settings)
+    (tmp_path / "config.json").write_text(json.dumps(code | {"model_type": "mine"}))
+    with pytest.raises(ModelError, match="`checkpoint` must be a folder or hub name"):
+        read_config(str(tmp_path))
+    assert asked == []
 
 
 @pytest.mark.parametrize("variant", ["hubert", "lhubert"])
@@ -82,8 +97,11 @@ def test_positions_that_are_normalised_over_the_batch_are_drawn_too():
         ({"hidden_size": "wide"}, "do not make a HuBERT configuration: .*'hidden_size'.* got str"),
         ({"layerdrop": None}, "do not make a HuBERT configuration: .*'layerdrop'"),
         ({"hidden_act": "geluu"}, "unknown `hidden_act` 'geluu' .* choose one of: gelu, "),
-        ({"num_attention_heads": 5}, "must be divisible by"),
-        ({"num_conv_pos_embedding_groups": 5}, "must be divisible by"),
+        ({"num_attention_heads": 5}, "do not make a HuBERT configuration: .* be divisible by"),
+        ({"num_attention_heads": 0}, "do not make a HuBERT configuration: .* by zero"),
+        ({"num_conv_pos_embedding_groups": 5}, "do not make a HuBERT configuration: .* divisible"),
+        ({"hidden_dropout": 1.5}, "do not make a HuBERT configuration: dropout .* got 1.5"),
+        ({"hidden_size": -24}, "do not make a HuBERT configuration: .* negative dimension"),
     ],
     ids=str,
 )

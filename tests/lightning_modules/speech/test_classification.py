@@ -122,6 +122,11 @@ def test_it_learns_and_says_the_names_of_the_classes(tmp_path: Path) -> None:
     assert found == [CLASSES[label] for label in given["labels"].tolist()]
 
 
+def test_spans_of_no_channel_are_refused_where_channels_are_masked() -> None:
+    with pytest.raises(ModelError, match="`mask_feature_length` .* at least 1 .* got 0"):
+        module(model_fields={"mask_feature_length": 0, "mask_feature_prob": 0.5})
+
+
 @pytest.mark.parametrize("classes", [None, ["only"]])
 def test_fewer_than_two_classes_are_refused(classes: list[str] | None) -> None:
     with pytest.raises(ModelError, match="`classes` must be at least two, got"):

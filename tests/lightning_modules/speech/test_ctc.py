@@ -217,6 +217,7 @@ def test_the_span_of_channels_is_the_published_share_of_the_width() -> None:
     ("fields", "words"),
     [
         ({"mask_feature_length": 25}, "`mask_feature_length` .* at most 24, .* got 25"),
+        ({"mask_feature_length": 0}, "`mask_feature_length` .* at least 1 .* got 0"),
         ({"mask_time_prob": 0.0}, "`mask_time_prob` .* above zero, got 0.0"),
         ({"apply_spec_augment": False}, "`apply_spec_augment` .* true"),
     ],

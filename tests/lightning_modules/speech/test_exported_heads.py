@@ -8,6 +8,7 @@ import torch
 
 from lightning_modules.checkpoints.exporting import export
 from lightning_modules.errors import ModelError
+from lightning_modules.speech.classification import ClassificationModule
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from tests.samples import fitting
 from tests.samples.recordings.speech import NO_DROPOUT, NUM_CLUSTERS, TINY
@@ -93,6 +94,22 @@ def test_a_head_that_was_trained_is_exported(headless: str, tmp_path: Path) -> N
         assert not begun(folder).head_is_random
         with pytest.raises(ModelError, match=ANOTHER):
             begun(folder, centroids="xyz")
+
+
+@pytest.mark.parametrize("sums", [True, False])
+def test_a_classifier_sums_its_layers_as_it_was_trained_to(sums: bool, headless: str) -> None:
+    def classifier(**given: Any) -> ClassificationModule:
+        return ClassificationModule(variant="hubert", **given)
+
+    fields = TINY | NO_DROPOUT | {"use_weighted_layer_sum": sums}
+    export(classifier(classes=["no", "yes", "up"], model_fields=fields), None, "classes")
+    again = classifier(checkpoint="classes")
+    assert not again.head_is_random
+    assert hasattr(again.model, "layer_weights") == sums
+    changed = classifier(checkpoint="classes", model_fields={"use_weighted_layer_sum": not sums})
+    assert hasattr(changed.model, "layer_weights") != sums
+    begun_anew = classifier(checkpoint=headless, classes=["no", "yes"])
+    assert hasattr(begun_anew.model, "layer_weights")
 
 
 def test_data_without_labels_leave_a_head_the_kmeans_that_it_predicts(

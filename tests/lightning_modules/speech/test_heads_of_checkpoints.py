@@ -15,6 +15,7 @@ from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.speech.prediction_files import PredictionFiles
 from lightning_modules.speech.superb import SuperbAsr
+from profiling.training.checks import warn_converted
 from tests.samples import fitting
 from tests.samples.hub import be_offline
 from tests.samples.predicting import predict, process
@@ -94,6 +95,38 @@ def test_the_number_of_clusters_is_the_checkpoints_where_nobody_says_another() -
     assert module.hparams["num_classes"] == NUM_CLUSTERS
     assert MaskedPrediction(checkpoint="exported", num_classes=9).head_is_random
     assert MaskedPrediction(**LOCAL).hparams["num_classes"] == 100
+
+
+CONVERTED = (
+    "`checkpoint` 'exported' was trained as hubert and is taken as lhubert with "
+    "`attention_window` 100, which is another model: --model.init_args.variant hubert takes it"
+)
+
+
+def test_the_transcripts_of_a_hubert_with_local_attention_are_told_to_be_another_models() -> None:
+    write_sounds(Path("sounds"), 1)
+    export(CtcModule(variant="hubert", model_fields=TINY), None, "exported")
+    given = ["--model.init_args.checkpoint=exported"]
+    with pytest.warns(UserWarning, match=CONVERTED):
+        assert predict("transcribe", *given) == 0
+    assert predict("transcribe", *given, "--model.init_args.variant=hubert") == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [
+        (MaskedPrediction, {"num_classes": NUM_CLUSTERS}),
+        (ClassificationModule, {"classes": CLASSES}),
+    ],
+)
+def test_every_head_of_a_hubert_is_told_of_but_none_that_is_random(
+    kind: Any, head: dict[str, Any]
+) -> None:
+    export(kind(variant="hubert", model_fields=TINY, **head), None, "exported")
+    with pytest.warns(UserWarning, match=CONVERTED):
+        warn_converted(kind(variant="lhubert", checkpoint="exported", **head))
+    warn_converted(kind(variant="hubert", checkpoint="exported", **head))
+    warn_converted(CtcModule(variant="lhubert", checkpoint="exported"))
 
 
 @pytest.mark.parametrize("kind", [MaskedPrediction, ClassificationModule])

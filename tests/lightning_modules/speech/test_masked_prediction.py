@@ -188,6 +188,18 @@ def test_labels_of_another_kmeans_are_refused_on_resume():
         module(centroids="xyz").on_load_checkpoint(checkpoint)
 
 
+@pytest.mark.parametrize("setting", ["unmasked_weight", "penalty_weight"])
+def test_a_weight_below_zero_is_refused(setting):
+    with pytest.raises(ModelError, match=f"`{setting}` must be at least 0, got -0.5"):
+        module(**{setting: -0.5})
+
+
+def test_spans_of_no_channel_are_refused_where_channels_are_masked():
+    module(fields={"mask_feature_length": 0})
+    with pytest.raises(ModelError, match="`mask_feature_length` .* at least 1 .* got 0"):
+        module(fields={"mask_feature_length": 0, "mask_feature_prob": 0.5})
+
+
 def test_a_loss_that_is_not_finite_stops_with_advice(tmp_path):
     given = batches(2, 2)
     given[0]["input_values"][0, 50] = float("nan")

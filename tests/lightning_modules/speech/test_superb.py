@@ -145,6 +145,19 @@ def test_gradients_reach_every_layer_weight() -> None:
     assert (model.mix.logits.grad != 0).all()
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("head_size", 0, "at least 1, got 0"),
+        ("head_dropout", 20.0, "from 0 to 1, got 20.0"),
+        ("head_dropout", -0.1, "from 0 to 1, got -0.1"),
+    ],
+)
+def test_a_head_that_cannot_be_is_refused(setting: str, value: float, words: str) -> None:
+    with pytest.raises(ModelError, match=f"`{setting}` must be {words}"):
+        module(**{setting: value})
+
+
 def test_layerdrop_is_refused() -> None:
     with pytest.raises(ModelError, match="`layerdrop` .* must be 0 for a sum of layers, got 0.2"):
         module(model_fields={"layerdrop": 0.2})

@@ -49,7 +49,8 @@ def fit(
 ) -> Any:
     # All batches are the same: this loader begins an epoch anew.
     values = torch.randn(2, 3, generator=torch.Generator().manual_seed(0)).repeat(BATCHES, 1)
-    loader = DataLoader(TensorDataset(values), batch_size=2)
+    # As ours do, it draws nothing from the generator whose states are saved.
+    loader = DataLoader(TensorDataset(values), batch_size=2, generator=torch.Generator())
     best = ModelCheckpoint(folder / "best", monitor="val_loss", filename="{step}", save_top_k=-1)
     saved = ModelCheckpoint(
         folder / "saved", every_n_train_steps=1, save_top_k=-1, filename="{step}", monitor=None
@@ -86,6 +87,7 @@ def test_the_validation_in_which_a_run_was_killed_is_made_up_for(
     with pytest.raises(KeyError):
         fit(tmp_path / "killed", killed, **settings)
     last = tmp_path / "killed" / "saved" / f"step={dies_at}.ckpt"
+    torch.manual_seed(2)  # the process that goes on is another one
     ended = fit(tmp_path / "killed", resumed, last, **settings)
     expected = {step: loss for step, loss in whole.validated.items() if step >= dies_at}
     assert resumed.validated == pytest.approx(expected)
@@ -95,6 +97,8 @@ def test_the_validation_in_which_a_run_was_killed_is_made_up_for(
     meant = torch.load(tmp_path / "whole" / "best" / f"step={dies_at}.ckpt", weights_only=False)
     for name in ("epoch", "global_step", "loops"):
         assert made_up[name] == meant[name]
+    states = [saved["callbacks"]["RandomStates"] for saved in (made_up, meant)]
+    torch.testing.assert_close(*states)
     torch.testing.assert_close(resumed.layer.weight, whole.layer.weight)
 
 

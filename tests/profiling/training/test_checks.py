@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint
 
+from datamodules.modalities.synthetic import SyntheticSpeech, SyntheticText, SyntheticVision
+from datamodules.utterances.whole import RecordingData
 from lightning_modules.speech.prediction_files import PredictionFiles
 from lightning_modules.units.extractor import UnitExtractor
 from profiling.errors import SettingsError
@@ -15,17 +17,31 @@ from tests.samples.fitting import TinyTokens
 
 
 def test_a_prediction_needs_somebody_who_writes_it(tmp_path: Path) -> None:
+    recordings = RecordingData(str(tmp_path))
     for writer in (PredictionFiles(str(tmp_path)), BasePredictionWriter()):
-        check_written(TinyTokens(), [ModelCheckpoint(), writer])
+        check_written(TinyTokens(), [ModelCheckpoint(), writer], recordings)
     with pytest.raises(SettingsError, match="`callbacks` must have one that writes for `predict`"):
-        check_written(TinyTokens(), [ModelCheckpoint()])
+        check_written(TinyTokens(), [ModelCheckpoint()], recordings)
+
+
+@pytest.mark.parametrize("kind", [SyntheticText, SyntheticSpeech, SyntheticVision])
+def test_files_named_like_recordings_are_not_written_of_what_is_none(
+    kind: type, tmp_path: Path
+) -> None:
+    files = PredictionFiles(str(tmp_path))
+    refusal = f"`data` must be of recordings for PredictionFiles, .* got {kind.__name__}"
+    with pytest.raises(SettingsError, match=refusal):
+        check_written(TinyTokens(), [files, BasePredictionWriter()], kind())
+    with pytest.raises(SettingsError, match="one that writes for `predict`, a BasePrediction"):
+        check_written(TinyTokens(), [], kind())
+    check_written(TinyTokens(), [BasePredictionWriter()], kind())
 
 
 @pytest.mark.torchaudio
 def test_labels_are_not_predicted_in_whatever_precision(tmp_path: Path) -> None:
     files = PredictionFiles(str(tmp_path))
     with pytest.raises(SettingsError, match="got UnitExtractor, whose verb is `labels`"):
-        check_written(UnitExtractor(str(tmp_path)), [files])
+        check_written(UnitExtractor(str(tmp_path)), [files], RecordingData(str(tmp_path)))
 
 
 def test_no_verb_writes_its_settings_over_those_of_another() -> None:
