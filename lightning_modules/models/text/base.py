@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from lightning_modules.attention.interface import choose_kernel
 from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained
 from lightning_modules.errors import ModelError
 from lightning_modules.models.base import VariantModule
@@ -123,7 +124,7 @@ class TextModule(VariantModule):
 
     def _prepare_model(self) -> None:
         """Choose the attention kernel of the model just built."""
-        self.model.set_attn_implementation(self.implementation)
+        choose_kernel(self.model, self.implementation)
 
     def _config_fields(self) -> dict[str, Any]:
         """Fields of the configuration that this variant fixes."""

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
+from lightning_modules.attention.interface import choose_kernel
 from lightning_modules.checkpoints.pretrained import load_pretrained
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.rounding import round_up
@@ -59,7 +60,7 @@ class VisionModule(VariantModule):
 
     def _prepare_model(self) -> None:
         """Choose the attention kernel of the model just built."""
-        self.model.set_attn_implementation(self.implementation)
+        choose_kernel(self.model, self.implementation)
 
     def _load(self, model_class: Any, fields: dict[str, Any]) -> Any:
         assert self.settings.checkpoint is not None
