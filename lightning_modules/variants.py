@@ -198,6 +198,7 @@ def validate_settings(
     implementation: str | None = None,
     attention_window: Any = None,
     dropout: str = "none",
+    max_length: int | None = None,
 ) -> None:
     """Raise ModelError for a setting that the variant does not take.
 
@@ -206,6 +207,8 @@ def validate_settings(
     entry = find_variant(modality, variant)
     _validate_choice("size", size, SIZES)
     _validate_choice("dropout", dropout, DROPOUTS)
+    if max_length is not None:
+        validate_count("max_length", max_length)
     if implementation is not None and implementation not in entry.implementations:
         raise ModelError(
             f"unknown `implementation` {implementation!r} for {variant}; "
@@ -218,6 +221,12 @@ def validate_settings(
             f"`attention_window` must be left out for {variant}, got {attention_window}"
         )
     validate_attention_window(attention_window)
+
+
+def validate_count(setting: str, count: int) -> None:
+    """Raise ModelError unless there is at least one of what a setting counts."""
+    if count < 1:
+        raise ModelError(f"`{setting}` must be at least 1, got {count}")
 
 
 def build_module(modality: str, variant: str, **settings: Any) -> "LightningModule":

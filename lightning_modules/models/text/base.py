@@ -9,6 +9,7 @@ from lightning_modules.checkpoints.pretrained import grow_positions, load_pretra
 from lightning_modules.errors import ModelError
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.settings import dropout_fields
+from lightning_modules.variants import validate_count
 
 # The same function as `gelu_new`, with which two of these models are published. The library
 # computes that one in seven steps, whose cost would decide a comparison of attentions.
@@ -39,9 +40,11 @@ class TextModule(VariantModule):
             ModelError: The variant does not take one of the settings.
         """
         super().__init__(**settings)
+        validate_count("num_classes", num_classes)
         self.num_classes = num_classes
         self.pad_token_id = pad_token_id
-        self.max_length = self.settings.max_length or self.published_max_length
+        longest = self.settings.max_length
+        self.max_length = self.published_max_length if longest is None else longest
         self.model = self._build_model()
         self.num_classes = self.model.config.vocab_size
         self.pad_token_id = self.model.config.pad_token_id
