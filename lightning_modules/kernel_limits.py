@@ -101,7 +101,7 @@ def _limit_of_compiled(use: KernelUse) -> str | None:
     if not shutil.which(compiler, path=path):
         return _missing_compiler(compiler)
     if not shutil.which("ninja", path=path):
-        return "it needs ninja, which `pip install tipping-point[kernel]` brings"
+        return "it needs ninja, which `pip install ninja` brings"
     return None
 
 
@@ -116,8 +116,5 @@ _LIMITS = {
     "local_varlen": _limit_of_varlen,
 }
 LIMITED = frozenset(_LIMITS)
-# Kernels that a compiler which is not always there builds, in a quarter of a minute: measured only
-# where they are named, so that what is measured by default does not depend on the machine.
-BUILT = frozenset({"local_compiled"})
 # Kernels that torch compiles for their input, in the process that runs them, by its name for them.
 COMPILED_BY_TORCH = {"local_flex": "flex_attention"}

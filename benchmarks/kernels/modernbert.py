@@ -29,7 +29,7 @@ from benchmarks.kernels.clocks import Run, time_alternating, why_not
 from benchmarks.kernels.modernbert_tables import as_markdown
 from benchmarks.mistakes import in_one_sentence
 from lightning_modules.allocator import keep_freed_memory, take_and_free
-from lightning_modules.attention.interface import localize
+from lightning_modules.attention.interface import choose_kernel, localize
 from lightning_modules.models.text.modernbert import TOKEN_IDS
 from lightning_modules.sizes import MODERNBERT_SIZES
 from profiling.children.server import run_in_child, start_server
@@ -54,7 +54,7 @@ def build_encoder(kernel: str, size: str) -> Any:
     model = ModernBertModel(config)
     if kernel.startswith("local_"):
         return localize(model, None, kernel)
-    model.set_attn_implementation(kernel)
+    choose_kernel(model, kernel)
     return model
 
 

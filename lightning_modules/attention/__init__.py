@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from lightning_modules.attention.flex import flex_local_attention
 from lightning_modules.attention.masked import masked_attention
 from lightning_modules.attention.varlen import varlen_local_attention, why_not_varlen
 from lightning_modules.errors import ModelError
-from lightning_modules.kernel_limits import BUILT, LIMITED, KernelUse, limit_of
+from lightning_modules.kernel_limits import LIMITED, KernelUse, limit_of
 from lightning_modules.window import validate_attention_window
 
 __all__ = ["IMPLEMENTATIONS", "check_implementation", "in_place_of", "local_attention"]
@@ -104,33 +105,33 @@ def check_implementation(implementation: str) -> None:
 def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float) -> str | None:
     if implementation not in LIMITED or implementation in _REPLACED:
         return None
-    if implementation in BUILT:
-        built: str | None = _limit_of_built(implementation, tensors[0].device.type, dropout_p > 0)
-        return built
-    use = KernelUse(
-        device=tensors[0].device.type,
-        is_half=tensors[0].dtype in (torch.bfloat16, torch.float16),
-        needs_gradients=torch.is_grad_enabled() and any(x.requires_grad for x in tensors),
-        has_dropout=dropout_p > 0,
-        is_double=tensors[0].dtype == torch.float64,
-        head_dim=tensors[0].shape[-1],
+    query = tensors[0]
+    reason: str | None = _limit_here(
+        implementation,
+        query.device.type,
+        query.dtype in (torch.bfloat16, torch.float16),
+        torch.is_grad_enabled() and any(x.requires_grad for x in tensors),
+        dropout_p > 0,
+        query.dtype == torch.float64,
+        query.shape[-1],
     )
-    reason = limit_of(implementation, use)
     if reason is None and implementation == "local_varlen":
-        return why_not_varlen(tensors[0].device)
+        return why_not_varlen(query.device)
     return reason
 
 
 @torch.compiler.assume_constant_result  # which is no matter for a compiler of models
-def _limit_of_built(implementation: str, device: str, has_dropout: bool) -> str | None:
-    return _look_once(implementation, device, has_dropout)
+def _limit_here(implementation: str, *use: Any) -> str | None:
+    return _look_once(implementation, *use)
 
 
 @lru_cache
-def _look_once(implementation: str, device: str, has_dropout: bool) -> str | None:
-    """Look for compilers once: every call asks, and looking takes longer than a short input."""
-    use = KernelUse(device, is_half=False, needs_gradients=True, has_dropout=has_dropout)
-    return limit_of(implementation, use)
+def _look_once(implementation: str, *use: Any) -> str | None:
+    """Ask once for every `KernelUse`, given by its fields: each call of a kernel asks.
+
+    To look for compilers takes longer than a short input.
+    """
+    return limit_of(implementation, KernelUse(*use))
 
 
 def _validate_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lightning_modules.attention.pieces import ELSEWHERE, Piece
+from lightning_modules.cuda_graphs import Kept
 
 # Bands of pieces that have been needed; only so many, and none that is large. To make one anew in
 # every layer is cheap on a CPU, and several calls on a GPU: there even a single block stays that
 # has all the queries it may have, and a window of as many tokens.
-_BANDS: dict[tuple[Any, ...], Tensor] = {}
-MOST_BANDS = 64
+_BANDS = Kept(most=64)
 LARGEST_BAND = {"cpu": 2**18}
 LARGEST_BAND_ELSEWHERE = 2 * ELSEWHERE.most_queries**2
 _keeps_fakes = False
@@ -27,14 +26,11 @@ def bands_apart() -> Iterator[None]:
     values makes and holds as many as a real one.
     """
     global _keeps_fakes
-    before, kept_fakes = dict(_BANDS), _keeps_fakes
-    _BANDS.clear()
-    _keeps_fakes = True
+    kept_fakes, _keeps_fakes = _keeps_fakes, True
     try:
-        yield
+        with _BANDS.apart():
+            yield
     finally:
-        _BANDS.clear()
-        _BANDS.update(before)
         _keeps_fakes = kept_fakes
 
 
@@ -48,7 +44,7 @@ def band_of(piece: Piece, half_window: int, query: Tensor) -> Tensor:
     """
     offset = piece.first_query - piece.first_key
     place = (piece.num_queries, piece.num_keys, offset, half_window, query.dtype, query.device)
-    band = _BANDS.get(place)
+    band: Tensor | None = _BANDS.find(place)
     if band is None:
         # What is made in inference mode could not be used in training later.
         with torch.inference_mode(False):
@@ -60,7 +56,5 @@ def band_of(piece: Piece, half_window: int, query: Tensor) -> Tensor:
         largest = LARGEST_BAND.get(query.device.type, LARGEST_BAND_ELSEWHERE)
         # A fake one of a tracer must not stay for real queries.
         if (type(band) is Tensor or _keeps_fakes) and band.numel() <= largest:
-            if len(_BANDS) >= MOST_BANDS:
-                _BANDS.clear()
-            _BANDS[place] = band
+            _BANDS.keep(place, band)
     return band

@@ -1,6 +1,5 @@
 """Which blocks of keys FlexAttention looks at, and which of those it need not look at closely."""
 
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -9,10 +8,14 @@ from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask
 
 from lightning_modules.attention.once_per_mask import once_per_mask
+from lightning_modules.cuda_graphs import Kept
 
 # Tokens on each side of a block of the mask. Elsewhere than on a CPU FlexAttention's own default.
 BLOCK = {"cpu": 32}
 BLOCK_ELSEWHERE = 128
+
+# By length, half a window and device.
+_OF_BANDS = Kept(most=256)
 
 
 def block_mask(
@@ -34,8 +37,18 @@ def block_mask(
     return mask
 
 
-@lru_cache(maxsize=256)
 def _of_band(tokens: int, half_window: int, device: torch.device) -> BlockMask:
+    if torch.compiler.is_compiling():  # its masks have no values yet
+        return _make_band(tokens, half_window, device)
+    place = (tokens, half_window, device)
+    mask: BlockMask | None = _OF_BANDS.find(place)
+    if mask is None:
+        mask = _make_band(tokens, half_window, device)
+        _OF_BANDS.keep(place, mask)
+    return mask
+
+
+def _make_band(tokens: int, half_window: int, device: torch.device) -> BlockMask:
     def in_band(batch: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
         return (q - k).abs() <= half_window
 

@@ -23,6 +23,7 @@ from lightning_modules.attention.blocked import attend_to_all
 from lightning_modules.attention.encoders import refuse_halves, refuse_unordered
 from lightning_modules.attention.kernel_calls import arguments_of_kernel, asks_for_kernel
 from lightning_modules.attention.local_configs import (
+    configs_in,
     follow_configurations,
     window_of,
     write_local,
@@ -55,7 +56,8 @@ def localize(
 
     Raises:
         ModelError: The model does not use the interface, is not an encoder or adds a bias to its
-            scores, the windows do not fit its layers, or the implementation is unknown.
+            scores, the windows do not fit its layers, or the implementation is unknown or cannot
+            be chosen for its class. It is left as it was.
     """
     check_implementation(implementation)
     modules = attention_modules(model)
@@ -70,13 +72,34 @@ def localize(
         _refuse_extras(model, module)
     windows = choose_windows(model, modules, attention_window)
     written = windows if attention_window is None else attention_window
+    choose_kernel(model, implementation)
     write_local(model.config, written, implementation)
     for place, (module, window) in enumerate(zip(modules, windows, strict=True)):
         module.attention_place, module.attention_window = place, window
-    model.set_attn_implementation(implementation)
-    if find_implementations(model) != {implementation}:
-        raise ModelError(f"{type(model).__name__} refused the `implementation` {implementation!r}")
     return model
+
+
+def choose_kernel(model: Any, implementation: str) -> None:
+    """Let every attention module of a model call this kernel, or leave the model as it was.
+
+    transformers leaves a kernel as it is with no more than a warning where it reads in the file of
+    a class that it cannot be chosen, and where it cannot read the file, as in a notebook.
+
+    Raises:
+        ModelError: The model, or a part of it, is of such a class.
+    """
+    configs = [each for each in configs_in(model) if isinstance(each, PreTrainedConfig)]
+    before = [dict(vars(config)) for config in configs]
+    model.set_attn_implementation(implementation)
+    if find_implementations(model) == {implementation}:
+        return
+    for config, fields in zip(configs, before, strict=True):
+        vars(config).update(fields)
+    raise ModelError(
+        f"`implementation` {implementation!r} cannot be chosen for {type(model).__name__}: "
+        "transformers cannot read the file of a class in it, or finds another attention there; "
+        "give the class a file of its own, or choose it for the model of the library inside"
+    )
 
 
 def attention_modules(model: nn.Module) -> list[Any]:

@@ -75,7 +75,7 @@ def follow_configurations(
 
     @wraps(choose)
     def set_attn_implementation(model: Any, chosen: Any, *args: Any, **named: Any) -> None:
-        local = [config for config in _configs_in(model) if says_local(config)]
+        local = [config for config in configs_in(model) if says_local(config)]
         if local:
             _check_choice(chosen)
         choose(model, chosen, *args, **named)
@@ -137,7 +137,7 @@ def _guard_assignment(config_class: Any) -> None:
     config_class._attn_implementation = property(plain.fget, assign)
 
 
-def _configs_in(model: Any) -> list[Any]:
+def configs_in(model: Any) -> list[Any]:
     """List the configurations of a model and of the models in it, each once."""
     configs = [part.config for part in model.modules() if hasattr(part, "config")]
     return list({id(config): config for config in configs}.values())

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from lightning_modules.cuda_graphs import is_recorded
+
 Found = TypeVar("Found")
 
 
@@ -16,7 +18,7 @@ def once_per_mask(compute: Callable[..., Found]) -> Callable[..., Found]:
     The layers of a model are given one and the same mask. What was found must not hold the mask
     itself, or neither would ever be gone; it can be used in training, wherever it was computed.
     Nothing is remembered of a mask whose changes nobody counts, one of inference mode, nor by a
-    compiler of models.
+    compiler of models, nor for a CUDA graph: its replay must find what the mask holds then.
 
     Args:
         compute: Takes a mask and further arguments, which can be hashed.
@@ -24,7 +26,7 @@ def once_per_mask(compute: Callable[..., Found]) -> Callable[..., Found]:
     known: Any = WeakIdKeyDictionary()
 
     def find(mask: Tensor, *arguments: Any) -> Found:
-        if torch.compiler.is_compiling() or mask.is_inference():
+        if torch.compiler.is_compiling() or mask.is_inference() or is_recorded():
             return compute(mask, *arguments)
         version, found = known.get(mask, (None, {}))
         if version != mask._version:

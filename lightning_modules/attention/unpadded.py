@@ -20,7 +20,7 @@ from transformers.models.hubert.modeling_hubert import (
     HubertEncoderStableLayerNorm,
 )
 
-from lightning_modules.attention.interface import padding_mask
+from lightning_modules.attention.interface import choose_kernel, padding_mask
 from lightning_modules.attention.packing import Packing
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.errors import ModelError
@@ -35,7 +35,8 @@ def unpad(model: Any) -> Any:
     HuBERT's front end and its positions come before the layers and stay padded. Outputs at real
     tokens are those of `sdpa`; at padding they are zero where the layers end. Hidden states of
     single layers stay packed. Without an `attention_mask` it computes what `sdpa` computes. A model
-    that is given another kernel afterwards, or a window, computes as if it never was unpadded.
+    that is given another kernel afterwards, or a window, computes as if it never was unpadded; it
+    can be unpadded again.
 
     Args:
         model: Any model of transformers with such an encoder, no decoder.
@@ -44,16 +45,18 @@ def unpad(model: Any) -> Any:
         The model.
 
     Raises:
-        ModelError: It has no such encoder, or is local; it is left as it was.
+        ModelError: It has no such encoder, is local, or transformers lets no kernel be chosen for
+            its class. It is left as it was.
     """
-    encoders = [part for part in model.modules() if type(part) in UNPADDED]
+    encoders = [part for part in model.modules() if type(part) in CAN_PACK]
     if not encoders or getattr(model.config, "is_decoder", False):
         raise ModelError(
             f"`{NAME}` needs a BERT or a HuBERT that is an encoder, got {type(model).__name__}"
         )
-    model.set_attn_implementation(NAME)
+    choose_kernel(model, NAME)
     for encoder in encoders:
-        swap_class(encoder, UNPADDED[type(encoder)])
+        if type(encoder) in UNPADDED:
+            swap_class(encoder, UNPADDED[type(encoder)])
     return model
 
 
@@ -150,6 +153,7 @@ UNPADDED: dict[type, type] = {
     HubertEncoder: UnpaddedHubertEncoder,
     HubertEncoderStableLayerNorm: UnpaddedStableHubertEncoder,
 }
+CAN_PACK = {*UNPADDED, *UNPADDED.values()}
 
 
 def _packing_of(mask: Tensor) -> Packing:

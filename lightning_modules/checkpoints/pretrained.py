@@ -176,9 +176,20 @@ def grow_positions(
     weights = model.state_dict()
     num_rows = grown.state_dict()[table_name].shape[0]
     weights[table_name] = _repeat_rows(weights[table_name], num_rows, first_position)
-    grown.load_state_dict(weights)
-    grown.random_weights, grown.random_optional = model.random_weights, model.random_optional
-    return grown.train()
+    return with_loaded(grown, model, weights)
+
+
+def with_loaded(built: Any, loaded: Any, weights: dict[str, Tensor]) -> Any:
+    """Return a model that was built anew with the weights of a loaded one.
+
+    Args:
+        built: Of the same class, by another configuration.
+        loaded: Knows which of its weights its checkpoint had not; so will the other one.
+        weights: All that the model has.
+    """
+    built.load_state_dict(weights)
+    built.random_weights, built.random_optional = loaded.random_weights, loaded.random_optional
+    return built.train()
 
 
 def _repeat_rows(table: Tensor, num_rows: int, first_position: int) -> Tensor:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from lightning_modules.cuda_graphs import is_recorded
+
 # 20 seconds: the widest layer of one chunk takes 130 MiB in float32.
 CHUNK_FRAMES = 1000
 # A layer's input, its convolution, its norm and its activation may be alive together.
@@ -90,14 +92,3 @@ def free_bytes(device: torch.device) -> int:
     unused = torch.cuda.memory_reserved(device) - allocated
     allowed = int(total * torch.cuda.get_per_process_memory_fraction(device)) - allocated
     return max(0, min(free + unused, allowed))
-
-
-def is_recorded() -> bool:
-    """Tell whether the calls to a GPU are being recorded, for a CUDA graph.
-
-    Then no value can be looked at, which would wait for the GPU; and the recording is replayed with
-    other values anyway. A compiler of models cannot follow the question, and records nothing.
-    """
-    if torch.compiler.is_compiling() or not torch.cuda.is_available():
-        return False
-    return torch.cuda.is_current_stream_capturing()

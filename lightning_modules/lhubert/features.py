@@ -16,14 +16,10 @@ from transformers.models.hubert.modeling_hubert import (
     HubertGroupNormConvLayer,
 )
 
+from lightning_modules.cuda_graphs import is_recorded
 from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.channel_statistics import mean_and_variance
-from lightning_modules.lhubert.chunk_sizes import (
-    WidestLayer,
-    ask_again,
-    frames_at_once,
-    is_recorded,
-)
+from lightning_modules.lhubert.chunk_sizes import WidestLayer, ask_again, frames_at_once
 from lightning_modules.widest_float import widened, widest_float
 
 SAMPLE_RATE_HZ = 16_000

@@ -12,8 +12,8 @@ from transformers import HubertForCTC, HubertForSequenceClassification, HubertMo
 
 import lightning_modules.attention.interface  # noqa: F401 - models follow what they say of windows
 from lightning_modules.class_swaps import swap_class
+from lightning_modules.cuda_graphs import is_recorded
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.chunk_sizes import is_recorded
 from lightning_modules.lhubert.configuration import LHubertConfig
 from lightning_modules.lhubert.conversion import LocalHubert
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder

@@ -66,9 +66,8 @@ class VariantModule(AttentionClaims, TrainingSteps):
             ModelError: The variant does not take one of the settings.
         """
         super().__init__()
-        validate_settings(
-            self.modality, self.variant, size, implementation, attention_window, dropout
-        )
+        given = (size, implementation, attention_window, dropout, max_length)
+        validate_settings(self.modality, self.variant, *given)
         # Also those of the derived class that called this: Lightning looks through the calls.
         self.save_hyperparameters()
         self.settings = ModelSettings(

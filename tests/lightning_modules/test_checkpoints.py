@@ -207,3 +207,38 @@ def test_swin_checkpoints_with_another_window_get_the_side_that_it_needs(tmp_pat
     assert module.effective_length(224) == (9 * 32 // 4) ** 2
     assert predict(module, batch_of("vision", 224, batch_size=1)).isfinite().all()
     module.check_active(224)
+
+
+# Tokens that the library's own model computes on without padding.
+WHOLE = {"bigbird": 768, "nystromformer": 192}
+
+
+@pytest.mark.parametrize("variant", ["bigbird", "fnet", "nystromformer"])
+@pytest.mark.parametrize(
+    ("stored", "computed"), [("relu", "relu"), ("gelu_new", "gelu_pytorch_tanh")]
+)
+def test_a_checkpoint_computes_its_own_activation_if_in_fewer_steps(
+    variant, stored, computed, tmp_path
+):
+    built = build("text", variant).model
+    config = copy.deepcopy(built.config)
+    config.hidden_act = stored
+    library = type(built)(config).eval()
+    library.save_pretrained(tmp_path)
+    loaded = build("text", variant, checkpoint=str(tmp_path), max_length=None)
+    batch = batch_of("text", WHOLE.get(variant, 60))
+    with torch.no_grad():
+        expected = library(input_ids=batch["input_ids"]).logits
+    torch.testing.assert_close(predict(loaded, batch), expected)
+    assert loaded.model.config.hidden_act == computed
+
+
+@pytest.mark.parametrize(
+    ("variant", "field"), [("bigbird", "block_size"), ("nystromformer", "num_landmarks")]
+)
+def test_a_checkpoint_of_another_sparseness_is_refused(variant, field, tmp_path):
+    config = copy.deepcopy(build("text", variant).model.config)
+    setattr(config, field, 32)
+    config.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=f"must have a `{field}` of 64 for {variant}, got 32 in"):
+        build("text", variant, checkpoint=str(tmp_path))

@@ -11,6 +11,7 @@ from lightning_modules.lhubert.features import validate_waveform
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.settings import dropout_fields
 from lightning_modules.models.training_steps import IGNORED_LABEL
+from lightning_modules.variants import validate_count
 
 # Any value above zero makes the model own a mask vector, save it and load it; this is published.
 MASK_TIME_PROB = 0.05
@@ -30,6 +31,7 @@ class SpeechModule(VariantModule):
             settings: Those of VariantModule.
         """
         super().__init__(**settings)
+        validate_count("num_classes", num_classes)
         self.num_classes = num_classes
         self.model = self._build_model()
         # A checkpoint may have a window per layer, which is then no single number.

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import ParakeetEncoder, ParakeetEncoderConfig
 from transformers import initialization as init
 
+from lightning_modules.attention.interface import choose_kernel
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.components import Part
 from lightning_modules.models.settings import dropout_fields
@@ -144,7 +145,7 @@ class ParakeetModule(SpeechModule):
         )
         given = self.settings
         model = load_or_draw(WaveformParakeet, PARAKEET_SIZES[given.size], given.checkpoint, fields)
-        model.set_attn_implementation(self.implementation)
+        choose_kernel(model, self.implementation)
         return model
 
     def _why_inactive(self, length: int) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lightning_modules.attention.interface import choose_kernel
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.models.components import Part
 from lightning_modules.models.settings import dropout_fields
@@ -88,7 +89,7 @@ class WhisperModule(SpeechModule):
         # The library builds a whole Whisper for what was exported: heads must divide its width.
         sizes = sizes | {"decoder_attention_heads": sizes["encoder_attention_heads"]}
         model = load_or_draw(WaveformWhisper, sizes, given.checkpoint, fields)
-        model.set_attn_implementation(self.implementation)
+        choose_kernel(model, self.implementation)
         return model
 
     def _why_inactive(self, length: int) -> str | None:

@@ -4,14 +4,16 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained
+from lightning_modules.attention.interface import choose_kernel
+from lightning_modules.checkpoints.pretrained import grow_positions, load_pretrained, read_config
 from lightning_modules.errors import ModelError
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.settings import dropout_fields
+from lightning_modules.variants import validate_count
 
 # The same function as `gelu_new`, with which two of these models are published. The library
 # computes that one in seven steps, whose cost would decide a comparison of attentions.
-FUSED_GELU_NEW = "gelu_pytorch_tanh"
+GELU_NEW, FUSED_GELU_NEW = "gelu_new", "gelu_pytorch_tanh"
 
 
 class TextModule(VariantModule):
@@ -24,6 +26,8 @@ class TextModule(VariantModule):
     position_table: ClassVar[str | None] = "bert.embeddings.position_embeddings.weight"
     dropouts: ClassVar[tuple[str, ...]] = ("hidden_dropout_prob", "attention_probs_dropout_prob")
     unused_weights: ClassVar[tuple[str, ...]] = ()
+    # Fields that decide what is computed, and that no row names: a checkpoint must have the same.
+    shared_fields: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, num_classes: int = 30522, pad_token_id: int = 0, **settings: Any) -> None:
         """Build the model.
@@ -38,9 +42,11 @@ class TextModule(VariantModule):
             ModelError: The variant does not take one of the settings.
         """
         super().__init__(**settings)
+        validate_count("num_classes", num_classes)
         self.num_classes = num_classes
         self.pad_token_id = pad_token_id
-        self.max_length = self.settings.max_length or self.published_max_length
+        longest = self.settings.max_length
+        self.max_length = self.published_max_length if longest is None else longest
         self.model = self._build_model()
         self.num_classes = self.model.config.vocab_size
         self.pad_token_id = self.model.config.pad_token_id
@@ -97,10 +103,10 @@ class TextModule(VariantModule):
         return self.model_class(config)
 
     def _load(self, fields: dict[str, Any]) -> Any:
-        assert self.settings.checkpoint is not None
-        model = load_pretrained(
-            self.model_class, self.settings.checkpoint, fields, self.unused_weights
-        )
+        checkpoint = self.settings.checkpoint
+        assert checkpoint is not None
+        fields = fields | self._fields_for(checkpoint)
+        model = load_pretrained(self.model_class, checkpoint, fields, self.unused_weights)
         pad_token_id = model.config.pad_token_id
         if self.settings.max_length is None:
             self.max_length = self._longest_of(model)
@@ -110,6 +116,23 @@ class TextModule(VariantModule):
             return model
         first = self._first_position(pad_token_id)
         return grow_positions(model, rows, self.position_table, first)
+
+    def _fields_for(self, checkpoint: str) -> dict[str, Any]:
+        """Return what stands for fields of a checkpoint and computes the same; refuse other ones.
+
+        Raises:
+            ModelError: It has been trained with another value of `shared_fields`.
+        """
+        stored = read_config(checkpoint)
+        for name, expected in self.shared_fields.items():
+            got = getattr(stored, name, expected)
+            if got != expected:
+                raise ModelError(
+                    f"`checkpoint` must have a `{name}` of {expected} for {self.variant}, "
+                    f"got {got} in {checkpoint!r}"
+                )
+        is_slow = getattr(stored, "hidden_act", None) == GELU_NEW
+        return {"hidden_act": FUSED_GELU_NEW} if is_slow else {}
 
     def _longest_of(self, model: Any) -> int:
         """Return for how many tokens a loaded model has positions.
@@ -123,7 +146,7 @@ class TextModule(VariantModule):
 
     def _prepare_model(self) -> None:
         """Choose the attention kernel of the model just built."""
-        self.model.set_attn_implementation(self.implementation)
+        choose_kernel(self.model, self.implementation)
 
     def _config_fields(self) -> dict[str, Any]:
         """Fields of the configuration that this variant fixes."""

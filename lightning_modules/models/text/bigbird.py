@@ -28,6 +28,7 @@ class BigBirdModule(TextModule):
     config_class = BigBirdConfig
     published_max_length = 4096
     unused_weights = ("bert.pooler.weight", "bert.pooler.bias")
+    shared_fields = {"block_size": 64, "num_random_blocks": 3}
 
     def effective_length(self, length: int) -> int:
         """Round `length` up to whole blocks, in tokens, and to as many as sparse attention needs.
@@ -66,12 +67,10 @@ class BigBirdModule(TextModule):
             layer.attention.self.max_seqlen = self.published_max_length
 
     def _config_fields(self) -> dict[str, Any]:
-        return {
-            "attention_type": "block_sparse",
-            "block_size": 64,
-            "num_random_blocks": 3,
-            "hidden_act": FUSED_GELU_NEW,
-        }
+        return {"attention_type": "block_sparse", **self.shared_fields}
+
+    def _random_fields(self) -> dict[str, Any]:
+        return {"hidden_act": FUSED_GELU_NEW}
 
     def _position_field(self, max_length: int, pad_token_id: int) -> int:
         return max(round_up(max_length, 64), 768)

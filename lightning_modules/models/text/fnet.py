@@ -56,7 +56,10 @@ class FNetModule(TextModule):
 
     def _config_fields(self) -> dict[str, Any]:
         # The other way multiplies by n x n matrices, which is for TPUs.
-        return {"use_tpu_fourier_optimizations": False, "hidden_act": FUSED_GELU_NEW}
+        return {"use_tpu_fourier_optimizations": False}
+
+    def _random_fields(self) -> dict[str, Any]:
+        return {"hidden_act": FUSED_GELU_NEW}
 
     def _why_inactive(self, length: int) -> str | None:
         transforms = {part.fourier_transform.func for part in self._transforms()}

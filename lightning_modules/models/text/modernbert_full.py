@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 from transformers.models.modernbert import modeling_modernbert
 
+from lightning_modules.checkpoints.pretrained import with_loaded
 from lightning_modules.models.text.modernbert import FULL, ModernBertText
 
 
@@ -41,9 +42,7 @@ class ModernBertFullModule(ModernBertText):
         for name, value in _full_layers(config.num_hidden_layers).items():
             setattr(config, name, value)
         # Layers learn their kind when they are built.
-        model = type(loaded)(config)
-        model.load_state_dict(loaded.state_dict())
-        return model.train()
+        return with_loaded(type(loaded)(config), loaded, loaded.state_dict())
 
 
 def _full_layers(num_layers: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class NystromformerModule(TextModule):
     config_class = NystromformerConfig
     published_max_length = 510
     position_table = "nystromformer.embeddings.position_embeddings.weight"
+    shared_fields = {"num_landmarks": 64}
 
     def effective_length(self, length: int) -> int:
         """Round `length` up to a multiple of the landmarks, in tokens, and to at least two of them.
@@ -57,12 +58,12 @@ class NystromformerModule(TextModule):
         return [layer.attention.self for layer in self.model.nystromformer.encoder.layer]
 
     def _config_fields(self) -> dict[str, Any]:
-        # The published landmarks; the length, also 64 by default, would make it full attention.
-        return {
-            "num_landmarks": 64,
-            "segment_means_seq_len": max(round_up(self.max_length, 64), 128),
-            "hidden_act": FUSED_GELU_NEW,
-        }
+        # The length, 64 by default as the landmarks are, would make it full attention.
+        longest = max(round_up(self.max_length, 64), 128)
+        return {"segment_means_seq_len": longest, **self.shared_fields}
+
+    def _random_fields(self) -> dict[str, Any]:
+        return {"hidden_act": FUSED_GELU_NEW}
 
     def _position_field(self, max_length: int, pad_token_id: int) -> int:
         return max(round_up(max_length, 64), 128)

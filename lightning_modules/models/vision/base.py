@@ -5,9 +5,11 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
+from lightning_modules.attention.interface import choose_kernel
 from lightning_modules.checkpoints.pretrained import load_pretrained
 from lightning_modules.models.base import VariantModule
 from lightning_modules.models.rounding import round_up
+from lightning_modules.variants import validate_count
 
 SIDE_MULTIPLE = 32
 PUBLISHED_SIDE = 224
@@ -26,8 +28,10 @@ class VisionModule(VariantModule):
             settings: Those of VariantModule.
         """
         super().__init__(**settings)
+        validate_count("num_classes", num_classes)
         self.num_classes = num_classes
-        self.image_size = self._padded_side(self.settings.max_length or PUBLISHED_SIDE)
+        side = self.settings.max_length
+        self.image_size = self._padded_side(PUBLISHED_SIDE if side is None else side)
         self.model = self._build_model()
         self._prepare_model()
 
@@ -59,7 +63,7 @@ class VisionModule(VariantModule):
 
     def _prepare_model(self) -> None:
         """Choose the attention kernel of the model just built."""
-        self.model.set_attn_implementation(self.implementation)
+        choose_kernel(self.model, self.implementation)
 
     def _load(self, model_class: Any, fields: dict[str, Any]) -> Any:
         assert self.settings.checkpoint is not None

@@ -35,6 +35,8 @@ class SwinModule(VisionModule):
     # What a layer does of its own for the sake of its windows.
     windowing: ClassVar[tuple[str, ...]] = ("maybe_pad", "cyclic_shift", "get_attn_mask")
     published_window: ClassVar[int] = 7
+    # The encoder whose layers were listed, and the list.
+    _listed: tuple[Any, list[tuple[int, int, Any]]] = (None, [])
 
     def forward(self, pixel_values: Tensor, **more: Any) -> Tensor:
         """Compute the logits, whatever images came before.
@@ -115,6 +117,10 @@ class SwinModule(VisionModule):
         )
         return self.model_class(config)
 
+    def _prepare_model(self) -> None:
+        super()._prepare_model()
+        self._layers()  # else a compiler of models would find a change in the second step
+
     def _checkpoint_fields(self) -> dict[str, Any]:
         """Fields of a checkpoint's configuration that the size of the image decides."""
         return {}
@@ -152,9 +158,18 @@ class SwinModule(VisionModule):
         """
         return self._window(stage) // 2 if index % 2 else 0
 
-    def _layers(self) -> Iterator[tuple[int, int, Any]]:
-        """Yield the stage of every layer, its place in it, and the layer."""
-        for stage, blocks in enumerate(self.model.base_model.encoder.layers):
+    def _layers(self) -> list[tuple[int, int, Any]]:
+        """List the stage of every layer, its place in it, and the layer.
+
+        An encoder is walked through once: every forward pass asks, and is measured.
+        """
+        encoder = self.model.base_model.encoder
+        if self._listed[0] is not encoder:
+            self._listed = (encoder, list(self._layers_of(encoder)))
+        return self._listed[1]
+
+    def _layers_of(self, encoder: Any) -> Iterator[tuple[int, int, Any]]:
+        for stage, blocks in enumerate(encoder.layers):
             layers = [each for each in blocks.modules() if isinstance(each, self.layer_class)]
             for index, layer in enumerate(layers):
                 yield stage, index, layer

@@ -38,6 +38,7 @@ class SwinV2Module(SwinModule):
 
     def _prepare_model(self) -> None:
         """Leave the model with the only kernel that it has."""
+        self._layers()
 
     def _checkpoint_fields(self) -> dict[str, Any]:
         # No weight has the size of a window or of an image.

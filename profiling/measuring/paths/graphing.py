@@ -16,7 +16,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from lightning_modules.lhubert.chunk_sizes import is_recorded
+from lightning_modules.cuda_graphs import is_recorded
 from profiling.instruments.memory import MIB
 
 WARM_UP = 3  # passes before recording: libraries choose their kernels and take their workspace

@@ -2,13 +2,17 @@
 
 import gc
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
 from lightning_modules.attention import block_masks
+from lightning_modules.attention.bands import band_of
 from lightning_modules.attention.block_masks import BLOCK, block_mask
+from lightning_modules.attention.pieces import Piece
 
 CPU = torch.device("cpu")
 CASES = [(1, 1), (70, 10), (96, 40), (97, 31), (300, 70), (300, 8), (320, 320)]
@@ -84,3 +88,48 @@ def test_what_was_found_goes_with_its_mask(in_inference: bool) -> None:
     gc.collect()
     assert found() is None
     assert block_masks.block_mask(70, 10, padding_of(70), CPU) is not None
+
+
+Record = Callable[[bool], None]
+
+
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch) -> Record:
+    """Let what is computed count as recorded for a CUDA graph, or no longer."""
+
+    def turn(is_on: bool) -> None:
+        for name in ("is_available", "is_current_stream_capturing"):
+            monkeypatch.setattr(torch.cuda, name, lambda: is_on)
+
+    return turn
+
+
+def test_a_recording_looks_at_a_mask_whatever_was_found_in_it_before(record: Record) -> None:
+    real = padding_of(70)
+    before = block_mask(70, 10, real, CPU)
+    record(True)
+    assert block_mask(70, 10, real, CPU) is not before
+    record(False)
+    assert block_mask(70, 10, real, CPU) is before
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda tokens: block_mask(tokens, 10, None, CPU),
+        lambda tokens: band_of(Piece(0, tokens, 0, tokens), 10, torch.empty(0)),
+    ],
+)
+def test_what_a_recording_reads_is_never_given_up_and_what_it_makes_is_its_own(
+    make: Callable[[int], Any], record: Record
+) -> None:
+    read = make(70)
+    record(True)
+    assert make(70) is read
+    made = make(71)
+    record(False)
+    assert make(71) is not made
+    for tokens in range(72, 350):  # more than are kept
+        make(tokens)
+    assert make(70) is read
+    assert make(71) is not made

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.attention import block_masks, varlen
+from lightning_modules.attention import block_masks, local_attention, varlen
 from lightning_modules.attention.interface import localize
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
@@ -60,3 +60,33 @@ def test_layers_share_what_a_mask_costs(implementation, module, name, inference,
     with torch.inference_mode(inference), torch.no_grad():
         bert.model(input_ids=ids, attention_mask=mask)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("implementation", ["local_blocked", "local_flex"])
+@torch.no_grad()
+def test_a_recording_is_replayed_with_what_its_mask_holds_then(implementation):
+    inputs = draw_inputs((2, 3, 300, 64), torch.bfloat16, "cuda")
+    places = torch.arange(300, device="cuda")
+    before, after = (
+        places < torch.tensor(lengths, device="cuda")[:, None]
+        for lengths in ([300, 40], [111, 300])
+    )
+
+    def compute(mask):
+        return local_attention(*inputs, 32, mask, implementation=implementation)
+
+    expected = compute(after)
+    for _ in range(2):
+        compute(before)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        found = compute(before)
+    for tokens in range(301, 371):  # more lengths than bands are kept of
+        given = draw_inputs((1, 1, tokens, 64), torch.bfloat16, "cuda")
+        local_attention(*given, 32, implementation="local_blocked")
+    filled = [torch.full_like(inputs.query[0, 0], torch.nan) for _ in range(500)]
+    before.copy_(after)
+    graph.replay()
+    torch.testing.assert_close(found, expected)
+    del filled

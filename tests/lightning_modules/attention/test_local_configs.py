@@ -245,3 +245,33 @@ def test_a_model_of_the_library_that_has_windows_is_not_warned_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         LongformerModel(config)
+
+
+class _FromANotebook(BertModel):
+    """A class of which transformers reads that its kernel cannot be chosen."""
+
+    @classmethod
+    def _can_set_attn_implementation(cls) -> bool:
+        return False
+
+
+def _whose_kernel_cannot_be_chosen() -> Any:
+    return _FromANotebook(BertConfig(vocab_size=60, **SIZES))
+
+
+def _with_such_a_part() -> Any:
+    text = _whose_kernel_cannot_be_chosen()
+    return VisionTextDualEncoderModel(vision_model=_vit(), text_model=text)
+
+
+@pytest.mark.parametrize("build", [_whose_kernel_cannot_be_chosen, _with_such_a_part])
+def test_a_model_whose_kernel_cannot_be_chosen_is_refused_and_left_as_it_was(
+    build: Callable[[], Any],
+) -> None:
+    model = build()
+    stored, kernels = model.config.to_dict(), find_implementations(model)
+    with pytest.raises(ModelError, match="'local_blocked' cannot be chosen for"):
+        localize(model, 4)
+    assert model.config.to_dict() == stored
+    assert find_implementations(model) == kernels
+    assert set(find_windows(model)) == {None}

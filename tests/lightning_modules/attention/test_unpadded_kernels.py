@@ -68,3 +68,28 @@ def test_a_local_model_is_refused_and_left_as_it_was(kind: str) -> None:
         unpad(model)
     assert [type(part) for part in model.modules()] == kinds
     assert find_implementations(model) == {"local_blocked"}
+
+
+class _FromANotebook(BertModel):
+    """A class of which transformers reads that its kernel cannot be chosen."""
+
+    @classmethod
+    def _can_set_attn_implementation(cls) -> bool:
+        return False
+
+
+def test_a_model_whose_kernel_cannot_be_chosen_is_refused_and_left_as_it_was() -> None:
+    model = _FromANotebook(BertConfig(vocab_size=31, **SIZES))
+    kinds = [type(part) for part in model.modules()]
+    with pytest.raises(ModelError, match="'unpadded' cannot be chosen for _FromANotebook"):
+        unpad(model)
+    assert [type(part) for part in model.modules()] == kinds
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unpadded_model_can_be_unpadded_again(kind: str) -> None:
+    once, again = unpad(_build(kind)), unpad(_build(kind))
+    again.set_attn_implementation("sdpa")
+    unpad(unpad(again))
+    assert find_implementations(again) == {"unpadded"}
+    torch.testing.assert_close(_states(again), _states(once))

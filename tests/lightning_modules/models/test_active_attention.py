@@ -1,5 +1,6 @@
 """The efficient attention of a variant runs, from its shortest length on."""
 
+import copy
 from functools import partial
 
 import pytest
@@ -197,3 +198,16 @@ def test_inputs_too_short_for_an_efficient_path_are_padded_until_they_have_it(va
         assert plain is None
         full = module.model.eval()(short["input_ids"]).logits
         torch.testing.assert_close(logits, full)
+
+
+@pytest.mark.parametrize("variant", ["swin", "swinv2"])
+def test_no_step_looks_for_the_layers_of_a_swin_again(variant, monkeypatch):
+    module = build("vision", variant).eval()
+    copied, with_another = copy.deepcopy(module), copy.deepcopy(module)
+    with_another.model = build("vision", variant).model.eval()
+    for each in (copied, with_another):
+        own = set(each.model.modules())
+        assert all(layer in own for *_, layer in each._layers())
+    monkeypatch.delattr(torch.nn.Module, "modules")
+    for each in (module, copied, with_another):
+        assert each(**batch_of("vision", 64, batch_size=1)).isfinite().all()

@@ -158,6 +158,12 @@ def test_base_is_the_published_configuration(modality, variant, facts, parameter
         (("text", "bert"), {"attention_window": 8}, "`attention_window` must be left out for bert"),
         (("text", "longformer"), {"attention_window": 7}, "positive even number .* got 7"),
         (("speech", "lhubert"), {"attention_window": -4}, "positive even number .* got -4"),
+        (("text", "bert"), {"max_length": 0}, "`max_length` must be at least 1, got 0"),
+        (("vision", "vit"), {"max_length": -1}, "`max_length` must be at least 1, got -1"),
+        *(
+            ((modality, variant), {"num_classes": 0}, "`num_classes` must be at least 1, got 0")
+            for modality, variant in (("text", "bert"), ("speech", "hubert"), ("vision", "vit"))
+        ),
     ],
 )
 def test_bad_settings_are_named_in_one_sentence(arguments, settings, message):

@@ -127,7 +127,7 @@ def test_another_source_has_another_place(monkeypatch: pytest.MonkeyPatch, tmp_p
     ("missing", "sentence"),
     [
         ("c++", "it needs a C\\+\\+ compiler, and there is no c\\+\\+"),
-        ("ninja", r"it needs ninja, which `pip install tipping-point\[kernel\]` brings"),
+        ("ninja", "it needs ninja, which `pip install ninja` brings"),
     ],
 )
 def test_what_is_missing_is_said_in_one_sentence(
