@@ -1,5 +1,6 @@
 """The command line of `profile.py`: which verb runs what."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from profiling.errors import USER_ERRORS, SettingsError, refuse_undecodable
 if TYPE_CHECKING:
     from profiling.arguments import OneSentenceParser
 
+UNREAD = 141  # what a shell says of a process that SIGPIPE ended
 MODE = "yaml_with_class_names"  # of our own, beside those that jsonargparse knows
 # Data of which batches have a length; training on speech has others too.
 MEASURED_DATA = tuple(sorted(short_name(path) for path in DATA if ".modalities." in path))
@@ -43,19 +45,48 @@ class Terminated(KeyboardInterrupt):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except BrokenPipeError:
+        return _end_unread()
+    except SystemExit as ended:  # rich has a status of its own where nobody reads what it prints
+        if isinstance(ended.__context__, BrokenPipeError):
+            return _end_unread()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(given: Sequence[str]) -> int:
+    """Run one command and write out all that it printed; return its exit status."""
     how_to_go_on = ""
     try:
-        command, settings = _command_of(sys.argv[1:] if arguments is None else arguments)
+        command, settings = _command_of(given)
         how_to_go_on = command.how_to_go_on(settings)
-        return command.run(settings)
+        status = command.run(settings)
     except USER_ERRORS as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as ended:
         print("; ".join(["interrupted", *filter(None, [how_to_go_on])]), file=sys.stderr)
         return 143 if isinstance(ended, Terminated) else 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    except SystemExit:  # of `--help`
+        _write_out()
+        raise
+    _write_out()
+    return status
+
+
+def _write_out() -> None:
+    """Write out what was printed: at the end of the process nobody can catch what that meets."""
+    print(end="", flush=True)
+
+
+def _end_unread() -> int:
+    """Let what is left of the output go nowhere; return the status of who is read no longer."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return UNREAD
 
 
 def _command_of(given: Sequence[str]) -> tuple[Command, Any]:

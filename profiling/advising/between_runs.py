@@ -58,5 +58,6 @@ def costs_more(candidate: Candidate, other: Candidate) -> bool:
     ours = np.log([*candidate.by_visit_beside(other).values()])
     theirs = np.log([*other.by_visit_beside(candidate).values()])
     (difference,), (half,) = unpaired_intervals([ours], [theirs])
-    extrapolated = sum(each.cost.extrapolation_error for each in (candidate, other))
-    return bool(difference - np.hypot(half, error_of((candidate, other))) - extrapolated > 0)
+    beside = sum(each.cost.extrapolation_error for each in (candidate, other))
+    beside += candidate.cost.overstated
+    return bool(difference - np.hypot(half, error_of((candidate, other))) - beside > 0)

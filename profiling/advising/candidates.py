@@ -1,19 +1,15 @@
 """Every contender of a run under every policy, with what a sample of the data costs in it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from datamodules.lengths import LengthDistribution
 from profiling.advising.contenders import Measured, Wanted
-from profiling.advising.data_cost import DataCost, cost_of_plan, has_masks, peak_of_plan
+from profiling.advising.data_cost import DataCost, has_masks, memory_of, packs_in_layers, time_of
 from profiling.advising.feasible import problems_of
 from profiling.advising.plans import Plan, plan_epoch
-
-# Implementations that compute no padding anywhere, however a batch arrives. `local_varlen` packs
-# in its attention alone: all else of the model computes on padding.
-PACKING = ("unpadded",)
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,11 @@ class Candidate:
         return float(np.exp(np.mean(np.log(self.cost.per_sample))))
 
     @property
+    def least_cost(self) -> float:
+        """What it may really cost, where the mean cost is the most that it can be."""
+        return self.mean_cost * float(np.exp(-self.cost.overstated))
+
+    @property
     def padding_share(self) -> float:
         """Share of the positions that hold nothing, between 0 and 1."""
         return self.plan.padding_share
@@ -64,16 +65,16 @@ def find_candidates(
     Of policies that cost the same the one with less padding comes first: it is no dearer in what
     was not asked for. Of those that are the same in that too the plainest one does.
     """
-    policies = ["dynamic", *(["buckets"] if wanted.batch_size > 1 else []), "pad_to_maximum"]
-    plans = {
-        policy: plan_epoch(distribution, policy, wanted.batch_size, wanted.max_length)
-        for policy in [*policies, "packed"]
-    }
+    able = [one for one in measured if one.model]
+    plans = _plans(distribution, wanted)
+    packed: Mapping[str, Plan] = {}
+    if any(map(packs_in_layers, able)):
+        packed = _plans(distribution, wanted, packs=True)
     found = [
-        _candidate(one, plans[policy], distribution, wanted)
-        for one in measured
-        if one.model
-        for policy in (_packed(wanted) if one.contender.implementation in PACKING else policies)
+        _candidate(one, plan, packed.get(policy) if packs else None, distribution, wanted)
+        for one in able
+        for packs in [packs_in_layers(one)]
+        for policy, plan in plans.items()
     ]
     return sorted(found, key=lambda each: (_without_rounding(each.mean_cost), each.padding_share))
 
@@ -83,22 +84,32 @@ def _without_rounding(cost: float) -> float:
     return float(f"{cost:.9g}")
 
 
-def _packed(wanted: Wanted) -> list[str]:
-    """Return the one policy to which all others come where padding costs nothing."""
-    return ["packed"] if wanted.batch_size > 1 else ["dynamic"]
+def _plans(
+    distribution: LengthDistribution, wanted: Wanted, packs: bool = False
+) -> Mapping[str, Plan]:
+    """Return the steps under each policy; with `packs` each sample at its own length."""
+    policies = ["dynamic", *(["buckets"] if wanted.batch_size > 1 else []), "pad_to_maximum"]
+    return {
+        policy: plan_epoch(distribution, policy, wanted.batch_size, wanted.max_length, packs)
+        for policy in policies
+    }
 
 
 def _candidate(
-    one: Measured, plan: Plan, distribution: LengthDistribution, wanted: Wanted
+    one: Measured,
+    plan: Plan,
+    packed: Plan | None,
+    distribution: LengthDistribution,
+    wanted: Wanted,
 ) -> Candidate:
     assert one.model
-    peak = peak_of_plan(one.memory, plan, one.loaded) if one.memory else None
+    peak = memory_of(one, plan, packed)
     mib = float(peak.per_sample.mean()) if peak else None
     problems = tuple(problems_of(one, plan, distribution, wanted, mib))
     if wanted.objective == "memory" and peak:
         return Candidate(one, plan, peak, peak, False, mib, problems)
-    cost = unmasked = cost_of_plan(one.model, plan)
+    cost = unmasked = time_of(one, plan, packed)
     if one.masked:
-        cost = cost_of_plan(one.model, plan, one.masked)
+        cost = time_of(one, plan, packed, one.masked)
     lacks_masks = bool(one.unknown_masks) and has_masks(one.model, plan)
     return Candidate(one, plan, cost, unmasked, lacks_masks, mib, problems)

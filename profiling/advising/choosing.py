@@ -53,29 +53,37 @@ def choose(judged: Sequence[Judged], modality: str) -> tuple[Judged | None, str]
     efficient = [each for each in usable if not is_vanilla(each, modality)]
     if not vanilla:
         return (efficient[0], "only_feasible") if efficient else (None, "nothing_fits")
-    cheapest = vanilla[0].candidate
-    outcomes = _outcomes(efficient, cheapest)
+    outcomes = _outcomes(efficient, [each.candidate for each in vanilla])
     if "win" in outcomes:
         return efficient[outcomes.index("win")], "saves"
     return _plainest(vanilla, modality), "cannot_tell" if "tie" in outcomes else "keep_vanilla"
 
 
-def _outcomes(efficient: Sequence[Judged], cheapest: Candidate) -> list[str]:
+def _outcomes(efficient: Sequence[Judged], vanilla: Sequence[Candidate]) -> list[str]:
     """Return win, tie or lose against the vanilla one that each is compared with and the cheapest.
 
-    Who saves over its own vanilla one alone would be taken though another one may cost less.
+    Who saves over its own vanilla one alone would be taken though another one may cost less. That
+    may be the cheapest one, or one whose cost is only known at most.
+
+    Args:
+        efficient: Those that can be used.
+        vanilla: The same, cheapest first.
     """
-    over_cheapest: dict[int, Saving] = {}
+    least = min(vanilla, key=lambda each: each.least_cost)
+    rivals = [vanilla[0], *([least] if least is not vanilla[0] else [])]
+    over_rivals: dict[int, list[Saving]] = {}
     # Policies apart: under two of them a contender has the same noise, which it cannot lend itself.
     for policy in dict.fromkeys(each.candidate.plan.policy for each in efficient):
         ours = [each.candidate for each in efficient if each.candidate.plan.policy == policy]
-        savings = find_savings([(each, cheapest) for each in ours])
-        over_cheapest |= dict(zip(map(id, ours), savings, strict=True))
-    return [_outcome(each, over_cheapest[id(each.candidate)]) for each in efficient]
+        for rival in rivals:
+            savings = find_savings([(each, rival) for each in ours])
+            for each, saving in zip(ours, savings, strict=True):
+                over_rivals.setdefault(id(each), []).append(saving)
+    return [_outcome(each, over_rivals[id(each.candidate)]) for each in efficient]
 
 
-def _outcome(judged: Judged, over_cheapest: Saving) -> str:
-    told = {each.outcome for each in (judged.same_policy, over_cheapest) if each}
+def _outcome(judged: Judged, over_rivals: Sequence[Saving]) -> str:
+    told = {each.outcome for each in (judged.same_policy, *over_rivals) if each}
     return "lose" if "lose" in told else "tie" if "tie" in told else "win"
 
 
@@ -108,7 +116,6 @@ def _opponent(
     candidate: Candidate, candidates: Sequence[Candidate], modality: str, policy: str
 ) -> Candidate | None:
     """Return the vanilla candidate under a policy that one is compared with, if any can be used."""
-    policy = "dynamic" if policy == "packed" else policy
     usable = [each for each in candidates if each.plan.policy == policy and not each.problems]
     wanted = vanilla_name(candidate, modality)
     own = [each for each in usable if each.measured.contender.variant == wanted]

@@ -1,14 +1,20 @@
 """What an epoch over a data set's lengths costs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from profiling.advising.contenders import Measured
 from profiling.advising.costs.cost_model import CostModel
 from profiling.advising.plans import Plan
+from profiling.analysis.points.components import share_around_layers
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
 from profiling.analysis.statistics.intervals import Array
+
+# Implementations that compute no padding in any layer, however a batch arrives: what lies around
+# the layers computes it. `local_varlen` packs in its attention alone.
+PACKING = ("unpadded",)
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class DataCost:
             were measured near their length: extrapolated over batch, which no error holds.
         error_scale: By how much a relative error of the model is larger in the cost: memory at a
             larger batch is a sum of peaks, whose errors add, less what is loaded once.
+        overstated: How far its logarithm may lie below, where it is the most that it can be.
     """
 
     per_sample: Array
@@ -31,6 +38,71 @@ class DataCost:
     extrapolated_share: float
     beside_batches_share: float = 0.0
     error_scale: float = 1.0
+    overstated: float = 0.0
+
+
+def packs_in_layers(one: Measured) -> bool:
+    """Tell whether the layers of a contender leave padding out."""
+    return one.contender.implementation in PACKING
+
+
+def time_of(
+    one: Measured, plan: Plan, packed: Plan | None, masked: CostModel | None = None
+) -> DataCost:
+    """Return the time of a sample; padding counts in that part of a step alone which computes it.
+
+    Where nobody broke the steps down, all of a step is taken to compute padding: that is the most.
+
+    Args:
+        one: The contender, which has a model.
+        plan: The steps.
+        packed: The same steps, each sample at its own length; None where all computes padding.
+        masked: As for `cost_of_plan`.
+    """
+    assert one.model
+    padded = cost_of_plan(one.model, plan, masked)
+    if packed is None:
+        return padded
+    least = cost_of_plan(one.model, packed, masked).per_sample
+    known = {length: share_around_layers(rows) for length, rows in sorted(one.points.items())}
+    shares = {length: share for length, share in known.items() if share is not None}
+    if not shares:
+        return _at_most(padded, least)
+    part = _mean_share(shares, plan) * (padded.per_sample - least)
+    return replace(padded, per_sample=least + part)
+
+
+def memory_of(one: Measured, plan: Plan, packed: Plan | None) -> DataCost | None:
+    """Return the memory of the largest step, as if all of it computed padding: that is the most.
+
+    Args:
+        one: The contender.
+        plan: The steps.
+        packed: As for `time_of`.
+
+    Returns:
+        MiB; None where nobody measured them.
+    """
+    if one.memory is None:
+        return None
+    peak = peak_of_plan(one.memory, plan, one.loaded)
+    if packed is None:
+        return peak
+    return _at_most(peak, peak_of_plan(one.memory, packed, one.loaded).per_sample)
+
+
+def _at_most(most: DataCost, least: Array) -> DataCost:
+    """Return a cost that the true one does not exceed, with how far that may lie below."""
+    apart = float(np.log(most.per_sample / least).mean())
+    return replace(most, overstated=max(apart, 0.0))
+
+
+def _mean_share(shares: Mapping[int, float], plan: Plan) -> float:
+    """Return the mean share over the positions of a plan, interpolated in log length."""
+    lengths = np.array([max(step) for step in plan.steps])
+    samples = np.array([len(step) for step in plan.steps]) * np.array(plan.times)
+    at = np.interp(np.log(lengths), np.log([*shares]), [*shares.values()])
+    return float(np.average(at, weights=lengths * samples))
 
 
 def cost_of_plan(model: CostModel, plan: Plan, masked: CostModel | None = None) -> DataCost:

@@ -27,7 +27,7 @@ def notes_of(
         wanted: What was asked for.
     """
     notes = _of_lengths(chosen, distribution) + _of_the_draw(distribution, wanted)
-    notes += _of_masks(chosen, candidates)
+    notes += _of_masks(chosen, candidates) + _of_packing(candidates, wanted)
     if chosen:
         notes += _of_batches(chosen, wanted) + _of_quality(chosen)
         notes += _of_variant(chosen, distribution.modality)
@@ -91,6 +91,21 @@ def _of_masks(chosen: Candidate | None, candidates: Sequence[Candidate]) -> list
             "compared, since what they add there is not known"
         )
     return notes
+
+
+def _of_packing(candidates: Sequence[Candidate], wanted: Wanted) -> list[str]:
+    """Say of whom the cost is only known at most, where it is not padded to the maximum alone."""
+    found = [each for each in candidates if each.cost.overstated > 0]
+    labels = dict.fromkeys(each.measured.contender.label for each in found)
+    if not labels or wanted.batch_size == 1:
+        return []
+    is_memory = wanted.objective == "memory"
+    why = "" if is_memory else ", because nobody broke down what they take (`breakdown` true)"
+    return [
+        f"the {'memory' if is_memory else 'cost'} of {', '.join(labels)} is told at most, as if "
+        f"its layers computed padding, too{why}; the intervals reach down to what it is without "
+        "any padding"
+    ]
 
 
 def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:

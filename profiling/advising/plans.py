@@ -60,7 +60,11 @@ def batches_of(
 
 
 def plan_epoch(
-    distribution: LengthDistribution, policy: str, batch_size: int, max_length: int | None = None
+    distribution: LengthDistribution,
+    policy: str,
+    batch_size: int,
+    max_length: int | None = None,
+    packs: bool = False,
 ) -> Plan:
     """Divide a data set into batches.
 
@@ -69,6 +73,7 @@ def plan_epoch(
         policy: One of `datamodules.batching.policies.POLICIES`.
         batch_size: Samples of a batch.
         max_length: Longer samples are cut to it.
+        packs: Whether each sample is computed at its own length, however the batch is padded.
 
     Raises:
         DataError: There is no such policy.
@@ -77,7 +82,7 @@ def plan_epoch(
     cut = distribution.share_beyond(max_length + 1) if max_length else 0.0
     longest = cut_lengths(distribution, max_length).values[-1]
     undrawn = _with_longest(batches, longest, policy)
-    plan = plan_of(policy, batches, round(cut * distribution.count), edges, undrawn)
+    plan = plan_of(policy, batches, round(cut * distribution.count), edges, undrawn, packs)
     return replace(plan, padding_share=0.0) if _is_of_images(distribution) else plan
 
 
@@ -87,6 +92,7 @@ def plan_of(
     num_cut: int = 0,
     edges: Sequence[int] = (),
     undrawn: Sequence[PaddedBatch] = (),
+    packs: bool = False,
 ) -> Plan:
     """Return given batches as a plan, which takes those that cost the same together.
 
@@ -97,10 +103,12 @@ def plan_of(
         edges: Of the buckets.
         undrawn: Batches that occur, though not among these: they need memory, and their time is
             too little to count.
+        packs: Whether each sample is computed at its own length, however the batch is padded.
     """
-    kinds = Counter((_computed_at(policy, batch), _is_masked(batch)) for batch in batches)
+    packs = packs or policy == "packed"
+    kinds = Counter((_computed_at(batch, packs), _is_masked(batch)) for batch in batches)
     for batch in undrawn:
-        kinds.setdefault((_computed_at(policy, batch), _is_masked(batch)), 0)
+        kinds.setdefault((_computed_at(batch, packs), _is_masked(batch)), 0)
     return Plan(
         policy,
         tuple(lengths for lengths, _ in kinds),
@@ -122,8 +130,8 @@ def _with_longest(batches: Sequence[PaddedBatch], longest: int, policy: str) -> 
     return [PaddedBatch(members, fmean(members) if policy == "packed" else float(longest))]
 
 
-def _computed_at(policy: str, batch: PaddedBatch) -> tuple[float, ...]:
-    if policy == "packed":
+def _computed_at(batch: PaddedBatch, packs: bool) -> tuple[float, ...]:
+    if packs:
         return tuple(sorted(map(float, batch.lengths)))
     return (batch.padded_length,) * len(batch.lengths)
 

@@ -79,7 +79,8 @@ def _saving(pair: tuple[Candidate, Candidate], log_ratios: Array, ends: Array) -
         return Saving(_share(centre))
     extrapolated = sum(each.cost.extrapolation_error for each in pair)
     below, above = (float(np.hypot(end, error)) + extrapolated for end in ends)
-    return Saving(_share(centre), _share(centre + above), _share(centre - below))
+    ours, theirs = (each.cost.overstated for each in pair)
+    return Saving(_share(centre), _share(centre + above + theirs), _share(centre - below - ours))
 
 
 def _share(log_ratio: float) -> float:

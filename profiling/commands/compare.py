@@ -40,7 +40,7 @@ def run(arguments: Any) -> int:
     comparison = compare_runs(Run(first), Run(second))
     told = first, second, (of_first, of_second)
     differences = find_differences(*told)
-    if not comparison.answers:
+    if not comparison.answers and not comparison.failed:
         raise SettingsError(_why_not_compared(comparison, differences, names))
     head = head_lines(comparison, differences, names, find_unknown(*told))
     _print(comparison, head, arguments)
@@ -51,13 +51,11 @@ def _why_not_compared(
     comparison: "RunComparison", differences: list["RunDifference"], names: tuple[str, str]
 ) -> str:
     """Return the sentence about two runs that have no answer in common."""
-    from profiling.report.comparison.head import lost_lines
-
     if comparison.num_shared:
         return (
-            f"`run_b` must have measured a point that `run_a` has measured, but of the "
+            f"`run_b` must have tried a point that `run_a` has measured, but of the "
             f"{counted(comparison.num_shared, 'point')} that {names[1]} and {names[0]} share none "
-            "has a number in both" + "".join(f"; {line}" for line in lost_lines(comparison))
+            "can be compared"
         )
     listed = "; ".join(each.describe() for each in differences) or "other variants or lengths"
     return (
@@ -121,7 +119,7 @@ def add_arguments(parser: Any) -> None:
         default=None,
         metavar="PERCENT",
         help="exit with status 1 if a point surely costs more, by more than this percentage, or "
-        "if run A has measured a point that fails or runs out of memory in run B",
+        "if run B lost a point (docs/ci.md)",
     )
 
 

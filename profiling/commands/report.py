@@ -9,7 +9,7 @@ from profiling.commands.command import Command
 from profiling.commands.length_sources import told_apart
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
-from profiling.rows.current import current_rows, describe_left_out
+from profiling.rows.current import current_rows, current_searches, describe_left_out
 from profiling.rows.frontier import FRONTIER, frontier_rows
 from profiling.rows.reading import (
     MANIFEST,
@@ -74,19 +74,22 @@ def answer(
         sections = build_sections(tipping_points, [*held, *given], ladder, names, strict)
         readings = current_rows(read_sentinel(directory), manifest)
         made_with = _in_words(strict, given)
+        left_out = describe_left_out(every_row, manifest)
         if rebuild or _is_outdated(page) or not is_made_with(page, made_with):
             from profiling.report.build import build_report
 
             save_tipping_points([*tipping_points, *ladder], directory)
             frontier = _find_frontier(directory, every_row, manifest)
             told = tipping_points, sections, manifest, readings, frontier
-            build_report(directory, Material.of(rows, *told).beside(ladder, given, made_with))
+            build_report(
+                directory,
+                Material.of(rows, *told).beside(ladder, given, made_with, left_out),
+            )
     console = Console()
     print_sections(sections, console)
     steadiness = judge_steadiness(readings, tipping_points)
-    left_alone = manifest.get("left_alone", ())
-    cautions = cautions_of(with_names(rows, names), steadiness, left_alone)
-    for sentence in [*cautions, *describe_left_out(every_row, manifest)]:
+    cautions = cautions_of(with_names(rows, names), steadiness, manifest.get("left_alone", ()))
+    for sentence in [*cautions, *left_out]:
         console.print(Text(sentence))
     # Texts: brackets in a path or in the words of an error are no markup.
     console.print(Text(f"Report: {page}"), soft_wrap=True)
@@ -96,7 +99,7 @@ def answer(
 def _find_frontier(directory: Path, rows: Sequence[Row], manifest: dict[str, Any]) -> list[Row]:
     """Return the searches of a run that are still of its data, with the sizes of built models."""
     searches = with_sizes(frontier_rows(directory), built_sizes(rows))
-    return current_rows(searches, manifest)
+    return current_searches(searches, rows, manifest)
 
 
 def _read_lengths(

@@ -56,10 +56,9 @@ def _sentence(
 ) -> str:
     places = [_at_mean(each, ceilings, unit) for each in data]
     places = places or [(f"{length:,} {unit}", ceilings[length]) for length in _ends(ceilings)]
-    first, *others = [f"{percent_of(share)}{{}} at {where}" for where, share in places]
-    listed = " and ".join(
-        [first.format(f" of the step of {vanilla}"), *(o.format("") for o in others)]
-    )
+    (where, share), *others = places
+    first = f"{percent_of(share)} of the step of {vanilla} at {where}"
+    listed = " and ".join([first, *(f"{percent_of(share)} at {where}" for where, share in others)])
     return f"Attention is {listed}: no efficient attention can save more."
 
 

@@ -35,6 +35,7 @@ class Material:
         ladder: The answers against each vanilla kernel, in these lengths too.
         checkpoint_names: What readers call the checkpoints of the run.
         made_with: The settings that made it, in words; empty where it is as a sweep makes it.
+        left_out: Sentences about rows of the run that do not count any more.
     """
 
     rows: Sequence[Row]
@@ -50,11 +51,13 @@ class Material:
     ladder: Sequence[Row] = ()
     checkpoint_names: Mapping[str, str] = field(default_factory=dict)
     made_with: str = ""
+    left_out: Sequence[str] = ()
 
     @property
     def cautions(self) -> list[str]:
-        """Return what to know of the machine before the answers."""
-        return cautions_of(self.rows, self.steadiness, self.manifest.get("left_alone", ()))
+        """Return what to know of the machine and of the rows before the answers."""
+        told = cautions_of(self.rows, self.steadiness, self.manifest.get("left_alone", ()))
+        return [*told, *self.left_out]
 
     @classmethod
     def of(
@@ -101,6 +104,7 @@ class Material:
         ladder: Sequence[Row],
         distributions: Sequence[LengthDistribution] = (),
         made_with: str = "",
+        left_out: Sequence[str] = (),
     ) -> "Material":
         """Return the same with what stands beside the answers.
 
@@ -108,11 +112,14 @@ class Material:
             ladder: The answers against each vanilla kernel.
             distributions: Lengths of real data that the run was not measured on.
             made_with: The settings that made it, in words.
+            left_out: Sentences about rows of the run that do not count any more.
         """
         drawn = [*self.distributions, *distributions]
         named = with_names(ladder, self.checkpoint_names)
         rungs = [on_axis_of_sweep(row) for row in named]
-        return replace(self, ladder=rungs, distributions=drawn, made_with=made_with)
+        return replace(
+            self, ladder=rungs, distributions=drawn, made_with=made_with, left_out=left_out
+        )
 
 
 def distributions_of(manifest: Mapping[str, Any]) -> list[LengthDistribution]:

@@ -39,6 +39,8 @@ class Column:
         required: Whether no row can do without it.
         choices: The values it can have; empty: any.
         on_axis: Whether curves run over this condition instead of being told apart by it.
+        belongs_to: The conditions of which each combination has a state of its own: another device
+            has other libraries, and other batches have other data.
         words: How a condition or a part of the identity reads beside others; `{}` is the value.
             Empty: it is not named unless it tells two apart.
         judged: The metric that is judged by it; empty for none.
@@ -59,6 +61,7 @@ class Column:
     required: bool = False
     choices: tuple[str, ...] = ()
     on_axis: bool = False
+    belongs_to: tuple[str, ...] = ()
     words: str = ""
     judged: str = ""
     cost: str = ""
@@ -69,6 +72,7 @@ class Column:
 
 
 PHASES = ("inference", "training")
+DEVICE = ("device", "device_name")
 COLUMNS: tuple[Column, ...] = (
     Column("key", "name", str, required=True),
     Column("visit", "name", int, required=True, heading="visit"),
@@ -98,12 +102,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("batch_size", "condition", int, before=1),
     Column("memory_budget_gib", "condition", float, "GiB", words="{} GiB budget"),
     Column("max_batch_size", "condition", int, words="batches up to {}"),
-    Column("fingerprint", "state", str),
+    Column("fingerprint", "state", str, belongs_to=("batch_source",)),
     Column("seed", "state", int),
     Column("versions", "state", str),
-    Column("cuda_version", "state", str),
-    Column("cudnn_version", "state", str),
-    Column("driver_version", "state", str),
+    Column("cuda_version", "state", str, belongs_to=DEVICE),
+    Column("cudnn_version", "state", str, belongs_to=DEVICE),
+    Column("driver_version", "state", str, belongs_to=DEVICE),
     Column("num_warmup_steps", "effort", int),
     Column("min_samples", "effort", int),
     Column("seconds_per_measurement", "effort", float, "s"),

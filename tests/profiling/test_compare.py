@@ -106,20 +106,39 @@ def test_runs_that_share_no_point_are_refused_with_what_keeps_them_apart(tmp_pat
     assert "size: tiny -> base" in complained
 
 
-def test_runs_that_share_points_without_a_number_in_both_are_not_said_to_share_none(
-    tmp_path: Path,
-) -> None:
-    first = write_run(tmp_path / "a", visits_of([10.0, 11.0]))
+def with_one_broken(tmp_path: Path) -> tuple[str, str]:
+    """Write a run of one point, and one in which all visits of that failed."""
     failed = visits_of([10.0, 11.0], status="error", error="it broke")
     broken = [row | dict.fromkeys(METRICS) for row in failed]
-    second = write_run(tmp_path / "b", broken)
-    status, _, complained = command("compare", str(first), str(second))
-    assert status == 2
+    whole = write_run(tmp_path / "whole", visits_of([10.0, 11.0]))
+    return str(whole), str(write_run(tmp_path / "broken", broken))
+
+
+def test_runs_that_share_points_without_a_number_in_the_first_are_not_said_to_share_none(
+    tmp_path: Path,
+) -> None:
+    whole, broken = with_one_broken(tmp_path)
+    status, said, complained = command("compare", broken, whole)
+    assert (status, said) == (2, "")
     assert "of the 1 point that" in complained
-    assert "Lost in B, 1 point: bert sdpa inference 512 (the second run failed: it broke)" in (
-        complained
-    )
     assert "other variants or lengths" not in complained
+
+
+@pytest.mark.parametrize("more", [[], ["--markdown"], ["--json"]])
+def test_a_gate_fails_and_says_what_was_lost_where_a_change_broke_all_that_it_measures(
+    tmp_path: Path, more: list[str]
+) -> None:
+    runs = with_one_broken(tmp_path)
+    named = "Lost in B, 1 point: bert sdpa inference 512 (the second run failed: it broke)"
+    status, said, complained = command("compare", *runs, *more, "--fail-on-slower", "5")
+    assert status == 1
+    assert named in complained
+    if more == ["--json"]:
+        assert {each["reason"] for each in json.loads(said)} == {"the second run failed: it broke"}
+    else:
+        assert named in said
+        assert "No point differs" not in said
+    assert command("compare", *runs, *more)[0] == 0
 
 
 def test_a_setting_is_taken_by_the_name_that_its_errors_give_it(runs: tuple[str, str]) -> None:

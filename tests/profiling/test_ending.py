@@ -3,8 +3,10 @@
 import os
 import signal
 import time
+from contextlib import redirect_stdout
 from dataclasses import replace
 from multiprocessing import Pipe
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from profiling import cli
 from profiling.children import child
 from profiling.children.outcome import Outcome
+from tests.samples.rows.runs import noisy_rows, write_run
 
 SWEEP = ["sweep", "--out=a", "--modalities={}"]
 GO_ON = "interrupted; the same command goes on from here"
@@ -51,6 +54,20 @@ def test_a_command_that_is_asked_to_end_says_how_to_go_on_if_it_can(
         signal.signal(signal.SIGINT, interrupt)
     assert capsys.readouterr().err == f"{said}\n"
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    "more", [["--json"], ["--markdown"], ["--fail-on-slower", "5"], ["--help"]], ids=" ".join
+)
+def test_a_command_whose_output_nobody_reads_ends_without_a_word(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, more: list[str]
+) -> None:
+    run = str(write_run(tmp_path / "run", noisy_rows(1, 6)))
+    reading, writing = os.pipe()
+    os.close(reading)  # as behind `| head`
+    with os.fdopen(writing, "w") as unread, redirect_stdout(unread):
+        assert cli.main(["compare", run, run, *more]) == 141
+    assert capsys.readouterr().err == ""
 
 
 def test_a_child_to_whom_nobody_listens_any_more_ends_without_a_word(

@@ -11,7 +11,7 @@ from profiling.report import build
 from profiling.report.material import Material
 from tests.samples.rows.advising import keyed_rows_of, lengths_around, linear_law, vanilla_law
 from tests.samples.rows.comparisons import METRICS
-from tests.samples.rows.runs import write_run
+from tests.samples.rows.runs import visits_of, write_run
 
 
 @pytest.fixture
@@ -111,6 +111,20 @@ def test_a_variant_that_failed_everywhere_is_named_with_what_it_said(tmp_path, c
     said = " ".join(capsys.readouterr().out.split())
     assert "No number of local_bert local_blocked in text, inference: it [red]broke[/blue]." in said
     assert "No number of bert" not in said
+
+
+def test_rows_that_do_not_count_any_more_are_named_wherever_answers_are_looked_at(tmp_path, capsys):
+    states = {"text": {"versions": "torch 2"}}  # a sweep began with it, and was interrupted
+    rows = visits_of([10.0, 11.0], versions="torch 1")
+    directory = write_run(tmp_path / "run", rows, states=states)
+    assert main(["report", str(directory)]) == 0
+    page = (directory / "report.html").read_text()
+    (events,) = directory.glob("tensorboard/answers/events.*")
+    for said in (capsys.readouterr().out, page, events.read_bytes().decode(errors="replace")):
+        assert "2 of 2 rows of text are left out, because" in " ".join(said.split())
+    assert "0 measurement rows that count" in page
+    assert "No measurement row counts any more" in page
+    assert "Nothing was measured" not in page
 
 
 def test_a_path_is_said_as_it_is(tmp_path, capsys):

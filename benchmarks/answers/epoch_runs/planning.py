@@ -13,7 +13,7 @@ from datamodules.batching.policies import PaddedBatch
 from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Measured, Wanted
-from profiling.advising.data_cost import DataCost, cost_of_plan
+from profiling.advising.data_cost import DataCost, packs_in_layers, time_of
 from profiling.advising.plans import batches_of, plan_of
 
 FEWEST_STEPS = 3
@@ -89,8 +89,8 @@ def foresee(epoch: Epoch, measured: Measured) -> float:
 
 
 def _cost_of(measured: Measured, policy: str, steps: Sequence[PaddedBatch]) -> DataCost:
-    assert measured.model
-    return cost_of_plan(measured.model, plan_of(policy, steps), measured.masked)
+    packed = plan_of(policy, steps, packs=True) if packs_in_layers(measured) else None
+    return time_of(measured, plan_of(policy, steps), packed, measured.masked)
 
 
 def _mean(cost: DataCost) -> float:

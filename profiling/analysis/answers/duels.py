@@ -65,9 +65,10 @@ class Duel:
 
     @property
     def num_visits(self) -> int:
-        """In how many visits the two met; where only one of them runs, in how many that did."""
-        costs = [side.costs.keys() for side in self._sides if side.status == "ok"]
-        return len(set.intersection(*map(set, costs)))
+        """In how many visits the two met; where one does not fit, the fewer visits of a side."""
+        if any(side.status == "oom" for side in self._sides):
+            return min(side.num_visits for side in self._sides)
+        return len(self.ratios)
 
     @property
     def disturbed(self) -> bool:

@@ -180,8 +180,9 @@ def _with_missing(
 
 
 def _names(kernels: Iterable[str], sides: Iterable[Side]) -> str:
-    """Return the implementations that ran; where none met another, all that there are."""
-    return "/".join(dict.fromkeys(side.implementation for side in sides) or kernels)
+    """Return the kernels that were the best at some length; where none ran, all that there are."""
+    best = (side.implementation for side in sides if side.status == "ok")
+    return "/".join(dict.fromkeys(best) or kernels)
 
 
 def _at_longest(duels: Sequence[Duel], metric: str) -> dict[str, float | None]:

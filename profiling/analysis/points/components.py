@@ -10,6 +10,9 @@ from profiling.analysis.points.readings import finite
 from profiling.rows.columns import Row, effort_of
 
 CORE = "attention_core"
+# The components of a model's layers, and those around them: what no token adds to is in neither.
+IN_LAYERS = (CORE, "attention_projection", "feed_forward", "norm_residual")
+AROUND_LAYERS = ("embedding", "feature_encoder", "head")
 Parts = dict[str, dict[str, float]]
 """By component: the medians of its numbers over the visits that have them."""
 
@@ -68,6 +71,16 @@ def attention_shares(visits: Sequence[Row]) -> list[float]:
     told = [row["components"] for row in broken_down(visits)]
     shares = [finite(found.get(CORE, {}).get("share")) for found in told]
     return [share for share in shares if share is not None]
+
+
+def share_around_layers(visits: Sequence[Row]) -> float | None:
+    """Return the share of what lies around the layers, of that and the layers; None if unknown."""
+    parts = read_components(visits)
+    around, within = (
+        sum(parts.get(name, {}).get("share", 0.0) for name in names)
+        for names in (AROUND_LAYERS, IN_LAYERS)
+    )
+    return around / (around + within) if around + within > 0 else None
 
 
 def _medians(parts: Sequence[Any]) -> dict[str, float]:

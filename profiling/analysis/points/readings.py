@@ -22,6 +22,7 @@ class Reading:
         status: ok, oom, skipped, error or missing (nobody asked for it).
         values: The values by visit; empty unless the status is ok.
         reason: Why there is no value, in the words of the first row that failed.
+        num_oom: How many visits ran out of memory, where that is the status.
         num_disturbed: In how many visits neighbours took CPU time while a time was measured.
         disturbed: Whether disturbed values are among them, as where too few others are left.
     """
@@ -29,6 +30,7 @@ class Reading:
     status: str
     values: Mapping[int, float] = field(default_factory=dict)
     reason: str = ""
+    num_oom: int = 0
     num_disturbed: int = 0
     disturbed: bool = False
 
@@ -53,7 +55,7 @@ def read_column(visits: Sequence[Row], column: Column, with_disturbed: bool = Fa
     statuses = [str(row.get("status")) for row in failed]
     reason = next((str(row["error"]) for row in failed if row.get("error")), "")
     if "oom" in statuses and statuses.count("oom") >= len(values):
-        return Reading("oom", reason=reason)
+        return Reading("oom", reason=reason, num_oom=statuses.count("oom"))
     if values:
         return _undisturbed(values, visits, column, with_disturbed)
     known = [status for status in ("skipped", "error") if status in statuses]

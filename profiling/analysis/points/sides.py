@@ -23,6 +23,7 @@ class Side:
         costs: By visit; lower is better, so seconds per sample instead of a throughput.
         samples: The raw latencies behind them, by visit; memory has none.
         reason: Why there is no cost, in the words of the row.
+        num_oom: How many visits ran out of memory, where that is the status.
         disturbed: Whether there are visits among them in which neighbours took CPU time.
         effective_length: Tokens computed on, after padding; None where the rows do not say.
         chosen_costs: By visit, of the implementation that is the best of several, whose noise
@@ -34,6 +35,7 @@ class Side:
     costs: Mapping[int, float] = field(default_factory=dict)
     samples: Mapping[int, Sequence[float]] = field(default_factory=dict)
     reason: str = ""
+    num_oom: int = 0
     disturbed: bool = False
     effective_length: int | None = None
     chosen_costs: Mapping[int, float] = field(default_factory=dict)
@@ -42,6 +44,11 @@ class Side:
     def mean_log_cost(self) -> float:
         """The mean over the visits."""
         return math.fsum(map(math.log, self.costs.values())) / len(self.costs)
+
+    @property
+    def num_visits(self) -> int:
+        """How many visits say what its status says."""
+        return self.num_oom if self.status == "oom" else len(self.costs)
 
 
 def best_sides(
@@ -81,7 +88,7 @@ def read_side(
     column = judged_columns()[metric]
     reading = read_column(visits, column, with_disturbed)
     if reading.status != "ok":
-        return Side(reading.status, implementation, reason=reading.reason)
+        return Side(reading.status, implementation, reason=reading.reason, num_oom=reading.num_oom)
     costs = {visit: _cost(value, column) for visit, value in reading.values.items()}
     costs = {visit: cost for visit, cost in costs.items() if 0 < cost < math.inf}
     if not costs:
@@ -90,7 +97,14 @@ def read_side(
     samples = {row["visit"]: row.get(name) or () for row in visits}
     computed_on = {row.get("effective_sequence_length") for row in visits} - {None}
     effective = computed_on.pop() if len(computed_on) == 1 else None
-    return Side("ok", implementation, costs, samples, "", reading.disturbed, effective)
+    return Side(
+        "ok",
+        implementation,
+        costs,
+        samples,
+        disturbed=reading.disturbed,
+        effective_length=effective,
+    )
 
 
 def _cost(value: float, column: Column) -> float:
@@ -108,7 +122,9 @@ def best_of(sides: Sequence[Side]) -> Side:
         return next(iter([*failed, *unknown]), Side("missing"))
     able = [side for side in sides if side.status == "ok"]
     if not able:
-        return next((side for side in sides if side.status == "oom"), sides[0])
+        # None of them fits: that is as sure as it is of the one that was tried least often.
+        out = [side for side in sides if side.status == "oom"]
+        return min(out, key=lambda side: side.num_oom, default=sides[0])
     overall = min(able, key=lambda side: side.mean_log_cost)
     rivals = [side for side in able if side is not overall]
     if all(_is_clear(overall, rival) for rival in rivals):

@@ -158,8 +158,7 @@ class Run:
         chosen = self._efforts.newest(visits, column)
         side = read_side("", chosen, metric, with_disturbed=True)
         if side.status == "oom":
-            num_visits = sum(row["status"] == "oom" for row in chosen)
-            return Measured("oom", np.array([]), num_visits, side.reason)
+            return Measured("oom", np.array([]), side.num_visits, side.reason)
         failed = [
             row
             for row in chosen

@@ -41,13 +41,13 @@ def comparison_as_markdown(comparison: RunComparison, head: Iterable[str]) -> st
     sections = build_sections(comparison.answers)
     counts = "\n".join(markdown_table(COUNTED, count_answers(comparison)))
     differing = [_markdown_section(s) for s in map(_only_decided, sections) if s.lines]
-    everything = [_markdown_section(section) for section in sections]
+    alike = "No point differs." if sections else "No point has a number in both runs."
     blocks = [
         "\n".join(f"- {escape_markdown(line)}" for line in head),
         counts,
-        *(differing or ["No point differs."]),
+        *(differing or [alike]),
         "<details><summary>All points</summary>",
-        *everything,
+        *map(_markdown_section, sections),
         "</details>",
         "\n".join(map(escape_markdown, foot_lines(comparison))),
     ]

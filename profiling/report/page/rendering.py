@@ -68,6 +68,7 @@ def render_page(material: Material, pictures: Mapping[str, bytes] | None = None)
         colours=material.styles.variants,
         settings=list(dict.fromkeys(curve.setting.describe() for curve in material.curves)),
         num_rows=len(material.rows),
+        left_out=material.left_out,
         parts=parts,
         frontiers=frontiers,
         measures=MEASURES,

@@ -18,6 +18,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from profiling.analysis.points.curves import Curve
 from profiling.analysis.points.groups import Contender, Setting, free_name, safe_name
+from profiling.report.markdown import escape_markdown
 from profiling.report.material import Material
 from profiling.report.table import sections_as_markdown
 from profiling.report.tensorboard.components import (
@@ -33,7 +34,7 @@ from profiling.rows.columns import drawn_columns
 ANSWERS = "answers"  # the run that holds the table and the figures
 NOTE = (
     "A step is a length, not a moment: set *Smoothing* to 0 and clear *Ignore outliers*, which "
-    "leaves curves out. *Show actual image size* makes the figures readable.\n\n"
+    "leaves curves out. *Show actual image size* makes the figures readable."
 )
 
 
@@ -113,7 +114,9 @@ def write_event_files(directory: Path, material: Material, pictures: Mapping[str
     broken_down = by_place(material.components)
     ceilings = ceiling_scalars(material.tipping_points)
     with EventFile(directory / ANSWERS, now) as file:
-        file.add_text("tipping_points", NOTE + sections_as_markdown(material.sections))
+        cautions = map(escape_markdown, material.cautions)
+        blocks = [NOTE, *cautions, sections_as_markdown(material.sections)]
+        file.add_text("tipping_points", "\n\n".join(blocks))
         for name, png in pictures.items():
             file.add_image(f"figures/{name}", png)
         file.add_summary(plan_of([*runs.values()]))

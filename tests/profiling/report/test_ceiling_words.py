@@ -53,6 +53,19 @@ def test_the_ceiling_is_told_at_the_mean_of_the_data(lengths: tuple[int, ...], w
     assert sentence.endswith(": no efficient attention can save more.")
 
 
+def test_names_of_data_are_said_as_they_are() -> None:
+    named = [
+        LengthDistribution.from_lengths([200], name, "text", "nowhere")
+        for name in ("reviews{1}", "{}", "{news")
+    ]
+    (sentence,) = ceiling_sentences([answer()], named)
+    assert sentence == (
+        "Attention is 20 % of the step of bert at 200 tokens, the mean of reviews{1} and 20 % at "
+        "200 tokens, the mean of {} and 20 % at 200 tokens, the mean of {news: no efficient "
+        "attention can save more."
+    )
+
+
 def test_without_data_it_is_told_at_the_shortest_and_the_longest_length() -> None:
     (sentence,) = ceiling_sentences([answer()])
     assert "10 % of the step of bert at 100 tokens and 30 % at 400 tokens:" in sentence

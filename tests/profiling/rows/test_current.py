@@ -3,9 +3,19 @@
 import pytest
 
 from profiling.rows.columns import columns_of
-from profiling.rows.current import current_rows, describe_left_out
+from profiling.rows.current import (
+    current_rows,
+    current_searches,
+    describe_left_out,
+    name_state,
+)
 
 OLD = {"modality": "text", "fingerprint": "x", "seed": 0, "versions": "torch 1"}
+ON_CPU = OLD | {"device": "cpu", "device_name": "a processor", "batch_source": "synthetic"}
+ON_GPU = ON_CPU | {
+    **{"device": "cuda", "device_name": "a GPU"},
+    **{"cuda_version": "13.0", "cudnn_version": "9.1", "driver_version": "600"},
+}
 
 
 @pytest.mark.parametrize("changed", [column.name for column in columns_of("state")])
@@ -29,6 +39,57 @@ def test_modalities_have_states_of_their_own() -> None:
 def test_rows_measured_in_one_state_are_merged_whatever_else_differs() -> None:
     longer = OLD | {"sequence_length": 9, "key": "k"}
     assert current_rows([OLD, longer], {}) == [OLD, longer]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {},
+        {"device_name": "another GPU", "driver_version": "550"},
+        {"batch_source": "real", "fingerprint": "y"},
+    ],
+    ids=["a CPU", "another GPU", "real data"],
+)
+def test_rows_of_another_device_and_of_other_batches_count_beside_those_of_the_last_sweep(
+    others: dict[str, str],
+) -> None:
+    first = ON_GPU | others if others else ON_CPU
+    outdated = first | {"driver_version": "1", "fingerprint": "z", "visit": 1}
+    manifest = {"states": {"text": name_state(ON_GPU)}}
+    rows = [first, ON_GPU]
+    assert current_rows(rows, manifest) == current_rows(rows, {}) == rows
+    assert describe_left_out(rows, manifest) == []
+    # Of what the last sweep did not use, the newest row says which state is current.
+    assert current_rows([outdated, *rows], manifest) == rows
+    (sentence,) = describe_left_out([outdated, *rows], manifest)
+    assert sentence.startswith("1 of 3 rows of text is left out")
+    assert sentence.endswith("(`fingerprint` differs, `driver_version` differs).")
+
+
+def test_rows_that_were_measured_again_are_not_said_to_be_measured_yet() -> None:
+    old = [OLD | {"variant": name, "visit": visit} for name in ("a", "b") for visit in (0, 1)]
+    new = [row | {"versions": "torch 2"} for row in old[:3]]
+    done, coming = describe_left_out([*old, *new], {})
+    assert done.startswith("3 of 7 rows of text are left out")
+    assert done.endswith("(`versions` differs); they were measured again since.")
+    assert coming.startswith("1 of 7 rows of text is left out")
+    assert coming.endswith("(`versions` differs); the sweep measures it again.")
+
+
+def test_rows_like_those_of_the_last_sweep_are_said_to_be_measured_again() -> None:
+    now = ON_GPU | {"driver_version": "601"}
+    manifest = {"states": {"text": name_state(now)}}  # nothing has been measured with it yet
+    assert current_rows([ON_CPU, ON_GPU], manifest) == [ON_CPU]
+    (sentence,) = describe_left_out([ON_CPU, ON_GPU], manifest)
+    assert sentence.endswith("(`driver_version` differs); the sweep measures it again.")
+
+
+def test_the_longest_input_of_real_data_is_of_the_state_of_the_data() -> None:
+    real = ON_CPU | {"batch_source": "real", "fingerprint": "y"}
+    # Whatever the batches, the model is made for the data.
+    searches = [ON_CPU | {"fingerprint": fingerprint} for fingerprint in ("older", "y", "x")]
+    assert current_searches(searches, [real], {}) == searches[1:2]
+    assert current_searches(searches, [ON_CPU, real], {}) == searches[1:]
 
 
 def test_what_is_left_out_is_said_with_the_reason() -> None:

@@ -119,6 +119,23 @@ def test_running_out_of_memory_in_one_visit_decides_nothing_beside_lengths_with_
     assert "measure again" in row["reason"]
 
 
+@pytest.mark.parametrize("out", ["bert", "longformer"])
+@pytest.mark.parametrize(("statuses", "decided"), [(["oom", "error"], 1), (["oom"], 2)])
+def test_one_visit_out_of_memory_decides_nothing_where_the_others_of_that_side_failed(
+    out: str, statuses: list[str], decided: int
+) -> None:
+    costs = {"bert": 1.0, "longformer": 2.0}
+    rows = [row for name, cost in costs.items() for row in rows_of(name, {128: cost, 256: cost})]
+    for row in rows:
+        if (row["variant"], row["sequence_length"]) == (out, 256):
+            status = statuses[min(row["visit"], len(statuses) - 1)]
+            row |= {"status": status, "latency_ms": None}
+    (found,) = find(rows)
+    expected = ["lose", "win" if out == "bert" else "lose"]
+    assert outcomes(found)[:decided] == expected[:decided]
+    assert outcomes(found)[decided:] == ["tie"] * (2 - decided)
+
+
 def test_what_one_visit_left_open_does_not_make_other_answers_look_less_like_chance() -> None:
     rows = rows_of("bert", {128: 1.0}) + rows_of("longformer", {128: 2.0})
     rows += rows_of("bert", {256: "oom"}, wobble=(1.0,))

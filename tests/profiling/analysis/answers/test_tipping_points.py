@@ -213,6 +213,16 @@ def test_the_best_implementations_are_named_in_order_of_length() -> None:
     assert (like["verdict"], best["verdict"]) == ("crosses", "wins_only_below")
 
 
+def test_a_kernel_that_only_ran_out_of_memory_is_not_named_among_the_best() -> None:
+    rows = rows_of("longformer", {128: 9.0, 256: 9.0, 512: 9.0})
+    rows += rows_of("bert", {128: 15.0, 256: 20.0, 512: "oom"})
+    rows += rows_of("bert", {128: 7.0, 256: 12.0, 512: "oom"}, implementation="sdpa")
+    (best,) = find(rows, "best_vs_best")
+    assert (best["verdict"], best["vanilla_implementation"]) == ("crosses", "sdpa")
+    longest = [row for row in rows if row["sequence_length"] == 512]
+    assert find(longest, "best_vs_best")[0]["vanilla_implementation"] == "eager/sdpa"
+
+
 def test_given_pairs_come_beside_the_others() -> None:
     rows = rows_of("bert", {128: 5.0}, implementation="sdpa")
     rows += rows_of("longformer", {128: 1.0}, implementation="mask_fixed")

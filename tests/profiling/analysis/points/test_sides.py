@@ -28,6 +28,15 @@ def test_visits_that_disagree_settle_on_a_status(statuses: list[str], expected: 
     assert read_side("eager", rows, "latency").status == expected
 
 
+def test_that_no_kernel_fits_is_as_sure_as_of_the_one_that_was_tried_least_often() -> None:
+    rows = visits({0: 9.0, 1: 9.0}, *QUICK)
+    for kernel, statuses in (("eager", ("oom", "oom")), ("sdpa", ("oom", "error"))):
+        rows += [row("plain", kernel, visit=n, status=status) for n, status in enumerate(statuses)]
+    vanilla, efficient = compare(rows)[-1].sides("latency")[512]
+    assert (vanilla.status, vanilla.num_visits) == ("oom", 1)
+    assert (efficient.status, efficient.num_visits) == ("ok", 2)
+
+
 @pytest.mark.parametrize("value", [None, float("nan"), 0.0])
 def test_a_metric_without_a_usable_value_is_missing_not_lost(value: float | None) -> None:
     rows = [row("plain", "eager", visit=0), row("plain", "eager", visit=1, latency_ms=value)]

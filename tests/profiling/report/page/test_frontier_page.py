@@ -6,6 +6,7 @@ from typing import Any
 from profiling.report.charts.frontier import build_frontier_chart
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
+from tests.samples.places import ROOT
 from tests.samples.rows.frontier import search
 from tests.samples.rows.run import charts_of, sample_manifest, sample_rows
 
@@ -42,6 +43,14 @@ def test_what_memory_did_not_limit_is_a_lower_bound() -> None:
     assert "at least 900 (the time was over)" in page_of([reached])
     chart = build_frontier_chart([search(128, 512, limited_by="cap", infeasible=None)], {})
     assert chart["data"][0]["marker"]["symbol"] == ["triangle-up-open"]
+
+
+def test_the_page_promises_of_a_search_what_the_readme_does() -> None:
+    promise = "A value at most 4 % larger (or the next larger one) failed, unless the search ended"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = page_of([search(128, 512, limited_by="time")]).replace("&nbsp;", " ")
+    for text in (readme, page):
+        assert promise in " ".join(text.split())
 
 
 def test_a_search_that_failed_says_why_and_draws_nothing() -> None:
