@@ -28,9 +28,10 @@ help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 # Made anew when the lock changes; otherwise set-up is quick. Bytecode is compiled here, once: where
-# PYTHONDONTWRITEBYTECODE is set, every process that imports torch would do it again.
+# PYTHONDONTWRITEBYTECODE is set, every process that imports torch would do it again. An environment
+# without pip is one that `venv` left unfinished, such as without Debian's python3-venv.
 .venv/ready: requirements.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock \
 		--python $(BIN)/python
@@ -83,5 +84,5 @@ lock: .venv/ready ## Write requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --group locked --universal --generate-hashes \
 		--no-header --no-annotate -o requirements.lock
 
-clean: ## Remove the environment and everything that was made.
-	rm -rf .venv .venv-versions runs lightning_logs build *.egg-info
+clean: ## Remove the environment and what was built; measurements and trained models stay.
+	rm -rf .venv .venv-versions build *.egg-info

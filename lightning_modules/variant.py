@@ -11,7 +11,7 @@ class Variant:
     path: str
     """`module:class`, imported only by `build_module`."""
     implementations: tuple[str, ...]
-    """Attention kernels that it can run with."""
+    """What can compute its attention."""
     like_for_like: str
     """The implementation compared with the vanilla one's `eager`."""
     default: str

@@ -6,7 +6,6 @@ value is, and what equal sides are said to be. Ten minutes on one core.
 """
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -35,12 +34,14 @@ from benchmarks.answers.simulated.truths import (
     normal,
     simulate,
 )
+from benchmarks.keeping import add_about, add_out, keep
+from benchmarks.mistakes import in_one_sentence
+from datamodules.errors import validate_minimum
 from profiling.analysis.answers.verdicts import WITH_VALUE, decide
 from profiling.analysis.statistics.many import beyond_chance
 
 VISITS = (2, 3, 5, 8)
 ROWS_OF_A_TABLE = 28
-RESULTS = Path(__file__).parents[1] / "results" / "coverage"
 
 
 def generator_of(*cell: object) -> np.random.Generator:
@@ -137,12 +138,20 @@ def measure(draws: int) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
+@in_one_sentence
+def main(words: list[str] | None = None) -> None:
+    """Simulate, keep the tables, and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=200, help="simulated sweeps per cell")
-    parser.add_argument("--about", default="", help="date and machine, for the head of the file")
-    given = parser.parse_args()
+    add_about(parser)
+    add_out(parser)
+    given = parser.parse_args(words)
+    validate_minimum("draws", given.draws, 1)
     results = {"about": given.about, **measure(given.draws)}
-    RESULTS.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
-    RESULTS.with_suffix(".md").write_text(as_markdown(results))
-    print(as_markdown(results))
+    table = as_markdown(results)
+    keep(given.out, "coverage", table, results)
+    print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,9 +8,10 @@ holds what the cost model foresees for just these steps against what they took. 
 much dearer what `advise` recommends is than the best that was really measured: its regret.
 
 Batches have the lengths of the data, synthetic content and real padding masks. The steps of an
-epoch that are run are drawn evenly over their size, by chance with a seed; none is run twice. All
-contenders take turns, each in a fresh process that keeps the memory that it frees, so what changes
-on the machine hits them alike.
+epoch that are run are drawn evenly over their size, by chance with a seed. Each of them is run in
+one turn, or in several turns where an epoch has fewer steps than there are turns, and the median
+counts. All contenders take turns, each in a fresh process that keeps the memory that it frees, so
+what changes on the machine hits them alike.
 
 The machine of the sweep and of the epochs may differ in speed, though it is the same one. So in
 each turn every contender also runs the steps that the sweep measured. The same cost model is fitted

@@ -1,4 +1,4 @@
-"""What choosing lengths saves: `python benchmarks/answers/refinement.py [--draws 400]`.
+"""What choosing lengths saves: `python benchmarks/answers/refinement.py [--draws 200]`.
 
 Curves with a known crossing are measured with simulated noise, once on a fixed grid of 8 lengths
 with 3 visits and once with lengths chosen where the answer is wide. The table says how many
@@ -7,7 +7,6 @@ on one core.
 """
 
 import argparse
-import json
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -32,6 +31,9 @@ from benchmarks.answers.simulated.truths import (
     normal,
     simulate,
 )
+from benchmarks.keeping import add_about, add_out, keep
+from benchmarks.mistakes import in_one_sentence
+from datamodules.errors import validate_minimum
 from profiling.analysis.answers.duels import Duel
 from profiling.analysis.answers.next_length import Limits
 from profiling.analysis.answers.refining import find_wish
@@ -42,7 +44,6 @@ from profiling.sweeping.beginnings import START_VISITS
 NOISES = (0.01, 0.03, 0.08)  # of the log ratio in one visit, as a standard deviation
 GRID, GRID_VISITS = 8, 3
 TARGETS = (1.25, 1.5)
-RESULTS = Path(__file__).parents[1] / "results" / "refinement"
 
 
 def refine(
@@ -102,7 +103,7 @@ def as_markdown(results: dict[str, Any]) -> str:
     lines = [
         f"# Lengths chosen against a grid of {GRID} lengths x {GRID_VISITS} visits",
         "",
-        f"{results['about']} {results['draws']} draws per cell; chosen / grid.",
+        f"{results['about']}. {results['draws']} draws per cell; chosen / grid.",
         "",
         "| truth | noise | target | visits | share of the grid's | answered | width | coverage |",
         "|---|---|---|---|---|---|---|---|",
@@ -120,13 +121,21 @@ def as_markdown(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
+@in_one_sentence
+def main(words: list[str] | None = None) -> None:
+    """Simulate, keep the table, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=400, help="simulated sweeps per cell")
-    parser.add_argument("--about", default="", help="date and machine, for the head of the file")
-    given = parser.parse_args()
+    parser.add_argument("--draws", type=int, default=200, help="simulated sweeps per cell")
+    add_about(parser)
+    add_out(parser)
+    given = parser.parse_args(words)
+    validate_minimum("draws", given.draws, 1)
     cells = [cell(t, n, f, given.draws) for t in TRUTHS for n in NOISES for f in TARGETS]
     results = {"about": given.about, "draws": given.draws, "cells": cells}
-    RESULTS.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
-    RESULTS.with_suffix(".md").write_text(as_markdown(results))
-    print(as_markdown(results))
+    table = as_markdown(results)
+    keep(given.out, "refinement", table, results)
+    print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

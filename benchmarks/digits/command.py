@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.digits.results import RESULTS
 from benchmarks.digits.running import silence_lightning
 from benchmarks.digits.side_by_side import run_side_by_side
+from benchmarks.keeping import RESULTS, made_folder
 from profiling.errors import USER_ERRORS
 
 Name = TypeVar("Name", int, str)
@@ -32,6 +32,11 @@ def make_parser(about: str, out: str, seeds: Sequence[int]) -> argparse.Argument
         type=float,
         default=1.0,
         help="share of all training steps; the results of a trial stay in OUT, which should be new",
+    )
+    parser.add_argument(
+        "--results",
+        type=made_folder,
+        help="folder for the results; by default those of this repository are replaced",
     )
     return parser
 
@@ -72,11 +77,12 @@ def run_each(names: Sequence[Name], run: Callable[[Name], None], command: Sequen
 
 
 def results_of(given: argparse.Namespace, is_whole: bool = True) -> Path:
-    """Return where results go: those of a trial stay where it ran.
+    """Return where results go: where the user says, else those of a trial stay where it ran.
 
     Args:
         given: The arguments, of which fewer steps than all make a trial.
         is_whole: Whether nothing else makes it one.
     """
-    out: Path = given.out
-    return RESULTS if given.steps == 1.0 and is_whole else out
+    usual = RESULTS if given.steps == 1.0 and is_whole else given.out
+    folder: Path = given.results or usual
+    return folder

@@ -4,6 +4,7 @@ from typing import Any
 
 from benchmarks.digits.configurations import CONFIGS
 from benchmarks.digits.context.stages import MODELS
+from datamodules.geometry import frames_for_samples, samples_for_seconds
 from profiling.children.server import run_in_child, start_server
 
 SECONDS = (8, 32)  # of one utterance
@@ -26,10 +27,11 @@ def measure_step(task: tuple[dict[str, Any], int]) -> dict[str, float]:
     config = yaml.safe_load((CONFIGS / "digits_pretrain.yaml").read_text())
     given = config["model"]["init_args"] | settings
     module = MaskedPrediction(**given, num_classes=100)
-    frames = seconds * 50 - 1
+    samples = samples_for_seconds(seconds)
+    frames = frames_for_samples(samples)
     hidden = torch.arange(frames) % 25 < 10
     batch = {
-        "input_values": torch.randn(1, seconds * 16_000) / 10,
+        "input_values": torch.randn(1, samples) / 10,
         "mask_time_indices": hidden[None],
         "labels": torch.randint(100, (1, frames)),
         "index": torch.zeros(1, dtype=torch.long),

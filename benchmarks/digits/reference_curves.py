@@ -4,9 +4,10 @@
     python benchmarks/digits/reference_curves.py show runs/train
     python benchmarks/digits/reference_curves.py compare LOGS --model hubert --round pretrain
 
-`write` reads a run directory of `benchmarks/digits/spoken_digits.py`; what a trial logged
-(`--steps` below 1) stays in it. `show` writes the curves that are kept into a folder of logs, for
-TensorBoard. `compare` prints where the curves of one's own run, in LOGS, lie among the seeds.
+`write` reads a run directory of `benchmarks/digits/spoken_digits.py` and keeps its curves in
+`benchmarks/results/`, or in the folder of `--results`; what a trial logged (`--steps` below 1)
+stays in it. `show` writes the curves that are kept into a folder of logs, for TensorBoard.
+`compare` prints where the curves of one's own run, in LOGS, lie among the seeds.
 """
 
 import argparse
@@ -26,8 +27,8 @@ from benchmarks.digits.reference.curves import (
     write_reference,
 )
 from benchmarks.digits.reference.pages import write_events
-from benchmarks.digits.results import RESULTS
 from benchmarks.digits.rounds import ROUNDS
+from benchmarks.keeping import RESULTS, made_folder
 
 
 def read_arguments(words: list[str] | None) -> argparse.Namespace:
@@ -36,6 +37,7 @@ def read_arguments(words: list[str] | None) -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     write = verbs.add_parser("write", help="keep the curves of a run directory")
     write.add_argument("run_directory", type=Path)
+    write.add_argument("--results", type=made_folder, help="folder that keeps them")
     show = verbs.add_parser("show", help="write the curves as TensorBoard files")
     show.add_argument("folder", type=Path, help="where one's own logs are")
     compare = verbs.add_parser("compare", help="say where one's own curves lie")
@@ -54,8 +56,8 @@ def main(words: list[str] | None = None) -> int:
     try:
         if given.verb == "write":
             reference = read_reference(given.run_directory)
-            is_whole = reference["share"] == 1.0
-            print(write_reference(reference, RESULTS if is_whole else given.run_directory))
+            usual = RESULTS if reference["share"] == 1.0 else given.run_directory
+            print(write_reference(reference, given.results or usual))
         elif given.verb == "show":
             write_events(load_reference(given.reference), given.folder)
         else:

@@ -6,7 +6,6 @@ errors of every test recording in every utterance that has it.
 
 import fcntl
 import json
-import platform
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -26,8 +25,7 @@ from benchmarks.digits.table import (
     errors_of,
     make_table,
 )
-
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+from profiling.rows.machine import cpu_name
 
 
 def write_results(out: Path, folder: Path) -> None:
@@ -78,9 +76,4 @@ def _heading(results: dict[str, Any]) -> str:
 
 def describe_machine() -> str:
     """Name the processor, and the version of torch."""
-    name = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            name = line.split(":", 1)[1].strip()
-            break
-    return f"{name}, torch {torch.__version__.split('+')[0]}"
+    return f"{cpu_name()}, torch {torch.__version__.split('+')[0]}"

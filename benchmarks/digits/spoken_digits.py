@@ -68,7 +68,7 @@ def arguments() -> argparse.ArgumentParser:
         nargs="*",
         default=list(range(4)),
         help="seeds with which L-HuBERT is trained from the start too: two thirds of the time, for "
-        "rows that would take some 30 seeds (benchmarks/README.md)",
+        "rows that few seeds do not decide (benchmarks/README.md says how many would)",
     )
     parser.add_argument(
         "--costs",

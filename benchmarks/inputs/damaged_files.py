@@ -6,7 +6,6 @@ and in little memory. The table counts what else happened. A minute on two cores
 """
 
 import argparse
-import json
 import multiprocessing
 import resource
 import sys
@@ -24,9 +23,10 @@ if not __package__:
 import numpy as np
 
 from benchmarks.inputs.damaged_kinds import KINDS, Kind, damage
-from datamodules.errors import DataError
+from benchmarks.keeping import add_about, add_out, keep
+from benchmarks.mistakes import in_one_sentence
+from datamodules.errors import DataError, validate_minimum
 
-RESULTS = Path(__file__).parents[1] / "results" / "damaged_files"
 TIMEOUT_S = 20.0
 MOST_MIB = 256.0  # that one file of some kilobytes may add to what the process holds
 
@@ -146,22 +146,29 @@ def as_markdown(accounts: list[Account], about: str) -> str:
     return "\n".join([*lines, "", *faults]).rstrip() + "\n"
 
 
-if __name__ == "__main__":
+@in_one_sentence
+def main(words: list[str] | None = None) -> None:
+    """Damage and read the files, keep the table where it is of all kinds, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=1000, help="damaged files of each kind")
     names = [kind.name for kind in KINDS]
-    parser.add_argument("--kinds", nargs="+", default=None, choices=names, help="only these")
-    parser.add_argument("--about", default="", help="date and machine, for the head of the file")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--kinds", nargs="+", default=None, choices=names, help="only these, printed alone"
+    )
+    add_about(parser)
+    add_out(parser)
+    given = parser.parse_args(words)
+    validate_minimum("files", given.files, 1)
     accounts = []
     for kind in KINDS:
         if given.kinds is None or kind.name in given.kinds:
             accounts.append(account_of(kind, given.files))
             print(accounts[-1], file=sys.stderr, flush=True)
-    text = as_markdown(accounts, f"{given.about} {given.files} files of each kind.".strip())
+    text = as_markdown(accounts, f"{given.about}. {given.files} files of each kind.")
     if given.kinds is None:
-        RESULTS.with_suffix(".md").write_text(text)
-        RESULTS.with_suffix(".json").write_text(
-            json.dumps([vars(one) for one in accounts], indent=1) + "\n"
-        )
+        keep(given.out, "damaged_files", text, [vars(one) for one in accounts])
     print(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,7 +10,6 @@ spoil. Memory is the peak of a process of its own, which keeps none.
 
 import argparse
 import itertools
-import json
 import statistics
 import sys
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ if not __package__:
 import torch
 from torch import Tensor
 
+from benchmarks.keeping import add_out, keep
 from benchmarks.kernels.clocks import Clock, Run, alternate, product_rate, why_not
 from benchmarks.kernels.contenders import HEAD_DIM, HEADS, contenders, flops_in_band
 from benchmarks.kernels.tables import as_markdown, plot
@@ -147,7 +147,7 @@ def main() -> None:
     """Measure, print the tables, and store everything with the machine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    add_out(parser)
     arguments = parser.parse_args()
     device = arguments.device
     machine = cpu_name() if device == "cpu" else describe_cuda()["name"]
@@ -165,12 +165,10 @@ def main() -> None:
         "allocator": allocator,
         "rows": rows,
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    name = f"attention_kernels-{device}"
-    (arguments.out / f"{name}.json").write_text(json.dumps(stored) + "\n")
-    (arguments.out / f"{name}.md").write_text(as_markdown(stored))
+    name, table = f"attention_kernels-{device}", as_markdown(stored)
+    keep(arguments.out, name, table, stored)
     plot(rows, arguments.out / f"{name}.png")
-    print(as_markdown(stored))
+    print(table)
 
 
 if __name__ == "__main__":

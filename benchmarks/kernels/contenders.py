@@ -5,7 +5,6 @@ only the dense one sees everything.
 """
 
 import importlib.util
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightning_modules.attention import IMPLEMENTATIONS, local_attention
+from lightning_modules.attention.executed import band_pairs
 
 HEADS, HEAD_DIM = 12, 64
 Projections = tuple[Tensor, Tensor, Tensor]
@@ -133,8 +133,5 @@ class _Given(nn.Module):
 
 def flops_in_band(tokens: int, window: int, phase: str) -> int:
     """Return the operations on the pairs inside the band; the backward has twice the forward's."""
-    half = window // 2
-    outside = math.comb(max(0, tokens - half), 2)  # on one side
-    pairs = tokens**2 - 2 * outside
-    forward = 4 * pairs * HEADS * HEAD_DIM
+    forward = 4 * band_pairs(tokens, window // 2) * HEADS * HEAD_DIM
     return forward if phase == "forward" else 3 * forward

@@ -10,7 +10,6 @@ peak above the weights of a process of its own, which does not.
 """
 
 import argparse
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor
 from transformers import ModernBertConfig, ModernBertModel
 
+from benchmarks.keeping import add_out, keep
 from benchmarks.kernels.attention_kernels import HEAP_BYTES, PHASES
 from benchmarks.kernels.clocks import Run, time_alternating, why_not
 from benchmarks.kernels.modernbert_tables import as_markdown
@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="wide", choices=list(MODERNBERT_SIZES))
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    add_out(parser)
     arguments = parser.parse_args()
     is_kept = keep_freed_memory()
     if is_kept:
@@ -151,10 +151,9 @@ def main() -> None:
         "refused": {kernel: reason for kernel, reason in refused.items() if reason is not None},
         "rows": rows,
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "modernbert.json").write_text(json.dumps(stored) + "\n")
-    (arguments.out / "modernbert.md").write_text(as_markdown(stored))
-    print(as_markdown(stored))
+    table = as_markdown(stored)
+    keep(arguments.out, "modernbert", table, stored)
+    print(table)
 
 
 if __name__ == "__main__":

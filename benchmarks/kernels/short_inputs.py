@@ -19,6 +19,7 @@ import torch
 
 from benchmarks.kernels.attention_kernels import PHASES, WINDOWS, make_run
 from benchmarks.kernels.clocks import Run, time_alternating
+from datamodules.geometry import samples_for_frames
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
 from profiling.rows.machine import available_threads, cpu_name, library_versions
@@ -43,7 +44,7 @@ def model_ratio(frames: int, window: int, phase: str) -> float:
     local = build_module("speech", "lhubert", attention_window=window, **settings)
     plain = build_module("speech", "hubert", implementation="sdpa", **settings)
     batch = {
-        "input_values": torch.randn(1, 400 + 320 * (frames - 1)),
+        "input_values": torch.randn(1, samples_for_frames(frames)),
         "mask_time_indices": torch.ones(1, frames, dtype=torch.bool),
         "labels": torch.zeros(1, frames, dtype=torch.long),
     }

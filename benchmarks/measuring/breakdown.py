@@ -22,6 +22,7 @@ if not __package__:
 
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from benchmarks.measuring.conditions import conditions_here
 from benchmarks.mistakes import in_one_sentence
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.models.base import VariantModule
@@ -34,7 +35,7 @@ from profiling.measuring.paths.active_path import Batch
 from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.trainer_runs import prepare_process
 from profiling.planning.grids import make_points
-from profiling.planning.points import Conditions, DataFacts, Point
+from profiling.planning.points import DataFacts, Point
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows.machine import available_threads, cpu_name, library_versions
 
@@ -59,11 +60,9 @@ def make_cases(size: str) -> list[Point]:
             variants=list(VARIANTS["vision"]), input_sizes=[LENGTHS["vision"]]
         ),
     }
-    threads = available_threads()
-    conditions = Conditions(size, "32-true", "cpu", cpu_name(), threads, "kept", "none", 8.0, 1, 0)
     facts = {name: DataFacts("synthetic", [length], 100) for name, length in LENGTHS.items()}
     settings = SweepSettings(modalities=modalities, phases=["training"])
-    return make_points(settings, conditions, facts)
+    return make_points(settings, conditions_here(size), facts)
 
 
 class Ranges:

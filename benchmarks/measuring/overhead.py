@@ -25,6 +25,7 @@ import lightning
 from torch.utils.data import DataLoader
 
 from benchmarks.measuring.bare import bare_step
+from benchmarks.measuring.conditions import conditions_here
 from lightning_modules.models.base import VariantModule
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.step_parts import StepParts
@@ -32,7 +33,7 @@ from profiling.measuring.paths.active_path import Batch
 from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.grids import make_points
-from profiling.planning.points import Conditions, DataFacts, Point
+from profiling.planning.points import DataFacts, Point
 from profiling.planning.requests import Effort
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows.machine import available_threads, cpu_name, library_versions
@@ -50,15 +51,11 @@ def make_cases() -> list[Point]:
         "vision": ModalitySettings(variants=["vit"], input_sizes=LENGTHS["vision"]),
     }
     settings = SweepSettings(modalities=modalities, implementations=["sdpa"])
-    threads = available_threads()
-    conditions = Conditions(
-        "tiny", "32-true", "cpu", cpu_name(), threads, "kept", "none", 8.0, 1, 0
-    )
     facts = {
         "text": DataFacts("synthetic", LENGTHS["text"], 1024),
         "vision": DataFacts("synthetic", LENGTHS["vision"], 10),
     }
-    return make_points(settings, conditions, facts)
+    return make_points(settings, conditions_here("tiny"), facts)
 
 
 def bare_steps(module: VariantModule, batch: Batch, phase: str) -> float:

@@ -7,7 +7,6 @@ a step has, and what the sweep's loop adds. An hour on two idle cores with both 
 """
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Iterator
@@ -21,11 +20,15 @@ if not __package__:
     # Run as a file, Python looks beside it and not where the packages are.
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
+from benchmarks.keeping import add_out, keep
+from benchmarks.measuring.conditions import conditions_here
 from benchmarks.measuring.steadiness_tables import as_markdown
+from benchmarks.mistakes import in_one_sentence
+from datamodules.errors import validate_minimum
 from profiling.children.crew import Children
 from profiling.measuring.steps.turn import HandOver
 from profiling.planning.grids import make_points, synthetic_facts
-from profiling.planning.points import Conditions, Point
+from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows.machine import available_threads, cpu_name, library_versions
@@ -61,10 +64,7 @@ AUDIO = {"speech": ModalitySettings(variants=SPEECH[1:], lengths=[1500])}
 def points_of(size: str, modalities: dict[str, ModalitySettings], allocator: str) -> list[Point]:
     """Return the points of one size, latency alone."""
     settings = SweepSettings(modalities=modalities, size=size, metrics=["latency"])  # type: ignore[arg-type]
-    threads = available_threads()
-    conditions = Conditions(
-        size, "32-true", "cpu", cpu_name(), threads, allocator, "none", 16.0, 1, 0
-    )
+    conditions = conditions_here(size, allocator, memory_budget_gib=16.0)
     facts = {name: synthetic_facts(settings, name) for name in modalities}
     made = make_points(settings, conditions, facts)
     return [replace(point, effort=EFFORTS[size]) for point in made]
@@ -131,11 +131,15 @@ def measure(ways: dict[str, tuple[str, list[Point], int]]) -> list[dict[str, Any
     return list(found.values())
 
 
-if __name__ == "__main__":
+@in_one_sentence
+def main(words: list[str] | None = None) -> None:
+    """Measure, keep the tables, and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="fresh processes per point")
     parser.add_argument("--sizes", nargs="+", default=["tiny", "wide"], choices=("tiny", "wide"))
-    given = parser.parse_args()
+    add_out(parser)
+    given = parser.parse_args(words)
+    validate_minimum("rounds", given.rounds, 1)
     kept = [point for size in given.sizes for point in points_of(size, EVERYTHING, "kept")]
     system = points_of("tiny", EVERYTHING, "system")
     audio = {way: points_of("small", AUDIO, way) for way in ("kept", "system")}
@@ -156,7 +160,10 @@ if __name__ == "__main__":
         "rounds": given.rounds,
         "items": items,
     }
-    place = Path(__file__).parents[1] / "results" / "steadiness"
-    place.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
-    place.with_suffix(".md").write_text(as_markdown(results))
-    print(as_markdown(results))
+    table = as_markdown(results)
+    keep(given.out, "steadiness", table, results)
+    print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,13 +16,15 @@ if not __package__:
 
 import numpy as np
 
+from benchmarks.keeping import add_about, add_out, keep
 from benchmarks.measuring.steadiness import ROOM_GIB, SPEED, points_of
+from benchmarks.mistakes import in_one_sentence
+from datamodules.errors import validate_minimum
 from profiling.children.crew import Children
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
 from profiling.planning.settings import ModalitySettings
 
-RESULTS = Path(__file__).parents[1] / "results" / "turns.md"
 EFFORT = Effort(num_warmup_steps=1, min_samples=2, seconds_per_measurement=0.2)
 WAYS = ("one after the other", "in turns")
 
@@ -52,17 +54,21 @@ def visit(children: Children, pair: list[Point], way: str) -> tuple[float, float
     return float(np.log(second["latency_ms"] / first["latency_ms"])), others
 
 
-if __name__ == "__main__":
+@in_one_sentence
+def main(words: list[str] | None = None) -> None:
+    """Measure, keep the table, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visits", type=int, default=16, help="of each pair and way")
-    parser.add_argument("--about", default="", help="date and machine, for the head of the file")
-    given = parser.parse_args()
+    add_about(parser)
+    add_out(parser)
+    given = parser.parse_args(words)
+    validate_minimum("visits", given.visits, 2)
     children = Children()
     children.ask("os:getpid", None)
     lines = [
         "# In turns",
         "",
-        f"{given.about} {given.visits} visits. Of the log ratio: mean, standard deviation, 1.48 "
+        f"{given.about}. {given.visits} visits. Of the log ratio: mean, standard deviation, 1.48 "
         "times the median absolute deviation; the most CPU that others took in a visit.",
         "",
         "| pair | way | mean | deviation | typical deviation | others |",
@@ -79,5 +85,10 @@ if __name__ == "__main__":
                 f"| {efficient['name']} over {vanilla}, {length:,} | {way} | {ratios.mean():.3f} | "
                 f"{ratios.std(ddof=1):.3f} | {typical:.3f} | {others:.0%} |"
             )
-    RESULTS.write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    table = "\n".join(lines) + "\n"
+    keep(given.out, "turns", table)
+    print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,12 +5,13 @@
     python benchmarks/training/gpu_hours.py --logs LOGS --gpus 8         # from what a run logged
 
 Without arguments operations of a step are counted, nothing is measured, and the tables of
-docs/librispeech.md are written anew. With a measured step of pre-training the hours of all runs are
-told for the same GPUs.
+docs/librispeech.md are written anew; `--out` keeps the counts elsewhere and leaves the page as it
+is. With a measured step of pre-training the hours of all runs are told for the same GPUs.
 """
 
 import argparse
 import json
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -21,13 +22,16 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from benchmarks.answers.epoch_runs.pages import refreshed
+from benchmarks.keeping import RESULTS as FOLDER
+from benchmarks.keeping import add_out, keep
 from benchmarks.mistakes import in_one_sentence
 from benchmarks.training.hours.arithmetic import FRAMES, GPUS
 from benchmarks.training.hours.page import VANILLA, counted_block, estimate
+from datamodules.errors import validate_minimum
 from profiling.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "benchmarks/results/gpu_hours.json"
+RESULTS = FOLDER / "gpu_hours.json"
 PAGE = ROOT / "docs/librispeech.md"
 NUM_CLUSTERS = 500
 BATCH_S = 2_800.0
@@ -65,11 +69,12 @@ def logged_rate(logs: Path) -> float:
     from benchmarks.digits.curves import read_scalar
 
     rates = [value for _, value in read_scalar(logs, RATE)]
-    if not rates:
+    rate = statistics.median(rates) if rates else 0.0
+    if not 0 < rate < math.inf:
         raise SettingsError(
             f"`logs` must be a folder in which pre-training logged `{RATE}`: {logs}"
         )
-    return statistics.median(rates)
+    return rate
 
 
 def read_arguments(words: list[str] | None) -> argparse.Namespace:
@@ -84,21 +89,35 @@ def read_arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--gpu", choices=names, help="which, to say what share of its peak it is")
     stored = json.loads(RESULTS.read_text())["models"] if RESULTS.exists() else {VANILLA: None}
     parser.add_argument("--model", choices=list(stored), default=VANILLA)
+    add_out(parser)
     return parser.parse_args(words)
+
+
+def validate(given: argparse.Namespace) -> None:
+    """Refuse what no step takes.
+
+    Raises:
+        DataError, SettingsError: A number is too small, or none.
+    """
+    validate_minimum("gpus", given.gpus, 1)
+    for name in ("step_seconds", "batch_seconds"):
+        value = getattr(given, name)
+        if value is not None and not 0 < value < math.inf:
+            raise SettingsError(f"`{name}` must be a finite number above zero, got {value:g}")
 
 
 @in_one_sentence
 def main(words: list[str] | None = None) -> int:
     """Count, or estimate from what was measured; return the exit status."""
     given = read_arguments(words)
+    validate(given)
     if given.step_seconds is None and given.logs is None:
         results = count_all()
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        PAGE.write_text(refreshed(PAGE.read_text(), counted_block(results)))
+        keep(given.out, "gpu_hours", figures=results)
+        if given.out.samefile(FOLDER):
+            PAGE.write_text(refreshed(PAGE.read_text(), counted_block(results)))
         print(counted_block(results))
         return 0
-    if given.step_seconds is not None and given.step_seconds <= 0:
-        raise SettingsError(f"`step_seconds` must be above zero, got {given.step_seconds:g}")
     rate = logged_rate(given.logs) if given.logs else given.batch_seconds / given.step_seconds
     counts = json.loads(RESULTS.read_text())["models"][given.model]
     print("\n".join(estimate(counts, rate, given.gpus, given.gpu)))

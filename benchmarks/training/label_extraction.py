@@ -6,11 +6,10 @@ Runs `python train.py labels` on a folder of recordings, in a process of its own
 several copies of it, and looks every 50 ms at its memory (resident) and
 at what its folder takes of the disk. What a dump of all features would take is computed: four
 bytes per feature of every frame. Features are MFCC, and a layer of a HuBERT with random weights,
-on which neither time nor memory depends. Rows are written to `--out` as JSON.
+on which neither time nor memory depends. Rows are written into the folder `--out` as JSON.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ if not __package__:
 import psutil
 from transformers import HubertConfig, HubertModel
 
+from benchmarks.keeping import add_out, keep
 from benchmarks.mistakes import in_one_sentence
 from datamodules.labels.reading import LabelFolder
 from datamodules.recordings.layouts import list_files
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--size", default="base", choices=SIZES)
     parser.add_argument("--layer", type=int, default=6)
     parser.add_argument("--sample_frames", type=int, default=20_000)
-    parser.add_argument("--out", default="benchmarks/results/label_extraction.json")
+    add_out(parser)
     given = parser.parse_args()
     facts = {
         "cpu": cpu_name(),
@@ -149,7 +149,7 @@ def main() -> None:
                     f"| {row['dump_mib']:,.1f} |",
                     flush=True,
                 )
-    Path(given.out).write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
+    keep(given.out, "label_extraction", figures={**facts, "rows": rows})
 
 
 if __name__ == "__main__":

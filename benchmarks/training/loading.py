@@ -8,7 +8,6 @@ which every second one is the other way round: a machine that slows down then fa
 """
 
 import argparse
-import json
 import logging
 import statistics
 import sys
@@ -30,11 +29,15 @@ from torch.utils.data import DataLoader
 
 from benchmarks.mistakes import in_one_sentence
 from datamodules.bad_samples import BadSamples
+from datamodules.geometry import SAMPLE_RATE_HZ, frames_for_samples
+from datamodules.labels.format import MODEL_RATE_HZ, LabelFacts
+from datamodules.labels.writing import LabelWriter, join
 from datamodules.recordings.listing import list_recordings
 from datamodules.utterances.pretraining import PretrainingSpeech
 from lightning_modules.sizes import SIZES
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 
+FACTS = LabelFacts(100, MODEL_RATE_HZ, None, "none")
 NUM_BATCHES = 12
 NUM_SKIPPED = 2  # while loader processes start and memory is first touched
 ROUNDS = 4
@@ -87,19 +90,18 @@ def write_noise(folder: Path) -> None:
     """Write recordings of 5 to 15 seconds, as flac, which takes longest to decode."""
     random = np.random.default_rng(0)
     for number in range(60):
-        noise = 0.1 * random.standard_normal(int(random.uniform(5, 15) * 16_000))
-        soundfile.write(folder / f"{number}.flac", noise, 16_000)
+        noise = 0.1 * random.standard_normal(int(random.uniform(5, 15) * SAMPLE_RATE_HZ))
+        soundfile.write(folder / f"{number}.flac", noise, SAMPLE_RATE_HZ)
 
 
 def write_labels(recordings: str, folder: Path) -> None:
     """Label all frames 0: what is measured does not depend on it."""
     found = list_recordings(recordings, "auto", BadSamples("stop"))
-    counts = [(each.num_samples - 400) // 320 + 1 for each in found]
-    lines = [f"{each.name}\t{count}\n" for each, count in zip(found, counts, strict=True)]
-    (folder / "labels.tsv").write_text("".join(lines))
-    (folder / "labels.km").write_text("".join(" ".join("0" * count) + "\n" for count in counts))
-    facts = {"num_clusters": 100, "rate_hz": 50, "centroids": "none", "features": "none"}
-    (folder / "labels.json").write_text(json.dumps(facts))
+    writer = LabelWriter(folder, FACTS)
+    for each in found:
+        writer.add(each.name, [0] * frames_for_samples(each.num_samples))
+    writer.close()
+    join(folder, FACTS, [each.name for each in found])
 
 
 @in_one_sentence
@@ -114,7 +116,6 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     with tempfile.TemporaryDirectory() as temporary:
         labels, noise = Path(temporary, "labels"), Path(temporary, "noise")
-        labels.mkdir()
         noise.mkdir()
         if given.recordings is None:
             write_noise(noise)
@@ -133,7 +134,7 @@ def main() -> None:
             loaders = {"loaded": data.train_dataloader(), "kept": again}
             order = sorted(loaders, reverse=turn % 2 == 1)
             times = {name: train(model, loaders[name]) for name in order}
-            speed = {name: samples / 16_000 / times[name].seconds for name in loaders}
+            speed = {name: samples / SAMPLE_RATE_HZ / times[name].seconds for name in loaders}
             ratios.append(speed["loaded"] / speed["kept"])
             waited.append(times["loaded"].waited)
             print(

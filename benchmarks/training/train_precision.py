@@ -5,11 +5,10 @@
 Trains L-HuBERT by masked prediction and by CTC on one batch of noise, through Lightning, in
 float32, bf16-mixed and bf16-true. The speed is taken in rounds: in each of them every precision
 runs some steps, and what is compared are the ratios within a round. The losses are those of one
-batch and one start. Rows and ratios are written to `--out` as JSON.
+batch and one start. Rows and ratios are written into the folder `--out` as JSON.
 """
 
 import argparse
-import json
 import logging
 import platform
 import statistics
@@ -29,7 +28,9 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
+from benchmarks.keeping import add_out, keep
 from benchmarks.mistakes import in_one_sentence
+from datamodules.geometry import samples_for_frames
 from lightning_modules.allocator import keep_freed_memory
 from lightning_modules.sizes import SIZES
 from lightning_modules.speech.ctc import CtcModule
@@ -79,7 +80,7 @@ def make_batch(seconds: float, is_ctc: bool) -> dict[str, torch.Tensor]:
     """Return two recordings of noise and what is to be learnt of them."""
     generator = torch.Generator().manual_seed(0)
     frames = int(seconds * 50)
-    samples = 0.1 * torch.randn(2, 400 + 320 * (frames - 1), generator=generator)
+    samples = 0.1 * torch.randn(2, samples_for_frames(frames), generator=generator)
     mask = torch.rand(2, frames, generator=generator) < 0.5
     highest, count = (len(LETTERS), frames // 8) if is_ctc else (NUM_CLASSES, frames)
     labels = torch.randint(1, highest, (2, count), generator=generator)
@@ -134,7 +135,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--loss_steps", type=int, default=30)
-    parser.add_argument("--out", default="benchmarks/results/train_precision.json")
+    add_out(parser)
     given = parser.parse_args()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
@@ -146,7 +147,7 @@ def main() -> None:
         "bf16_instructions": [name for name in ("avx512_bf16", "amx_bf16") if name in flags],
         "versions": library_versions(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "settings": vars(given),
+        "settings": vars(given) | {"out": str(given.out)},
     }
     print(facts)
     print("| task | precision | step, s | times as fast as float32 | loss, first | last |")
@@ -165,7 +166,7 @@ def main() -> None:
                 f"| {losses[0]:.4g} | {losses[-1]:.4g} |",
                 flush=True,
             )
-    Path(given.out).write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
+    keep(given.out, "train_precision", figures={**facts, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class VariantSettings:
         attention_window: Total width in tokens, even; null takes the checkpoint's own, else the
             variant's.
         checkpoint: Folder or hub name of the weights; null takes random ones.
-        implementations: Attention kernels; null takes the sweep's.
+        implementations: Which of its implementations to measure; null takes the sweep's.
         compiled: Whether the model goes through torch.compile: `[false, true]` measures it both as
             it comes and compiled. Each compilation takes up to a minute on a CPU.
         graphed: Whether the calls of the model are recorded once and replayed, on cuda alone, so

@@ -129,3 +129,20 @@ def test_the_command_tells_hours_of_a_step_and_of_logs(tmp_path, capsys) -> None
 def test_what_gives_no_rate_is_said_in_a_sentence(words, capsys) -> None:
     assert command.main(words) == 2
     assert "must be" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--gpus=0", "--gpus=-8", "--batch_seconds=0", "--batch_seconds=nan"]
+)
+def test_a_step_of_no_gpu_or_of_no_audio_is_refused(wrong, capsys) -> None:
+    assert command.main(["--step_seconds=1.4", "--gpu=a100", wrong]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: `{wrong[2:].partition('=')[0]}` must be ")
+    assert said.out == ""
+
+
+def test_logs_of_a_rate_of_zero_are_refused(tmp_path, capsys) -> None:
+    with SummaryWriter(str(tmp_path)) as writer:
+        writer.add_scalar("audio_seconds_per_second", 0.0, 0)
+    assert command.main([f"--logs={tmp_path}"]) == 2
+    assert "`logs` must be" in capsys.readouterr().err

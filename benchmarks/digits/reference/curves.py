@@ -16,8 +16,9 @@ import numpy as np
 import yaml
 
 from benchmarks.digits.curves import Points, read_scalars
-from benchmarks.digits.results import RESULTS, describe_machine
+from benchmarks.digits.results import describe_machine
 from benchmarks.digits.rounds import HUBERT, LOCAL, ROUNDS
+from benchmarks.keeping import RESULTS
 
 NAME = "reference_curves"
 MODELS = [model.name for model in (HUBERT, *LOCAL)]

@@ -8,16 +8,14 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers.utils import import_utils
 
+from datamodules.geometry import HOP_SAMPLES, samples_for_frames
 from lightning_modules.attention.executed import band_pairs, executed_pairs
 from lightning_modules.lhubert import features
-from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.speech.ctc import CtcModule
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from profiling.counting.fake_model import empty_batch, empty_model
 from profiling.counting.fused_windows import counted_windows
 from profiling.counting.step_count import StepCount
-
-FRAME_SAMPLES = SAMPLE_RATE_HZ // 50
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def count_step(model: Model, task: str, frames: int, num_clusters: int) -> dict[
         module: MaskedPrediction | CtcModule = (
             CtcModule(**given) if task == "ctc" else MaskedPrediction(num_clusters, **given)
         )
-    samples = torch.zeros(1, (frames - 1) * FRAME_SAMPLES + 400)
+    samples = torch.zeros(1, samples_for_frames(frames))
     with FakeTensorMode(allow_non_fake_inputs=True) as fake:
         empty_model(module, "cpu")
         batch = empty_batch({"input_values": samples}, "cpu")
@@ -74,7 +72,7 @@ def count_step(model: Model, task: str, frames: int, num_clusters: int) -> dict[
         counted_windows(model.implementation, count.add),
         patch.object(import_utils, "is_fake_tensor", lambda _: False),
         # On a CPU alone the front end fills its inputs up, to one of few lengths.
-        patch.object(features, "LENGTHS_PER_OCTAVE", FRAME_SAMPLES * frames),
+        patch.object(features, "LENGTHS_PER_OCTAVE", HOP_SAMPLES * frames),
         count,
     ):
         logits = _logits(module, batch)

@@ -1,13 +1,18 @@
 """The commands of the experiments on spoken digits: a seed per core, and where results go."""
 
+import json
 import os
 
 import pytest
 
 from benchmarks.digits import needed_context, spoken_digits, unseen_speakers
-from benchmarks.digits.command import run_each, start
+from benchmarks.digits.command import results_of, run_each, start
 from benchmarks.digits.side_by_side import run_side_by_side
 from benchmarks.digits.speakers.folds import Fold
+from benchmarks.digits.table import FROM_START
+from benchmarks.keeping import RESULTS
+from tests.samples.documents import commands_of
+from tests.samples.places import ROOT
 
 CORES = os.sched_getaffinity(0)
 
@@ -76,6 +81,27 @@ def test_a_process_of_its_own_gets_the_arguments_that_were_given(
             expected["costs"] = False  # measured once, with nothing beside
         assert found[0] == "x.py"
         assert vars(experiment.arguments().parse_args(found[1:])) == expected
+
+
+def test_the_command_above_the_table_of_spoken_digits_makes_that_table():
+    stored = json.loads((RESULTS / "spoken_digits.json").read_text())["seeds"]
+    (words,) = [
+        words[2:]
+        for words in commands_of(ROOT / "benchmarks/README.md")
+        if words[1] == "benchmarks/digits/spoken_digits.py"
+    ]
+    given = spoken_digits.arguments().parse_args(words)
+    assert given.seeds == sorted(map(int, stored))
+    assert given.from_start == sorted(
+        int(seed) for seed in stored if {*FROM_START} & {*stored[seed]}
+    )
+
+
+@pytest.mark.parametrize("steps", [[], ["--steps", "0.5"]])
+def test_results_go_where_the_user_says(steps, tmp_path):
+    words = ["--recordings", "r", "--results", str(tmp_path / "new"), *steps]
+    assert results_of(spoken_digits.arguments().parse_args(words)) == tmp_path / "new"
+    assert (tmp_path / "new").is_dir()
 
 
 @pytest.mark.parametrize("experiment", [spoken_digits, unseen_speakers, needed_context])

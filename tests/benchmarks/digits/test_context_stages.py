@@ -12,9 +12,10 @@ from benchmarks.digits import needed_context
 from benchmarks.digits.context import stages as context_stages
 from benchmarks.digits.context.results import write_results
 from benchmarks.digits.context.stages import MODELS, WINDOWS
-from benchmarks.digits.rounds import Model
+from benchmarks.digits.rounds import ROUNDS, Model
 from benchmarks.digits.running import run
 from datamodules.composing.questions import Questions
+from tests.samples.places import ROOT
 from tests.samples.recordings.speech import write_sound
 
 LONG_PAUSE = Questions(pause_seconds=(1.0, 1.1))
@@ -35,6 +36,17 @@ def test_every_model_gets_the_same_rounds_from_the_same_weights(tmp_path):
             assert data["val_source"] == str(tmp_path / each.corpus / "val")
             assert config["trainer"]["max_steps"] == each.num_steps
             before = f"{model.name}/{name}"
+
+
+def test_the_page_says_how_much_audio_a_hubert_saves_that_is_there_already():
+    def seconds(name):
+        (each,) = [of[name] for of in (ROUNDS, context_stages.ASKED_ROUNDS) if name in of]
+        return each.num_steps * each.batch_seconds
+
+    saved = sum(map(seconds, context_stages.BEFORE))
+    of_seed = saved + len(MODELS) * sum(map(seconds, context_stages.ASKED_ROUNDS))
+    page = " ".join((ROOT / "benchmarks/README.md").read_text().split())
+    assert f"saves {saved:,.0f} of the {of_seed:,.0f} s of audio" in page
 
 
 @pytest.mark.torchaudio

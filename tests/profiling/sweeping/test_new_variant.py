@@ -1,14 +1,18 @@
 """Adding a variant is three edits: its model, its line in `VARIANTS`, its line in the README."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
+from lightning_modules.variant import Variant
+from tests.samples.documents import CONTRIBUTING, table_below
 from tests.samples.places import ROOT
 from tests.samples.sweeps import FAST, ONCE
 from tests.samples.warm.interpreter import warm_interpreter
@@ -31,13 +35,13 @@ class TwinModule(TextModule):
         """Return that it may: it is BERT."""
         return True
 '''
-LINE = """        "twin": Variant(
-            path="lightning_modules.models.text.twin:TwinModule",
-            implementations=("eager", "sdpa"),
-            like_for_like="eager",
-            default="sdpa",
-        ),
-"""
+VALUES = {
+    "path": "lightning_modules.models.text.twin:TwinModule",
+    "implementations": ("eager", "sdpa"),
+    "like_for_like": "eager",
+    "default": "sdpa",
+}
+FIELDS = "| field | when |"
 ROW = "| `twin` | text | full | `eager`, `sdpa` |\n"
 
 
@@ -52,10 +56,19 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     (folder / "lightning_modules/models/text/twin.py").write_text(MODEL)
-    insert(folder / "lightning_modules/variants.py", LINE, before='        "longformer": Variant(')
+    insert(
+        folder / "lightning_modules/variants.py", line(), before='        "longformer": Variant('
+    )
     insert(folder / "README.md", ROW, before="| `longformer` | text |")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     return folder
+
+
+def line() -> str:
+    """Make the line of the registry out of the fields that CONTRIBUTING asks for."""
+    (names,) = [row[0] for row in table_below(CONTRIBUTING, FIELDS) if row[1] == "always"]
+    given = [f"{name}={VALUES[name]!r}" for name in re.findall(r"`(\w+)`", names)]
+    return f'        "twin": Variant({", ".join(given)}),\n'
 
 
 def insert(file: Path, text: str, before: str) -> None:
@@ -83,6 +96,12 @@ def run(folder: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
+
+
+def test_the_page_on_adding_one_has_every_field_of_its_line() -> None:
+    rows = table_below(CONTRIBUTING, FIELDS)
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(named) == sorted(field.name for field in fields(Variant))
 
 
 def test_a_sweep_measures_it_and_the_report_compares_it(edited: Path) -> None:
@@ -121,9 +140,10 @@ def test_the_tests_of_variants_take_it_for_a_case(edited: Path) -> None:
     assert listed.count("[twin") + listed.count("-twin") >= 3
 
 
-def test_the_documents_ask_for_its_line(edited: Path) -> None:
+def test_the_documents_ask_for_its_line_and_nothing_asks_for_more(edited: Path) -> None:
     check = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_documents.py"]
-    run(edited, *check, "-k", "variant")
+    settings = "tests/lightning_modules/models/test_variant_settings.py"
+    run(edited, *check, "tests/test_configs.py", settings, "-k", "every_variant or twin")
     readme = edited / "README.md"
     content = readme.read_text()
     readme.write_text(content.replace(ROW, ""))
