@@ -90,7 +90,7 @@ class Sampled:
         drawn = fields.get("drawn")
         if type(drawn) not in (int, type(None)):
             raise DataError(f"`drawn` of `sampled` must be an integer, got {drawn!r:.80}")
-        return cls(*(fields[name] for name in names), drawn)
+        return cls(fields["drawn_from"], fields["seed"], drawn)
 
 
 def mean_and_error(

@@ -79,8 +79,9 @@ def _saving(pair: tuple[Candidate, Candidate], log_ratios: Array, ends: Array) -
         return Saving(_share(centre))
     extrapolated = sum(each.cost.extrapolation_error for each in pair)
     below, above = (float(np.hypot(end, error)) + extrapolated for end in ends)
-    ours, theirs = (each.cost.overstated for each in pair)
-    return Saving(_share(centre), _share(centre + above + theirs), _share(centre - below - ours))
+    our_excess, their_excess = (each.cost.overstated for each in pair)
+    most, least = centre + above + their_excess, centre - below - our_excess
+    return Saving(_share(centre), _share(most), _share(least))
 
 
 def _share(log_ratio: float) -> float:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.answers import coverage, refinement
+from benchmarks.answers.simulated.truths import TRUTHS
 from benchmarks.inputs import damaged_files
+from benchmarks.inputs.damaged_kinds import KINDS
 from benchmarks.keeping import RESULTS
 from benchmarks.measuring import steadiness, turns
 from benchmarks.training import gpu_hours
@@ -36,11 +38,11 @@ def _nothing_takes_long(monkeypatch):
         coverage, "measure", lambda _: {name: cells[name] for name in cells if name != "about"}
     )
     monkeypatch.setattr(refinement, "NOISES", refinement.NOISES[:1])
-    monkeypatch.setattr(refinement, "TRUTHS", {"log-linear": refinement.TRUTHS["log-linear"]})
+    monkeypatch.setattr(refinement, "TRUTHS", {"log-linear": TRUTHS["log-linear"]})
     monkeypatch.setattr(steadiness, "measure", lambda _: kept("steadiness")["items"])
     monkeypatch.setattr(turns, "Children", lambda: SimpleNamespace(ask=lambda *_: None))
     monkeypatch.setattr(turns, "visit", lambda *_: (float(chance.normal()), 0.0))
-    monkeypatch.setattr(damaged_files, "KINDS", damaged_files.KINDS[:1])
+    monkeypatch.setattr(damaged_files, "KINDS", KINDS[:1])
     monkeypatch.setattr(gpu_hours, "count_all", lambda: kept("gpu_hours"))
 
 

@@ -104,8 +104,9 @@ def test_intervals_hold_the_mean_of_the_whole_source_as_often_as_they_say(count,
     for seed in range(400):
         drawn = random.Random(seed).sample(source.tolist(), most)
         values, counts = np.unique(drawn, return_counts=True)
-        found = mean_and_error(values.tolist(), counts.tolist(), Sampled(count, seed))
-        held += abs(found[0] - source.mean()) <= NORMAL_95 * found[1]
+        mean, error = mean_and_error(values.tolist(), counts.tolist(), Sampled(count, seed))
+        assert error is not None
+        held += abs(mean - source.mean()) <= NORMAL_95 * error
     assert 0.91 <= held / 400 <= 0.98
 
 

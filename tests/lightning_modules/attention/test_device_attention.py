@@ -115,7 +115,7 @@ def test_any_tensor_that_wants_a_gradient_counts(which):
 @pytest.fixture
 def no_compiler(monkeypatch):
     """Let there be no C++ compiler, and list what is looked for."""
-    looked_for = []
+    looked_for: list[str] = []
     monkeypatch.setattr(shutil, "which", looked_for.append)
     attention._look_once.cache_clear()
     yield looked_for

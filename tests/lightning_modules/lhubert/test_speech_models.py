@@ -41,8 +41,8 @@ def test_others_load_without_a_word(norm, do_normalize, tmp_path):
 
 
 def test_nobody_is_asked_to_run_the_code_that_a_checkpoint_comes_with(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", asked.append)
     settings = saved(tmp_path, "layer")
     code = {"auto_map": {"AutoFeatureExtractor": "mine.Mine", "AutoConfig": "mine.Mine"}}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(code))

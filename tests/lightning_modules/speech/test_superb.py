@@ -155,7 +155,7 @@ def test_gradients_reach_every_layer_weight() -> None:
 )
 def test_a_head_that_cannot_be_is_refused(setting: str, value: float, words: str) -> None:
     with pytest.raises(ModelError, match=f"`{setting}` must be {words}"):
-        module(**{setting: value})
+        module(variant="lhubert", **{setting: value})
 
 
 def test_layerdrop_is_refused() -> None:
