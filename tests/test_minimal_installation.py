@@ -128,12 +128,6 @@ def test_tests_of_a_gpu_are_found_by_the_names_of_their_files():
     assert {*marked} <= {*find_tests()}
 
 
-def test_tests_of_what_only_a_gpu_shows_come_first_and_each_file_once():
-    found = find_tests()
-    assert found[0] == "tests/profiling/measuring/test_gpu_steps.py"
-    assert len(found) == len({*found})
-
-
 def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, python, tmp_path):
     """From the command line of the standard library alone, into one archive."""
     out = tmp_path / "check"
