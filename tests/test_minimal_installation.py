@@ -15,7 +15,7 @@ import torch
 
 from profiling.checking.gpu_tests import find_tests
 from tests.samples.places import ROOT
-from tests.samples.scripts import BROKEN, SESSION, SITECUSTOMIZE, SWEEP
+from tests.samples.scripts import BROKEN, PROFILE, SESSION, SITECUSTOMIZE, SWEEP
 from tests.samples.warm.interpreter import warm_interpreter
 
 HIDDEN = ("datasets", "hypothesis", "jsonargparse", "plotly", "soundfile")
@@ -133,7 +133,7 @@ def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, python, tmp_path):
     out = tmp_path / "check"
     # It ends when all is done; other processes may take most of the cores.
     options = ["--tiny", "--seconds", "1500", "--out", str(out)]
-    answer = run(hidden, "profile.py", "gpu-check", *options, python=python)
+    answer = run(hidden, "-c", PROFILE, "gpu-check", *options, python=python)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     rows = [json.loads(line) for line in (out / "checks.jsonl").open()]
     done = {row["part"] for row in rows if row["status"] == "ok"}
