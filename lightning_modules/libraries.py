@@ -39,6 +39,20 @@ def hide_broken_torchaudio() -> None:
     """
     if "transformers" not in sys.modules:
         sys.meta_path.insert(0, _BeforeTransformers())
+        return
+    # Lightning has imported it, and had it look for torchaudio: it is to look again.
+    _hide_if_broken()
+    for find in vars(sys.modules["transformers.utils.import_utils"]).values():
+        if hasattr(find, "cache_clear"):
+            find.cache_clear()
+
+
+def _hide_if_broken() -> None:
+    try:
+        import torchaudio  # noqa: F401
+    except Exception:
+        # This is how Python marks what is not to be found, by whomever it is asked for.
+        sys.modules["torchaudio"] = None  # type: ignore[assignment]
 
 
 class _BeforeTransformers(MetaPathFinder):
@@ -49,9 +63,5 @@ class _BeforeTransformers(MetaPathFinder):
     ) -> ModuleSpec | None:
         if name == "transformers":
             sys.meta_path.remove(self)
-            try:
-                import torchaudio  # noqa: F401
-            except Exception:
-                # This is how Python marks what is not to be found, by whomever it is asked for.
-                sys.modules["torchaudio"] = None  # type: ignore[assignment]
+            _hide_if_broken()
         return None

@@ -14,6 +14,7 @@ import pytest
 
 from lightning_modules import allocator
 from profiling.children.server import start_server
+from tests.samples.order import in_order
 from tests.samples.warm.interpreter import warm_interpreter
 
 # Before torch is imported: threads that wait for each other sleep. They would compute nothing for
@@ -42,38 +43,6 @@ with suppress(ModuleNotFoundError):
         "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile("patient")
-
-
-# Files that take long, the longest first: one that began last would leave all cores but one idle.
-BEGIN_FIRST = (
-    "test_whole_sweep.py",
-    "test_compiling.py",
-    "test_minimal_installation.py",
-    "test_readme.py",
-    "test_sweep.py",
-    "test_report_in_browser.py",
-    "test_training_configs.py",
-    "test_building.py",
-    "test_precisions.py",
-    "test_measure.py",
-    "test_learning.py",
-    "test_clusters.py",
-    "test_shards.py",
-    "test_closed_forms.py",
-    "test_costs_of_padded.py",
-    "test_train.py",
-    "test_configs.py",
-    "test_labels_again.py",
-    "test_prediction_files.py",
-    "test_device_attention.py",
-    "test_resume.py",
-    "test_entry_points.py",
-    "test_macos.py",
-    "test_phone_in_browser.py",
-    "test_training_page.py",
-    "test_frontier_pass.py",
-    "test_spoken_stages.py",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -120,10 +89,9 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.meta_path.insert(0, _NoTorch())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let files that take long begin first; the others stay in their order."""
-    places = {name: place for place, name in enumerate(BEGIN_FIRST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let files that take long begin first."""
+    items[:] = in_order(items, config.args)
 
 
 def pytest_collection_finish() -> None:

@@ -1,4 +1,7 @@
-"""What works where jsonargparse, datasets, soundfile and plotly are not installed."""
+"""What works where jsonargparse, datasets, soundfile and plotly are not installed.
+
+There is a torchaudio there that goes with another torch, so that it cannot be imported.
+"""
 
 import json
 import os
@@ -15,7 +18,7 @@ import torch
 
 from profiling.checking.gpu_tests import find_tests
 from tests.samples.places import ROOT
-from tests.samples.scripts import BROKEN, SESSION, SITECUSTOMIZE, SWEEP
+from tests.samples.scripts import BROKEN, PROFILE, SESSION, SITECUSTOMIZE, SWEEP
 from tests.samples.warm.interpreter import warm_interpreter
 
 HIDDEN = ("datasets", "hypothesis", "jsonargparse", "plotly", "soundfile")
@@ -30,6 +33,7 @@ def hidden(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment of a process that finds none of the hidden packages."""
     folder = tmp_path_factory.mktemp("hidden")
     (folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    write_other_torchaudio(folder)
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
@@ -53,6 +57,17 @@ def run(
         timeout=600,
         check=False,
     )
+
+
+def write_other_torchaudio(folder: Path) -> None:
+    """Write a torchaudio that fails when it is imported."""
+    about = "torchaudio-2.11.0.dist-info/METADATA"
+    for name, text in (
+        ("torchaudio/__init__.py", "raise RuntimeError('another CUDA')"),
+        (about, "Metadata-Version: 2.1\nName: torchaudio\nVersion: 2.11.0\n"),
+    ):
+        (folder / name).parent.mkdir()
+        (folder / name).write_text(text)
 
 
 def write_silence(path: Path, rate_hz: int) -> Path:
@@ -128,18 +143,12 @@ def test_tests_of_a_gpu_are_found_by_the_names_of_their_files():
     assert {*marked} <= {*find_tests()}
 
 
-def test_tests_of_what_only_a_gpu_shows_come_first_and_each_file_once():
-    found = find_tests()
-    assert found[0] == "tests/profiling/measuring/test_gpu_steps.py"
-    assert len(found) == len({*found})
-
-
 def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, python, tmp_path):
     """From the command line of the standard library alone, into one archive."""
     out = tmp_path / "check"
     # It ends when all is done; other processes may take most of the cores.
     options = ["--tiny", "--seconds", "1500", "--out", str(out)]
-    answer = run(hidden, "profile.py", "gpu-check", *options, python=python)
+    answer = run(hidden, "-c", PROFILE, "gpu-check", *options, python=python)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     rows = [json.loads(line) for line in (out / "checks.jsonl").open()]
     done = {row["part"] for row in rows if row["status"] == "ok"}
@@ -198,13 +207,8 @@ def test_a_command_line_is_refused_in_one_sentence(hidden, answers):
 
 
 def test_beside_a_torchaudio_for_another_torch_only_what_uses_it_is_refused(tmp_path):
-    about = tmp_path / "torchaudio-2.11.0.dist-info/METADATA"
-    for place, text in (
-        (tmp_path / "torchaudio/__init__.py", "raise RuntimeError('another CUDA')"),
-        (about, "Metadata-Version: 2.1\nName: torchaudio\nVersion: 2.11.0\n"),
-    ):
-        place.parent.mkdir()
-        place.write_text(text)
+    """Here nothing has imported Lightning before; in the other processes it comes first."""
+    write_other_torchaudio(tmp_path)
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     recording = write_silence(tmp_path / "sound.wav", rate_hz=8_000)
     answer = run(os.environ | {"PYTHONPATH": path}, "-c", BROKEN, str(recording))

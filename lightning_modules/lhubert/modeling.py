@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import HubertForCTC, HubertForSequenceClassification, HubertModel
 
 import lightning_modules.attention.interface  # noqa: F401 - models follow what they say of windows
+from lightning_modules.attention.once_per_mask import once_per_mask
 from lightning_modules.class_swaps import swap_class
 from lightning_modules.cuda_graphs import is_recorded
 from lightning_modules.errors import ModelError
@@ -51,14 +52,22 @@ def _refuse_gaps(attention_mask: Tensor) -> None:
     Raises:
         ModelError: A recording begins with padding, or has some in the middle.
     """
-    if is_recorded():
-        return
-    is_real = attention_mask.ne(0)
-    if bool((is_real[:, 1:] & ~is_real[:, :-1]).any()):
+    if not is_recorded() and _has_gaps(attention_mask):
         raise ModelError(
             "`attention_mask` must be ones, then zeros, in every recording: pad at the end, "
             "got padding before real samples"
         )
+
+
+@once_per_mask  # to look at it is to wait for a GPU, which HuBERT does not
+def _has_gaps(attention_mask: Tensor) -> bool:
+    is_real = attention_mask.ne(0)
+    return bool((is_real[:, 1:] & ~is_real[:, :-1]).any())
+
+
+@once_per_mask
+def _fewest_real(attention_mask: Tensor) -> int:
+    return int(attention_mask.ne(0).sum(-1).min())
 
 
 class LHubertForCTC(LocalHubert, RealFrames, HubertForCTC):
@@ -112,7 +121,9 @@ class LHubertForSequenceClassification(LocalHubert, RealFrames, HubertForSequenc
         self, feature_vector_length: int, attention_mask: Tensor
     ) -> Tensor:
         is_real = super()._get_feature_vector_attention_mask(feature_vector_length, attention_mask)
-        if not is_recorded() and not bool(is_real.any(1).all()):
+        if is_recorded():
+            return is_real
+        if not self._get_feat_extract_output_lengths(_fewest_real(attention_mask)):
             raise ModelError(
                 "`attention_mask` must leave a frame of every recording, for a class, got one that "
                 "is too short or nothing but padding"

@@ -7,6 +7,7 @@ from typing import Any
 
 from datamodules.files.writing import write_text
 from profiling.rows.machine import describe_machine
+from profiling.rows.run_directory import RunDirectory
 
 NAME = "gpu-check.tar.gz"
 ROWS, MANIFEST, LOG = "checks.jsonl", "manifest.json", "log.txt"
@@ -16,6 +17,20 @@ FIGURES, SWEEP = "figures", "sweep"
 MADE = (ROWS, MANIFEST, LOG, TEST_LOG, TEST_REPORT, FIGURES, SWEEP)
 # Copies of what is there anyway, and what only a running sweep needs.
 LEFT_OUT = ("tensorboard", "batches", ".locks")
+
+
+def forget_earlier(folder: Path) -> None:
+    """Remove what an earlier check has found, which would pass for what this one finds.
+
+    Its rows, its manifest and its log are written anew anyway, its pictures when others are drawn.
+
+    Raises:
+        SettingsError: The earlier one is still at work.
+    """
+    if (folder / SWEEP).exists():
+        RunDirectory(folder / SWEEP, fresh=True).close()
+    for name in (NAME, TEST_LOG, TEST_REPORT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_manifest(folder: Path, commit: str | None, more: dict[str, Any]) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from profiling.checking.answers import answers
-from profiling.checking.archive import FIGURES, pack, write_manifest
-from profiling.checking.archive import NAME as ARCHIVE
+from profiling.checking.archive import FIGURES, forget_earlier, pack, write_manifest
 from profiling.checking.figures import draw_kernels
 from profiling.checking.gpu_tests import run_gpu_tests
 from profiling.checking.parts import PARTS, DeviceTask, Part, deadlines
@@ -48,7 +47,7 @@ class Check:
 
         The archive comes to be also where the check is interrupted, of what is there by then.
         """
-        (self.folder / ARCHIVE).unlink(missing_ok=True)  # of an earlier check
+        forget_earlier(self.folder)
         try:
             for part in PARTS[:-1]:
                 self._run(part)

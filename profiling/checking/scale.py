@@ -69,7 +69,8 @@ def full() -> Scale:
         windows=(100, 512),
         heads=12,
         flex_lengths=(1000, 4000, 16_000),
-        proof_lengths=(77, 320, 704, 1600),  # 320, 704 and 1,600 leave 64 of 128
+        # The longest is cut into blocks, as long recordings are; all but 77 leave 64 of 128.
+        proof_lengths=(4160, 320, 77, 704, 1600),
         frames=MOMENT_FRAMES,
         batch_size=64,
         recording_s=3600.0,
@@ -121,7 +122,7 @@ def tiny(device: str = "cpu") -> Scale:
         windows=(16,),
         heads=2,
         flex_lengths=(),
-        proof_lengths=(33, 64),
+        proof_lengths=(320, 33),
         frames=40,
         batch_size=2,
         recording_s=10.0,

@@ -50,9 +50,9 @@ def describe(settings: SweepSettings) -> str:
 def _measure(settings: SweepSettings, out: Path, seconds: float, name: str) -> dict[str, Any]:
     watch, status, error = Stopwatch(), "ok", None
     before = _count(out)
-    # Later visits are made as far as they fit; what the first ones begin beyond that is cut.
-    bounded = replace(settings, time_budget_s=seconds)
     try:
+        # Later visits are made as far as they fit; what the first ones begin beyond that is cut.
+        bounded = replace(settings, time_budget_s=seconds)
         with time_box(seconds), RunDirectory(out) as run:
             Sweep(bounded, run).measure()
             if any(one["status"] == "error" for one in run.rows):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+LONGEST_S = 1e9  # an alarm of the system takes no more than some nine times that
+
 
 class TimeIsUp(BaseException):
     """The time of a part is over; no `except Exception` on the way may swallow it."""
@@ -22,7 +24,7 @@ def time_box(seconds: float) -> Iterator[None]:
         raise TimeIsUp
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01))
+    signal.setitimer(signal.ITIMER_REAL, min(max(seconds, 0.01), LONGEST_S))
     try:
         yield
     finally:

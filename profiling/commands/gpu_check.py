@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from datamodules.counted import counted
-from profiling.checking.archive import LOG
+from datamodules.nesting import LARGEST_INTEGER
+from profiling.checking.archive import LOG, ROWS, SWEEP
 from profiling.checking.parts import WHOLE_S
 from profiling.checking.scale import Scale, full, tiny
 from profiling.children.crew import Children
@@ -39,6 +40,7 @@ def run(arguments: Any) -> int:
     folder = Path(arguments.out)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        _refuse_other_sweep(folder)
         with _logged(folder / LOG):
             check = Check(scale, folder, arguments.seconds, arguments.commit, _report)
             archive = check.run()
@@ -56,6 +58,11 @@ def _report(run_directory: Path) -> None:
 def _read_scale(arguments: Any) -> Scale:
     if arguments.seconds <= 0:
         raise SettingsError(f"`seconds` must be above zero, got {arguments.seconds:g}")
+    if not arguments.seconds <= LARGEST_INTEGER:  # which NaN is not
+        raise SettingsError(
+            f"`seconds` must be a finite number of at most {LARGEST_INTEGER:,}, "
+            f"got {arguments.seconds}"
+        )
     if arguments.tiny:
         return tiny(arguments.device or "cpu")
     if arguments.device == "cpu":
@@ -70,6 +77,15 @@ def _refuse(arguments: Any) -> None:
         )
     if not arguments.out:
         raise SettingsError("`out` must be given: a folder for the archive and what is in it")
+
+
+def _refuse_other_sweep(folder: Path) -> None:
+    """Refuse a folder with a sweep that no check has made: a check begins its own one anew."""
+    if (folder / SWEEP).exists() and not (folder / ROWS).exists():
+        raise SettingsError(
+            f"`out` must be a folder without a `{SWEEP}` that another command has made, got "
+            f"{folder}: choose another folder"
+        )
 
 
 def _refuse_without_gpu() -> None:

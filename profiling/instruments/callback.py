@@ -54,9 +54,11 @@ class ProfilingCallback(lightning.Callback):
     or write is said once in the log and left out.
 
     Args:
-        every_n_steps: Measure one step in so many; in training, one optimiser step.
+        every_n_steps: Measure one step in so many; in training, one optimiser step. Where a module
+            optimises by hand and the Trainer has no optimiser of it, one batch.
         num_warmup_steps: Number of such steps at the beginning that are not measured.
-        output: File for the rows, JSON lines; null writes none.
+        output: File for the rows, JSON lines; null writes none. A run takes the place of an earlier
+            one there also when no step of it was measured, which is said.
         shape_of: Gives the `BatchShape` of a batch; null knows the usual ones.
         memory: Peak memory begun before the model was built; null takes the beginning of each
             run, less the model and what an earlier training left of gradients and the optimisers'

@@ -44,6 +44,7 @@ class MeasuredRuns:
         self._device = "cpu"
         self._processes = 1
         self._steps: StepParts | None = None
+        self._running = False
         self._num_steps = 0
         self._measuring = False
         self._phase = ""
@@ -72,6 +73,7 @@ class MeasuredRuns:
         step = "training_step" if phase == "training" else "predict_step"
         self.samples = [sample for sample in self.samples if sample.phase != phase]
         self._phase = phase
+        self._running = True
         self._num_steps = 0
         self._measuring = False
         self._device = pl_module.device.type
@@ -162,11 +164,13 @@ class MeasuredRuns:
 
     def end(self, trainer: Trainer) -> None:
         """End the run, and report."""
-        if self._steps is None:
+        if not self._running:
             return
+        self._running = False
         self._breaking.end()
-        self._steps.close()
-        self._steps = None
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
         # To find the allocator takes tens of milliseconds: not where nobody is told.
         if self._tells_a_file or trainer.loggers:
             self._telling.report(trainer, self.rows(), self._phase)

@@ -58,6 +58,8 @@ class StepParts:
         self.clock = StepClock(pl_module.device, parts)
         self._ends_at = "end" if predicting or self._manual else "stepped"
         self._training = not predicting
+        # An optimiser that a module keeps to itself nobody hears: its steps do not end groups.
+        self._hears_nobody = self._manual and not _has_optimizer(trainer, pl_module)
         self._measuring = False
         self._ever_backward = False
         self._seen: set[str] = set()
@@ -84,6 +86,7 @@ class StepParts:
         self._heard(moment)
         self._seen.add(moment)
         self._ever_backward |= moment == "backward_end"
+        self._hears_nobody &= moment != "stepped"
         if not self._measuring or (not self.clock.started and moment != "begin"):
             return
         if moment == "stepping" and not self._manual:  # the closure is still to run in it
@@ -98,8 +101,15 @@ class StepParts:
 
     @property
     def ended_group(self) -> bool:
-        """Whether the step ended with an optimiser's, or would have: accumulated ones do not."""
-        return not self._training or bool(self._seen & {"stepped", "attempted"})
+        """Whether the step ended with an optimiser's, or would have: accumulated ones do not.
+
+        Where the Trainer has no optimiser of the module, every step is a group of its own.
+        """
+        return not self._training or self._hears_nobody or self._ended_by_optimizer
+
+    @property
+    def _ended_by_optimizer(self) -> bool:
+        return bool(self._seen & {"stepped", "attempted"})
 
     def finish(self) -> None:
         """End the step."""
@@ -120,9 +130,11 @@ class StepParts:
         stepped = "stepped" in self._seen and not self._stepped_for_nothing()
         if stepped and (went_back or self._manual):
             return "stepped"
-        if went_back and not self.ended_group:
+        if self._hears_nobody:
+            return None
+        if went_back and not self._ended_by_optimizer:
             return "accumulated"
-        return None if hidden and not self.ended_group else "skipped"
+        return None if hidden and not self._ended_by_optimizer else "skipped"
 
     def _stepped_for_nothing(self) -> bool:
         """Tell whether all steps were of fused optimisers, with gradients that a scaler refused."""
@@ -155,3 +167,13 @@ class StepParts:
     def _at_optimizer_step(self, heard: list[Any], moment: str, args: tuple[Any, ...]) -> None:
         if any(optimizer is args[0] for optimizer in heard if args):
             self.mark({"begin": "stepping", "end": "stepped"}[moment])
+
+
+def _has_optimizer(trainer: Trainer, pl_module: LightningModule) -> bool:
+    """Tell whether a weight of the module is in an optimiser of the Trainer.
+
+    Lightning makes one without any where `configure_optimizers` returns none.
+    """
+    groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
+    held = {id(weight) for group in groups for weight in group["params"]}
+    return any(id(weight) in held for weight in pl_module.parameters())

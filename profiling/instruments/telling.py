@@ -12,6 +12,11 @@ from lightning_modules.allocator import keeps_freed_memory
 from profiling.instruments.going_on import GoingOn
 
 Row = dict[str, Any]
+RUNS = {"training": "training", "inference": "prediction"}
+NOTHING = (
+    "`ProfilingCallback` measured no step of this {}: it leaves out `num_warmup_steps`, and then "
+    "takes one in `every_n_steps`"
+)
 
 
 class Telling:
@@ -27,11 +32,18 @@ class Telling:
         self._going_on = going_on
 
     def report(self, trainer: Trainer, rows: Sequence[Row], phase: str) -> None:
-        """Log the rows of the phase that ended by their lengths, and write all to the file."""
+        """Log the rows of the phase that ended by their lengths, and write all to the file.
+
+        A file without rows takes the place of an earlier one too, which would pass for this run's.
+        """
         own = [row for row in rows if row["phase"] == phase]
         for length, numbers in sorted(_by_length(own).items()):
             self._log(trainer, f"profiling/{phase}/by_length", numbers, length)
-        if rows and self._output and trainer.is_global_zero:
+        if not trainer.is_global_zero:
+            return
+        if not own:
+            self._going_on.say(f"{phase} without rows", NOTHING.format(RUNS[phase]))
+        if self._output:
             with self._going_on.without(f"the file of `output`, {self._output}"):
                 self._output.parent.mkdir(parents=True, exist_ok=True)
                 write_text(self._output, "".join(json.dumps(row) + "\n" for row in rows))

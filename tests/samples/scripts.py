@@ -45,9 +45,22 @@ sweep(
         min_samples=2,
         num_warmup_steps=1,
         max_batch_size=2,
+        time_budget_s=0.001,  # nothing is measured again because others compute on these cores
     ),
     Path(sys.argv[1]),
 )
+"""
+
+# `profile.py` with the arguments of this script; nothing is measured again because others compute.
+PROFILE = """
+import runpy
+import sys
+
+from profiling.sweeping import group
+
+group.ATTEMPTS = 1
+sys.argv[0] = "profile.py"
+runpy.run_path("profile.py", run_name="__main__")
 """
 
 # One process for all that needs torch, since importing it takes long. The arguments are a folder

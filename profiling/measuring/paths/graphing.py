@@ -75,19 +75,51 @@ class _Replay:
         A new peak begins with the first replay: that of the recording would count the pool twice.
         """
         record = record_training if torch.is_grad_enabled() else record_inference
-        recorded = record(_ByPlace(self._module, self._forward, names), tensors)
+        by_place = _ByPlace(self._module, self._forward, names)
+        recorded = record(by_place, tensors)
         if torch.cuda.is_available():
-            taken = torch.cuda.max_memory_allocated() - torch.cuda.memory_allocated()
+            taken = by_place.peak.read() - torch.cuda.memory_allocated()
             self.held_mib += taken / MIB
             torch.cuda.reset_peak_memory_stats()
         return recorded
 
 
+class _Peak:
+    """The most that is allocated while the passes of a model are recorded, in bytes.
+
+    What is there when a pass begins counts, and torch keeps gradients of the passes before the
+    recording until it begins to record the backward pass. What is gone by then is taken off the
+    peak of the forward pass: no replay has it.
+    """
+
+    def __init__(self) -> None:
+        self._of_forward = self._after_forward = 0
+
+    def begin_forward(self) -> None:
+        """Begin anew: libraries may have tried kernels before that take more."""
+        torch.cuda.reset_peak_memory_stats()
+
+    def end_forward(self, output: Tensor) -> None:
+        """Read it, and wait for the backward pass, where there is one."""
+        self._of_forward = torch.cuda.max_memory_allocated()
+        self._after_forward = torch.cuda.memory_allocated()
+        if output.requires_grad:
+            output.register_hook(self._begin_backward)
+
+    def _begin_backward(self, gradient: Tensor) -> None:
+        self._of_forward += torch.cuda.memory_allocated() - self._after_forward
+        torch.cuda.reset_peak_memory_stats()
+
+    def read(self) -> int:
+        """Return that of the forward or the backward pass, whichever is higher."""
+        return max(self._of_forward, torch.cuda.max_memory_allocated())
+
+
 class _ByPlace(nn.Module):
     """A module that takes its inputs in order, as recording wants it.
 
-    While it is recorded, a new peak of memory begins: libraries may have tried kernels before that
-    take more.
+    Attributes:
+        peak: Of memory, while it is recorded.
     """
 
     def __init__(self, module: nn.Module, forward: Forward, names: tuple[str, ...]) -> None:
@@ -95,13 +127,18 @@ class _ByPlace(nn.Module):
         self.module = module  # its parameters get gradients
         self._compute = forward
         self._names = names
+        self.peak = _Peak()
         self.train(module.training)
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """Compute with inputs in the order of their names."""
-        if is_recorded():
-            torch.cuda.reset_peak_memory_stats()
-        return self._compute(**dict(zip(self._names, tensors, strict=True)))
+        inputs = dict(zip(self._names, tensors, strict=True))
+        if not is_recorded():
+            return self._compute(**inputs)
+        self.peak.begin_forward()
+        output = self._compute(**inputs)
+        self.peak.end_forward(output)
+        return output
 
 
 def record_inference(by_place: nn.Module, tensors: tuple[Tensor, ...]) -> Callable[..., Tensor]:

@@ -9,6 +9,7 @@ from lightning_modules.attention import blocked
 from lightning_modules.attention.bands import band_of, bands_apart
 from lightning_modules.attention.blocked import is_one_piece, planned_pieces
 from lightning_modules.attention.pieces import ELSEWHERE, costs_of
+from tests.samples.devices import HEADS_OF_PIECES, PIECES
 from tests.samples.variants.attention import attend, draw_inputs
 
 HEADS = 12
@@ -40,6 +41,13 @@ def test_a_gpu_takes_a_short_input_at_once_where_it_would_wait_for_the_host() ->
     assert not is_one_piece(615, 50, "cuda", False, 64 * HEADS)
     assert not is_one_piece(615, 50, "cpu", False, HEADS)
     assert not is_one_piece(30_000, 50, "cuda", True, HEADS)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_what_is_tried_on_a_gpu_is_cut_into_blocks_too(samples: int) -> None:
+    heads = samples * HEADS_OF_PIECES
+    plans = [planned_pieces(n, window // 2, "cuda", True, heads) for n, window in PIECES]
+    assert {max(piece.num_blocks for piece in plan) > 1 for plan in plans} == {True, False}
 
 
 def test_no_piece_grows_with_the_square_of_the_input() -> None:

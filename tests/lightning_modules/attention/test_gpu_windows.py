@@ -8,6 +8,7 @@ from lightning_modules.attention.interface import localize
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
 from profiling.measuring.paths.attention_watch import AttentionWatch
+from tests.samples.devices import HEADS_OF_PIECES, PIECES
 from tests.samples.variants.attention import attend, draw_inputs, in_float64, relative_error
 
 pytestmark = pytest.mark.gpu
@@ -29,9 +30,9 @@ def test_one_flash_call_equals_the_oracle_with_its_gradients(dtype, samples, tok
 
 
 @pytest.mark.parametrize("samples", [1, 2])
-@pytest.mark.parametrize(("tokens", "window"), [(615, 100), (2000, 512), (3000, 1024)])
+@pytest.mark.parametrize(("tokens", "window"), PIECES)
 def test_pieces_of_a_gpu_equal_the_oracle_at_batch_1_too(samples, tokens, window):
-    inputs = draw_inputs((samples, 3, tokens, 64), torch.float32, "cuda")
+    inputs = draw_inputs((samples, HEADS_OF_PIECES, tokens, 64), torch.float32, "cuda")
     exact = attend(in_float64(inputs), window, None, "local_masked")
     found = attend(inputs, window, None, "local_blocked")
     oracle = attend(inputs, window, None, "local_masked")

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import HubertConfig, HubertModel
 
 from lightning_modules.errors import ModelError
@@ -52,6 +53,35 @@ def test_padding_before_speech_is_refused_in_a_compiled_model_too() -> None:
     mask[:, :700] = 0
     with pytest.raises(ModelError, match="pad at the end"):
         model(torch.randn(1, SAMPLES), attention_mask=mask)
+
+
+class HostReads(TorchDispatchMode):
+    """Counts values that the host asks for: each time it would wait for a GPU."""
+
+    count = 0
+
+    def __torch_dispatch__(
+        self, operator: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self.count += operator is torch.ops.aten._local_scalar_dense.default
+        return operator(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("local_class", "looks"), [(LHubertModel, 1), (LHubertForSequenceClassification, 2)]
+)
+def test_layers_steps_and_heads_look_at_one_mask_once(local_class: Any, looks: int) -> None:
+    model, mask = local_class(LHubertConfig(**TINY)).eval(), torch.ones(2, SAMPLES)
+    mask[1, 2000:] = 0
+    counts = []
+    for _ in range(2):
+        with HostReads() as reads, torch.no_grad():
+            model(torch.randn(2, SAMPLES), attention_mask=mask)
+        counts.append(reads.count)
+    assert counts[0] - counts[1] == looks
+    mask[1, :10] = 0  # a mask that has changed is another one
+    with pytest.raises(ModelError, match="pad at the end"):
+        model(torch.randn(2, SAMPLES), attention_mask=mask)
 
 
 @pytest.fixture(scope="module")

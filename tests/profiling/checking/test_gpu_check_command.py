@@ -64,6 +64,8 @@ def test_the_longest_length_is_visited_as_often_as_a_verdict_asks_for(scale: Sca
         (["--tiny", "--out", __file__], f"`out` must be a folder to write to, got {__file__}: "),
         (["--seconds", "soon"], "`seconds` must be a number, got 'soon'"),
         (["--seconds", "0"], "`seconds` must be above zero, got 0"),
+        (["--seconds", "inf"], "`seconds` must be a finite number of at most 9,223,"),
+        (["--seconds", "nan"], "`seconds` must be a finite number of at most 9,223,"),
         (["--device", "tpu"], "`device` has no 'tpu'; choose one of: cpu, cuda"),
         (["--device", "cpu"], "`device` cpu needs `tiny`: the whole check would take a CPU hours"),
         (["--tinny"], "`tinny` is not a setting; choose one of: assume-device, commit, device, "),
@@ -98,6 +100,18 @@ def test_a_machine_without_a_gpu_is_refused_at_once(
     assert "gpu-check needs a CUDA device" in complained
     assert "`--tiny`" in complained
     assert not out.exists()
+
+
+def test_a_sweep_that_no_check_has_made_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    rows = tmp_path / "sweep" / "measurements.jsonl"
+    rows.write_text("of somebody")
+    status, _, complained = command("gpu-check", "--tiny", "--out", str(tmp_path))
+    assert (status, rows.read_text()) == (2, "of somebody")
+    assert complained.startswith(
+        "error: `out` must be a folder without a `sweep` that another command"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep"]
 
 
 def test_its_help_lists_its_settings() -> None:

@@ -42,6 +42,23 @@ def test_pictures_of_kernels_are_those_of_the_last_check(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["another.png"]
 
 
+def test_a_second_check_has_nothing_of_what_the_first_one_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sweep/figures").mkdir(parents=True)
+    of_the_first = ["sweep/measurements.jsonl", "sweep/figures/a.png", "tests.log", "tests.xml"]
+    for name in (*of_the_first, "sweep/notes.txt"):
+        (tmp_path / name).write_text("x")
+    monkeypatch.setattr(checks, "Children", InterruptedChildren)
+    monkeypatch.setattr(checks, "run_gpu_tests", lambda *_: [row("tests", "all", "ok")])
+    with pytest.raises(KeyboardInterrupt):
+        Check(tiny(), tmp_path, 60.0, None, lambda out: None).run()
+    with tarfile.open(tmp_path / NAME) as packed:
+        names = {name.removeprefix("gpu-check/") for name in packed.getnames()}
+    assert names.isdisjoint(of_the_first)
+    assert (tmp_path / "sweep/notes.txt").exists()  # somebody else's
+
+
 class InterruptedChildren:
     """Children of which one is being waited for when somebody presses Ctrl-C."""
 

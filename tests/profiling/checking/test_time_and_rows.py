@@ -38,6 +38,11 @@ def test_a_time_box_ends_what_waits_and_leaves_no_alarm() -> None:
     assert time.monotonic() - began < 20
 
 
+def test_a_time_box_may_be_longer_than_an_alarm_of_the_system() -> None:
+    with time_box(2.0**62):
+        pass
+
+
 def test_every_part_ends_before_the_next_and_the_last_with_the_whole() -> None:
     ends = deadlines(100.0)
     assert list(ends) == [part.name for part in PARTS]

@@ -168,6 +168,28 @@ def test_whole_groups_that_are_accumulated_by_hand_are_measured(
     assert [sample.step_kind for sample in samples] == [kind, kind, kind, "stepped"] * 3
 
 
+class KeepsItsOptimizer(Accumulates):
+    """Steps by an optimiser that the Trainer is never given."""
+
+    def configure_optimizers(self) -> None:
+        self._own = super().configure_optimizers()
+
+    def optimizers(self, use_pl_optimizer: bool = True) -> Any:
+        return self._own
+
+
+@pytest.mark.parametrize("passes_by", [False, True])
+def test_every_batch_counts_where_the_trainer_has_no_optimiser(
+    passes_by: bool, tmp_path: Path
+) -> None:
+    callback = ProfilingCallback(every_n_steps=3, num_warmup_steps=2)
+    module = KeepsItsOptimizer(passes_by)
+    fit(module, [tokens(2, length) for length in range(4, 12)], tmp_path, callbacks=[callback])
+    assert [sample.shape.sequence_length for sample in callback.samples] == [6, 9]
+    # Nobody knows whether they accumulated gradients or were followed by a step.
+    assert {sample.step_kind for sample in callback.samples} == {None}
+
+
 class OfTheProtocol:
     """What Lightning calls `Optimizable`: no hooks, no base class."""
 

@@ -71,3 +71,22 @@ def test_predictions_do_not_log_the_rows_of_the_training_before_them_again(tmp_p
         places = logger.places(f"profiling/{phase}/by_length/latency_ms")
         assert sorted(places) == sorted({*places})
         assert {step for _, step in places} == {length}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_run_without_measured_steps_leaves_no_rows_of_an_earlier_one_and_says_so(
+    fails: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(num_batches: int) -> None:
+        callback = ProfilingCallback(1, 2, output=str(tmp_path / "steps.jsonl"))
+        for _ in range(2):
+            fit(TinyTokens(), [tokens(2, 5)] * num_batches, tmp_path, callbacks=[callback])
+
+    train(3)
+    assert (tmp_path / "steps.jsonl").read_text().count("\n") == 1
+    assert "measured no step" not in caplog.text
+    if fails:  # nobody can listen to such a Trainer
+        monkeypatch.setattr("profiling.instruments.measured_runs.StepParts", None)
+    train(3 if fails else 2)
+    assert (tmp_path / "steps.jsonl").read_text() == ""
+    assert caplog.text.count("measured no step of this training") == 1

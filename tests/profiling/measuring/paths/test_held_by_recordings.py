@@ -22,6 +22,7 @@ from profiling.planning.requests import Effort
 from tests.samples.variants.points import points_of
 
 WEIGHTS, ACTIVATIONS, OUTPUT, TRIED = 10, 100, 4, 500  # MiB
+KEPT, GRADIENTS = 60, 30  # of a model that is trained
 
 
 class Allocator:
@@ -113,6 +114,58 @@ def test_the_first_step_and_later_ones_have_it_in_their_peaks(replayed: Model) -
     assert step.peak_mib == 7 + ACTIVATIONS
     samples = [Sample("training", UNKNOWN, 1.0, None, None, None, peak) for peak in (7.0, None)]
     assert [s.peak_memory_mib for s in with_held(samples, replayed)] == [7 + ACTIVATIONS, None]
+
+
+class Trained(Model):
+    """Keeps a part of what it takes for its backward pass, which makes gradients of it."""
+
+    def forward(self, *, values: Tensor) -> Tensor:
+        self.memory.take(KEPT)
+        output = super().forward(values=values)
+        found: Tensor = Backward.apply(output, self.memory)
+        return found
+
+
+class Backward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, memory: Allocator) -> Tensor:
+        ctx.memory = memory
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        ctx.memory.take(GRADIENTS)
+        ctx.memory.take(-KEPT)
+        return gradient, None
+
+
+def record_both(by_place: Any, tensors: tuple[Tensor, ...]) -> Callable[..., Tensor]:
+    """Record both passes as torch does.
+
+    It keeps the gradients of the passes before until it records the backward pass.
+    """
+    memory = by_place.module.memory
+    memory.take(GRADIENTS)
+    memory.records = True
+    output: Tensor = by_place(*tensors)
+    memory.take(-GRADIENTS)
+    torch.autograd.grad(output.sum(), tensors)
+    memory.records = False
+    return lambda *_: output
+
+
+@pytest.mark.parametrize(("activations", "held"), [(100, 130), (20, 60)])
+def test_a_recording_in_training_holds_the_higher_of_both_passes_less_gradients_that_stay(
+    activations: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients and output stay, and count as allocated: 60 + 100 - 30, or 60 before backward."""
+    monkeypatch.setattr(graphing, "record_training", record_both)
+    monkeypatch.setitem(globals(), "ACTIVATIONS", activations)
+    model = Trained(Allocator(monkeypatch))
+    graph_module(model)
+    model(values=torch.ones(2, requires_grad=True))
+    assert held_by_recordings_mib(model) == held
+    assert model.memory.peak == WEIGHTS + OUTPUT + GRADIENTS
 
 
 @pytest.mark.parametrize("phase", ["inference", "training"])
