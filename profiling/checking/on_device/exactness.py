@@ -61,8 +61,9 @@ def _equals_oracle(
     exact = _attend([tensor.double() for tensor in inputs], window, mask, "local_masked")
     limit = TIMES_ORACLE * _error(oracle, exact) + FLOOR
     if kernel != COMPILING:  # it would compile once more
+        query, key, value = inputs[:3]
         with torch.no_grad():  # tokens may be cut in other places then
-            found.append(local_attention(*inputs[:3], window, mask, implementation=kernel))
+            found.append(local_attention(query, key, value, window, mask, implementation=kernel))
         exact.append(exact[0])
     error = _error(found, exact)
     fields = {"error_found": error, "error_limit": limit}

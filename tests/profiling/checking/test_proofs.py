@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from lightning_modules.attention import local_attention
 from lightning_modules.attention.blocked import planned_pieces
 from lightning_modules.lhubert.features import ChunkedFeatureEncoder
 from profiling.checking.on_device import exactness
@@ -24,10 +25,8 @@ def test_kernels_are_proved_where_tokens_are_cut_into_blocks_and_where_not(scale
 
 
 def test_a_kernel_that_is_wrong_without_gradients_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    attend = exactness.local_attention
-
     def wrong_in_inference(query: Tensor, *given: object, **more: str) -> Tensor:
-        output = attend(query, *given, **more)  # type: ignore[arg-type]
+        output = local_attention(query, *given, **more)  # type: ignore[arg-type]
         return output if torch.is_grad_enabled() else output + 1e-3
 
     task = ("cpu", "local_blocked", (2, HEADS, 320, 64), 16, 0.4, "float32")
