@@ -20,7 +20,7 @@ class FolderLock:
         setting: What the message calls the folder.
 
     Raises:
-        ModelError: Another process has the lock.
+        ModelError: Another process has the lock, or the file system has no locks.
     """
 
     def __init__(self, folder: str | Path, setting: str = "folder") -> None:
@@ -33,6 +33,13 @@ class FolderLock:
             raise ModelError(
                 f"`{setting}` must be a folder that no other process writes into, got {folder}: "
                 "wait for that one, or give another folder"
+            ) from error
+        except OSError as error:
+            if error.filename is not None:  # not of the lock, but of its file
+                raise
+            raise ModelError(
+                f"`{setting}` must be a folder of a file system that can lock files, got {folder}: "
+                f"{error.strerror}"
             ) from error
 
     def _lock(self) -> IO[str]:

@@ -39,7 +39,18 @@ def limit_of(implementation: str, use: KernelUse) -> str | None:
     find = _LIMITS.get(implementation)
     if find is None:
         return None
-    return NO_DROPOUT if use.has_dropout else find(use)
+    if use.has_dropout:
+        return NO_DROPOUT
+    return find(use) or limit_of_heads(implementation, use.device, use.head_dim)
+
+
+def limit_of_heads(implementation: str, device: str, head_dim: int) -> str | None:
+    """Say in a clause why a kernel cannot take heads of a width; None where it can."""
+    if implementation == "local_flex" and device == "cuda" and head_dim < 16:
+        return "on cuda it takes heads of 16 and more"
+    if implementation == "local_varlen" and (head_dim % 8 or head_dim > 256):
+        return "it takes heads of a multiple of 8, up to 256"
+    return None
 
 
 NO_DROPOUT = "it has no dropout of attention weights"
@@ -62,7 +73,7 @@ def _missing_compiler(compiler: str) -> str:
 
 def _limit_of_flex(use: KernelUse) -> str | None:
     if use.device == "cuda":
-        return None if use.head_dim >= 16 else "on cuda it takes heads of 16 and more"
+        return None
     if use.device != "cpu":
         return f"it runs on cuda and cpu, not on {use.device}"
     if use.needs_gradients:
@@ -85,11 +96,7 @@ def _has_avx2() -> bool:
 def _limit_of_varlen(use: KernelUse) -> str | None:
     if use.device != "cuda":
         return f"it runs on cuda, not on {use.device}"
-    if not use.is_half:
-        return "it runs in half precision, bfloat16 or float16"
-    if use.head_dim % 8 or use.head_dim > 256:
-        return "it takes heads of a multiple of 8, up to 256"
-    return None
+    return None if use.is_half else "it runs in half precision, bfloat16 or float16"
 
 
 def _limit_of_compiled(use: KernelUse) -> str | None:

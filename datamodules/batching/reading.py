@@ -131,16 +131,17 @@ class SampleSet(Dataset[Any]):
             DataError: No sample can be read, not only of this batch; unless `when_empty` is
                 `nothing`.
         """
-        found = [(place, self._read(place, draw)) for place in draw.positions]
-        read = [(place, sample) for place, sample in found if sample is not None]
+        indices = [self.indices[position] for position in draw.positions]
+        found = [(index, self._read(index, draw)) for index in indices]
+        read = [(index, sample) for index, sample in found if sample is not None]
         if draw.positions and not read and self.when_empty != "nothing":
-            draw, place, sample = self._read_another(draw)
-            read = [(place, sample)] if self.when_empty != "left out" else []
+            draw, index, sample = self._read_another(draw)
+            read = [(index, sample)] if self.when_empty != "left out" else []
         if not read:
             return {}
         batch = self.reader.collate([sample for _, sample in read], draw)
         if self.reader.tells_index:
-            batch["index"] = torch.tensor([self.indices[place] for place, _ in read])
+            batch["index"] = torch.tensor([index for index, _ in read])
         return batch if draw.is_counted else without_labels(batch)
 
     def _read_another(self, draw: BatchDraw) -> tuple[BatchDraw, int, Batch]:
@@ -149,11 +150,11 @@ class SampleSet(Dataset[Any]):
         A step needs a sample from every process.
 
         Returns:
-            The draw of a batch that the sample fits into, the sample's position, and the sample.
+            The draw of a batch that the sample fits into, the sample's index, and the sample.
         """
         is_counted = draw.is_counted and self.when_empty != "uncounted"
-        for position in self._others(draw):
-            length = int(self.reader.lengths[self.indices[position]])
+        for index in self._others(draw):
+            length = int(self.reader.lengths[index])
             # The shares of other processes stay as they are: this is all that is in this one.
             fitting = replace(
                 draw,
@@ -161,26 +162,29 @@ class SampleSet(Dataset[Any]):
                 longest=max(draw.longest, length),
                 is_counted=is_counted,
             )
-            if (sample := self._read(position, fitting)) is not None:
-                return fitting, position, sample
+            if (sample := self._read(index, fitting)) is not None:
+                return fitting, index, sample
         raise DataError(
             f"every one of {counted(len(draw.positions), 'sample')} of a batch is damaged, and "
             "there is no other that can be read"
         )
 
     def _others(self, draw: BatchDraw) -> list[int]:
-        """Return the positions of all samples but those of a draw, nearest in length first.
+        """Return the indices of all samples but those of a draw, nearest in length first.
 
-        Those equally near are in their order, from the first one of the draw on.
+        Those equally near are in their order, from the first one of the draw on. What does not
+        count may be any sample of the reader: few are held out, and all of them may be damaged.
         """
-        lengths = np.array([self.reader.lengths[index] for index in self.indices])
+        drawn = [self.indices[position] for position in draw.positions]
+        counts = self.when_empty != "uncounted"
+        pool = np.array(self.indices if counts else range(len(self.reader.lengths)))
+        lengths = np.array([self.reader.lengths[index] for index in pool])
         distance = np.maximum(0, np.maximum(draw.shortest - lengths, lengths - draw.longest))
-        following = np.roll(np.arange(len(lengths)), -draw.positions[0])
-        order = following[np.argsort(distance[following], kind="stable")]
-        return [position for position in order.tolist() if position not in draw.positions]
+        following = np.roll(np.arange(len(pool)), -int(np.argmax(pool == drawn[0])))
+        order = pool[following[np.argsort(distance[following], kind="stable")]]
+        return [index for index in order.tolist() if index not in drawn]
 
-    def _read(self, position: int, draw: BatchDraw) -> Batch | None:
-        index = self.indices[position]
+    def _read(self, index: int, draw: BatchDraw) -> Batch | None:
         generator = generator_for(self.seed, index, MASKS, draw.epoch)
         try:
             return self.reader.read(index, draw, generator)

@@ -73,12 +73,11 @@ def open_rows(source: str, setting: str = "source") -> Any:
 def _without_format(rows: Any) -> Any:
     """Return rows as values of Python, with all columns: a folder keeps the format of its writer.
 
-    Rows without one stay what they are, with the fingerprint that their lengths and labels are
-    known by.
+    They keep the fingerprint that their lengths and labels are known by: a format is no content.
     """
-    kept = rows.format
-    is_plain = kept["type"] is None and kept["columns"] == rows.column_names
-    return rows if is_plain else rows.with_format(None)
+    plain = rows.with_format(None)
+    plain._fingerprint = rows._fingerprint
+    return plain
 
 
 def is_table(source: str, setting: str = "source") -> bool:

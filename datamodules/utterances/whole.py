@@ -162,6 +162,11 @@ class RecordingData(UtteranceData):
         """Return whether a folder holds labels, if only of some recordings."""
         return (Path(folder) / FACTS_FILE).exists() or bool(list_parts(Path(folder)))
 
+    @staticmethod
+    def is_labelled(folder: str) -> bool:
+        """Return whether a folder holds labels of all recordings: nothing is written there."""
+        return (Path(folder) / FACTS_FILE).exists()
+
     def note_recordings(self, folder: str) -> None:
         """Note that these recordings, and no others, are to be labelled in a folder."""
         note_stamps(Path(folder), self._stamp())

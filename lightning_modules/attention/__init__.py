@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from lightning_modules.attention.flex import flex_local_attention
 from lightning_modules.attention.masked import masked_attention
 from lightning_modules.attention.varlen import varlen_local_attention, why_not_varlen
 from lightning_modules.errors import ModelError
-from lightning_modules.kernel_limits import LIMITED, KernelUse, limit_of
+from lightning_modules.kernel_limits import LIMITED, KernelUse, limit_of, limit_of_heads
 from lightning_modules.window import validate_attention_window
 
 __all__ = ["IMPLEMENTATIONS", "check_implementation", "in_place_of", "local_attention"]
@@ -30,6 +29,8 @@ IMPLEMENTATIONS: dict[str, Compute] = {
 }
 # Kernels in whose place something else computes, which runs anywhere.
 _REPLACED: set[str] = set()
+# Kernels with the uses that nothing was against in this process.
+_CAN_RUN: set[tuple[Any, ...]] = set()
 
 
 @contextmanager
@@ -113,8 +114,9 @@ def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float)
         torch.is_grad_enabled() and any(x.requires_grad for x in tensors),
         dropout_p > 0,
         query.dtype == torch.float64,
-        query.shape[-1],
     )
+    # Apart from the rest: where shapes are symbolic, a size is no constant.
+    reason = reason or limit_of_heads(implementation, query.device.type, query.shape[-1])
     if reason is None and implementation == "local_varlen":
         return why_not_varlen(query.device)
     return reason
@@ -122,16 +124,17 @@ def _why_not(implementation: str, tensors: tuple[Tensor, ...], dropout_p: float)
 
 @torch.compiler.assume_constant_result  # which is no matter for a compiler of models
 def _limit_here(implementation: str, *use: Any) -> str | None:
-    return _look_once(implementation, *use)
+    """Ask for a `KernelUse`, given by its fields, until nothing is against it.
 
-
-@lru_cache
-def _look_once(implementation: str, *use: Any) -> str | None:
-    """Ask once for every `KernelUse`, given by its fields: each call of a kernel asks.
-
-    To look for compilers takes longer than a short input.
+    Each call of a kernel asks, and to look for compilers takes longer than a short input. A
+    compiler that is missing may be there when the next call asks.
     """
-    return limit_of(implementation, KernelUse(*use))
+    if (implementation, *use) in _CAN_RUN:
+        return None
+    reason = limit_of(implementation, KernelUse(*use))
+    if reason is None:
+        _CAN_RUN.add((implementation, *use))
+    return reason
 
 
 def _validate_tensors(query: Tensor, key: Tensor, value: Tensor) -> None:

@@ -77,8 +77,7 @@ class ClassificationModule(UtteranceModule):
         if self.model.config.use_weighted_layer_sum:
             validate_summing(self.model.config)
         validate_masking(self.model.config)
-        if self.model.config.mask_feature_prob > 0:
-            validate_channel_span(self.model.config)
+        validate_channel_span(self.model.config)
         self.is_frozen = freeze_upstream
         if freeze_feature_encoder or freeze_upstream:
             self.model.freeze_feature_encoder()

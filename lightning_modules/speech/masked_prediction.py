@@ -117,8 +117,7 @@ class MaskedPrediction(SpeechTraining):
         self.model = build_speech_model(
             "pretraining", self.settings, num_clusters=num_classes, **PRETRAINING_FIELDS
         )
-        if self.model.config.mask_feature_prob > 0:
-            validate_channel_span(self.model.config)
+        validate_channel_span(self.model.config)
         self.head_is_random = has_random_head(self.model, self.settings.checkpoint)
         self.centroids = centroids
         take_kmeans(self.model, saved_kmeans(self.model), centroids)

@@ -164,7 +164,7 @@ def validate_masking(config: Any) -> None:
 def validate_channel_span(config: Any) -> None:
     """Raise ModelError where the library could not mask channels, in the first step of all."""
     length, width = config.mask_feature_length, config.hidden_size
-    if not 1 <= length <= width:
+    if config.mask_feature_prob > 0 and not 1 <= length <= width:
         raise ModelError(
             f"`mask_feature_length` of `model_fields` must be at least 1 and at most {width}, the "
             f"width of the model, got {length}"

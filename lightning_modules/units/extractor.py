@@ -97,8 +97,9 @@ class UnitExtractor(lightning.LightningModule):
         Raises:
             ModelError: Another run labels into the folder, or it has a k-means of other settings.
         """
-        self.folder_use.take(self.trainer)  # before it is known whether it has a k-means
         data = self._data()
+        # Before it is known whether it has a k-means.
+        self.folder_use.take(self.trainer, data.is_labelled)
         own = Path(self.folder) / KMEANS_FILE
         fitted_with = {"seed": self.seed, "sample_frames": self.sample_frames}
         if self.kmeans is None and not own.exists():

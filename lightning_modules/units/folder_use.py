@@ -1,5 +1,6 @@
 """Keeps a second `labels` out of the folder of one that is at work."""
 
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -22,13 +23,23 @@ class LabelFolderUse(Callback):
         self.folder = folder
         self._lock: FolderLock | None = None
 
-    def take(self, trainer: Any) -> None:
+    def take(self, trainer: Any, is_labelled: Callable[[str], bool]) -> None:
         """Take the lock in the first process, before any other goes on.
+
+        A folder that is complete stays free: nothing is written there, and it may be read-only.
+
+        Args:
+            trainer: Of Lightning; all of its processes must call this.
+            is_labelled: Tells whether a folder is complete.
 
         Raises:
             ModelError: Another run has it: then no process goes on.
         """
-        self._lock = take_in_first(trainer, lambda: FolderLock(self.folder))
+
+        def lock() -> FolderLock | None:
+            return None if is_labelled(self.folder) else FolderLock(self.folder)
+
+        self._lock = take_in_first(trainer, lock)
 
     def release(self) -> None:
         """Give the lock back, where this process has it."""

@@ -48,6 +48,9 @@ class LabelData(Protocol):
     def has_labels(self, folder: str) -> bool:
         """Return whether a folder holds labels, if only of some recordings."""
 
+    def is_labelled(self, folder: str) -> bool:
+        """Return whether a folder holds labels of all recordings: nothing is written there."""
+
     def note_recordings(self, folder: str) -> None:
         """Note that these recordings, and no others, are to be labelled in a folder."""
 

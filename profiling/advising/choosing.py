@@ -69,8 +69,10 @@ def _outcomes(efficient: Sequence[Judged], vanilla: Sequence[Candidate]) -> list
         efficient: Those that can be used.
         vanilla: The same, cheapest first.
     """
-    least = min(vanilla, key=lambda each: each.least_cost)
-    rivals = [vanilla[0], *([least] if least is not vanilla[0] else [])]
+    least = min(vanilla, key=lambda each: each.least_cost).measured
+    # Under every policy it may cost about as little: rounding must not choose among them.
+    unsure = next(each for each in vanilla if each.measured is least)
+    rivals = [vanilla[0], *([unsure] if unsure is not vanilla[0] else [])]
     over_rivals: dict[int, list[Saving]] = {}
     # Policies apart: under two of them a contender has the same noise, which it cannot lend itself.
     for policy in dict.fromkeys(each.candidate.plan.policy for each in efficient):

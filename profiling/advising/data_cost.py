@@ -63,13 +63,12 @@ def time_of(
     padded = cost_of_plan(one.model, plan, masked)
     if packed is None:
         return padded
-    least = cost_of_plan(one.model, packed, masked).per_sample
+    least = cost_of_plan(one.model, packed, masked)
     known = {length: share_around_layers(rows) for length, rows in sorted(one.points.items())}
     shares = {length: share for length, share in known.items() if share is not None}
     if not shares:
         return _at_most(padded, least)
-    part = _mean_share(shares, plan) * (padded.per_sample - least)
-    return replace(padded, per_sample=least + part)
+    return _mixed(least, padded, _mean_share(shares, plan))
 
 
 def memory_of(one: Measured, plan: Plan, packed: Plan | None) -> DataCost | None:
@@ -88,13 +87,31 @@ def memory_of(one: Measured, plan: Plan, packed: Plan | None) -> DataCost | None
     peak = peak_of_plan(one.memory, plan, one.loaded)
     if packed is None:
         return peak
-    return _at_most(peak, peak_of_plan(one.memory, packed, one.loaded).per_sample)
+    return _at_most(peak, peak_of_plan(one.memory, packed, one.loaded))
 
 
-def _at_most(most: DataCost, least: Array) -> DataCost:
+def _mixed(least: DataCost, padded: DataCost, share: float) -> DataCost:
+    """Return the cost of steps of which a share computes padding, unsure as its parts are."""
+    without, beside = (1 - share) * least.per_sample, share * padded.per_sample
+    part = float((beside / (without + beside)).mean())
+
+    def mean(of_least: float, of_padded: float) -> float:
+        return (1 - part) * of_least + part * of_padded
+
+    errors = np.exp([least.extrapolation_error, padded.extrapolation_error]).tolist()
+    return DataCost(
+        without + beside,
+        float(np.log(mean(*errors))),
+        mean(least.extrapolated_share, padded.extrapolated_share),
+        mean(least.beside_batches_share, padded.beside_batches_share),
+    )
+
+
+def _at_most(most: DataCost, least: DataCost) -> DataCost:
     """Return a cost that the true one does not exceed, with how far that may lie below."""
-    apart = float(np.log(most.per_sample / least).mean())
-    return replace(most, overstated=max(apart, 0.0))
+    apart = float(np.log(most.per_sample / least.per_sample).mean())
+    unsure = least.extrapolation_error - most.extrapolation_error
+    return replace(most, overstated=max(apart + unsure, 0.0) if apart > 0 else 0.0)
 
 
 def _mean_share(shares: Mapping[int, float], plan: Plan) -> float:

@@ -11,7 +11,7 @@ from profiling.sweeping.beginnings import Beginnings, fits
 from profiling.sweeping.made import (
     Made,
     failed_in,
-    keys_in,
+    keys_beside,
     made_in,
     new_number,
     num_before,
@@ -109,7 +109,7 @@ class Refinement:
         last = [*takewhile(lambda one: one.visit.group == group, reversed(made))]
         before = made[: -len(last)]
         chosen = [visit for visit in self._choose(before) if visit.group == group]
-        done = keys_in(group, rows)
+        done = keys_beside(made[-1], rows)
         models = {model_of(visit.point) for visit in chosen if visit.point.key in done}
         questions = self._ask(made[-1].range, before)
         is_part = done <= {visit.point.key for visit in chosen}

@@ -6,6 +6,7 @@ from lightning import LightningDataModule, LightningModule
 from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 from lightning.pytorch.utilities import rank_zero_warn
 
+from datamodules.base import ModalityData
 from lightning_modules.attention.interface import find_windows
 from lightning_modules.checkpoints.attention_of_runs import one_or_all
 from lightning_modules.speech.prediction_files import PredictionFiles
@@ -50,8 +51,9 @@ def check_written(
             f"`model` must be one that predicts for `predict`, got {type(model).__name__}, whose "
             "verb is `labels`"
         )
-    of_recordings = "predict_reader" in dir(data)  # to ask for it would open the source
-    if not of_recordings and any(isinstance(each, PredictionFiles) for each in callbacks):
+    # To ask for it would open the source; data of others may have it once they are set up.
+    of_recordings = "predict_reader" in dir(data) or not isinstance(data, ModalityData)
+    if not of_recordings and any(type(each) is PredictionFiles for each in callbacks):
         raise SettingsError(
             "`data` must be of recordings for PredictionFiles, such as RecordingData, got "
             f"{type(data).__name__}: give it a BasePredictionWriter of your own"

@@ -11,6 +11,7 @@ from datamodules.errors import DataError
 from datamodules.labels.reading import LabelFolder
 from datamodules.utterances.whole import RecordingData
 from lightning_modules.errors import ModelError
+from lightning_modules.folder_lock import FolderLock
 from lightning_modules.units.kmeans import Quantizer
 from tests.samples.labels.command import damaged_copy, make_labels, read_all
 from tests.samples.recordings.speech import write_sound
@@ -51,6 +52,20 @@ def test_a_kmeans_of_another_fit_is_refused(source, tmp_path, setting, before, a
     make_labels(source, tmp_path / "out", **{setting: before})
     with pytest.raises(ModelError, match=f"`{setting}` must be {before}, .* got {after}"):
         make_labels(source, tmp_path / "out", **{setting: after})
+
+
+def test_of_a_folder_that_is_complete_and_cannot_be_written_to_the_labels_are_told(
+    source, tmp_path, monkeypatch
+):
+    make_labels(source, tmp_path / "out")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", ".in_use")
+
+    monkeypatch.setattr(FolderLock, "__init__", refuse)
+    make_labels(source, tmp_path / "out")
+    with pytest.raises(PermissionError):
+        make_labels(source, tmp_path / "new")
 
 
 def test_a_kmeans_that_does_not_say_how_it_was_fitted_is_taken(source, tmp_path, made):

@@ -1,5 +1,7 @@
 """One process at a time writes into a folder."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 import warnings
@@ -39,6 +41,15 @@ def test_a_folder_that_another_process_writes_into_is_refused_until_that_ends(tm
     process.communicate()
     FolderLock(folder).release()
     assert list(folder.iterdir()) == []
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(ModelError, match="a file system that can lock files, .*not implemented"):
+        FolderLock(tmp_path)
 
 
 def test_two_trainings_exclude_each_other_by_the_folder_of_their_checkpoints(tmp_path):

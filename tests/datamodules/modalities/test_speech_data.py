@@ -197,6 +197,18 @@ def test_batches_of_damaged_files_alone_stop_nothing(tmp_path):
     assert len(data.skipped) == 1
 
 
+def test_an_evaluation_goes_on_where_all_that_is_held_out_is_damaged(tmp_path):
+    for number in (0, 2, 3):
+        write_audio(tmp_path / f"{number}.wav", 8_000 + 3_200 * number)
+    write_damaged(tmp_path / "1.wav", 11_200)
+    data = SpeechData(str(tmp_path), on_bad_sample="skip", batch_size=1)
+    data._split = ([0, 2, 3], [1])
+    with pytest.warns(UserWarning, match="skipped: .*1.wav"):
+        (batch,) = data.val_dataloader()
+    assert batch["labels"].shape == (1, 44)
+    assert not (batch["labels"] >= 0).any()
+
+
 def test_stopping_says_how_to_go_on(folder):
     (folder / "deep/er/b.flac").write_bytes(b"this is text")
     with pytest.raises(BadSampleError, match=r"`on_bad_sample: skip` leaves it out$"):

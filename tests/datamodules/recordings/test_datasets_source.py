@@ -63,7 +63,7 @@ def test_a_saved_folder_gives_names_lengths_sounds_and_texts(saved):
     assert "data-00000-of-00001.arrow" in stamped
 
 
-@pytest.mark.parametrize("columns", [["text"], ["audio"]])
+@pytest.mark.parametrize("columns", [["text"], ["audio"], None])
 def test_a_saved_folder_is_read_whatever_format_its_writer_gave_it(tmp_path, saved, columns):
     rows = datasets.load_from_disk(saved)
     rows.set_format("torch", columns)
@@ -74,8 +74,13 @@ def test_a_saved_folder_is_read_whatever_format_its_writer_gave_it(tmp_path, sav
     assert read_texts(source) == {"a.wav": "one", "b.flac": "two"}
 
 
-def test_rows_without_a_format_are_those_that_labels_were_made_of(saved):
-    assert open_rows(saved)._fingerprint == datasets.load_from_disk(saved)._fingerprint
+@pytest.mark.parametrize("kind", [None, "torch"])
+def test_rows_are_those_that_labels_were_made_of_whatever_format_they_have(tmp_path, saved, kind):
+    rows = datasets.load_from_disk(saved)
+    rows.set_format(kind)
+    rows.save_to_disk(tmp_path / "formatted")
+    source = str(tmp_path / "formatted")
+    assert open_rows(source)._fingerprint == datasets.load_from_disk(source)._fingerprint
 
 
 @pytest.mark.torchaudio

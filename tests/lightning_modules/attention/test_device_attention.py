@@ -8,7 +8,7 @@ import torch
 from torch._dynamo.utils import counters
 from torch._inductor.utils import fresh_cache
 
-from lightning_modules import attention
+from lightning_modules import attention, kernel_limits
 from lightning_modules.attention import IMPLEMENTATIONS, flex, local_attention
 from lightning_modules.attention.varlen import varlen_local_attention
 from lightning_modules.errors import ModelError
@@ -112,21 +112,17 @@ def test_any_tensor_that_wants_a_gradient_counts(which):
         local_attention(*inputs, 4, implementation="local_flex")
 
 
-@pytest.fixture
-def no_compiler(monkeypatch):
-    """Let there be no C++ compiler, and list what is looked for."""
-    looked_for: list[str] = []
-    monkeypatch.setattr(shutil, "which", looked_for.append)
-    attention._look_once.cache_clear()
-    yield looked_for
-    attention._look_once.cache_clear()
-
-
-def test_flex_is_refused_without_a_compiler_for_which_only_the_first_call_looks(no_compiler):
+def test_a_compiler_is_looked_for_until_there_is_one_and_not_in_every_call(monkeypatch):
+    found = iter([None, None, "g++"])  # a fourth look would find the end
+    monkeypatch.setattr(shutil, "which", lambda _: next(found))
+    monkeypatch.setattr(kernel_limits, "_has_avx2", lambda: True)
+    monkeypatch.setattr(attention, "_CAN_RUN", set())
     for _ in range(2):
         with torch.no_grad(), pytest.raises(ModelError, match="needs a C\\+\\+ compiler"):
             local_attention(*draw_inputs((1, 2, 9, 16)), 4, implementation="local_flex")
-    assert len(no_compiler) == 1
+    use = ("cpu", False, False, False, False)
+    assert [attention._limit_here("local_flex", *use) for _ in range(3)] == [None] * 3
+    assert next(found, "all were taken") == "all were taken"
 
 
 @compiles

@@ -213,11 +213,18 @@ def test_the_span_of_channels_is_the_published_share_of_the_width() -> None:
     assert module(model_fields={"mask_feature_length": 5}).model.config.mask_feature_length == 5
 
 
+MASKED = {"mask_feature_prob": 0.5}
+
+
+def test_where_no_channels_are_masked_their_span_is_no_matter() -> None:
+    module(model_fields={"mask_feature_prob": 0.0, "mask_feature_length": 0})
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"mask_feature_length": 25}, "`mask_feature_length` .* at most 24, .* got 25"),
-        ({"mask_feature_length": 0}, "`mask_feature_length` .* at least 1 .* got 0"),
+        (MASKED | {"mask_feature_length": 25}, "`mask_feature_length` .* at most 24, .* got 25"),
+        (MASKED | {"mask_feature_length": 0}, "`mask_feature_length` .* at least 1 .* got 0"),
         ({"mask_time_prob": 0.0}, "`mask_time_prob` .* above zero, got 0.0"),
         ({"apply_spec_augment": False}, "`apply_spec_augment` .* true"),
     ],

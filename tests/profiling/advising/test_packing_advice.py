@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.contenders import Wanted
+from profiling.advising.candidates import find_candidates
+from profiling.advising.contenders import Wanted, measure
+from profiling.advising.newest import find_newest
 from tests.samples.rows.advising import (
     THROUGHPUT,
     advise_run,
@@ -15,9 +17,10 @@ from tests.samples.rows.advising import (
 )
 
 
-def mostly_short(modality: str) -> LengthDistribution:
+def mostly_short(modality: str, short: int = 200, long: int = 1600) -> LengthDistribution:
     """Return samples of two lengths: nearly every batch of chance is padded to the longer one."""
-    return LengthDistribution.from_lengths([200] * 70 + [1600] * 30, "made up", modality, "nowhere")
+    lengths = [short] * 70 + [long] * 30
+    return LengthDistribution.from_lengths(lengths, "made up", modality, "nowhere")
 
 
 LEAST = 0.7 * vanilla_law(200) + 0.3 * vanilla_law(1600) + 0.5 / 8  # of a sample, without padding
@@ -89,3 +92,15 @@ def test_who_saves_less_than_a_vanilla_one_may_save_is_not_taken():
     verdicts = [advise_run(rows, lengths_around(300), THROUGHPUT)["verdict"] for rows in given]
 
     assert verdicts == ["saves", "cannot_tell"]
+
+
+def test_lengths_that_nobody_measured_are_told_of_layers_that_leave_padding_out():
+    layers_alone = {"feed_forward": {"share": 1.0}}
+    rows = rows_of("bert", "unpadded", vanilla_law, components=layers_alone)
+    newest = find_newest(rows, "text", "inference")
+    assert newest
+    found = find_candidates(measure(newest, THROUGHPUT), mostly_short("text", 16, 512), THROUGHPUT)
+    (dynamic,) = (each for each in found if each.plan.policy == "dynamic")
+    # Nearly every batch is padded to 512, and the layers compute on samples of 16, too.
+    assert dynamic.cost.extrapolated_share > 0.1
+    assert dynamic.cost.extrapolation_error > 0.02

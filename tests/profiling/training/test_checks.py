@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from lightning import LightningDataModule
 from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint
 
 from datamodules.modalities.synthetic import SyntheticSpeech, SyntheticText, SyntheticVision
@@ -35,6 +36,15 @@ def test_files_named_like_recordings_are_not_written_of_what_is_none(
     with pytest.raises(SettingsError, match="one that writes for `predict`, a BasePrediction"):
         check_written(TinyTokens(), [], kind())
     check_written(TinyTokens(), [BasePredictionWriter()], kind())
+
+
+def test_what_others_write_and_what_they_read_is_left_to_them(tmp_path: Path) -> None:
+    class Files(PredictionFiles):
+        """Names what it writes in a way of its own."""
+
+    check_written(TinyTokens(), [Files(str(tmp_path))], SyntheticText())
+    # Its reader may be there only once it is set up.
+    check_written(TinyTokens(), [PredictionFiles(str(tmp_path))], LightningDataModule())
 
 
 @pytest.mark.torchaudio

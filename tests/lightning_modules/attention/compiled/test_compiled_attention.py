@@ -144,13 +144,16 @@ def test_any_number_of_threads_gives_the_same_bits():
         assert all(map(torch.equal, results[0], others))
 
 
-def test_torch_compiles_models_around_it():
+@pytest.mark.parametrize("is_dynamic", [False, True])
+def test_torch_compiles_models_around_it(is_dynamic):
     def both(*tensors):
         query, key, value = (x * 2 for x in tensors)
         return compiled(query, key, value, 20).square()
 
     results = []
-    for compute in (both, torch.compile(both, backend="aot_eager", fullgraph=True)):
+    torch._dynamo.reset()
+    options = {"backend": "aot_eager", "fullgraph": True, "dynamic": is_dynamic}
+    for compute in (both, torch.compile(both, **options)):
         leaves = Inputs(*(x.requires_grad_() for x in draw_inputs((1, 2, 90, 16))))
         output = compute(*leaves)
         results.append([output, *torch.autograd.grad(output.sum(), leaves)])
