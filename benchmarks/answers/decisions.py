@@ -4,14 +4,15 @@ One command for each page of `docs/decisions/`: it measures the sweep of
 `configs/profile/decision_*.yaml`, reads the lengths of the data, asks `advise`, runs the epochs
 (`benchmarks/answers/epochs.py`) and writes the tables into the page. The data are yours, and stay
 where they are. A command that was stopped goes on with the sweep where it was; `--out` of another
-name begins anew. Further settings are those of a sweep, such as `--size=wide`; give `--pages` and
-`--results` with them, or they replace the pages and figures of this repository.
+name begins anew. Further settings are those of a sweep, such as `--size=wide`, and have a folder of
+their own, because what a run measured last is what it tells. Give `--pages` and `--results` with
+them, or they replace the pages and figures of this repository.
 """
 
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from benchmarks.answers import epochs
 from benchmarks.answers.epoch_runs.pages import answer_block, refreshed
 from benchmarks.mistakes import in_one_sentence
 from datamodules.files.writing import write_text
+from profiling.analysis.points.groups import safe_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "decisions"
@@ -74,12 +76,23 @@ def profile(*words: str) -> str:
     return done.stdout
 
 
+def default_folder(modality: str, settings: Sequence[str]) -> Path:
+    """Return where a decision is kept: with further settings of its sweep in another place."""
+    words = [f"decision_{modality}", *(each.lstrip("-") for each in settings)]
+    return Path("runs") / safe_name("-".join(words))
+
+
+def lengths_file(given: argparse.Namespace, source: Source) -> Path:
+    """Return where the lengths of a data set are kept."""
+    return Path(given.out, f"{source.name}.json")
+
+
 def read_lengths(given: argparse.Namespace, source: Source) -> Path:
     """Write the lengths of a data set into the folder of results, and return the file."""
     data = Path(given.data_dir, source.path)
     if given.modality == "speech":
         data = compose_speech(data, given.out)
-    out = Path(given.out, f"{source.name}.json")
+    out = lengths_file(given, source)
     block = [f"--data.class_path={CLASSES[given.modality]}", f"--data.init_args.source={data}"]
     if given.modality == "text":
         block.append(f"--data.init_args.tokenizer={given.tokenizer}")
@@ -99,22 +112,22 @@ def compose_speech(recordings: Path, out: Path) -> Path:
 
 
 def advise(
-    run: Path, lengths: Path, source: Source, budget_gib: float | None
+    run: Path, lengths: Path, source: Source, budgets_gib: Mapping[str, float | None]
 ) -> list[tuple[str, str]]:
-    """Return what was asked and what was answered, for each phase and objective."""
+    """Return what was asked and answered, for each phase, within its budget, and objective."""
     several = source.batch_size > 1
     objectives = {"latency": 1} | ({"throughput": source.batch_size} if several else {})
     limits = [f"--max_length={source.max_length}"] if source.max_length else []
-    limits += [f"--budget_gib={budget_gib}"] if budget_gib else []
     return [
         (
             f"{source.name}, {phase}, {objective}",
             profile(
                 *("advise", str(run), f"--lengths={lengths}", f"--phase={phase}", *limits),
                 *(f"--objective={objective}", f"--batch_size={batch_size}"),
+                *([f"--budget_gib={budget_gib}"] if budget_gib else []),
             ),
         )
-        for phase in ("inference", "training")
+        for phase, budget_gib in budgets_gib.items()
         for objective, batch_size in objectives.items()
     ]
 
@@ -127,19 +140,31 @@ def decide(given: argparse.Namespace, settings: Sequence[str]) -> str:
         settings: Further ones of the sweep.
     """
     run = given.out / "run"
+    # Before hours of measuring: a number that cannot be is refused.
+    asked = [_asked_of(given, run, source) for source in SOURCES[given.modality]]
     config = ROOT / "configs" / "profile" / f"decision_{given.modality}.yaml"
     profile("sweep", f"--config={config}", f"--out={run}", *settings)
     blocks = []
-    for source in SOURCES[given.modality]:
+    for source, of_epochs in zip(SOURCES[given.modality], asked, strict=True):
         lengths = read_lengths(given, source)
-        asked = [str(run), f"--lengths={lengths}", f"--batch_size={source.batch_size}"]
-        asked += [f"--max_length={source.max_length}"] if source.max_length else []
-        asked += [f"--seconds={given.seconds}", f"--steps={given.steps}"]
-        measured = epochs.measure_epochs(epochs.parse(asked))
+        measured = epochs.measure_epochs(of_epochs)
         epochs.write(f"{given.modality}: {source.name}", measured, given.results)
-        answers = advise(run, lengths, source, measured["budget_gib"])
+        answers = advise(run, lengths, source, measured["budgets_gib"])
         blocks.append(answer_block(source.name, answers, measured))
     return "\n".join(blocks)
+
+
+def _asked_of(given: argparse.Namespace, run: Path, source: Source) -> argparse.Namespace:
+    """Return what `epochs.py` is asked for a data set.
+
+    Raises:
+        DataError: A number is too small.
+    """
+    asked = [str(run), f"--lengths={lengths_file(given, source)}"]
+    asked += [f"--batch_size={source.batch_size}"]
+    asked += [f"--max_length={source.max_length}"] if source.max_length else []
+    asked += [f"--seconds={given.seconds}", f"--steps={given.steps}"]
+    return epochs.parse(asked)
 
 
 @in_one_sentence
@@ -149,7 +174,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("modality", choices=tuple(SOURCES))
     parser.add_argument("--data_dir", required=True, help="folder of the data")
     parser.add_argument("--tokenizer", default="google-bert/bert-base-uncased", help="for text")
-    parser.add_argument("--out", type=Path, default=None, help="default: runs/decision_MODALITY")
+    told = "default: runs/decision_MODALITY, with further settings in its name"
+    parser.add_argument("--out", type=Path, default=None, help=told)
     parser.add_argument(
         "--pages", type=Path, default=PAGES, help="folder to write the page into; made if need be"
     )
@@ -158,7 +184,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="of the steps of an epoch")
     parser.add_argument("--steps", type=int, default=24, help="most of an epoch")
     given, settings = parser.parse_known_args(arguments)
-    given.out = given.out or Path("runs") / f"decision_{given.modality}"
+    given.out = given.out or default_folder(given.modality, settings)
     given.out.mkdir(parents=True, exist_ok=True)
     given.pages.mkdir(parents=True, exist_ok=True)
     page = given.pages / f"{given.modality}.md"

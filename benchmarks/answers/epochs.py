@@ -23,6 +23,7 @@ since. Regret needs neither: it compares what ran in turns.
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,8 +37,10 @@ from benchmarks.answers.epoch_runs.planning import Amount
 from benchmarks.answers.epoch_runs.running import Runner
 from benchmarks.answers.epoch_runs.tables import as_markdown
 from benchmarks.mistakes import in_one_sentence
+from datamodules.errors import validate_minimum
 from datamodules.files.writing import write_text
 from datamodules.lengths import LengthDistribution
+from profiling.advising.newest import Newest
 from profiling.errors import SettingsError
 from profiling.rows.columns import PHASES
 from profiling.rows.current import current_rows
@@ -60,22 +63,29 @@ def measure_epochs(given: argparse.Namespace) -> dict[str, Any]:
     if len({each.modality for each in distributions}) > 1:
         raise SettingsError("`lengths` must all be of one modality, got several")
     runner = Runner(rows, amount, given.batch_size, given.max_length, given.room_gib)
+    # All of them before the first epoch is run: what cannot be must not cost what was measured.
+    found = [runner.find(distributions[0].modality, phase) for phase in given.phases]
     for distribution in distributions:
         for phase in given.phases:
             runner.run(distribution, phase)
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": f"{cpu_name()}, {max(row['threads'] for row in rows)} threads",
+        "machine": f"{cpu_name()}, {_condition(found, 'threads')} threads",
         "versions": library_versions(),
-        "size": ", ".join(sorted({row["size"] for row in rows})),
+        "size": _condition(found, "size"),
         "amount": describe(amount, given.batch_size, given.max_length),
         "settings": asdict(amount),
-        "budget_gib": runner.budget_gib,
+        "budgets_gib": runner.budgets_gib,
         "results": runner.results,
         "anchors": runner.anchors,
         "others_cpu_share": runner.others_cpu_share,
         "left_out": runner.left_out,
     }
+
+
+def _condition(found: Sequence[Newest], name: str) -> str:
+    """Return a condition under which the phases were measured; all of them where they differ."""
+    return ", ".join(dict.fromkeys(each.group.setting[name] for each in found))
 
 
 def describe(amount: Amount, batch_size: int, max_length: int | None) -> str:
@@ -99,7 +109,11 @@ def write(name: str, run: dict[str, Any], place: Path) -> None:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line.
+
+    Raises:
+        DataError: A number is too small.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="run directory of a sweep with synthetic batches")
     parser.add_argument("--lengths", nargs="+", required=True, help="files of `profile.py lengths`")
@@ -113,7 +127,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--room_gib", type=float, default=6.0, help="held by those that wait")
     parser.add_argument("--name", default=None, help="heading; default: the modality")
     parser.add_argument("--out", type=Path, default=PLACE, help="files of results, without ending")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    for name, least in {"batch_size": 1, "steps": 1, "seconds": 0, "rounds": 1}.items():
+        validate_minimum(name, getattr(given, name), least)
+    if given.max_length is not None:
+        validate_minimum("max_length", given.max_length, 1)
+    return given
 
 
 @in_one_sentence

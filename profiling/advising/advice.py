@@ -9,7 +9,7 @@ from profiling.advising.candidates import Candidate, find_candidates
 from profiling.advising.ceiling import find_ceiling
 from profiling.advising.choosing import best_efficient, choose, compared_with, is_vanilla, judge
 from profiling.advising.contenders import Measured, Wanted, measure
-from profiling.advising.cut_lengths import cut_lengths
+from profiling.advising.cut_lengths import computed_lengths
 from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.newest import Newest, find_newest
 from profiling.advising.notes import notes_of
@@ -43,15 +43,15 @@ def find_advice(
     candidates = _candidates_of(measured, distribution, wanted)
     judged = judge(candidates, modality)
     chosen, verdict = choose(judged, modality)
-    seen = cut_lengths(distribution, wanted.max_length)
+    seen = computed_lengths(distribution, wanted.max_length)
     beyond = shares_beyond(newest.rows, seen, wanted.objective)
     family = best_efficient(judged, modality) if is_vanilla(chosen, modality) else chosen
-    ceiling, unknown_ceiling = find_ceiling(judged, modality, seen, wanted, family)
+    ceiling, unknown_ceiling = find_ceiling(family, modality, seen, wanted)
     taken = chosen.candidate if chosen else None
+    told_for = family.candidate.measured.contender if family else None
     answer = answer_of(chosen, verdict, modality, wanted) | {
-        "share_beyond": beyond.get(model_of(family.candidate.measured.contender))
-        if family
-        else None,
+        "share_beyond": beyond.get(model_of(told_for)) if told_for else None,
+        "share_beyond_of": told_for.family if told_for else None,
         "ceiling": ceiling,
         "alternatives": [
             alternative_of(each, beyond, qualities) for each in judged if each is not chosen

@@ -37,7 +37,9 @@ def compare_advice(found: Mapping[str, Advised]) -> dict[str, Any]:
     """
     named = [each.answer["recommended"] for each in found.values()]
     told = [(name, each.chosen) for name, each in found.items() if each.chosen]
-    told.sort(key=lambda each: each[1].mean_cost)
+    # With masks of padding only where each of them knows what they add: one footing for all.
+    lacking = any(chosen.lacks_masks for _, chosen in told)
+    told.sort(key=lambda each: (each[1].unmasked if lacking else each[1].cost).mean)
     left = [name for name, each in told if not costs_more(each, told[0][1])]
     return {
         "same_recommendation": all(each == named[0] for each in named),

@@ -1,9 +1,8 @@
 """Every contender of a run under every policy, with what a sample of the data costs in it."""
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass, field, replace
 
 from datamodules.lengths import LengthDistribution
 from profiling.advising.contenders import Measured, Wanted
@@ -24,6 +23,7 @@ class Candidate:
         lacks_masks: Whether steps have masks whose cost is not in `cost`, because it is unknown.
         peak_mib: Foreseen memory of the largest step; None where unknown.
         problems: Why it cannot be used, one clause each.
+        all_know_masks: Whether none of the candidates beside it lacks the cost of its masks.
     """
 
     measured: Measured
@@ -33,16 +33,22 @@ class Candidate:
     lacks_masks: bool
     peak_mib: float | None
     problems: tuple[str, ...] = field(default=())
+    all_know_masks: bool = True
 
     @property
     def mean_cost(self) -> float:
         """The geometric mean over the visits."""
-        return float(np.exp(np.mean(np.log(self.cost.per_sample))))
+        return self.cost.mean
+
+    @property
+    def compared(self) -> DataCost:
+        """Its cost beside that of all other candidates: with masks where each knows its own."""
+        return self.cost if self.all_know_masks else self.unmasked
 
     @property
     def least_cost(self) -> float:
-        """What it may really cost, where the mean cost is the most that it can be."""
-        return self.mean_cost * float(np.exp(-self.cost.overstated))
+        """What it may really cost beside the others, where its cost is the most that it can be."""
+        return self.compared.mean * math.exp(-self.compared.overstated)
 
     @property
     def padding_share(self) -> float:
@@ -62,6 +68,7 @@ def find_candidates(
 ) -> list[Candidate]:
     """Return every contender with a model under every policy that it can run, cheapest first.
 
+    Where one of them does not know what masks of padding add, masks count for none in this order.
     Of policies that cost the same the one with less padding comes first: it is no dearer in what
     was not asked for. Of those that are the same in that too the plainest one does.
     """
@@ -76,7 +83,11 @@ def find_candidates(
         for packs in [packs_in_layers(one)]
         for policy, plan in plans.items()
     ]
-    return sorted(found, key=lambda each: (_without_rounding(each.mean_cost), each.padding_share))
+    if any(each.lacks_masks for each in found):
+        found = [replace(each, all_know_masks=False) for each in found]
+    return sorted(
+        found, key=lambda each: (_without_rounding(each.compared.mean), each.padding_share)
+    )
 
 
 def _without_rounding(cost: float) -> float:

@@ -1,6 +1,6 @@
 """The most that any attention could save on a data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,11 +14,7 @@ MOST_BEYOND = 0.05  # of the cost: what a sample in the tail adds changes no cei
 
 
 def find_ceiling(
-    judged: Sequence[Judged],
-    modality: str,
-    distribution: LengthDistribution,
-    wanted: Wanted,
-    chosen: Judged | None,
+    chosen: Judged | None, modality: str, distribution: LengthDistribution, wanted: Wanted
 ) -> tuple[float | None, list[str]]:
     """Return the share of the vanilla one's cost on these data that attention takes.
 
@@ -26,26 +22,24 @@ def find_ceiling(
     of no ceiling.
 
     Args:
-        judged: All candidates.
-        modality: Whose variants they are.
+        chosen: The efficient one that it is told for; None where there is none.
+        modality: Whose variant it is.
         distribution: Lengths of the data.
         wanted: Only latency has a ceiling.
-        chosen: The efficient one that it is told for; None where there is none.
 
     Returns:
-        The share, None where it is not known; and a note where just the lengths are too long.
+        The share, None where it is not known of the vanilla kernel that was compared; and a note
+        where just the lengths are too long.
     """
     if chosen is None or wanted.objective != "latency":
         return None, []
     variant = VARIANTS[modality].get(chosen.candidate.measured.contender.variant)
-    name = vanilla_name(chosen.candidate, modality)
-    if variant is None or not variant.attention_only:
+    vanilla = chosen.vanilla.measured if chosen.vanilla else None
+    if variant is None or not variant.attention_only or vanilla is None:
         return None, []
-    for each in judged:
-        measured = each.candidate.measured
-        if measured.contender.variant == name:
-            return _of_vanilla(measured, distribution)
-    return None, []
+    if vanilla.contender.variant != vanilla_name(chosen.candidate, modality):
+        return None, []
+    return _of_vanilla(vanilla, distribution)
 
 
 def _of_vanilla(

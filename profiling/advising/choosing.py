@@ -93,6 +93,7 @@ def _plainest(vanilla: Sequence[Judged], modality: str) -> Judged:
     """Return the cheapest one, or a default kernel that cannot be told apart from it.
 
     Which of two kernels is the cheaper by chance is no reason to leave the one that everybody has.
+    Nor is an order in which masks of padding do not count, where both know what masks add.
 
     Args:
         vanilla: Those that can be used, cheapest first.
@@ -105,8 +106,8 @@ def _plainest(vanilla: Sequence[Judged], modality: str) -> Judged:
     if known is None:
         return cheapest
     (saving,) = find_savings([(cheapest.candidate, known.candidate)])
-    is_tie = saving.ci_low is not None and saving.outcome == "tie"
-    return known if is_tie else cheapest
+    is_cheaper = saving.ci_low is None or saving.outcome == "win"
+    return cheapest if is_cheaper else known
 
 
 def _is_default(judged: Judged, modality: str) -> bool:
@@ -157,8 +158,10 @@ def _is_vanilla(candidate: Candidate, modality: str) -> bool:
 
 
 def best_efficient(judged: Sequence[Judged], modality: str) -> Judged | None:
-    """Return the cheapest efficient one."""
-    return next((each for each in judged if not is_vanilla(each, modality)), None)
+    """Return the cheapest efficient one that can be used; where none can, the cheapest."""
+    efficient = [each for each in judged if not is_vanilla(each, modality)]
+    usable = [each for each in efficient if not each.candidate.problems]
+    return next(iter([*usable, *efficient]), None)
 
 
 def compared_with(judged: Sequence[Judged], modality: str) -> list[str]:

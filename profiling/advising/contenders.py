@@ -9,6 +9,7 @@ from profiling.advising.costs.cost_model import CostModel
 from profiling.advising.costs.fitting import Observation, TooFewLengthsError, fit_cost_model
 from profiling.advising.costs.observations import (
     Times,
+    batches_that_fit,
     batches_too_large,
     loaded_of,
     longest_taken,
@@ -52,9 +53,11 @@ class Measured:
         model: Of the objective's cost; None where there are too few lengths.
         masked: The same for steps with a mask of padding; None where the run did not measure them.
         memory: Of the peak at batch size 1, in MiB; None where it was not measured.
-        loaded: MiB that a step needs whatever its batch size.
+        loaded: MiB that a step is known to need whatever its batch size.
         takes: Longest length that it took, where a longer one ran out of memory.
         too_large: (length, batch size), ascending: batches that did not fit into memory.
+        fitting: The same of the largest ones that did.
+        budget_gib: Memory that the run had for all of that; None where its rows do not tell.
         unknown_masks: Why nobody knows what a mask adds to its steps; empty where that is known,
             or where no step has one that counts.
         reason: Why there is no model.
@@ -69,6 +72,8 @@ class Measured:
     loaded: float = 0.0
     takes: int | None = None
     too_large: tuple[tuple[int, int], ...] = ()
+    fitting: tuple[tuple[int, int], ...] = ()
+    budget_gib: float | None = None
     unknown_masks: str = ""
     reason: str = ""
     disturbed: bool = False
@@ -76,19 +81,15 @@ class Measured:
 
 def measure(newest: Newest, wanted: Wanted) -> list[Measured]:
     """Fit the models of every contender."""
-    efforts, modality = newest.efforts, newest.group.modality
-    return [
-        _measured(each, points, efforts, modality, wanted.objective)
-        for each, points in newest.contenders.items()
-    ]
+    return [_measured(each, newest, wanted.objective) for each in newest.contenders]
 
 
-def _measured(
-    contender: Contender, points: Points, efforts: Efforts, modality: str, objective: str
-) -> Measured:
+def _measured(contender: Contender, newest: Newest, objective: str) -> Measured:
+    points, efforts = newest.contenders[contender], newest.efforts
+    modality = newest.group.modality
     tokens = _tokens_of(contender, modality)
     timed = objective != "memory"
-    times = _times(points, efforts, tokens) if timed else Times()
+    times, model = _times(points, efforts, tokens) if timed else (Times(), None)
     peaks = peaks_of(points, efforts)
     known = Measured(
         contender,
@@ -96,11 +97,13 @@ def _measured(
         loaded=loaded_of(points, efforts),
         takes=longest_taken(points, efforts, "latency" if timed else "memory"),
         too_large=batches_too_large(points, efforts),
+        fitting=batches_that_fit(points, efforts),
+        budget_gib=newest.budget_gib,
         disturbed=times.disturbed,
     )
     memory = _fit_or_none(peaks, tokens, varies=False)
     try:
-        model = fit_cost_model(times.plain if timed else peaks, tokens, varies=timed)
+        model = model or fit_cost_model(times.plain if timed else peaks, tokens, varies=timed)
     except TooFewLengthsError as problem:
         return replace(known, memory=memory, reason=str(problem))
     masked = _masked(times, model)
@@ -108,10 +111,11 @@ def _measured(
     return replace(known, model=model, masked=masked, unknown_masks=unknown, memory=memory)
 
 
-def _times(points: Points, efforts: Efforts, tokens: Tokens) -> Times:
-    """Return the times of undisturbed lengths; of all where those are too few for a model."""
+def _times(points: Points, efforts: Efforts, tokens: Tokens) -> tuple[Times, CostModel | None]:
+    """Return the times of undisturbed lengths with their model; of too few all times, and None."""
     calm = times_of(points, efforts, calm=True)
-    return calm if _fit_or_none(calm.plain, tokens) else times_of(points, efforts)
+    model = _fit_or_none(calm.plain, tokens)
+    return (calm if model else times_of(points, efforts)), model
 
 
 def _masked(times: Times, model: CostModel) -> CostModel | None:

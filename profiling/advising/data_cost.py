@@ -40,6 +40,11 @@ class DataCost:
     error_scale: float = 1.0
     overstated: float = 0.0
 
+    @property
+    def mean(self) -> float:
+        """Return the geometric mean over the visits."""
+        return float(np.exp(np.mean(np.log(self.per_sample))))
+
 
 def packs_in_layers(one: Measured) -> bool:
     """Tell whether the layers of a contender leave padding out."""
@@ -126,7 +131,8 @@ def cost_of_plan(model: CostModel, plan: Plan, masked: CostModel | None = None) 
     """Return what a sample costs on average over the steps of a plan.
 
     A sample costs its part of a step in which all were as long: packed samples meet others in
-    nothing that grows faster than the tokens, because attention goes sample by sample.
+    nothing that grows faster than the tokens, because attention goes sample by sample. Which
+    steps lie beside what was measured, is told by the model that foresees them.
 
     Args:
         model: Of steps without padding.
@@ -135,20 +141,30 @@ def cost_of_plan(model: CostModel, plan: Plan, masked: CostModel | None = None) 
     """
     lengths, sizes, kinds = _samples_of(plan)
     times = np.asarray(plan.times, dtype=np.float64)[kinds] / sizes
-    steps = model.predict(lengths, sizes)
+    foreseen = _foreseen(model, lengths, sizes)
     if masked is not None:
         has_mask = _have_masks(model, plan, lengths, kinds)
-        steps = np.where(has_mask, masked.predict(lengths, sizes), steps)
+        with_mask = zip(_foreseen(masked, lengths, sizes), foreseen, strict=True)
+        foreseen = [np.where(has_mask, *either) for either in with_mask]
+    steps, outside, errors, beside = foreseen
     costs = steps * times
     shares = (costs / costs.sum(axis=1, keepdims=True)).mean(axis=0)
-    outside = model.is_extrapolated(lengths)
-    errors = model.extrapolation_error(lengths)
     return DataCost(
         costs.sum(axis=1) / plan.count,
         float(np.log(shares @ np.exp(errors))),
         float(shares @ outside),
-        float(shares @ model.is_beside_batches(lengths, sizes)),
+        float(shares @ beside),
     )
+
+
+def _foreseen(model: CostModel, lengths: Sequence[float], sizes: Sequence[int]) -> list[Array]:
+    """Return the cost of each step, (visits, steps), and how far it was not measured, (steps,)."""
+    return [
+        model.predict(lengths, sizes),
+        model.is_extrapolated(lengths),
+        model.extrapolation_error(lengths),
+        model.is_beside_batches(lengths, sizes),
+    ]
 
 
 def has_masks(model: CostModel, plan: Plan) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from profiling.analysis.points.axes import row_length
 from profiling.analysis.points.groups import Contender, Group, Points, Setting, group_rows
-from profiling.analysis.points.readings import Efforts
+from profiling.analysis.points.readings import Efforts, finite
 from profiling.rows.columns import Row
 
 
@@ -24,10 +25,15 @@ class Newest:
     contenders: Mapping[Contender, Points]
     rows: Sequence[Row]
 
-    @property
+    @cached_property
     def efforts(self) -> Efforts:
         """The efforts of all of them, the last used one first."""
         return Efforts(self.rows)
+
+    @property
+    def budget_gib(self) -> float | None:
+        """Memory that each measurement had, in GiB; None where rows do not tell."""
+        return finite(self.rows[-1].get("memory_budget_gib"))
 
 
 def find_newest(rows: Sequence[Row], modality: str, phase: str) -> Newest | None:

@@ -7,6 +7,7 @@ from datamodules.lengths import LengthDistribution
 from lightning_modules.variants import VARIANTS
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Measured, Wanted
+from profiling.advising.data_cost import has_masks
 from profiling.advising.quality import quality_of
 
 
@@ -23,11 +24,12 @@ def notes_of(
         chosen: What is recommended; None for nothing.
         measured: All contenders.
         candidates: Those that have a model, under every policy.
-        distribution: Lengths of the data, cut to `max_length`.
+        distribution: Lengths at which the data are computed.
         wanted: What was asked for.
     """
     notes = _of_lengths(chosen, distribution) + _of_the_draw(distribution, wanted)
     notes += _of_masks(chosen, candidates) + _of_packing(candidates, wanted)
+    notes += _of_memory(chosen, wanted)
     if chosen:
         notes += _of_batches(chosen, wanted) + _of_quality(chosen)
         notes += _of_variant(chosen, distribution.modality)
@@ -51,7 +53,7 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
         notes.append(
             f"extrapolated: {chosen.cost.extrapolated_share:.0%} of the cost lies beside the "
             f"lengths that were measured often enough, {model.shortest:,} to {model.longest:,} "
-            f"{distribution.unit}; "
+            f"{distribution.unit}{_with_masks(chosen.measured)}; "
             f"{beyond:.1%} of the samples are longer"
         )
     if chosen.plan.num_cut:
@@ -60,6 +62,17 @@ def _of_lengths(chosen: Candidate | None, distribution: LengthDistribution) -> l
             + " cut to `max_length`"
         )
     return notes
+
+
+def _with_masks(measured: Measured) -> str:
+    """Say between which lengths steps with a mask were measured, where those are others."""
+    model, masked = measured.model, measured.masked
+    if model is None or masked is None:
+        return ""
+    ends = masked.shortest, masked.longest
+    if ends == (model.shortest, model.longest):
+        return ""
+    return f", with a mask of padding {ends[0]:,} to {ends[1]:,}"
 
 
 def _of_the_draw(distribution: LengthDistribution, wanted: Wanted) -> list[str]:
@@ -88,7 +101,7 @@ def _of_masks(chosen: Candidate | None, candidates: Sequence[Candidate]) -> list
     if lacking and any(each.measured.masked for each in candidates):
         notes.append(
             f"masks of padding are counted for neither side where {' or '.join(lacking)} is "
-            "compared, since what they add there is not known"
+            "compared, and for nobody in the order, since what they add there is not known"
         )
     return notes
 
@@ -120,11 +133,24 @@ def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:
             f"extrapolated over batch: {beside:.0%} of the cost is of steps with other batch sizes "
             "than were measured near their lengths, and the interval does not hold that"
         )
-    if wanted.batch_size > 1 and (wanted.budget_gib or wanted.objective == "memory"):
+    return notes
+
+
+def _of_memory(chosen: Candidate | None, wanted: Wanted) -> list[str]:
+    """Say what foreseen memory holds too often and what not at all, where it decides anything."""
+    if not wanted.budget_gib and wanted.objective != "memory":
+        return []
+    notes = []
+    if wanted.batch_size > 1:
         notes.append(
             "memory was measured at batch size 1; what lies above the loaded model counts once per "
             "sample, even what does not grow with the batch: buffers of libraries on a CPU, and in "
-            "training gradients and the optimiser's state"
+            "training gradients and what of the optimiser's state the first step does not show"
+        )
+    if chosen and chosen.measured.model and has_masks(chosen.measured.model, chosen.plan):
+        notes.append(
+            "memory was measured without a mask of padding, so padded batches may need more than "
+            "this: in full attention some bytes for each pair of tokens of each sample"
         )
     return notes
 

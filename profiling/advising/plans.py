@@ -14,7 +14,8 @@ from datamodules.batching.policies import (
     suggest_edges,
 )
 from datamodules.lengths import LengthDistribution
-from profiling.advising.cut_lengths import cut_lengths
+from datamodules.modality import find_modality
+from profiling.advising.cut_lengths import computed_lengths
 from profiling.analysis.points.axes import axis_of
 
 NUM_BUCKETS = 8
@@ -54,9 +55,10 @@ def batches_of(
     distribution: LengthDistribution, policy: str, batch_size: int, max_length: int | None = None
 ) -> tuple[list[PaddedBatch], list[int]]:
     """Return the batches of an epoch, and the edges of the buckets, as `plan_epoch` has them."""
-    edges = _edges(distribution, max_length) if policy == "buckets" else []
-    longest = max_length or distribution.values[-1]
-    return padded_batches(_samples(distribution), policy, batch_size, longest, edges), edges
+    seen = computed_lengths(distribution, max_length)
+    edges = _edges(seen) if policy == "buckets" else []
+    most = find_modality(seen.modality).round_length(max_length or seen.values[-1])
+    return padded_batches(_samples(seen), policy, batch_size, most, edges), edges
 
 
 def plan_epoch(
@@ -72,7 +74,7 @@ def plan_epoch(
         distribution: Its lengths.
         policy: One of `datamodules.batching.policies.POLICIES`.
         batch_size: Samples of a batch.
-        max_length: Longer samples are cut to it.
+        max_length: Longer samples are cut to it; sides of images are then rounded up.
         packs: Whether each sample is computed at its own length, however the batch is padded.
 
     Raises:
@@ -80,8 +82,10 @@ def plan_epoch(
     """
     batches, edges = batches_of(distribution, policy, batch_size, max_length)
     cut = distribution.share_beyond(max_length + 1) if max_length else 0.0
-    longest = cut_lengths(distribution, max_length).values[-1]
-    undrawn = _with_longest(batches, longest, policy)
+    longest = computed_lengths(distribution, max_length).values[-1]
+    # Where all are padded to one length, every step needs as much as one that holds the longest.
+    is_drawn = policy == "pad_to_maximum" and not packs
+    undrawn = [] if is_drawn else _with_longest(batches, longest, policy)
     plan = plan_of(policy, batches, round(cut * distribution.count), edges, undrawn, packs)
     return replace(plan, padding_share=0.0) if _is_of_images(distribution) else plan
 
@@ -151,10 +155,9 @@ def _samples(distribution: LengthDistribution) -> list[int]:
     return [distribution.values[place] for place in places]
 
 
-def _edges(distribution: LengthDistribution, max_length: int | None) -> list[int]:
+def _edges(seen: LengthDistribution) -> list[int]:
     """Return edges that leave the fewest positions to compute: of an image that is the square."""
-    seen = cut_lengths(distribution, max_length)
-    power = 2 if _is_of_images(distribution) else 1
+    power = 2 if _is_of_images(seen) else 1
     edges = suggest_edges([value**power for value in seen.values], seen.counts, NUM_BUCKETS)
     return [round(edge ** (1 / power)) for edge in edges]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from datamodules.lengths import LengthDistribution
+from datamodules.modality import find_modality
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Wanted
 from profiling.analysis.answers.tipping_points import find_tipping_points
@@ -62,7 +63,7 @@ def would_change(
 
     Args:
         rows: Measurements under the conditions of the advice.
-        distribution: Lengths of the data.
+        distribution: Lengths at which the data are computed.
         wanted: Its objective counts, and what samples are cut to: no data are longer.
         chosen: The vanilla candidate that is taken.
         candidates: All of them.
@@ -71,12 +72,13 @@ def would_change(
     names = {model_of(each): each.family for each in contenders}
     vanilla = chosen.measured.contender.variant
     (middle,) = distribution.quantiles([0.5])
+    most = find_modality(distribution.modality).round_length(wanted.max_length or 0)
     above = [
         (begins, names[_model(row)])
         for row, begins in _crossings(rows, wanted.objective)
         if row["vanilla"] == vanilla
         and _model(row) in names
-        and middle < begins <= (wanted.max_length or begins)
+        and middle < begins <= (most or begins)
     ]
     if not above:
         return []

@@ -85,7 +85,10 @@ def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:
     if advice["ceiling"] is not None:
         lines.append(f"No attention could save more than {advice['ceiling']:.1%} on these data.")
     if advice["share_beyond"] is not None:
-        lines.append(f"{advice['share_beyond']:.1%} of the samples lie beyond the tipping point.")
+        lines.append(
+            f"{advice['share_beyond']:.1%} of the samples lie beyond the tipping point of "
+            f"{advice['share_beyond_of']}."
+        )
     return lines
 
 

@@ -4,11 +4,18 @@ import argparse
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
 from benchmarks.answers import decisions
-from benchmarks.answers.decisions import PAGES, SOURCES, compose_speech, read_lengths
+from benchmarks.answers.decisions import (
+    PAGES,
+    SOURCES,
+    compose_speech,
+    default_folder,
+    read_lengths,
+)
 from benchmarks.answers.epoch_runs.pages import BEGIN, END, answer_block, refreshed
 from tests.samples.documents import blocks
 from tests.samples.epochs import result
@@ -46,7 +53,13 @@ def test_a_page_for_another_size_is_written_elsewhere_with_the_text_of_ours(monk
     (block,) = blocks(PAGES / "README.md", "text")
     words = shlex.split(block)
     ours = {path.name: path.read_bytes() for path in PAGES.iterdir()}
-    monkeypatch.setattr(decisions, "decide", lambda given, settings: f"new {settings}")
+    places = []
+
+    def decide(given, settings):
+        places.append(given.out)
+        return f"new {settings}"
+
+    monkeypatch.setattr(decisions, "decide", decide)
     monkeypatch.chdir(tmp_path)
     assert words[:2] == ["python", "benchmarks/answers/decisions.py"]
     decisions.main(words[2:])
@@ -54,6 +67,19 @@ def test_a_page_for_another_size_is_written_elsewhere_with_the_text_of_ours(monk
     text = (tmp_path / "runs/pages/text.md").read_text()
     assert text == refreshed((PAGES / "text.md").read_text(), "new ['--size=wide']")
     assert {path.name: path.read_bytes() for path in PAGES.iterdir()} == ours
+    # What a run measured last is what it tells: a page of ours must not find this size there.
+    assert places == [Path("runs/decision_text-size_wide")]
+    assert default_folder("text", []) == Path("runs/decision_text")
+
+
+def test_a_number_that_cannot_be_is_refused_before_anything_is_measured(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(decisions, "profile", lambda *_: pytest.fail("something was measured"))
+    given = ["text", "--data_dir", "DATA", "--out", str(tmp_path), "--pages", str(tmp_path)]
+
+    assert decisions.main([*given, "--steps", "0"]) == 2
+    assert "`steps` must be at least 1, got 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("modality", SOURCES)

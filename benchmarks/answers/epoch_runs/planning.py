@@ -7,8 +7,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from datamodules.batching.policies import PaddedBatch
 from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import Candidate
@@ -72,7 +70,7 @@ def plan_part(
         candidate,
         wanted,
         steps,
-        _mean(cost),
+        cost.mean,
         cost.extrapolated_share,
         cost.beside_batches_share,
     )
@@ -85,16 +83,12 @@ def foresee(epoch: Epoch, measured: Measured) -> float:
         epoch: Its steps.
         measured: Of the same contender, with a model.
     """
-    return _mean(_cost_of(measured, epoch.candidate.plan.policy, epoch.steps))
+    return _cost_of(measured, epoch.candidate.plan.policy, epoch.steps).mean
 
 
 def _cost_of(measured: Measured, policy: str, steps: Sequence[PaddedBatch]) -> DataCost:
     packed = plan_of(policy, steps, packs=True) if packs_in_layers(measured) else None
     return time_of(measured, plan_of(policy, steps), packed, measured.masked)
-
-
-def _mean(cost: DataCost) -> float:
-    return float(np.exp(np.log(cost.per_sample).mean()))
 
 
 def draw_steps(batches: Sequence[PaddedBatch], most: int, seed: int) -> tuple[PaddedBatch, ...]:

@@ -10,16 +10,16 @@ from typing import Any
 from benchmarks.answers.epoch_runs.anchors import as_of_now, drift_of
 from benchmarks.answers.epoch_runs.planning import Amount, Epoch, foresee, plan_part
 from benchmarks.answers.epoch_runs.results import label, result_of
-from benchmarks.answers.epoch_runs.tasks import task_of
+from benchmarks.answers.epoch_runs.tasks import memory_point, task_of, validate_run
 from datamodules.lengths import LengthDistribution
 from profiling.advising.advice import find_advice
 from profiling.advising.answer import name_of
 from profiling.advising.candidates import find_candidates
 from profiling.advising.contenders import Wanted, measure
 from profiling.advising.newest import Newest, find_newest
-from profiling.analysis.points.groups import Contender
 from profiling.children.crew import Children
 from profiling.errors import SettingsError
+from profiling.planning.points import Point
 from profiling.rows.columns import Row
 
 EPOCHS = "benchmarks.answers.epoch_runs.child:run_epochs"
@@ -43,6 +43,7 @@ class Runner:
         left_out: What was not run, and why, a sentence each.
         anchors: Of each data set and phase, by contender, what steps of the sweep took now over
             what they took then, the geometric mean.
+        budgets_gib: By phase, the memory of a step that was planned with; None for any.
         others_cpu_share: The most of the CPU that other processes took from one contender, 0 to 1.
     """
 
@@ -54,35 +55,40 @@ class Runner:
     results: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     anchors: dict[str, dict[str, float]] = field(default_factory=dict)
+    budgets_gib: dict[str, float | None] = field(default_factory=dict)
     others_cpu_share: float = 0.0
     children: Children = field(default_factory=Children)
     _advice: dict[tuple[str, Wanted], dict[str, Any]] = field(default_factory=dict)
+
+    def find(self, modality: str, phase: str) -> Newest:
+        """Return what the run measured last of a modality and phase.
+
+        Raises:
+            SettingsError: It measured nothing of it, or steps that cannot be made here.
+        """
+        newest = find_newest(self.rows, modality, phase)
+        if newest is None:
+            raise SettingsError(
+                f"`lengths` must be of what the run measured, got {modality} in {phase}"
+            )
+        validate_run(newest)
+        return newest
 
     def run(self, distribution: LengthDistribution, phase: str) -> None:
         """Run everything of one data set and phase.
 
         Raises:
-            SettingsError: The sweep measured nothing of it.
+            SettingsError: As `find`.
         """
-        newest = find_newest(self.rows, distribution.modality, phase)
-        if newest is None:
-            raise SettingsError(
-                f"`lengths` must be of what the run measured, got {distribution.modality} in "
-                f"{phase}"
-            )
-        wanted = [Wanted("latency", phase, 1, self.max_length, self.budget_gib)]
+        newest = self.find(distribution.modality, phase)
+        self.budgets_gib[phase] = budget = budget_of(newest)
+        wanted = [Wanted("latency", phase, 1, self.max_length, budget)]
         if self.batch_size > 1:
             wanted.append(replace(wanted[0], objective="throughput", batch_size=self.batch_size))
         epochs = [one for each in wanted for one in self._plan(each, newest, distribution)]
         self._run_in_turns(distribution, newest, epochs)
         memory = replace(wanted[0], objective="memory")
         self._run_memory(distribution, newest, self._plan(memory, newest, distribution))
-
-    @property
-    def budget_gib(self) -> float | None:
-        """Memory budget of the sweep; None where it measured no memory to hold against it."""
-        known = any(row.get("peak_memory_mib") for row in self.rows)
-        return min(row["memory_budget_gib"] for row in self.rows) if known else None
 
     def _plan(
         self,
@@ -153,20 +159,19 @@ class Runner:
         newest: Newest,
         epochs: Sequence[Epoch],
     ) -> None:
-        """Measure the largest step at batch size 1, whose length is the same under all policies."""
-        peaks: dict[Contender, float] = {}
+        """Measure the largest step of each epoch at batch size 1; once where it is the same."""
+        peaks: dict[Point, float | None] = {}
         for epoch in epochs:
-            contender = epoch.candidate.measured.contender
-            if epoch.candidate.measured.memory is None:
-                continue
-            if contender not in peaks:
-                task = task_of(contender, newest, [epoch], self.amount)
-                longest = min(distribution.values[-1], self.max_length or distribution.values[-1])
-                point = replace(task.point, length=max(longest, task.point.length))
+            point = memory_point(epoch, newest)
+            if point not in peaks:
                 found = self.children.call(MEMORY, point, TIMEOUT_S)
-                peaks[contender] = (found.value or {}).get("peak_memory_mib") or 0.0
-            if peaks[contender]:
-                self._keep(distribution, epoch, peaks[contender], None)
+                peaks[point] = (found.value or {}).get("peak_memory_mib")
+                if not peaks[point]:
+                    why = found.message or "no peak of its memory can be read"
+                    told = f"{epoch.candidate.measured.contender.label} at {point.length:,}: {why}"
+                    self._leave_out(epoch.wanted, [told])
+            if peak := peaks[point]:
+                self._keep(distribution, epoch, peak, None)
 
     def _advise(self, distribution: LengthDistribution, wanted: Wanted) -> dict[str, Any]:
         """Ask once for each question: an advice takes a second."""
@@ -180,6 +185,13 @@ class Runner:
     ) -> None:
         advice = self._advise(distribution, epoch.wanted)
         self.results.append(result_of(distribution, epoch, measured, now, advice))
+
+
+def budget_of(newest: Newest) -> float | None:
+    """Return the memory that the run had, in GiB; None where no peak can be held against it."""
+    measured = measure(newest, Wanted("latency", newest.group.phase))
+    is_known = any(each.model and each.memory for each in measured)
+    return newest.budget_gib if is_known else None
 
 
 def _foresee_now(epoch: Epoch, now: Newest) -> float:

@@ -1,6 +1,6 @@
 """What the rows of one contender say of the cost of its steps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ MASKED_RATIOS = {
     "latency": "masked_step_ratio",
     "throughput": "throughput_masked_step_ratio",
 }
+MOMENTS = 2  # numbers that AdamW keeps of each weight
 
 
 @dataclass(frozen=True)
@@ -92,17 +93,54 @@ def peaks_of(points: Points, efforts: Efforts) -> list[Observation]:
 def loaded_of(points: Points, efforts: Efforts) -> float:
     """Return the MiB that a step needs whatever its batch size; 0 where nobody measured them.
 
-    They are the loaded model and, on CUDA, what products of matrices keep for themselves: peaks
-    contain it, but nothing has taken it yet when the model is loaded.
+    They are the loaded model, in training the state of its optimiser and, on CUDA, what products
+    of matrices keep for themselves: peaks contain it, but nothing has taken it yet when the model
+    is loaded.
     """
     column = judged_columns()["memory"]
+    lengths = [efforts.newest(visits, column) for visits in points.values()]
     found = [
         value + (finite(row.get("workspace_mib")) or 0.0)
-        for visits in points.values()
-        for row in efforts.newest(visits, column)
+        for visits in lengths
+        for row in visits
         if (value := finite(row.get("loaded_memory_mib"))) is not None
     ]
-    return float(np.median(found)) if found else 0.0
+    if not found:
+        return 0.0
+    loaded = float(np.median(found))
+    return loaded + min(_kept_between_steps(lengths), MOMENTS * loaded)
+
+
+def _kept_between_steps(lengths: Iterable[Sequence[Row]]) -> float:
+    """Return the MiB that later steps of a training begin with and the first one did not.
+
+    That is the state of the optimiser. The peak of the first step may also be where that state
+    appears, at its end, and then hides a part of it: the length that shows the most shows it best.
+
+    Args:
+        lengths: The visits of each length.
+    """
+    grown = [
+        [
+            peak - first
+            for row in visits
+            if (peak := finite(row.get("peak_memory_mib"))) is not None
+            and (first := finite(row.get("first_step_peak_mib"))) is not None
+        ]
+        for visits in lengths
+    ]
+    return max([0.0, *(float(np.median(each)) for each in grown if each)])
+
+
+def batches_that_fit(points: Points, efforts: Efforts) -> tuple[tuple[int, int], ...]:
+    """Return (length, batch size) of the largest batch that ran in all visits, ascending."""
+    column = judged_columns()["throughput"]
+    found = []
+    for length, rows in sorted(points.items()):
+        visits = [row for row in efforts.newest(rows, column) if row.get("largest_batch_size")]
+        if visits:
+            found.append((length, min(row["largest_batch_size"] for row in visits)))
+    return tuple(found)
 
 
 def batches_too_large(points: Points, efforts: Efforts) -> tuple[tuple[int, int], ...]:

@@ -3,6 +3,7 @@
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import axis_of
 from profiling.analysis.points.groups import Contender, Points
+from profiling.rows.columns import Row
 
 SYNTHETIC = "synthetic"
 FIXED = ("compiled", "graphed")
@@ -22,4 +23,19 @@ def why_no_masks(contender: Contender, points: Points, modality: str) -> str:
         return ""
     if fixed := [name for name, value in contender.others if name in FIXED and value == "True"]:
         return f"it is {fixed[0]} for batches without one"
+    without = [
+        length
+        for length, rows in points.items()
+        if length > 1 and any(_ran_without_mask(row) for row in rows)
+    ]
+    if without:
+        return (
+            f"a step with one ran out of memory at {min(without):,}, and too few lengths are left"
+        )
     return "sweep with `masked_steps` true"
+
+
+def _ran_without_mask(row: Row) -> bool:
+    """Tell whether a step ran and the same one with a mask, which was asked for, did not."""
+    asked = "masked_steps" in (row.get("metrics") or ())
+    return asked and row.get("status") == "ok" and row.get("masked_step_ratio") is None

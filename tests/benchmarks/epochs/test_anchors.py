@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.answers.epoch_runs.anchors import Anchor, as_of_now, drift_of, find_anchors
 from benchmarks.answers.epoch_runs.planning import Amount, foresee
-from benchmarks.answers.epoch_runs.tasks import task_of
+from benchmarks.answers.epoch_runs.tasks import memory_point, task_of, validate_run
 from profiling.advising.contenders import Wanted, measure
 from profiling.advising.newest import find_newest
 from profiling.errors import SettingsError
@@ -34,11 +34,28 @@ def test_anchors_reach_to_the_measured_length_above_the_longest_step():
     assert lengths == sorted(length for length in points if length <= min(
         length for length in points if length >= 520
     ))  # fmt: skip
-    assert (task.point.length, task.point.max_length, task.rounds) == (max(lengths), 2048, 4)
+    assert (task.point.length, task.point.max_length, task.rounds) == (520, 2048, 4)
     assert task.point.conditions == ENOUGH
     for anchor in task.anchors:
         assert anchor.batch_size == 1
         assert anchor.before == pytest.approx(0.5 + vanilla_law(anchor.length))
+
+
+def test_positions_reach_to_the_longest_anchor_and_for_memory_no_further_than_in_the_sweep():
+    planned, newest = parts(Wanted("latency", "inference", 1))
+    epoch = planned[0]
+    contender = epoch.candidate.measured.contender
+    unknown = {
+        length: [row | {"max_length": None} for row in visits]
+        for length, visits in newest.contenders[contender].items()
+    }
+    older = replace(newest, contenders={contender: unknown})
+
+    point = task_of(contender, older, [epoch], EVERYTHING).point
+
+    assert (point.length, point.max_length) == (520, 1024)
+    assert memory_point(epoch, older) == replace(point, max_length=520)
+    assert memory_point(epoch, newest) == replace(point, max_length=2048)
 
 
 def test_larger_batches_are_anchors_where_the_epoch_has_any():
@@ -119,12 +136,11 @@ def test_a_step_without_an_anchor_drifts_as_the_nearest_one():
     ],
 )
 def test_a_run_whose_steps_cannot_be_made_here_is_refused(told, sentence):
-    planned, newest = parts(Wanted("latency", "inference", 1))
-    contender, points = next(iter(newest.contenders.items()))
-    other = {n: [row | told for row in v] for n, v in points.items()}
+    _, newest = parts(Wanted("latency", "inference", 1))
 
+    validate_run(newest)
     with pytest.raises(SettingsError, match=sentence):
-        task_of(contender, replace(newest, contenders={contender: other}), planned, EVERYTHING)
+        validate_run(replace(newest, rows=[row | told for row in newest.rows]))
 
 
 @pytest.mark.parametrize(("compiled", "graphed"), [(True, False), (False, True)])

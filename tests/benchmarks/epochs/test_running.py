@@ -11,10 +11,13 @@ from benchmarks.answers import epochs
 from benchmarks.answers.epoch_runs.anchors import Anchor
 from benchmarks.answers.epoch_runs.child import in_round, in_turn, run_epochs
 from benchmarks.answers.epoch_runs.judging import by_question
+from benchmarks.answers.epoch_runs.planning import Amount
+from benchmarks.answers.epoch_runs.running import Runner, budget_of
 from benchmarks.answers.epoch_runs.tables import as_markdown
 from benchmarks.answers.epoch_runs.tasks import EpochTask
 from datamodules.batching.policies import PaddedBatch
 from datamodules.lengths import LengthDistribution
+from profiling.children.crew import Children
 from tests.samples.epochs import DATA, rows
 from tests.samples.rows.runs import write_run
 from tests.samples.variants.costs import point_of
@@ -95,3 +98,45 @@ def test_lengths_of_several_modalities_are_refused_in_one_sentence(tmp_path, cap
 
     assert epochs.main([str(directory), "--lengths", *names]) == 2
     assert "`lengths` must all be of one modality" in capsys.readouterr().err
+
+
+def test_nothing_is_run_where_a_later_phase_was_not_measured(tmp_path, capsys, monkeypatch):
+    directory = write_run(tmp_path / "run", rows())
+    DATA.to_json(tmp_path / "data.json")
+    for name in ("call", "call_in_turns"):
+        monkeypatch.setattr(Children, name, lambda *_: pytest.fail("a child was called"))
+
+    given = [str(directory), "--lengths", str(tmp_path / "data.json"), "--phases"]
+    assert epochs.main([*given, "inference", "training"]) == 2
+    assert "got text in training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("--steps=0", "`steps` must be at least 1, got 0"),
+        ("--rounds=0", "`rounds` must be at least 1, got 0"),
+        ("--batch_size=0", "`batch_size` must be at least 1, got 0"),
+        ("--max_length=-5", "`max_length` must be at least 1, got -5"),
+        ("--seconds=nan", "`seconds` must be a finite number, got nan"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_in_one_sentence(setting, sentence, capsys):
+    assert epochs.main(["nowhere", "--lengths", "nothing.json", setting]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_size_threads_and_budget_are_those_that_were_measured_last(tmp_path, monkeypatch):
+    last = {"size": "wide", "threads": 3, "memory_budget_gib": 9.0}
+    both = [*rows(), *(row | last | {"key": f"{row['key']}-wide"} for row in rows())]
+    directory = write_run(tmp_path / "run", both)
+    DATA.to_json(tmp_path / "data.json")
+    monkeypatch.setattr(Runner, "run", lambda *_: None)
+
+    given = [str(directory), "--lengths", str(tmp_path / "data.json"), "--phases", "inference"]
+    run = epochs.measure_epochs(epochs.parse(given))
+
+    assert run["size"] == "wide"
+    assert run["machine"].endswith(", 3 threads")
+    runner = Runner(both, Amount(), 1, None, 6.0)
+    assert budget_of(runner.find("text", "inference")) == 9.0
