@@ -77,7 +77,7 @@ def _of_run(one: Measured) -> str:
 def _is_seen_to_fit(one: Measured, plan: Plan, budget_gib: float) -> bool:
     """Tell whether every step is within a batch that ran in no more memory than the budget.
 
-    What was seen counts more than a foreseen peak, which is the most that a step can need.
+    What was seen counts more than a foreseen peak, which is rather too high.
     """
     assert one.model
     if one.budget_gib is None or one.budget_gib > budget_gib:

@@ -44,14 +44,10 @@ def test_anchors_reach_to_the_measured_length_above_the_longest_step():
 def test_positions_reach_to_the_longest_anchor_and_for_memory_no_further_than_in_the_sweep():
     planned, newest = parts(Wanted("latency", "inference", 1))
     epoch = planned[0]
-    contender = epoch.candidate.measured.contender
-    unknown = {
-        length: [row | {"max_length": None} for row in visits]
-        for length, visits in newest.contenders[contender].items()
-    }
-    older = replace(newest, contenders={contender: unknown})
+    older = find_newest([row | {"max_length": None} for row in rows()], "text", "inference")
+    assert older
 
-    point = task_of(contender, older, [epoch], EVERYTHING).point
+    point = task_of(epoch.candidate.measured.contender, older, [epoch], EVERYTHING).point
 
     assert (point.length, point.max_length) == (520, 1024)
     assert memory_point(epoch, older) == replace(point, max_length=520)

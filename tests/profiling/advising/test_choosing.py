@@ -148,6 +148,24 @@ def test_longer_data_change_nothing_for_who_cannot_be_taken():
     assert not any("would change" in note for note in limited)
 
 
+def test_beside_what_is_kept_stands_the_tipping_point_of_who_could_be_taken():
+    rows = [
+        *(row | {"peak_memory_mib": 9000.0} if row["attention_window"] else row for row in CROSSING),
+        *rows_of(
+            *("longformer", "mask_fixed", lambda n: 1.2 * linear_law(n)), attention_window=256
+        ),
+    ]
+    data = LengthDistribution.from_lengths([100] * 9 + [650], "made up", "text", "nowhere")
+
+    free, limited = (advise_run(rows, data, Wanted(budget_gib=budget)) for budget in (None, 1.0))
+
+    assert free["verdict"] == limited["verdict"] == "keep_vanilla"
+    assert (free["share_beyond"], free["share_beyond_of"]) == (0.1, "local_bert w32")
+    assert (limited["share_beyond"], limited["share_beyond_of"]) == (0.0, "longformer w256")
+    told = "0.0% of the samples lie beyond the tipping point of longformer w256."
+    assert told in as_lines(limited, "ms")
+
+
 def test_data_that_are_cut_are_not_said_to_be_longer():
     notes = advise_run(CROSSING, lengths_around(8000), Wanted(max_length=32))["notes"]
 

@@ -142,6 +142,8 @@ RARE = LengthDistribution("made up", "text", "tokens", (100, 800), (99_999, 1), 
 
 def test_of_very_many_samples_the_longest_one_still_is_what_all_are_padded_to():
     assert set(plan_epoch(RARE, "pad_to_maximum", 1).steps) == {(800.0,)}
+    # Nor is there a step of that length where all are padded to more.
+    assert set(plan_epoch(RARE, "pad_to_maximum", 1, max_length=900).steps) == {(900.0,)}
 
 
 @pytest.mark.parametrize("policy", ["dynamic", "buckets", "packed"])
@@ -163,7 +165,7 @@ def test_a_longest_sample_that_is_cut_is_as_long_as_it_is_cut_to():
 
 def test_images_hold_no_padding_and_their_buckets_leave_the_fewest_pixels():
     sides = LengthDistribution(
-        "made up", "vision", "pixels", tuple(range(10, 101, 10)), (10,) * 10, "nowhere"
+        "made up", "vision", "pixels", tuple(range(32, 321, 32)), (10,) * 10, "nowhere"
     )
 
     plan = plan_epoch(sides, "buckets", 4)
@@ -172,8 +174,20 @@ def test_images_hold_no_padding_and_their_buckets_leave_the_fewest_pixels():
         return sum(10 * min(e for e in edges if e >= side) ** 2 for side in sides.values)
 
     assert plan.padding_share == 0
-    rivals = [(*inner, 100) for inner in combinations(sides.values[:-1], len(plan.edges) - 1)]
+    rivals = [(*inner, 320) for inner in combinations(sides.values[:-1], len(plan.edges) - 1)]
     assert pixels(plan.edges) == min(map(pixels, rivals))
+
+
+@pytest.mark.parametrize(("max_length", "side"), [(None, 576), (500, 512)])
+@pytest.mark.parametrize("policy", ["dynamic", "buckets", "pad_to_maximum"])
+def test_images_are_planned_with_the_sides_at_which_models_compute_them(policy, max_length, side):
+    sides = LengthDistribution("made up", "vision", "pixels", (530, 554), (3, 5), "nowhere")
+
+    plan = plan_epoch(sides, policy, 4, max_length)
+
+    longest = max(map(max, plan.steps))
+    assert longest == side
+    assert plan.num_cut == (8 if max_length else 0)
 
 
 def test_memory_is_that_of_the_largest_step_with_weights_once():

@@ -4,11 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from datamodules.lengths import LengthDistribution
 from datamodules.sampling import Sampled
 from profiling.advising.contenders import Wanted
 from profiling.advising.words import as_lines
+from profiling.analysis.answers.tipping_points import find_tipping_points
+from profiling.analysis.answers.verdicts import shown_value
 from profiling.errors import SettingsError
-from tests.samples.rows.advising import CROSSING, advise_run, lengths_around, rows_of, vanilla_law
+from tests.samples.rows.advising import (
+    CROSSING,
+    LENGTHS,
+    advise_run,
+    lengths_around,
+    rows_of,
+    vanilla_law,
+)
 
 
 def test_where_vanilla_runs_out_of_memory_the_other_one_is_all_that_is_left():
@@ -65,6 +75,21 @@ def test_the_ceiling_is_the_share_of_attention_at_the_lengths_of_the_data():
     assert advise_run(CROSSING, lengths_around(1300), Wanted())["ceiling"] is None
 
 
+def test_the_ceiling_is_that_of_the_vanilla_kernel_that_was_compared():
+    rows = [
+        *(row | {"components": {"attention_core": {"share": 0.4}}} for row in CROSSING),
+        *rows_of(  # cheaper, but not within the budget, and never broken down
+            *("bert", "sdpa", lambda n: 0.9 * vanilla_law(n)),
+            compiled=True,
+            peak_memory_mib=9000.0,
+        ),
+    ]
+
+    found = advise_run(rows, lengths_around(1300), Wanted(budget_gib=1.0))
+
+    assert found["ceiling"] == pytest.approx(0.4)
+
+
 def test_beyond_the_lengths_that_were_broken_down_there_is_no_ceiling():
     def share(tokens: int) -> float:
         return 2e-5 * tokens**2 / (0.5 + vanilla_law(tokens))
@@ -98,6 +123,23 @@ def test_a_batch_that_did_not_fit_is_not_advised_at_its_length_or_beyond():
     assert problems_of_bert(1300, 8) == {"a batch of 8 at 1,024 did not fit into memory"}
     assert not problems_of_bert(1300, 7)  # tried were 4, which fitted, and 8
     assert not problems_of_bert(300, 8)
+
+
+def test_a_batch_that_did_not_fit_is_not_advised_where_samples_are_padded_to_its_length():
+    limited = {"largest_batch_size": 4, "largest_batch_limited_by": "memory"}
+    rows = [
+        *rows_of("bert", "sdpa", vanilla_law),
+        *(
+            row | limited if row["sequence_length"] >= 1024 else row
+            for row in rows_of("longformer", "library", vanilla_law, attention_window=512)
+        ),
+    ]
+    data = LengthDistribution.from_lengths([1000] * 16, "made up", "text", "nowhere")
+
+    found = advise_run(rows, data, Wanted("throughput", batch_size=8))
+
+    problems = {p for a in found["alternatives"] for p in a["problems"]}
+    assert problems == {"a batch of 8 at 1,024 did not fit into memory"}
 
 
 def test_who_cannot_compute_what_samples_are_padded_to_is_not_advised_to_pad_them():
@@ -174,6 +216,40 @@ def test_images_are_not_said_to_be_padded():
 
     assert found["padding_share"] == 0
     assert not any("padding is" in line or ", padding" in line for line in as_lines(found, "ms"))
+
+
+def test_images_are_held_against_what_was_measured_at_the_sides_that_are_computed():
+    sides = dict(zip(LENGTHS, (448, 480, 512, 544, 576, 608), strict=True))
+
+    def law_of_vit(length: float) -> float:
+        return 0.01 * (sides[round(length)] / 16) ** 2
+
+    def law_of_swin(length: float) -> float:
+        return law_of_vit(length) * (1.4 if sides[round(length)] <= 544 else 0.6)
+
+    limited = {"largest_batch_size": 4, "largest_batch_limited_by": "memory"}
+    rows = [
+        row
+        | {"modality": "vision", "input_size": side, "sequence_length": (side // 16) ** 2 + 1}
+        | (limited if row["variant"] == "vit" and side >= 576 else {})
+        for row in [*rows_of("vit", "sdpa", law_of_vit), *rows_of("swin", "eager", law_of_swin)]
+        for side in [sides[row["sequence_length"]]]
+    ]
+    data = LengthDistribution.from_lengths([546] * 16, "made up", "vision", "nowhere")
+
+    (begins,) = [
+        shown_value(row)
+        for row in find_tipping_points(rows)
+        if (row["metric"], row["comparison"]) == ("latency", "best_vs_best")
+    ]
+    one = advise_run(rows, data, Wanted())
+    eight = advise_run(rows, data, Wanted("throughput", batch_size=8))
+
+    assert 546 < begins <= 576  # the images are computed at 576
+    assert one["share_beyond"] == 1
+    assert not any("longer data would change" in note for note in one["notes"])
+    problems = {p for a in eight["alternatives"] if a["variant"] == "vit" for p in a["problems"]}
+    assert problems == {"a batch of 8 at 576 did not fit into memory"}
 
 
 def test_without_a_vanilla_one_that_is_measured_nothing_is_said_to_be_saved():

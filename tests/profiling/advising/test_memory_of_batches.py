@@ -1,16 +1,18 @@
 """Advice on memory in batches, foreseen from single samples: what counts once, and what not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.contenders import Wanted
+from profiling.advising.contenders import Wanted, measure
 from profiling.advising.costs.fitting import Observation, fit_cost_model
 from profiling.advising.costs.tokens import Tokens
 from profiling.advising.data_cost import DataCost, peak_of_plan
+from profiling.advising.newest import find_newest
 from profiling.advising.plans import plan_epoch
 from tests.samples.rows.advising import (
     CROSSING,
@@ -105,3 +107,91 @@ def test_beside_the_measured_lengths_a_batch_may_be_off_by_what_all_of_its_sampl
 
 def test_where_nothing_is_loaded_a_batch_is_known_as_well_as_one_sample():
     assert peak_at(400, 8, loaded=0.0).error_scale == pytest.approx(1.0)
+
+
+MODEL, STATE, GRADIENTS = 420.0, 840.0, 420.0  # MiB of a hundred million weights
+
+
+def trained(shown: float = 0.0, **fields: Any) -> list[dict[str, Any]]:
+    """Return rows of a training, half a MiB a token above model, state and gradients.
+
+    Args:
+        shown: The most MiB by which later steps are seen to begin with more than the first one.
+        fields: What else is in the rows.
+    """
+    constant = MODEL + STATE + GRADIENTS
+    return [
+        row
+        | {"phase": "training", "first_step_peak_mib": row["peak_memory_mib"] - beside}
+        | fields
+        for row in with_peaks(lambda n: constant + 0.5 * n, lambda n: constant + 0.4 * n, MODEL)
+        for beside in [min(shown, 0.5 * row["sequence_length"])]
+    ]
+
+
+@pytest.mark.parametrize(("shown", "state"), [(0.0, 0.0), (STATE, STATE), (9 * STATE, 2 * MODEL)])
+def test_what_later_steps_of_a_training_begin_with_counts_once(shown, state):
+    newest = find_newest(trained(shown), "text", "training")
+    assert newest
+    wanted = Wanted("memory", "training", 8)
+    data = LengthDistribution.from_lengths([1024] * 8, "made up", "text", "nowhere")
+
+    found = advise_run(trained(shown), data, wanted)
+
+    once = MODEL + state
+    assert [each.loaded for each in measure(newest, wanted)] == pytest.approx([once, once])
+    named = [{**found, **found["recommended"]}, *found["alternatives"]]
+    peaks = {each["variant"]: each["peak_memory_mib"] for each in named}
+    per_sample = MODEL + STATE + GRADIENTS + 0.5 * 1024 - once
+    assert peaks["bert"] == pytest.approx(once + 8 * per_sample, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("budget_gib", "fits"),
+    [(8.0, True), (6.0, True), (9.0, False), (None, False)],
+)
+def test_what_a_run_saw_fit_into_no_more_memory_is_not_refused_for_a_foreseen_peak(
+    budget_gib, fits
+):
+    seen = {"largest_batch_size": 16, "memory_budget_gib": budget_gib}
+    wanted = Wanted("throughput", "training", 8, budget_gib=8.0)
+    data = lengths_around(700)
+
+    found = advise_run(trained(**seen), data, wanted)
+
+    assert (found["verdict"] != "nothing_fits") == fits
+    many = LengthDistribution.from_lengths([700] * 64, "made up", "text", "nowhere")
+    larger = replace(wanted, batch_size=32)
+    assert advise_run(trained(**seen), many, larger)["verdict"] == "nothing_fits"
+    longer = lengths_around(3000)  # than any length that ran
+    assert advise_run(trained(**seen), longer, wanted)["verdict"] == "nothing_fits"
+
+
+def test_where_nothing_fits_it_is_said_that_memory_is_counted_once_per_sample():
+    wanted = Wanted("throughput", "training", 8, budget_gib=1.0)
+
+    found = advise_run(trained(), lengths_around(700), wanted)
+
+    assert found["verdict"] == "nothing_fits"
+    assert any("counts once per sample" in note for note in found["notes"])
+
+
+def test_the_memory_that_a_batch_did_not_fit_into_is_named():
+    limited = {"largest_batch_size": 4, "largest_batch_limited_by": "memory"}
+    rows = trained(**limited, memory_budget_gib=8.0)
+
+    found = advise_run(rows, lengths_around(700), Wanted("throughput", "training", 8))
+
+    problems = {problem for each in found["alternatives"] for problem in each["problems"]}
+    assert problems == {"a batch of 8 at 64 did not fit into memory (8 GiB)"}
+
+
+def test_memory_of_padded_batches_is_said_to_be_without_their_masks():
+    def is_said(wanted: Wanted) -> bool:
+        notes = advise_run(CROSSING, lengths_around(1300), wanted)["notes"]
+        return any("memory was measured without a mask of padding" in note for note in notes)
+
+    assert is_said(Wanted("memory", batch_size=8))
+    assert is_said(Wanted("throughput", batch_size=8, budget_gib=9.0))
+    assert not is_said(Wanted("memory"))  # one sample at a time, each at its own length
+    assert not is_said(Wanted("throughput", batch_size=8))
