@@ -121,9 +121,7 @@ def trained(shown: float = 0.0, **fields: Any) -> list[dict[str, Any]]:
     """
     constant = MODEL + STATE + GRADIENTS
     return [
-        row
-        | {"phase": "training", "first_step_peak_mib": row["peak_memory_mib"] - beside}
-        | fields
+        row | {"phase": "training", "first_step_peak_mib": row["peak_memory_mib"] - beside} | fields
         for row in with_peaks(lambda n: constant + 0.5 * n, lambda n: constant + 0.4 * n, MODEL)
         for beside in [min(shown, 0.5 * row["sequence_length"])]
     ]
