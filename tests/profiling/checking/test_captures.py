@@ -12,7 +12,7 @@ import torch
 from profiling.checking import check as checks
 from profiling.checking.check import Check
 from profiling.checking.on_device import capturing, cases
-from profiling.checking.on_device.capturing import captured, is_spoilt
+from profiling.measuring.paths.capturing import captured, is_spoilt
 from profiling.checking.on_device.cases import Case, run_cases
 from profiling.checking.parts import PARTS, DeviceTask
 from profiling.checking.scale import tiny
