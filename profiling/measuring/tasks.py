@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from lightning_modules.errors import ModelError
-from lightning_modules.models.base import VariantModule
 from profiling.instruments.memory import check_peak, return_freed_pages, supports_peak
 from profiling.instruments.steps import rows_of
 from profiling.measuring.batch_search import search_batch
@@ -45,7 +44,7 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
     prepare_process(point)
     batch = batch_of(point, 1)
     memory = MemoryOfSteps(point) if memory_beside_speed(point) else None
-    module: VariantModule | None = build_point(point)
+    module = build_point(point)
     yield facts_of(module, point) | {"cores": usable_cores() or None}
     check = ActivePathCheck(point, batch)
     watches = [CompileWatch()] if point.compiled else []
@@ -68,12 +67,12 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
     yield surroundings.device_fields(len(samples))
     if memory:
         yield memory.fields(samples)
-    del check, checks, memory, batch
-    if {"throughput", "masked_steps"} & {*point.metrics}:
-        module = None  # beside it the largest batch would not fit
-        yield from _measure_batches(point, latency["latency_ms"], surroundings)
+    is_timed_more = bool({"throughput", "masked_steps"} & {*point.metrics})
+    left = None if is_timed_more else module  # beside it the largest batch would not fit
+    del module, check, checks, memory, batch
+    yield from _measure_batches(point, latency["latency_ms"], surroundings)
     if point.conditions.device == "cuda":
-        yield measure_device_busy(point, latency["latency_ms"], module)
+        yield measure_device_busy(point, latency["latency_ms"], left)
 
 
 def _measure_batches(point: Point, latency_ms: float, surroundings: Surroundings) -> Iterator[Part]:

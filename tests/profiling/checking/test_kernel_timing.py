@@ -98,6 +98,7 @@ def test_a_curve_says_where_the_host_is_in_it() -> None:
     names = [text.get_text() for text in legend.get_texts()]
     assert names == ["flash", "flash, with its host"]
 
+
 def test_a_gpu_is_kept_at_work_until_its_clock_has_risen(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds, matrix = [0.0], torch.ones(2, 2)
 
@@ -133,4 +134,3 @@ def test_models_are_built_where_they_run(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(models, "build_speech_model", build)
     models.build_speech(replace(tiny(), device="meta"), "hubert", "sdpa")
     assert places == [torch.device("meta")]
-

@@ -24,6 +24,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         "mem_get_info": lambda: (15 * GIB, 24 * GIB),
     }.items():
         monkeypatch.setattr(torch.cuda, name, answer)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91900)
 
 
 @pytest.mark.parametrize(("mode", "is_exclusive"), [(0, False), (2, False), (3, True)])

@@ -119,9 +119,9 @@ def test_a_gpu_counts_as_a_cpu_does(implementation: str) -> None:
     on_gpu = point_of("text", "bert", implementation, "training", device="cuda")
     assert count_costs(on_gpu).flops == pytest.approx(count_costs(point).flops)
 
+
 @pytest.mark.gpu
 def test_the_device_says_what_is_free_and_whether_others_may_come_in():
     found = describe_cuda()
     assert 0 < found["free_gib"] <= found["memory_gib"]
     assert isinstance(found["is_exclusive"], bool)
-
