@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 import train
 from datamodules.labels.reading import LabelFolder
+from profiling.commands.sweep import _read_shard
 from tests.samples.documents import blocks
 from tests.samples.places import CONFIGS, ROOT
 from tests.samples.training import offline
@@ -137,6 +139,17 @@ def test_a_sweep_is_measured_by_two_tasks(folder: Path) -> None:
     ]
     manifest = json.loads((folder / "runs/paper/manifest.json").read_text())
     assert manifest["shards"] == [[1, 2], [2, 2]]
+
+
+@pytest.mark.parametrize(("task", "count"), [("3", "1"), ("4", "2"), ("1", "4")])
+def test_a_task_of_a_job_array_is_the_same_shard_whichever_others_are_submitted_with_it(
+    task: str, count: str
+) -> None:
+    (shard,) = re.findall(r"`--shard (\S*ARRAY\S*)`", (ROOT / "docs/clusters.md").read_text())
+    variables = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": count}
+    command = ["bash", "-c", f"echo {shard}"]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert _read_shard(done.stdout.strip()) == (int(task), 4)
 
 
 def test_fsdp_is_set_up_as_far_as_a_cpu_allows(

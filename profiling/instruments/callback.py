@@ -51,7 +51,9 @@ class ProfilingCallback(lightning.Callback):
     nor is training with gradient checkpointing.
 
     It only watches: otherwise the module is not touched, and what the callback cannot understand
-    or write is said once in the log and left out.
+    or write is said once in the log and left out. So it leaves the peak of memory alone that torch
+    keeps for a CUDA process, and `peak_memory_mib` is null there without `memory`. On a CPU a
+    measured step resets the most that the system remembers as resident (`VmHWM`).
 
     Args:
         every_n_steps: Measure one step in so many; in training, one optimiser step. Where a module
@@ -60,10 +62,11 @@ class ProfilingCallback(lightning.Callback):
         output: File for the rows, JSON lines; null writes none. A run takes the place of an earlier
             one there also when no step of it was measured, which is said.
         shape_of: Gives the `BatchShape` of a batch; null knows the usual ones.
-        memory: Peak memory begun before the model was built; null takes the beginning of each
-            run, less the model and what an earlier training left of gradients and the optimisers'
-            state, and no peak where the system has none, or where this process keeps the memory
-            that it frees on a CPU.
+        memory: Peak memory begun before the model was built: on CUDA `PeakMemory("cuda")` resets
+            torch's peak in every measured step, so that each has its own, weights included. Null
+            takes the beginning of each run on a CPU, less the model and what an earlier training
+            left of gradients and the optimisers' state, and no peak on CUDA, where the system has
+            none, or where this process keeps the memory that it frees.
         breakdown: Whether steps are broken down into components.
     """
 

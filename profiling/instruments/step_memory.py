@@ -18,7 +18,8 @@ class StepMemory:
     """Takes the peak of one step after the other; what fails is said once, then there is none.
 
     Args:
-        given: Peak memory begun before the model was built; None takes the beginning of each run.
+        given: Peak memory begun before the model was built, whose peak is reset in every step.
+            None takes the beginning of each run, on a CPU alone.
         going_on: Says what is left out.
     """
 
@@ -40,9 +41,12 @@ class StepMemory:
         device = module.device.type
         if not self._looks or not supports_peak(device):
             return
+        if device == "cuda":
+            self._say_that_it_is_not_ours()
+            return
         with self._going_on.without(PEAKS):
             # Once it keeps what it frees it does so for good, and asking makes its heap larger.
-            self._keeps = device == "cpu" and (self._keeps or keeps_freed_memory())
+            self._keeps = self._keeps or keeps_freed_memory()
             if self._keeps:
                 self._say_that_it_never_falls()
             else:
@@ -62,6 +66,15 @@ class StepMemory:
         with self._going_on.without(PEAKS):
             return None if self._memory is None else self._memory.read()
         return None
+
+    def _say_that_it_is_not_ours(self) -> None:
+        """Say why there is no peak: CUDA has one for the whole process, which others may read."""
+        self._going_on.say(
+            PEAKS,
+            f"`ProfilingCallback` leaves out {PEAKS}: each step would reset the peak that torch "
+            "keeps for this process (`torch.cuda.max_memory_allocated`); if nothing else reads it, "
+            'give the callback `memory=PeakMemory("cuda")`, made before the model',
+        )
 
     def _say_that_it_never_falls(self) -> None:
         """Say why there is no peak: resident memory has that of the largest work so far."""

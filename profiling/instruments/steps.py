@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from profiling.instruments.batch_shapes import BatchShape, batch_shape
+from profiling.instruments.batch_shapes import BatchShape
 
 # Phase, shape of the batch and kind of step: what the steps of a row have in common.
 Kind = tuple[str, BatchShape, str | None]
-
-__all__ = ["BatchShape", "Kind", "Sample", "batch_shape", "rows_of", "summarise"]
 
 
 @dataclass(frozen=True)

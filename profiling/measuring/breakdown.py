@@ -10,7 +10,7 @@ from profiling.instruments.components.broken_steps import PASSES, BrokenStep, co
 from profiling.measuring.costs import count_costs
 from profiling.measuring.device_busy import measure_device_busy
 from profiling.measuring.device_peak import measure_peak_flops_per_s
-from profiling.measuring.process_limits import set_threads
+from profiling.measuring.process_limits import forget, set_threads
 from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.surroundings import Surroundings
 from profiling.measuring.steps.trainer_runs import prepare_process
@@ -72,8 +72,7 @@ def measure_breakdown(point: Point) -> Iterator[dict[str, Any]]:
 
 def _blame(point: Point, clean_ms: float, problem: str) -> str:
     """Say of components that do not add up whether the host is the reason."""
-    busy = measure_device_busy(build_point(point), point, batch_of(point, 1), clean_ms)
-    share = busy["host_bound_share"]
+    share = measure_device_busy(point, clean_ms)["host_bound_share"]
     if share is None or share < HOST_BOUND_FROM:
         return problem
     return (
@@ -85,6 +84,7 @@ def _blame(point: Point, clean_ms: float, problem: str) -> str:
 
 def _broken_down(point: Point, surroundings: Surroundings) -> tuple[list[float], list[BrokenStep]]:
     """Return latencies of steps that were left alone, and the steps that took turns with them."""
+    forget(point.conditions.device)  # the model of an earlier attempt refers to itself
     effort = Effort(
         point.effort.num_warmup_steps,
         max(2 * LEAST_PAIRS, point.effort.min_samples),

@@ -10,9 +10,10 @@ import torch
 from torch._C._autograd import DeviceType
 
 from lightning_modules.models.base import VariantModule
-from profiling.measuring.paths.active_path import Batch
+from profiling.measuring.paths.active_path import ActivePathCheck
 from profiling.measuring.paths.compiling import SILENT
 from profiling.measuring.process_limits import forget
+from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
@@ -21,7 +22,7 @@ STEP = 2  # which one is looked at, counted from 0: the first ones prepare libra
 
 
 def measure_device_busy(
-    module: VariantModule, point: Point, batch: Batch, latency_ms: float
+    point: Point, latency_ms: float, module: VariantModule | None = None
 ) -> dict[str, Any]:
     """Return what a row says of the device in a step: how long it computes, and the host's share.
 
@@ -29,21 +30,32 @@ def measure_device_busy(
     times of kernels are taken from there, and the step's from steps that were left alone. Whatever
     goes wrong here, the point has been measured: then both are null.
 
+    Nothing may be timed in this process afterwards: the profiler stays attached to CUDA, and every
+    launch takes the host longer from then on (github.com/pytorch/pytorch/issues/144455). For that
+    reason a compiled point learns only here which attention kernel it ran.
+
     Args:
-        module: Of the point, which has been measured.
         point: What is measured.
-        batch: What its steps get.
         latency_ms: Of a step that was left alone.
+        module: Of the point, which has been measured; None builds a fresh one.
     """
-    # With it goes the state of the optimiser before, beside which another one's may not fit.
-    module.trainer = None  # type: ignore[assignment]
+    if module is not None:
+        # With it goes the state of the optimiser before, beside which another one's may not fit.
+        module.trainer = None  # type: ignore[assignment]
     forget(point.conditions.device)
     busy = None
+    found: dict[str, Any] = {}
     with suppress(Exception):
-        watch = BusyWatch()
-        run_steps(module, point, batch, Effort(STEP, 1, 0.0), [watch])
+        module, batch, watch = module or build_point(point), batch_of(point, 1), BusyWatch()
+        check = ActivePathCheck(point, batch, is_last=True)
+        checks = [check, watch] if point.compiled else [watch]
+        run_steps(module, point, batch, Effort(STEP, 1, 0.0), checks)
         busy = busy_ms(intervals_of(watch.events))
-    return {"device_busy_ms": busy, "host_bound_share": host_bound_share(busy, latency_ms)}
+        found = {"attention_kernel": check.kernel} if point.compiled else {}
+    return found | {
+        "device_busy_ms": busy,
+        "host_bound_share": host_bound_share(busy, latency_ms),
+    }
 
 
 class BusyWatch(lightning.Callback):

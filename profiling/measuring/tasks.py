@@ -1,5 +1,6 @@
 """Measure one point in this process: the tasks of a measuring child, yielding parts of a row."""
 
+import ctypes
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,8 @@ from profiling.rows.machine import driver_version
 from profiling.rows.own_process import usable_cores
 
 Part = dict[str, Any]
+# As CUDA's driver numbers them.
+COMPUTE_MODE, EXCLUSIVE_PROCESS = 20, 3
 
 
 def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[Part]:
@@ -64,12 +67,19 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
     yield surroundings.device_fields(len(samples))
     if memory:
         yield memory.fields(samples)
-    if point.conditions.device == "cuda":
-        yield measure_device_busy(module, point, batch, latency["latency_ms"])
+    is_timed_more = bool({"throughput", "masked_steps"} & {*point.metrics})
+    left = None if is_timed_more else module  # beside it the largest batch would not fit
     del module, check, checks, memory, batch
+    yield from _measure_batches(point, latency["latency_ms"], surroundings)
+    if point.conditions.device == "cuda":
+        yield measure_device_busy(point, latency["latency_ms"], left)
+
+
+def _measure_batches(point: Point, latency_ms: float, surroundings: Surroundings) -> Iterator[Part]:
+    """Yield throughput, and what a mask adds, where they are asked for."""
     batch_size = 0
     if "throughput" in point.metrics:
-        found = search_batch(point, point.effort, 1e3 / latency["latency_ms"], surroundings)
+        found = search_batch(point, point.effort, 1e3 / latency_ms, surroundings)
         batch_size = found["throughput_batch_size"]
         yield found | surroundings.fields()
     if "masked_steps" in point.metrics:
@@ -111,16 +121,39 @@ def measure_memory(point: Point) -> Iterator[Part]:
 def describe_cuda() -> dict[str, Any]:
     """Return name and memory of the CUDA device, and the versions of what drives it.
 
+    `free_gib` is what others leave of the memory, and this process; `is_exclusive` tells whether
+    the device lets one process in at a time.
+
     Raises:
-        ModelError: There is none.
+        ModelError: There is none, or another process has it for itself.
     """
     if not torch.cuda.is_available():
         raise ModelError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
     properties = torch.cuda.get_device_properties(0)
+    try:
+        free, _ = torch.cuda.mem_get_info()
+    except RuntimeError as problem:
+        reason = str(problem).splitlines()[0]
+        raise ModelError(
+            f"`device` cuda must let this process in, and {properties.name} does not: {reason}"
+        ) from None
     return {
         "name": properties.name,
         "memory_gib": properties.total_memory / 2**30,
+        "free_gib": free / 2**30,
+        "is_exclusive": _is_exclusive(),
         "cuda_version": torch.version.cuda,
         "cudnn_version": str(torch.backends.cudnn.version() or "none"),
         "driver_version": driver_version(),
     }
+
+
+def _is_exclusive() -> bool:
+    """Ask the driver, as torch does not tell: sites set that with `nvidia-smi -c`."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    mode = ctypes.c_int()
+    driver.cuDeviceGetAttribute(ctypes.byref(mode), COMPUTE_MODE, 0)
+    return mode.value == EXCLUSIVE_PROCESS

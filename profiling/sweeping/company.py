@@ -1,4 +1,4 @@
-"""A look at the machine before a sweep: whether somebody else computes on it."""
+"""A look at the machine before a sweep: whether somebody else uses what is measured on."""
 
 import sys
 import time
@@ -19,6 +19,23 @@ def warn_of_company(threads: int, is_sharded: bool = False) -> None:
     share = share_of_others(threads)
     if share is not None and share > DISTURBED_FROM:
         print(describe_company(share, is_sharded), file=sys.stderr)
+
+
+def warn_of_little_memory(free_gib: float, budget_gib: float, device: str) -> None:
+    """Say on stderr when others hold memory of a GPU that a measurement may take.
+
+    Args:
+        free_gib: What they leave.
+        budget_gib: What a measurement may take.
+        device: Name of the GPU.
+    """
+    if free_gib < budget_gib:
+        print(
+            f"`memory_budget_gib` {budget_gib:g} must be free on {device}, and only "
+            f"{free_gib:.2f} GiB are: what finds less counts as out of memory, whoever has the "
+            "rest, so stop the processes that use the GPU, or lower the budget.",
+            file=sys.stderr,
+        )
 
 
 def share_of_others(threads: int, seconds: float = LOOK_S) -> float | None:

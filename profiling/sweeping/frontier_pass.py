@@ -19,6 +19,7 @@ from profiling.sweeping.progress import Progress
 from profiling.sweeping.tries import Border, Limits, Try
 
 STEPS = "profiling.measuring.frontier_step:make_whole_steps"
+DEVICE = "profiling.measuring.tasks:describe_cuda"
 
 
 def searches_of_part(every: Sequence[Point], mine: Sequence[Point]) -> list[Search]:
@@ -120,13 +121,24 @@ class FrontierPass:
         return {**_row_of(search, border, said), "size": size, **self.limits}
 
     def _refused(self, search: Search) -> Border | None:
-        """Refuse where tries could take more than there is: the system would kill somebody."""
+        """Refuse where tries could take more than there is.
+
+        On a CPU the system would kill somebody; on a GPU they would seem not to fit.
+        """
         conditions = search.point.conditions
-        free = free_memory_gib() if conditions.device == "cpu" else None
+        free = self._free_gib(conditions.device)
         if free is None or free >= conditions.memory_budget_gib:
             return None
         budget = f"`memory_budget_gib` {conditions.memory_budget_gib:g}"
         return Border(None, None, None, [], f"{budget} must be free, and only {free:.1f} GiB are")
+
+    def _free_gib(self, device: str) -> float | None:
+        """Return what the device has left, while no child of ours has any of it; None: unknown."""
+        if device == "cpu":
+            return free_memory_gib()
+        described = self.children.call(DEVICE, None, self.try_seconds).value or {}
+        free: float | None = described.get("free_gib")
+        return free
 
     def _attempt(
         self,

@@ -15,6 +15,7 @@ from profiling.planning.requests import DataTask
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.rows.machine import available_threads, cpu_name, default_budget_gib, memory_gib
+from profiling.sweeping.company import warn_of_little_memory
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.progress import warn_of_skipped
 from profiling.sweeping.untold import check_what_is_told
@@ -88,7 +89,11 @@ class Preparation:
         device = self._device()
         memory = float(device["memory_gib"])
         budget = self._budget_gib(memory, str(device["name"]))
-        self.room_gib = ROOM_SHARE * max(0.0, memory - budget)
+        free = float(device.get("free_gib", memory))
+        warn_of_little_memory(free, budget, str(device["name"]))
+        # A device that lets in one process at a time has no room for those that wait.
+        is_shared = not device.get("is_exclusive", False)
+        self.room_gib = ROOM_SHARE * max(0.0, free - budget) if is_shared else 0.0
         return Conditions(
             size=settings.size,
             precision=settings.precision,
@@ -140,7 +145,7 @@ class Preparation:
         return found
 
     def _device(self) -> dict[str, Any]:
-        """Return name and memory of the device."""
+        """Return name and memory of the device; of a GPU that is here, more."""
         if self.assumed is not None:
             return {"name": self.assumed.name, "memory_gib": self.assumed.memory_gib}
         if self.settings.device == "cuda":

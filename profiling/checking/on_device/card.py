@@ -1,7 +1,6 @@
 """What the device is, how fast it can be at best, and which fused kernel torch takes for what."""
 
 import itertools
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -11,9 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from profiling.checking.on_device.cases import Case, Found, NotHereError, run_cases
-from profiling.checking.on_device.timing import time_run
+from profiling.checking.on_device.timing import time_run, wake
 from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import Scale
+from profiling.rows.machine import driver_version
 
 HEAD_DIM, TOKENS = 64, 256
 # How fused kernels are called in a profile of torch.
@@ -22,6 +22,7 @@ FUSED = ("cudnn", "flash", "efficient")
 
 def look(task: DeviceTask) -> Iterator[Found]:
     """Yield the card, its ceilings, and the kernels that fused attention chooses."""
+    wake(task.scale.device)
     yield from run_cases(_cases(task.scale), task)
 
 
@@ -51,18 +52,9 @@ def _describe(device: str) -> dict[str, Any]:
             "memory_gib": card.total_memory / 2**30,
             "capability": f"{card.major}.{card.minor}",
             "multiprocessors": card.multi_processor_count,
-            "driver": _driver(),
+            "driver": driver_version(),
         }
     return found
-
-
-def _driver() -> str | None:
-    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip().splitlines()[0]
 
 
 def _copy(scale: Scale) -> dict[str, Any]:

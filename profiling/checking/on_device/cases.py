@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from profiling.checking.on_device.capturing import is_spoilt
 from profiling.checking.parts import DeviceTask
 from profiling.checking.time_box import Stopwatch
 from profiling.errors import USER_ERRORS
+from profiling.measuring.paths.capturing import is_spoilt
 from profiling.measuring.process_limits import forget, is_out_of_memory
 
 Case = tuple[str, Callable[[], dict[str, Any]]]

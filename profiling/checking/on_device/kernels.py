@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from lightning_modules.attention import local_attention
 from lightning_modules.attention.executed import band_pairs
 from profiling.checking.on_device.cases import Case, Found, NotHereError, run_cases
-from profiling.checking.on_device.timing import time_run
+from profiling.checking.on_device.timing import time_run, wake
 from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import Scale
 
@@ -37,6 +37,7 @@ Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def time(task: DeviceTask) -> Iterator[Found]:
     """Yield the time of every kernel, the number formats and lengths that matter most first."""
+    wake(task.scale.device)
     yield from run_cases(_cases(task.scale), task)
 
 

@@ -21,7 +21,8 @@ def build_speech(
     settings = SpeechModelSettings(
         variant, scale.size, attention_window=attention_window, implementation=implementation
     )
-    model = build_speech_model("encoder", settings)
+    with torch.device(scale.device):  # drawn on a CPU, weights take longer than all the rest
+        model = build_speech_model("encoder", settings)
     return model.eval().to(scale.device, dtype_of(scale))
 
 

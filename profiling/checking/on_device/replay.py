@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from profiling.checking.on_device.capturing import WARM_UP_CALLS, captured
 from profiling.checking.on_device.cases import Case, Found, NotHereError, run_cases
 from profiling.checking.on_device.models import build_speech, waveform
-from profiling.checking.on_device.timing import device_ms, wall_ms
+from profiling.checking.on_device.timing import device_ms, wake, wall_ms
 from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import Scale
 from profiling.instruments.memory import MIB
+from profiling.measuring.paths.capturing import WARM_UP_CALLS, captured
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ def _forward(scale: Scale, contender: Contender, batch: int) -> tuple[Any, Calla
         with torch.no_grad():
             return model(audio).last_hidden_state
 
+    wake(scale.device)
     for _ in range(WARM_UP_CALLS):
         run()
     return model, run

@@ -6,9 +6,12 @@ from typing import Any
 
 import torch
 
-from profiling.checking.on_device.capturing import Run, captured
+from profiling.measuring.paths.capturing import Run, captured
+from profiling.planning.requests import WARM_UP_S
 
-WARM_UP_S = 0.02
+# Of a device that is awake: what a case does first takes longer.
+FIRST_CALLS_S = 0.02
+SIDE = 2048
 MOST_CALLS = 200
 # Calls of one replay: to launch a graph of one short kernel takes the host as long as the kernel.
 MOST_TOGETHER = 10
@@ -21,9 +24,23 @@ def synchronise(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def wake(device: str) -> None:
+    """Keep a GPU at work until its clock has risen: it falls while the host builds or imports."""
+    seconds = WARM_UP_S.get(device)
+    if seconds is None:
+        return
+    matrix = torch.randn(SIDE, SIDE, device=device)
+    for _ in _until(seconds, 1):
+        torch.mm(matrix, matrix)
+        synchronise(device)
+
+
 def wall_ms(run: Run, device: str, seconds: float) -> list[float]:
-    """Return milliseconds of single calls, the device synchronised at both ends; three at least."""
-    for _ in _until(WARM_UP_S, 2):
+    """Return milliseconds of single calls, the device synchronised at both ends; three at least.
+
+    A GPU should be awake: see `wake`.
+    """
+    for _ in _until(FIRST_CALLS_S, 2):
         run()
         synchronise(device)
     samples = []

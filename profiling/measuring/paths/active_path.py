@@ -22,18 +22,20 @@ class ActivePathCheck(lightning.Callback):
 
     It starts when the Trainer has put the module on its device, and its forward is a warm-up. A
     model that is compiled runs as it comes at first, because torch does not compile while its
-    operators are being watched; at the end the compiled code is asked for its kernels.
+    operators are being watched; at the end the compiled code is asked for its kernels. On a GPU it
+    is asked in the last run of a process alone: torch's profiler slows down what follows there.
 
     Raises (through the Trainer):
         RuntimeError: The output has another shape, the efficient path is not the one that ran, or
             an efficient variant computed all pairs of its tokens.
     """
 
-    def __init__(self, point: Point, batch: Batch) -> None:
-        """Check runs of `point` on `batch`."""
+    def __init__(self, point: Point, batch: Batch, is_last: bool = False) -> None:
+        """Check runs of `point` on `batch`; nothing is timed after the last one."""
         self.point = point
         self.batch = batch
         self.kernel: str | None = None
+        self._may_profile = is_last or point.conditions.device != "cuda"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check before the first training step."""
@@ -81,9 +83,10 @@ class ActivePathCheck(lightning.Callback):
         assert isinstance(module, VariantModule)
         module.check_active(self.point.length)
         if self.point.compiled:
+            inputs = self._inputs_for(trainer, module)
             with trainer.precision_plugin.forward_context():
-                seen = kernels_of_compiled(module, self._inputs_for(trainer, module))
-            self.kernel = self._claim(module, seen)
+                seen = kernels_of_compiled(module, inputs, self._may_profile)
+            self.kernel = self._claim(module, seen) if self._may_profile else None
 
     def _claim(self, module: VariantModule, seen: str | None) -> str | None:
         """Return what the row says of the kernels that were seen."""

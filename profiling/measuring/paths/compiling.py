@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.util import get_temp_dir
 from statistics import median
 from typing import Any
@@ -122,7 +123,9 @@ class CompileWatch(lightning.Callback):
             )
 
 
-def kernels_of_compiled(module: LightningModule, inputs: dict[str, torch.Tensor]) -> str | None:
+def kernels_of_compiled(
+    module: LightningModule, inputs: dict[str, torch.Tensor], may_profile: bool = True
+) -> str | None:
     """Run compiled code once more and return its fused attention kernels; None where it has none.
 
     A compiled graph may hold other kernels than the model asks for.
@@ -130,6 +133,7 @@ def kernels_of_compiled(module: LightningModule, inputs: dict[str, torch.Tensor]
     Args:
         module: It has made its steps.
         inputs: What each of them gave to `forward`: compiled code asks for no more and no less.
+        may_profile: Whether torch's profiler may look at it; else the kernels stay unknown, None.
 
     Raises:
         RuntimeError: The module would not run what was compiled for it.
@@ -137,10 +141,9 @@ def kernels_of_compiled(module: LightningModule, inputs: dict[str, torch.Tensor]
     if not num_graphs():
         raise RuntimeError("the model does not run compiled: nothing was compiled")
     os.environ.setdefault("KINETO_LOG_LEVEL", SILENT)
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    with (
-        torch.compiler.set_stance("fail_on_recompile"),
-        torch.profiler.profile(activities=activities) as seen,
-    ):
+    look: AbstractContextManager[Any] = nullcontext()
+    if may_profile:
+        look = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU])
+    with torch.compiler.set_stance("fail_on_recompile"), look as seen:
         module(**inputs)
-    return names_of(kernels_in(seen.events()))
+    return None if seen is None else names_of(kernels_in(seen.events()))

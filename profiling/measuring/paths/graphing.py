@@ -10,7 +10,8 @@ to be added.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from lightning import LightningModule
@@ -18,8 +19,8 @@ from torch import Tensor, nn
 
 from lightning_modules.cuda_graphs import is_recorded
 from profiling.instruments.memory import MIB
+from profiling.measuring.paths.capturing import WARM_UP_CALLS, captured
 
-WARM_UP = 3  # passes before recording: libraries choose their kernels and take their workspace
 Forward = Callable[..., Tensor]
 
 
@@ -144,21 +145,13 @@ class _ByPlace(nn.Module):
 def record_inference(by_place: nn.Module, tensors: tuple[Tensor, ...]) -> Callable[..., Tensor]:
     """Record a forward pass without gradients; what is returned copies its inputs and replays."""
     places = tuple(tensor.clone() for tensor in tensors)
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        for _ in range(WARM_UP):
-            by_place(*places)
-    torch.cuda.current_stream().wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        output: Tensor = by_place(*places)
+    again, output = captured(partial(by_place, *places))
 
     def replay(*given: Tensor) -> Tensor:
         for place, values in zip(places, given, strict=True):
             place.copy_(values)
-        graph.replay()
-        return output
+        again()
+        return cast(Tensor, output)
 
     return replay
 
@@ -167,7 +160,7 @@ def record_training(by_place: nn.Module, tensors: tuple[Tensor, ...]) -> Callabl
     """Record a forward pass and the backward pass to its parameters."""
     places = tuple(tensor.clone() for tensor in tensors)
     recorded: Any = torch.cuda.make_graphed_callables(
-        by_place, places, num_warmup_iters=WARM_UP, allow_unused_input=True
+        by_place, places, num_warmup_iters=WARM_UP_CALLS, allow_unused_input=True
     )
     compute: Callable[..., Tensor] = recorded
     return compute

@@ -11,12 +11,13 @@ import torch
 
 from profiling.checking import check as checks
 from profiling.checking.check import Check
-from profiling.checking.on_device import capturing, cases
-from profiling.checking.on_device.capturing import captured, is_spoilt
+from profiling.checking.on_device import cases
 from profiling.checking.on_device.cases import Case, run_cases
 from profiling.checking.parts import PARTS, DeviceTask
 from profiling.checking.scale import tiny
 from profiling.children.outcome import Outcome
+from profiling.measuring.paths import capturing, graphing
+from profiling.measuring.paths.capturing import captured, is_spoilt
 
 
 class Streams:
@@ -59,6 +60,21 @@ def test_a_capture_that_breaks_gives_the_stream_back_and_is_remembered(
         captured(wait_for_the_host, 1)
     assert streams.current is streams.usual
     assert is_spoilt()
+
+
+def test_a_recorded_forward_pass_that_breaks_gives_the_stream_back_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    streams, calls = Streams(monkeypatch), []
+
+    def wait_for_the_host(values: torch.Tensor) -> None:
+        calls.append(values)
+        if len(calls) > capturing.WARM_UP_CALLS:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    with pytest.raises(RuntimeError, match="not permitted"):
+        graphing.record_inference(wait_for_the_host, (torch.ones(2),))  # type: ignore[arg-type]
+    assert streams.current is streams.usual
 
 
 def test_cases_behind_a_capture_that_broke_are_left_and_no_memory_is_given_back(

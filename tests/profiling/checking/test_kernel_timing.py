@@ -1,6 +1,8 @@
 """What the times of kernels are of: the device alone, or the host that launches as well."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,9 +11,11 @@ from matplotlib.figure import Figure
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from profiling.checking import figures
-from profiling.checking.on_device import kernels, timing
-from profiling.checking.on_device.timing import time_run
+from profiling.checking.on_device import card, kernels, models, replay, timing
+from profiling.checking.on_device.timing import time_run, wake
+from profiling.checking.parts import DeviceTask
 from profiling.checking.scale import tiny
+from profiling.planning.requests import WARM_UP_S
 
 
 @pytest.mark.parametrize("phase", ["inference", "training"])
@@ -93,3 +97,40 @@ def test_a_curve_says_where_the_host_is_in_it() -> None:
     assert legend is not None
     names = [text.get_text() for text in legend.get_texts()]
     assert names == ["flash", "flash, with its host"]
+
+
+def test_a_gpu_is_kept_at_work_until_its_clock_has_risen(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, matrix = [0.0], torch.ones(2, 2)
+
+    def work(*_: Any) -> None:
+        seconds[0] += 0.01
+
+    monkeypatch.setattr(timing, "time", SimpleNamespace(perf_counter=lambda: seconds[0]))
+    monkeypatch.setattr(torch, "randn", lambda *_, **__: matrix)
+    monkeypatch.setattr(torch, "mm", work)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    wake("cpu")
+    assert seconds == [0.0]
+    wake("cuda")
+    assert seconds[0] >= WARM_UP_S["cuda"]
+
+
+@pytest.mark.parametrize("part", [card.look, kernels.time, replay.race])
+def test_what_times_wakes_the_device_first(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[str] = []
+    for module in (card, kernels, replay):
+        monkeypatch.setattr(module, "wake", woken.append)
+    next(part(DeviceTask(tiny(), 0, 60.0)))
+    assert woken == ["cpu"]
+
+
+def test_models_are_built_where_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[torch.device] = []
+
+    def build(*_: Any) -> torch.nn.Module:
+        places.append(torch.get_default_device())
+        return torch.nn.Linear(1, 1)
+
+    monkeypatch.setattr(models, "build_speech_model", build)
+    models.build_speech(replace(tiny(), device="meta"), "hubert", "sdpa")
+    assert places == [torch.device("meta")]

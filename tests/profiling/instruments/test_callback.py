@@ -10,8 +10,9 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from lightning_modules.allocator import keeps_freed_memory
+from profiling.instruments.batch_shapes import batch_shape
 from profiling.instruments.callback import ProfilingCallback
-from profiling.instruments.steps import batch_shape, summarise
+from profiling.instruments.steps import summarise
 
 
 class Tiny(lightning.LightningModule):

@@ -15,7 +15,10 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from profiling.callback import ProfilingCallback
 from profiling.instruments.batch_shapes import BatchShape
+from profiling.instruments.going_on import GoingOn
 from profiling.instruments.listening import listen
+from profiling.instruments.memory import MIB, PeakMemory
+from profiling.instruments.step_memory import StepMemory
 from tests.samples.fitting import TinyTokens, fit, predict, tokens
 
 
@@ -236,3 +239,46 @@ def test_every_fit_begins_its_own_baseline_of_memory(
         fit(Sized(size), [tokens(2, 5)], tmp_path, callbacks=[callback])
         peaks.append(callback.rows()[0]["peak_memory_mib"])
     assert peaks == pytest.approx([902.0, 103.0], abs=0.01)
+
+
+class OnCuda(TinyTokens):
+    """Says that it is there."""
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        return torch.device("cuda")
+
+
+class PeakOfCuda:
+    """The allocator of a GPU, whose peak belongs to the process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.peak_mib = 40.0
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+        monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 5 * MIB)
+        monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: self.peak_mib * MIB)
+        monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", self._reset)
+
+    def _reset(self) -> None:
+        self.peak_mib = 20.0
+
+
+def test_the_peak_of_a_cuda_process_is_left_to_it_and_that_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cuda, memory = PeakOfCuda(monkeypatch), StepMemory(None, GoingOn())
+    for _ in range(2):
+        memory.begin(OnCuda(), [])
+        memory.reset()
+        assert memory.read() is None
+    assert cuda.peak_mib == 40
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert 'give the callback `memory=PeakMemory("cuda")`' in said
+
+
+def test_who_asks_for_peaks_on_cuda_has_that_of_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = PeakOfCuda(monkeypatch)
+    memory = StepMemory(PeakMemory("cuda"), GoingOn())
+    memory.begin(OnCuda(), [])
+    memory.reset()
+    assert memory.read() == cuda.peak_mib - 5 == 15

@@ -1,9 +1,12 @@
 """Components are shown where they add up to the step, and where no device had to do wonders."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
 from multiprocessing.context import ForkServerContext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,13 +139,11 @@ def test_a_step_that_waits_for_the_host_says_so_where_it_does_not_add_up(
 ) -> None:
     asked: list[float] = []
 
-    def look(module: Any, point: Point, batch: Any, latency_ms: float) -> dict[str, float | None]:
+    def look(point: Point, latency_ms: float) -> dict[str, float | None]:
         asked.append(latency_ms)
         return {"device_busy_ms": 4.0, "host_bound_share": share}
 
     monkeypatch.setattr(breakdown, "measure_device_busy", look)
-    monkeypatch.setattr(breakdown, "build_point", lambda point: None)
-    monkeypatch.setattr(breakdown, "batch_of", lambda point, batch_size: None)
     *_, found = measured_by_a_clock_of([1.28] * 3, device=device)
     assert found["components"] is None
     assert "128%" in found["components_error"]
@@ -154,6 +155,38 @@ def test_nobody_is_asked_about_steps_that_add_up(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(breakdown, "measure_device_busy", lambda *_: pytest.fail("it was asked"))
     *_, found = measured_by_a_clock_of([1.0], device="cuda")
     assert found["components_error"] is None
+
+
+class Module:
+    """Refers to itself, as a model and its Trainer do."""
+
+    def __init__(self) -> None:
+        self.trainer = self
+
+
+def test_the_model_of_an_attempt_is_gone_before_the_next_one_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (point, *_) = points_of("text", [20], ["bert"])
+    built: list[weakref.ReferenceType[Module]] = []
+    alive: list[int] = []
+
+    def build(point: Point) -> Module:
+        alive.append(sum(module() is not None for module in built))
+        module = Module()
+        built.append(weakref.ref(module))
+        return module
+
+    monkeypatch.setattr(breakdown, "build_point", build)
+    monkeypatch.setattr(breakdown, "batch_of", lambda point, batch_size: {})
+    surroundings: Any = SimpleNamespace(time_steps=lambda *_, **__: [])
+    gc.disable()  # it comes when it comes
+    try:
+        for _ in range(breakdown.ATTEMPTS):
+            breakdown._broken_down(point, surroundings)
+    finally:
+        gc.enable()
+    assert alive == [0, 0, 0]
 
 
 def measured_whatever_closes(point: Point) -> Iterator[dict[str, Any]]:

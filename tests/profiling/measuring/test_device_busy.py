@@ -4,6 +4,7 @@ import gc
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import lightning
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch._C._autograd import DeviceType
 
-from profiling.measuring import device_busy
+from profiling.measuring import device_busy, tasks
 from profiling.measuring.device_busy import (
     BusyWatch,
     busy_ms,
@@ -110,12 +111,95 @@ def test_a_row_gets_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         return []
 
     monkeypatch.setattr(device_busy, "run_steps", seen)
-    point = point_of("inference")
-    fields = measure_device_busy(build_point(point), point, batch_of(point, 1), 0.804)
-    assert fields == {
+    assert measure_device_busy(point_of("inference"), 0.804) == {
         "device_busy_ms": pytest.approx(0.402),
         "host_bound_share": pytest.approx(0.5),
     }
+
+
+def test_a_compiled_point_learns_its_kernel_from_the_last_run_of_its_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def seen(*given: Any) -> Sequence[Any]:
+        check, watch = given[-1]
+        watch.events = STEP
+        check.kernel = "flash_attention" if check._may_profile else "never seen"
+        return []
+
+    monkeypatch.setattr(device_busy, "run_steps", seen)
+    monkeypatch.setattr(device_busy, "build_point", lambda point: object())
+    monkeypatch.setattr(device_busy, "batch_of", lambda point, batch_size: {})
+    monkeypatch.setattr(device_busy, "forget", lambda device: None)
+    point = point_of("inference")
+    on_gpu = replace(point, conditions=replace(point.conditions, device="cuda"), compiled=True)
+    assert measure_device_busy(on_gpu, 0.804)["attention_kernel"] == "flash_attention"
+
+
+class Calm:
+    """Surroundings in which nothing happens."""
+
+    def time_steps(self, *_: Any, **__: Any) -> list[Any]:
+        return []
+
+    def fields(self) -> dict[str, Any]:
+        return {}
+
+    def device_fields(self, num_steps: int) -> dict[str, Any]:
+        return {}
+
+
+MODEL = object()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "timed", "looked_at"),
+    [
+        (("latency",), [], MODEL),
+        (("latency", "throughput"), ["search_batch"], None),
+        (("latency", "masked_steps"), ["masked_step_ratio"], None),
+        (
+            ("latency", "throughput", "masked_steps"),
+            ["search_batch", "masked_step_ratio", "masked_step_ratio"],
+            None,
+        ),
+    ],
+)
+def test_nothing_is_timed_after_the_profiler_was_there(
+    metrics: tuple[str, ...],
+    timed: list[str],
+    looked_at: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+    given: list[object] = []
+
+    def noting(name: str, found: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            called.append(name)
+            given[:] = arguments
+            return found
+
+        return call
+
+    rows = [{"latency_ms": 2.0, "page_faults_per_step": 0.0}]
+    for name, found in {
+        **dict.fromkeys(("set_threads", "prepare_process", "batch_of", "facts_of"), {}),
+        "Surroundings": Calm(),
+        "build_point": MODEL,
+        "ActivePathCheck": SimpleNamespace(kernel=None),
+        "rows_of": rows,
+        "search_batch": {"throughput_batch_size": 2},
+        "masked_step_ratio": 1.0,
+        "measure_device_busy": {},
+    }.items():
+        monkeypatch.setattr(tasks, name, noting(name, found))
+    point = point_of("inference")
+    on_gpu = replace(point.conditions, device="cuda")
+    point = replace(point, conditions=on_gpu, metrics=metrics)
+    assert [*tasks.measure_speed(point)]
+    begin = called.index("rows_of") + 1
+    assert called[begin:] == [*timed, "measure_device_busy"]
+    assert given == [point, 2.0, looked_at]
 
 
 def test_an_estimate_knows_how_many_steps_a_look_takes() -> None:
@@ -152,7 +236,7 @@ def test_the_optimiser_of_the_measured_steps_is_gone_before_another_is_made(
     gc.disable()  # it comes when it comes
     try:
         run_steps(module, point, batch, Effort(0, 1, 0.0), [optimisers])
-        measure_device_busy(module, point, batch, 1.0)
+        measure_device_busy(point, 1.0, module)
     finally:
         gc.enable()
     assert alive == [False]
@@ -163,7 +247,7 @@ def test_a_look_that_fails_leaves_both_numbers_out_and_nothing_running(
     phase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = point_of(phase)
-    module, batch = build_point(point), batch_of(point, 1)
+    module = build_point(point)
     name = "predict_step" if phase == "inference" else "training_step"
     step = getattr(module, name)
 
@@ -176,6 +260,17 @@ def test_a_look_that_fails_leaves_both_numbers_out_and_nothing_running(
     cpu = torch.profiler.ProfilerActivity.CPU
     profile = torch.profiler.profile
     monkeypatch.setattr(torch.profiler, "profile", lambda **_: profile(activities=[cpu]))
-    fields = measure_device_busy(module, point, batch, 1.0)
+    fields = measure_device_busy(point, 1.0, module)
     assert fields == {"device_busy_ms": None, "host_bound_share": None}
     assert not torch._C._autograd._profiler_enabled()
+
+
+def test_a_model_that_cannot_be_built_again_leaves_both_numbers_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(point: Point) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(device_busy, "build_point", fails)
+    fields = measure_device_busy(point_of("inference"), 1.0)
+    assert fields == {"device_busy_ms": None, "host_bound_share": None}

@@ -93,7 +93,7 @@ def test_the_device_is_busy_for_a_part_of_the_step(phase):
     module, batch = build_point(point), batch_of(point, 1)
     samples = run_steps(module, point, batch, BRIEF)
     latency = min(sample.latency_ms for sample in samples)
-    fields = measure_device_busy(module, point, batch, latency)
+    fields = measure_device_busy(point, latency, module)
     assert 0 < fields["device_busy_ms"] <= 1.2 * latency
     assert 0 <= fields["host_bound_share"] < 1
 

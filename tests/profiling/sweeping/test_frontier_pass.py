@@ -126,6 +126,35 @@ def test_where_less_than_the_budget_is_free_nothing_is_tried(
     assert row["error"] == "`memory_budget_gib` 0.1 must be free, and only 0.1 GiB are"
 
 
+class BusyGpu(Children):
+    """Children of a machine whose GPU others use; they try nothing."""
+
+    def __init__(self, free_gib: float) -> None:
+        self.free_gib = free_gib
+        self.tried = 0
+
+    def call(self, function: str, task: Any, timeout_s: float | None) -> Outcome:
+        if function == frontier_pass.DEVICE:
+            return Outcome("ok", {"free_gib": self.free_gib})
+        self.tried += 1
+        return Outcome("oom")
+
+
+@pytest.mark.parametrize(("free_gib", "is_searched"), [(15.0, False), (19.5, True)])
+def test_a_gpu_of_which_others_hold_a_part_of_the_budget_is_not_searched(
+    tmp_path: Path, free_gib: float, is_searched: bool
+) -> None:
+    conditions = replace(CONDITIONS, device="cuda", memory_budget_gib=19.0)
+    search, children = Search(point_of(150, "inference", conditions), BATCH), BusyGpu(free_gib)
+    with RunDirectory(tmp_path) as run:
+        FrontierPass([search], run, children, 300, 600).measure(Progress())
+    (row,) = frontier_rows(tmp_path)
+    assert (children.tried > 0, bool(row["tries"])) == (is_searched, is_searched)
+    if not is_searched:
+        sentence = "`memory_budget_gib` 19 must be free, and only 15.0 GiB are"
+        assert (row["status"], row["error"]) == ("error", sentence)
+
+
 def test_a_sweep_searches_once_leaves_its_rows_alone_and_says_what_is_left(tmp_path: Path) -> None:
     config = write_config(
         tmp_path / "small.yaml",

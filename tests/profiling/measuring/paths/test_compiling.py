@@ -77,6 +77,25 @@ def test_the_first_step_compiles_and_the_kernel_is_that_of_the_compiled_code(pha
     assert check.kernel == "flash_attention_for_cpu"
 
 
+@pytest.mark.parametrize("is_last", [False, True])
+@pytest.mark.usefixtures("quick")
+def test_on_a_gpu_compiled_code_is_profiled_in_the_last_run_of_a_process_alone(
+    is_last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point, looks, profile = point_of("inference"), [], torch.profiler.profile
+
+    def noting(**given: Any) -> Any:
+        looks.append(given)
+        return profile(**given)
+
+    monkeypatch.setattr(torch.profiler, "profile", noting)
+    on_gpu = replace(point, conditions=replace(point.conditions, device="cuda"))
+    check = ActivePathCheck(on_gpu, batch_of(point, 1), is_last)
+    run_steps(build_point(point), point, batch_of(point, 1), BRIEF, [check, CompileWatch()])
+    assert len(looks) == is_last
+    assert check.kernel == ("flash_attention_for_cpu" if is_last else None)
+
+
 @pytest.mark.usefixtures("quick")
 def test_compiled_code_is_looked_at_with_what_its_predictions_give_it() -> None:
     point = point_of("inference", "hubert")

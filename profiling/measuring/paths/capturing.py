@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+# Libraries choose their kernels in them, and take their workspace.
 WARM_UP_CALLS = 3
 Run = Callable[[], Any]
 _has_broken = False

@@ -1,0 +1,71 @@
+"""What a sweep is told of the GPU that it measures on, by a driver that a test plays."""
+
+import ctypes
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from lightning_modules.errors import ModelError
+from profiling.measuring import tasks
+from profiling.measuring.tasks import describe_cuda
+
+GIB = 2**30
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU of 24 GiB, of which others hold a part."""
+    card = SimpleNamespace(name="a card", total_memory=24 * GIB)
+    for name, answer in {
+        "is_available": lambda: True,
+        "get_device_properties": lambda _: card,
+        "mem_get_info": lambda: (15 * GIB, 24 * GIB),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, answer)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91900)
+
+
+@pytest.mark.parametrize(("mode", "is_exclusive"), [(0, False), (2, False), (3, True)])
+@pytest.mark.usefixtures("gpu")
+def test_what_is_free_and_who_may_come_in_is_told(
+    mode: int, is_exclusive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(place: Any, attribute: int, device: int) -> int:
+        place._obj.value = mode if (attribute, device) == (20, 0) else -1
+        return 0
+
+    driver = SimpleNamespace(cuDeviceGetAttribute=answer)
+    played = SimpleNamespace(CDLL=lambda _: driver, c_int=ctypes.c_int, byref=ctypes.byref)
+    monkeypatch.setattr(tasks, "ctypes", played)
+    found = describe_cuda()
+    assert (found["memory_gib"], found["free_gib"]) == (24, 15)
+    assert found["is_exclusive"] is is_exclusive
+
+
+@pytest.mark.usefixtures("gpu")
+def test_where_no_driver_can_be_asked_a_device_counts_as_shared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(tasks, "ctypes", SimpleNamespace(CDLL=absent))
+    assert describe_cuda()["is_exclusive"] is False
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_gpu_that_another_process_has_for_itself_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> None:
+        raise RuntimeError("CUDA-capable device(s) is/are busy or unavailable\nCompile with")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", refuse)
+    with pytest.raises(ModelError) as refused:
+        describe_cuda()
+    assert str(refused.value) == (
+        "`device` cuda must let this process in, and a card does not: "
+        "CUDA-capable device(s) is/are busy or unavailable"
+    )
