@@ -128,9 +128,7 @@ def test_the_same_command_again_measures_nothing(made: tuple[Path, str]) -> None
     assert again(made) == made[1]
 
 
-@pytest.mark.parametrize(
-    "refused", [["--threads", "100000"], ["--memory_budget_gib", "9000000"]]
-)
+@pytest.mark.parametrize("refused", [["--threads", "100000"], ["--memory_budget_gib", "9000000"]])
 def test_a_fresh_sweep_that_is_refused_forgets_nothing(
     made: tuple[Path, str], out: Path, refused: list[str]
 ) -> None:
