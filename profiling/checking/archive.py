@@ -28,7 +28,8 @@ def forget_earlier(folder: Path) -> None:
         SettingsError: The earlier one is still at work.
     """
     if (folder / SWEEP).exists():
-        RunDirectory(folder / SWEEP, fresh=True).close()
+        with RunDirectory(folder / SWEEP, fresh=True) as run:
+            run.begin()
     for name in (NAME, TEST_LOG, TEST_REPORT):
         (folder / name).unlink(missing_ok=True)
 

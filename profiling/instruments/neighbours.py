@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from profiling.rows.machine import container_file
+from profiling.rows.machine import container_files
 from profiling.rows.own_process import PROC, usable_cores
 
 CORES = Path("/sys/devices/system/cpu")
@@ -126,7 +126,6 @@ def _waited_ns() -> int:
 
 
 def _held_back_us() -> int:
-    """Return how long the container was kept from the cores by its limit, so far."""
-    words = container_file("cpu.stat").split()
-    counted = dict(zip(words[::2], words[1::2], strict=False))
-    return int(counted.get("throttled_usec", 0))
+    """Return how long the container was kept from the cores by its limits, so far."""
+    counted = (dict(map(str.split, text.splitlines())) for text in container_files("cpu.stat"))
+    return sum(int(fields.get("throttled_usec", 0)) for fields in counted)

@@ -78,7 +78,7 @@ class Schedule:
     is compared begins each round with another one, so that none is always the first. With a
     time budget the first round is always whole; later ones end at the first visits that should not
     fit. What decides is the seconds stored in the rows, so the same command run again comes to
-    the same end.
+    the same end. Visits that failed are tried once more by every sweep, whatever time is left.
     """
 
     def __init__(self, points: list[Point], visits: int, time_budget_s: float | None) -> None:
@@ -90,14 +90,16 @@ class Schedule:
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         """Yield the visits that are open, by what is compared; `rows` may grow."""
+        is_over = False
         for number in range(self.visits):
             open_now = {visit.point.key for visit in self._open(rows) if visit.number == number}
             for group in self._round(number):
-                points = [point for point in group if point.key in open_now]
-                if number and points and not self._fit(points, rows):
-                    return
-                if points:
-                    yield [Visit(point, number) for point in points]
+                visits = [Visit(point, number) for point in group if point.key in open_now]
+                is_over = is_over or not self._fit(visits, rows)
+                if is_over:
+                    visits = _failed(visits, rows)
+                if visits:
+                    yield visits
 
     def _open(self, rows: Sequence[Row]) -> list[Visit]:
         """Return the planned visits without a row that counts; what is skipped has one visit."""
@@ -146,11 +148,12 @@ class Schedule:
         if expected is None:
             return None
         left = [visit for visit in self._open(rows) if not visit.point.skip_reason]
-        first = sum(expected(visit) for visit in left if not visit.number)
-        later = sum(expected(visit) for visit in left if visit.number)
+        failed = _failed(left, rows)
+        sure = sum(expected(visit) for visit in left if not visit.number or visit in failed)
+        later = sum(expected(visit) for visit in left if visit.number and visit not in failed)
         if self.time_budget_s is None:
-            return first + later
-        return first + max(0.0, min(later, self.time_budget_s - self.spent(rows) - first))
+            return sure + later
+        return sure + max(0.0, min(later, self.time_budget_s - self.spent(rows) - sure))
 
     def is_known(self, rows: Sequence[Row]) -> bool:
         """Tell whether rows say how long visits take."""
@@ -172,9 +175,16 @@ class Schedule:
             if row["key"] in self._keys and row["status"] != "skipped"
         }
 
-    def _fit(self, points: Sequence[Point], rows: Sequence[Row]) -> bool:
-        if self.time_budget_s is None:
+    def _fit(self, visits: Sequence[Visit], rows: Sequence[Row]) -> bool:
+        """Tell whether visits should end within the time budget, or are made whatever they take."""
+        if self.time_budget_s is None or not any(visit.number for visit in visits):
             return True
         last = self._last_s(rows)
-        expected = sum(last.get(point.key, 0.0) for point in points)
+        expected = sum(last.get(visit.point.key, 0.0) for visit in visits)
         return self.spent(rows) + expected <= self.time_budget_s
+
+
+def _failed(visits: Sequence[Visit], rows: Sequence[Row]) -> list[Visit]:
+    """Return those of some visits whose row is an error."""
+    failed = {(row["key"], row["visit"]) for row in rows if row["status"] == "error"}
+    return [visit for visit in visits if (visit.point.key, visit.number) in failed]

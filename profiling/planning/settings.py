@@ -76,9 +76,10 @@ class SweepSettings:
             at most so often for each comparison, and for an answer about memory at most twice.
         target_factor: With `refine`, an answer is measured until the upper end of its interval is
             at most so many times the lower end.
-        time_budget_s: Seconds of measuring in all. Where lengths are given, the first visit of each
-            point is made even beyond them; with `refine` a modality and phase is left alone where
-            there is no time for two visits of its ends. Null sets no limit of time.
+        time_budget_s: Seconds of measuring in all; with `shard` those of each shard. Where lengths
+            are given, the first visit of each point is made even beyond them; with `refine` a
+            modality and phase is left alone where there is no time for two visits of its ends. A
+            visit that failed is made once more by each sweep in any case. Null sets no limit.
         seconds_per_measurement: Seconds of timed steps per point and visit.
         min_samples: Fewest timed steps per point and visit, however long they take.
         num_warmup_steps: Untimed steps before them.

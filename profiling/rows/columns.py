@@ -20,8 +20,8 @@ Kind = Literal["name", "identity", "condition", "state", "effort", "result"]
 """What a column says of a row.
 
 name: which row it is; identity: what was measured; condition: what two rows must share to be
-compared; state: of data, seed and libraries, of which only the current one counts; effort: how
-long was measured, of which rows never mix; result: what came out.
+compared; state: of data, seed, libraries and this project, of which only the current one counts;
+effort: how long was measured, of which rows never mix; result: what came out.
 """
 
 

@@ -8,10 +8,9 @@ from profiling.rows.columns import Column, Row, columns_of, key_of, value_of
 
 Place = tuple[Any, ...]
 """What has a current state: a column, a modality, and the conditions that the column belongs to."""
-# How a sentence about one row that is left out goes on, and one about several.
+# How a sentence about one row that was measured again goes on, and one about several. Of the others
+# only a sweep knows whether it still asks for them.
 DONE = ("; it was measured again since", "; they were measured again since")
-COMING = ("; the sweep measures it again", "; the sweep measures them again")
-OPEN = ("", "")  # other devices and other batches are not what the last sweep measures
 
 
 def current_rows(rows: Iterable[Row], manifest: Mapping[str, Any]) -> list[Row]:
@@ -55,23 +54,20 @@ def describe_left_out(rows: Iterable[Row], manifest: Mapping[str, Any]) -> list[
         manifest: As for `current_rows`.
     """
     rows = list(rows)
-    last = _last_states(rows, manifest)
-    current = _current_values(rows, last)
+    current = _current_values(rows, _last_states(rows, manifest))
     outdated = [row for row in rows if _outdated(row, current)]
     made = {_visit_of(row) for row in rows if not _outdated(row, current)} if outdated else set()
-    left_out: dict[tuple[Any, tuple[str, str]], list[Row]] = {}
+    left_out: dict[tuple[Any, bool], list[Row]] = {}
     for row in outdated:
-        modality = row.get("modality")
-        is_like_last = _conditions_of(row) == _conditions_of(last[modality])
-        again = DONE if _visit_of(row) in made else COMING if is_like_last else OPEN
-        left_out.setdefault((modality, again), []).append(row)
+        left_out.setdefault((row.get("modality"), _visit_of(row) in made), []).append(row)
     sentences = []
-    for (modality, again), group in left_out.items():
+    for (modality, is_made), group in left_out.items():
         total = sum(row.get("modality") == modality for row in rows)
         verbs = ("is left out, because it was", "are left out, because they were")
         told = counted_of(len(group), total, "row", *(f"of {modality} {verb}" for verb in verbs))
         differing = ", ".join(_differing(group, current))
-        sentences.append(f"{told} measured in another state ({differing}){again[len(group) > 1]}.")
+        again = DONE[len(group) > 1] if is_made else ""
+        sentences.append(f"{told} measured in another state ({differing}){again}.")
     return sentences
 
 

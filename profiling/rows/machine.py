@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import tomllib
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -14,8 +15,10 @@ from typing import Any
 from profiling.rows.own_process import PROC, usable_cores
 
 DRIVER = PROC / "driver/nvidia/version"
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
 ROOT = Path(__file__).resolve().parents[2]
 # Those whose version can change a number; they are part of every row's key.
+PROJECT = "tipping-point"
 LIBRARIES = ("lightning", "torch", "torchaudio", "torchvision", "transformers")
 
 
@@ -32,8 +35,9 @@ def cpu_name() -> str:
 def available_threads() -> int:
     """Return the number of cores that this process, in its container, may use."""
     cores = len(usable_cores()) or os.cpu_count() or 1
-    quota, _, period = container_file("cpu.max").partition(" ")
-    return max(1, min(cores, int(quota) // int(period))) if quota.isdigit() else cores
+    limits = (text.split() for text in container_files("cpu.max"))
+    quotas = [int(limit[0]) // int(limit[1]) for limit in limits if limit and limit[0].isdigit()]
+    return max(1, min([cores, *quotas]))
 
 
 def cores_for(threads: int) -> list[int]:
@@ -43,9 +47,9 @@ def cores_for(threads: int) -> list[int]:
 
 def memory_gib() -> float:
     """Return the memory of the machine, or of the container, in GiB."""
-    limit = container_file("memory.max")
+    limits = [int(limit) for limit in container_files("memory.max") if limit.isdigit()]
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return float(min(total, int(limit)) if limit.isdigit() else total) / 2**30
+    return float(min([total, *limits])) / 2**30
 
 
 def free_memory_gib() -> float | None:
@@ -59,11 +63,18 @@ def free_memory_gib() -> float | None:
         return None
     known = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
     free = known.get("MemAvailable")
-    limit, used = container_file("memory.max"), container_file("memory.current")
-    if free is not None and limit.isdigit() and used.isdigit():
-        fields = dict(line.split() for line in container_file("memory.stat").splitlines())
-        free = min(free, int(limit) - int(used) + int(fields.get("inactive_file", 0)))
-    return None if free is None else free / 2**30
+    return None if free is None else min([free, *_free_in_containers()]) / 2**30
+
+
+def _free_in_containers() -> list[int]:
+    """Return what each control group that has a limit leaves of it, in bytes."""
+    names = ("memory.max", "memory.current", "memory.stat")
+    found = []
+    for limit, used, counted in zip(*map(container_files, names), strict=False):
+        if limit.isdigit() and used.isdigit():
+            fields = dict(line.split() for line in counted.splitlines())
+            found.append(int(limit) - int(used) + int(fields.get("inactive_file", 0)))
+    return found
 
 
 def default_budget_gib(memory: float) -> float:
@@ -76,22 +87,35 @@ def default_budget_gib(memory: float) -> float:
     return float(int(gib)) if gib >= 2 else round(gib, 1)
 
 
-def container_file(name: str) -> str:
-    """Return a file of this process's control group (version 2), empty where there is none."""
+def container_files(name: str) -> list[str]:
+    """Return a file of this process's control group (version 2), then of each group above it.
+
+    The limits of all of them hold, such as that of a user on a login node. A file that is not there
+    is empty.
+    """
     try:
-        group = (PROC / "self/cgroup").read_text().strip().rpartition(":")[2]
-        return Path(f"/sys/fs/cgroup{group}", name).read_text().strip()
+        own = (PROC / "self/cgroup").read_text().strip().rpartition(":")[2]
+    except OSError:
+        return []
+    group = CONTROL_GROUPS / own.strip("/")
+    groups = [each for each in (group, *group.parents) if each.is_relative_to(CONTROL_GROUPS)]
+    return [_text_of(each / name) for each in groups]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text().strip()
     except OSError:
         return ""
 
 
 @cache
 def library_versions() -> str:
-    """Return the libraries that can change a number with their versions, without importing.
+    """Return this project and the libraries that can change a number, with their versions.
 
-    One that is not installed is left out.
+    Nothing is imported; what is not installed is left out.
     """
-    versions = {name: _version(name) for name in LIBRARIES}
+    versions = {PROJECT: _own_version()} | {name: _version(name) for name in LIBRARIES}
     return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
 
 
@@ -100,6 +124,15 @@ def _version(library: str) -> str | None:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _own_version() -> str | None:
+    """Return the version of the code that runs: a checkout may be newer than its installation."""
+    try:
+        described = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    except OSError:
+        return _version(PROJECT)
+    return str(described["project"]["version"])
 
 
 def driver_version() -> str | None:

@@ -17,6 +17,7 @@ from profiling.rows.locks import Shard, ShardLock, locked, make_lock_folder, tur
 from profiling.rows.reading import MANIFEST, ROWS, SENTINEL, RowFile, newest_rows, read_manifest
 
 # All that a sweep writes: `fresh` removes these and nothing else, whatever folder `out` names.
+BATCHES = "batches"  # which every plan stores anew
 OURS = (
     ROWS,
     SENTINEL,
@@ -27,7 +28,6 @@ OURS = (
     "report.html",
     "figures",
     "tensorboard",
-    "batches",
 )
 
 
@@ -48,7 +48,12 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path, fresh: bool = False, shard: Shard = (1, 1)) -> None:
-        """Open or make the directory and lock the shard; `fresh` forgets what was measured before.
+        """Open or make the directory and lock the shard.
+
+        Args:
+            path: The directory.
+            fresh: Forget what was measured before: nothing is read of it, and `begin` removes it.
+            shard: Which part of a sweep is measured, as (part, parts).
 
         Raises:
             SettingsError: It cannot be written or is in use, or one part is to forget all.
@@ -63,12 +68,24 @@ class RunDirectory:
         self._locks = make_lock_folder(path)
         self._file = RowFile(path / ROWS)
         self.rows: list[Row] = []
-        if fresh:
-            with writing(path), reporting(path):
-                self._forget()
+        self._forgets = fresh
         with self._writing():
-            self._drop_torn_line(ROWS)
-        self.learn()
+            if fresh:
+                self._remove(BATCHES)
+            else:
+                self._drop_torn_line(ROWS)
+        if not fresh:
+            self.learn()
+
+    def begin(self) -> None:
+        """Remove what was measured before if the directory was opened `fresh`, else nothing.
+
+        Call it once nothing can refuse the sweep any more: a mistake in the settings costs no rows.
+        """
+        if self._forgets:
+            with writing(self.path), reporting(self.path):
+                self._remove(*OURS)
+            self._forgets = False
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -79,8 +96,8 @@ class RunDirectory:
         """Wait, asleep, until no other shard is measured on this machine; then be the one."""
         return locked(turn_of_this_machine(self._locks))
 
-    def _forget(self) -> None:
-        for name in OURS:
+    def _remove(self, *names: str) -> None:
+        for name in names:
             entry = self.path / name
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)

@@ -8,10 +8,8 @@ from profiling.analysis.points.axes import row_length
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
 from profiling.planning.schedule import Visit
-from profiling.rows.columns import COLUMNS, Row
+from profiling.rows.columns import Row
 
-# Kinds of columns in which all that is measured side by side agrees.
-SHARED = ("condition", "state", "effort")
 # Seconds of a visit in training over those in inference, for small and for large models.
 TRAINING_FACTOR = 2.0
 
@@ -102,20 +100,6 @@ def _again(failed: Made, visited: Collection[Visited]) -> Visit:
     beside = [other for other in failed.range.at(point.length) if (other.key, number) in visited]
     earlier = {(key, before) for key, before in visited if before < number}
     return Visit(point, number, num_before(point, beside, earlier))
-
-
-def keys_beside(one: Made, rows: Iterable[Row]) -> set[str]:
-    """Return the keys of all that was measured side by side with a visit, whoever asks for it.
-
-    A group of other conditions, another state or effort has the same numbers.
-    """
-    shared = [each.name for each in COLUMNS if each.kind in SHARED and not each.on_axis]
-    return {
-        row["key"]
-        for row in rows
-        if (row["modality"], row["phase"], row_length(row), row["visit"]) == one.visit.group
-        and all(row.get(name) == one.row.get(name) for name in shared)
-    }
 
 
 def spent_s(made: Iterable[Made]) -> float:

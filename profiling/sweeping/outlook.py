@@ -37,6 +37,7 @@ class Outlook:
         is_whole: Whether these are the seconds of all that is left.
         is_least: Whether it may well take longer.
         basis: What the seconds rest on, in words.
+        is_over: Whether no visit is left to make.
         searches: How many searches of the frontier there are besides.
         searches_done: How many of those have been made before.
         search_seconds: The most seconds of one of them.
@@ -50,6 +51,7 @@ class Outlook:
     is_whole: bool
     is_least: bool
     basis: str
+    is_over: bool = False
     searches: int = 0
     searches_done: int = 0
     search_seconds: float = 0.0
@@ -85,6 +87,7 @@ class Outlook:
             is_whole=plan.num_visits is not None or budget_s is not None,
             is_least=not bases,
             basis=", ".join(bases) or _basis_of_guess(settings.size),
+            is_over=is_over,
         )
 
     def with_frontier(
@@ -107,9 +110,6 @@ class Outlook:
             f"skipped, {counted(count, 'point')}: {reason}"
             for reason, count in self.skipped.items()
         ]
-        minutes = f"{max(1, round(self.seconds / 60)):,} min"
-        time = f"{minutes} or more" if self.is_least else f"about {minutes}"
-        left = "from here" if self.is_whole else "for these points"
         points = counted(sum(self.parts.values()), "point")
         plan = (
             f"{points} to begin with, then lengths and visits where answers are widest, "
@@ -118,7 +118,7 @@ class Outlook:
             else f"in all {points}, at most {counted(self.visits, 'visit')}, {self.done:,} of "
             "them done"
         )
-        lines.append(f"{plan}; {time} {left}, {self.basis}")
+        lines.append(f"{plan}; {self._time_left()}")
         if self.searches:
             lines.append(
                 f"frontier: {counted(self.searches, 'search', 'searches')} of the largest batch "
@@ -127,6 +127,14 @@ class Outlook:
                 "and a last try"
             )
         return "\n".join(lines)
+
+    def _time_left(self) -> str:
+        if self.is_over:
+            return "no visit is left to make"
+        minutes = f"{max(1, round(self.seconds / 60)):,} min"
+        time = f"{minutes} or more" if self.is_least else f"about {minutes}"
+        left = "from here" if self.is_whole else "for these points"
+        return f"{time} {left}, {self.basis}"
 
 
 def _basis_of_guess(size: str) -> str:

@@ -7,6 +7,7 @@ from profiling.planning.ranges import Range
 from profiling.planning.schedule import Guess, Schedule, Visit
 from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
+from profiling.sweeping.made import Visited
 from profiling.sweeping.refinement import Refinement
 
 
@@ -39,9 +40,23 @@ class Plan:
         return [*self.points, *(point for one in self.ranges for point in one.starts())]
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Yield the visits that are to be made, by what is compared; `rows` may grow."""
+        """Yield the visits that are to be made, by what is compared; `rows` may grow.
+
+        Each is asked for once, also where its row is an error again.
+
+        Raises:
+            RuntimeError: Nothing but what was asked for before is to be made, so that there would
+                be no end.
+        """
+        asked: set[Visited] = set()
         for part in self._parts:
-            yield from part.missing(rows)
+            for visits in part.missing(rows):
+                wanted = {(visit.point.key, visit.number) for visit in visits}
+                if wanted <= asked:
+                    names = ", ".join(visit.point.describe() for visit in visits)
+                    raise RuntimeError(f"visit {visits[0].number} of {names} was planned twice")
+                asked |= wanted
+                yield visits
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many of the visits have a row."""

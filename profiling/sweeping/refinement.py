@@ -1,7 +1,7 @@
 """A sweep that chooses its lengths: it begins with the ends and goes where answers are widest."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import groupby
 
 from profiling.planning.ranges import Range
 from profiling.planning.schedule import Guess, Visit, turn
@@ -11,7 +11,6 @@ from profiling.sweeping.beginnings import Beginnings, fits
 from profiling.sweeping.made import (
     Made,
     failed_in,
-    keys_beside,
     made_in,
     new_number,
     num_before,
@@ -19,7 +18,7 @@ from profiling.sweeping.made import (
     spent_s,
     visited_in,
 )
-from profiling.sweeping.questions import Question, model_of, open_questions, points_for
+from profiling.sweeping.questions import Question, open_questions, points_for
 
 # Rows that agree in these are one row.
 TOLD_APART_BY = ("key", "visit", "status", "seconds")
@@ -29,6 +28,8 @@ class Refinement:
     """The visits of ranges, each chosen by the rows that are there when its turn comes.
 
     The same rows give the same choice, so a sweep that was interrupted goes on as it would have.
+    All rows of a choice are written at once. Where a full disk took only some of them, the whole
+    choice is made once more: what is made now does not stand side by side with what is there.
 
     Args:
         settings: Of the sweep.
@@ -59,7 +60,7 @@ class Refinement:
         again = [visit for visit in failed if (visit.point.key, visit.number) not in tried]
         for _, visits in groupby(again, key=lambda visit: visit.group):
             yield list(visits)
-        while chosen := self._interrupted(rows) or self._choose(self._made(rows)):
+        while chosen := self._choose(self._made(rows)):
             yield chosen
 
     def num_done(self, rows: Sequence[Row]) -> int:
@@ -94,28 +95,6 @@ class Refinement:
     def _made(self, rows: Sequence[Row]) -> list[Made]:
         """Return the visits that were made, oldest first."""
         return made_in(self.ranges, rows)
-
-    def _interrupted(self, rows: Sequence[Row]) -> list[Visit]:
-        """Return what is missing of the last choice, made anew from the rows before it.
-
-        The part of a choice that was measured compares nothing yet. Where it compares two models,
-        or holds one that is not chosen now, it was a whole choice, under other settings: what is
-        measured now would not stand side by side with it.
-        """
-        made = self._made(rows)
-        if not made:
-            return []
-        group = made[-1].visit.group
-        last = [*takewhile(lambda one: one.visit.group == group, reversed(made))]
-        before = made[: -len(last)]
-        chosen = [visit for visit in self._choose(before) if visit.group == group]
-        done = keys_beside(made[-1], rows)
-        models = {model_of(visit.point) for visit in chosen if visit.point.key in done}
-        questions = self._ask(made[-1].range, before)
-        is_part = done <= {visit.point.key for visit in chosen}
-        if not is_part or any(question.models <= models for question in questions):
-            return []
-        return [visit for visit in chosen if visit.point.key not in done]
 
     def _choose(self, made: Sequence[Made]) -> list[Visit]:
         """Return the visits that the widest answer wants for which there is time.

@@ -40,6 +40,7 @@ class Sweep:
         """
         with self.run.turn():  # reading data takes as much of a machine as measuring does
             plan = self.preparation.plan(self.shard)
+        self.run.begin()
         sentinel = self._sentinel()
         frontier = self._frontier(plan)
         changed = self._write_manifest(plan)

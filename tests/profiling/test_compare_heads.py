@@ -63,3 +63,19 @@ def test_checkpoints_whose_paths_end_alike_have_names_that_differ(tmp_path: Path
     assert "bert (b/export) sdpa" in said
     entries = json.loads(command("compare", *runs, "--json")[1])
     assert {entry["identity"]["checkpoint"] for entry in entries} == set(checkpoints)
+
+
+def test_versions_of_the_project_that_differ_are_named_beside_the_same_libraries(
+    tmp_path: Path,
+) -> None:
+    before, first, second = (
+        run_of(tmp_path / name, "abc", versions=versions)
+        for name, versions in {
+            "a": "torch 3",
+            "b": "tipping-point 0.1.0, torch 3",
+            "c": "tipping-point 0.2.0, torch 3",
+        }.items()
+    )
+    said = command("compare", first, second)[1].splitlines()
+    assert "versions: tipping-point 0.1.0 -> tipping-point 0.2.0" in said
+    assert "versions: none -> tipping-point 0.2.0" in command("compare", before, second)[1]

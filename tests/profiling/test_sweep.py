@@ -128,6 +128,18 @@ def test_the_same_command_again_measures_nothing(made: tuple[Path, str]) -> None
     assert again(made) == made[1]
 
 
+@pytest.mark.parametrize("refused", [["--threads", "100000"], ["--memory_budget_gib", "9000000"]])
+def test_a_fresh_sweep_that_is_refused_forgets_nothing(
+    made: tuple[Path, str], out: Path, refused: list[str]
+) -> None:
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert out / "measurements.jsonl" in before
+    status, _, complained = sweep(made[0] / "sweep.yaml", out, "--fresh", "true", *refused)
+    assert status == 2
+    assert f"`{refused[0].removeprefix('--')}` must be at most" in complained
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
 def test_another_pair_to_compare_needs_no_measuring(made: tuple[Path, str], out: Path) -> None:
     pair = "longformer:mask_fixed,local_bert:local_blocked"
     assert "vs longformer" in again(made, f'--pairs=["{pair}"]')

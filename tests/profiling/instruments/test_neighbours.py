@@ -72,6 +72,14 @@ def test_time_for_which_a_container_is_held_back_counts_once(
     assert watched.share() == pytest.approx(0.3)
 
 
+def test_a_container_is_held_back_by_its_own_limit_and_by_those_above_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = {"cpu.stat": ["usage_usec 9\nthrottled_usec 2", "throttled_usec 30\nnr_bursts 4", ""]}
+    monkeypatch.setattr(neighbours, "container_files", files.__getitem__)
+    assert neighbours._held_back_us() == 32
+
+
 def test_where_the_kernel_says_nothing_the_share_is_unknown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -85,6 +85,25 @@ def test_a_time_budget_is_kept_and_the_same_command_adds_nothing() -> None:
     assert schedule.seconds_left(rows) == 0.5
 
 
+def test_errors_of_later_rounds_are_tried_again_though_the_time_is_over() -> None:
+    points = points_of("text", [64, 96], ["bert"])
+    schedule = Schedule(points, visits=2, time_budget_s=1.5 * len(points) + 0.5)
+    rows: list[dict[str, Any]] = []
+    _run(schedule, rows)
+    later = rows[len(points) :]
+    assert 0 < len(later) < len(points)
+    for row in (later[0], later[-1]):
+        row["status"] = "error"
+    assert schedule.seconds_left(rows) == 2.0
+    again = [visit for group in schedule.missing(rows) for visit in group]
+    assert [(visit.point.key, visit.number) for visit in again] == [
+        (row["key"], 1) for row in (later[0], later[-1])
+    ]
+    for row in later:
+        row["status"] = "ok"
+    assert [*schedule.missing(rows)] == []
+
+
 def test_the_first_round_always_ends() -> None:
     points = points_of("text", [64], ["bert"])
     assert len(_run(Schedule(points, visits=3, time_budget_s=0.1), [])) == len(points)

@@ -66,22 +66,23 @@ def test_rows_of_another_device_and_of_other_batches_count_beside_those_of_the_l
     assert sentence.endswith("(`fingerprint` differs, `driver_version` differs).")
 
 
-def test_rows_that_were_measured_again_are_not_said_to_be_measured_yet() -> None:
+def test_rows_are_said_to_be_measured_again_only_where_they_were() -> None:
     old = [OLD | {"variant": name, "visit": visit} for name in ("a", "b") for visit in (0, 1)]
     new = [row | {"versions": "torch 2"} for row in old[:3]]
-    done, coming = describe_left_out([*old, *new], {})
+    done, open_still = describe_left_out([*old, *new], {})
     assert done.startswith("3 of 7 rows of text are left out")
     assert done.endswith("(`versions` differs); they were measured again since.")
-    assert coming.startswith("1 of 7 rows of text is left out")
-    assert coming.endswith("(`versions` differs); the sweep measures it again.")
+    assert open_still.startswith("1 of 7 rows of text is left out")
+    assert open_still.endswith("(`versions` differs).")
 
 
-def test_rows_like_those_of_the_last_sweep_are_said_to_be_measured_again() -> None:
-    now = ON_GPU | {"driver_version": "601"}
-    manifest = {"states": {"text": name_state(now)}}  # nothing has been measured with it yet
-    assert current_rows([ON_CPU, ON_GPU], manifest) == [ON_CPU]
-    (sentence,) = describe_left_out([ON_CPU, ON_GPU], manifest)
-    assert sentence.endswith("(`driver_version` differs); the sweep measures it again.")
+def test_no_sweep_is_promised_for_lengths_that_the_last_one_did_not_ask_for() -> None:
+    old = ON_CPU | {"sequence_length": 64}
+    new = ON_CPU | {"sequence_length": 72, "fingerprint": "y"}
+    manifest = {"states": {"text": name_state(new)}}
+    assert current_rows([old, new], manifest) == [new]
+    (sentence,) = describe_left_out([old, new], manifest)
+    assert sentence.endswith("measured in another state (`fingerprint` differs).")
 
 
 def test_the_longest_input_of_real_data_is_of_the_state_of_the_data() -> None:

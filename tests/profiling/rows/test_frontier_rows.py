@@ -47,7 +47,8 @@ def test_the_last_row_of_a_search_counts_and_columns_that_it_lacks_are_there(
 def test_a_fresh_sweep_forgets_them(tmp_path: Path) -> None:
     with RunDirectory(tmp_path) as run:
         run.append_search(search("a"))
-    with RunDirectory(tmp_path, fresh=True):
+    with RunDirectory(tmp_path, fresh=True) as run:
+        run.begin()
         assert frontier_rows(tmp_path) == []
 
 

@@ -14,7 +14,7 @@ def test_where_no_process_is_bound_to_cores_all_of_them_compute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(machine, "container_file", lambda name: "")
+    monkeypatch.setattr(machine, "container_files", lambda name: [])
     assert usable_cores() == machine.cores_for(1) == []
     assert machine.available_threads() == os.cpu_count()
 

@@ -81,6 +81,11 @@ def test_fresh_forgets_what_a_sweep_wrote_and_nothing_else(tmp_path: Path) -> No
     (tmp_path / "figures").mkdir()
     with RunDirectory(tmp_path, fresh=True) as run:
         assert run.rows == []
+        assert len(read_rows(tmp_path)) == 1  # until nothing can refuse the sweep any more
+        run.begin()
+        run.append(_row("b"))
+        run.begin()
+        assert [row["key"] for row in read_rows(tmp_path)] == ["b"]
     assert (tmp_path / "thesis.tex").read_text() == "mine"
     assert not (tmp_path / "figures").exists()
     assert read_manifest(tmp_path) == {}

@@ -91,8 +91,7 @@ def test_a_dry_run_of_a_sweep_that_was_made_has_nothing_left(tmp_path: Path) -> 
     before = rows_in(tmp_path / "run")
     assert len(before) == 6
     said = sweep(config, tmp_path / "run", "--dry-run")[1]
-    assert "at most 6 visits, 6 of them done" in said
-    assert "by what was measured before" in said
+    assert "at most 6 visits, 6 of them done; no visit is left to make" in said
     anew = sweep(config, tmp_path / "run", "--fresh", "--dry-run")[1]
     assert "at most 6 visits, 0 of them done; 1 min or more from here, a guess" in anew
     assert rows_in(tmp_path / "run") == before

@@ -1,15 +1,18 @@
-"""The budget of a whole sweep, in which some modalities have given lengths and some choose."""
+"""The plan of a whole sweep, in which some modalities have given lengths and some choose."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import pytest
 
 from profiling.planning.grids import PointMaker, make_points
 from profiling.planning.points import DataFacts, Point
 from profiling.planning.ranges import Range
+from profiling.planning.schedule import Visit
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.rows.columns import Row
 from profiling.sweeping.plan import Plan
+from profiling.sweeping.refinement import Refinement
 from tests.samples.variants.points import CONDITIONS
 
 ENDS = [64, 256]
@@ -46,3 +49,11 @@ def test_what_is_left_of_a_budget_is_all_that_no_visit_has_taken() -> None:
 def test_without_a_budget_nobody_knows_what_is_left(seconds: float) -> None:
     plan = plan_with(None)
     assert plan.budget_left(rows_of(plan.first_points(), seconds)) is None
+
+
+def test_a_plan_that_has_no_end_is_an_error_and_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_with(None)
+    again = [Visit(plan.first_points()[-1], 9)]
+    monkeypatch.setattr(Refinement, "_choose", lambda plan, made: again)
+    with pytest.raises(RuntimeError, match="visit 9 of hubert .* was planned twice"):
+        [*islice(plan.missing([]), 100)]

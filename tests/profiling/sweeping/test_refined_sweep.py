@@ -40,6 +40,7 @@ def test_shards_of_a_range_take_a_phase_each_and_together_leave_nothing(
     assert {row["status"] for row in rows} == {"ok"}
     assert sweep(config, out, reports=False)[0] == 0
     assert rows_in(out) == rows
+    assert sweep(config, out, "--dry-run")[1].endswith("done; no visit is left to make\n")
 
 
 def test_a_dry_run_says_that_the_number_of_visits_is_open(config: Path, tmp_path: Path) -> None:

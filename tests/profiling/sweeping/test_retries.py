@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 
 from profiling.children.crew import Children
 from profiling.children.outcome import Outcome
+from profiling.commands.current_run import read_run
+from profiling.planning import points
 from profiling.planning.points import Point
 from profiling.planning.schedule import Visit
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.planning.visit_row import row_of
-from profiling.rows.reading import read_rows
+from profiling.rows.reading import ROWS, read_rows
 from profiling.rows.run_directory import RunDirectory
+from profiling.sweeping import sentinel
 from profiling.sweeping.group import MEMORY, SPEED, measure_group
 from profiling.sweeping.sentinel import EFFORT
 from profiling.sweeping.sweep import Sweep
@@ -127,6 +131,29 @@ def test_what_an_earlier_sweep_skipped_for_a_reason_that_is_gone_is_measured(
         assert planned.measure()
     rows = read_rows(tmp_path)
     assert [(row["status"], row["latency_ms"]) for row in rows] == [("ok", 2.0)] * len(points)
+
+
+def test_a_fresh_sweep_measures_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentinel, "warn_of_company", lambda *_: None)
+    for fresh in (False, True):
+        with RunDirectory(tmp_path, fresh=fresh) as run:
+            assert sweep_of_two_points(run, Counted([[False], [False]]), None).measure()
+            assert len(run.rows) == 2
+    assert len((tmp_path / ROWS).read_text().splitlines()) == 2
+
+
+def test_another_version_of_the_project_is_measured_anew_and_never_mixed_with_older_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentinel, "warn_of_company", lambda *_: None)
+    known = ("torch 3", "tipping-point 1, torch 3", "tipping-point 2, torch 3")
+    for versions in known:  # the first as rows had it before the project was among them
+        monkeypatch.setattr(points, "library_versions", partial(str, versions))
+        with RunDirectory(tmp_path) as run:
+            assert sweep_of_two_points(run, Counted([[False], [False]]), None).measure()
+        rows, _, _ = read_run(tmp_path)
+        assert [row["versions"] for row in rows] == [versions] * 2
+    assert len(read_rows(tmp_path)) == 2 * len(known)
 
 
 @pytest.mark.parametrize(("budget_s", "num_attempts"), [(3600.0, 3), (1e-6, 2)])

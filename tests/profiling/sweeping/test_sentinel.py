@@ -158,7 +158,8 @@ def test_a_torn_reading_is_cut_off_and_a_fresh_sweep_forgets_them_all(tmp_path: 
         run.append_sentinel(row)
         assert len(read_sentinel(tmp_path)) == 2
         assert run.rows == []
-    with RunDirectory(tmp_path, fresh=True):
+    with RunDirectory(tmp_path, fresh=True) as run:
+        run.begin()
         assert read_sentinel(tmp_path) == []
 
 

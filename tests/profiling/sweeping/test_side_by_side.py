@@ -83,15 +83,15 @@ def test_what_has_the_same_number_at_a_chosen_length_was_measured_in_one_group(n
     assert {len(found) for found in places.values()} == {1}
 
 
-def test_the_rest_of_a_choice_is_made_also_where_another_effort_chose_the_same() -> None:
+def test_a_choice_of_which_a_full_disk_kept_a_part_is_made_once_more_as_a_whole() -> None:
     rows: Rows = []
-    groups_of(refinement(ends=ENDS, seconds_per_measurement=0.5), rows)
-    groups = groups_of(refinement(ends=ENDS), rows)
-    rest = groups[-1][1:]
-    del rows[-len(rest) :]
-    assert rest
-    assert rest[0].point.length not in ENDS
-    assert groups_of(refinement(ends=ENDS), rows)[0] == rest
+    torn = groups_of(refinement(ends=ENDS), rows)[-1]
+    del rows[1 - len(torn) :]
+    again = groups_of(refinement(ends=ENDS), rows)[0]
+    assert torn[0].point.length not in ENDS
+    assert {visit.point.key for visit in again} == {visit.point.key for visit in torn}
+    assert {visit.number for visit in again} == {torn[0].number + 1}
+    assert groups_of(refinement(ends=ENDS), rows) == []
 
 
 def test_the_first_visits_that_two_models_have_in_common_measure_memory_of_both() -> None:
