@@ -106,8 +106,8 @@ def read_texts(source: str) -> dict[str, str]:
 def stamp_rows(source: str) -> list[Stamp]:
     """Return what changes with the audio of a data set, be it a folder, a file or a hub name.
 
-    What `datasets` reads of a file or a hub name is a copy that this machine made: its time does not
-    count.
+    What `datasets` reads of a file or a hub name is a copy that this machine made, and when it did
+    so does not count.
 
     Raises:
         DataError: There is no such data set, or it has no audio.

@@ -118,9 +118,13 @@ def count_unstated(file: BinaryIO, length: Length) -> int:
         file: The opened file; its place moves.
         length: It is known.
     """
-    size = file.seek(0, os.SEEK_END)
     # Some programs do not fill up audio of an odd length.
-    place = max(_end_of_chunks(file, length, length.ends + padding) for padding in (0, 1))
+    return min(_count_behind(file, length, length.ends + padding) for padding in (0, 1))
+
+
+def _count_behind(file: BinaryIO, length: Length, place: int) -> int:
+    """Count the bytes behind a place, where chunks may begin, as `count_unstated` does."""
+    size, place = file.seek(0, os.SEEK_END), _end_of_chunks(file, length, place)
     if size - place <= MOST_TAIL_BYTES:
         return 0
     file.seek(place)

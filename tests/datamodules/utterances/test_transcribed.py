@@ -49,7 +49,8 @@ def lists(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("setting", "stage"), [("val_source", "fit"), ("val_source", "validate"), ("test_source", "test")]
+    ("setting", "stage"),
+    [("val_source", "fit"), ("val_source", "validate"), ("test_source", "test")],
 )
 def test_transcripts_of_another_recording_of_the_same_name_are_refused(lists, setting, stage):
     sentence = (
