@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -99,11 +100,12 @@ def test_a_copy_with_other_times_on_another_machine_is_the_same_audio(tmp_path):
         stamps.append(own)
         return stamps[0]
 
+    trainer: Any = SimpleNamespace(strategy=SimpleNamespace(broadcast=told))
     for rank, copy in enumerate(("one", "two")):
         write_sound(tmp_path / copy / "a.wav", 4_000)
         os.utime(tmp_path / copy / "a.wav", (rank, rank))
         data = RecordingData(str(tmp_path / copy))
-        data.trainer = SimpleNamespace(strategy=SimpleNamespace(broadcast=told))
+        data.trainer = trainer
         writer = data.open_labels(str(tmp_path / "labels"), rank, **asdict(facts()))
         assert writer is not None
         writer.close()

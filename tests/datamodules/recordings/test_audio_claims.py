@@ -1,6 +1,7 @@
 """What headers of audio files claim, and what is believed of it."""
 
 import tracemalloc
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def with_length(path, share):
     content = path.read_bytes()
     name, between, num_bytes = LENGTHS[path.suffix[1:]]
     place = content.index(name) + len(name) + between
-    order = "little" if path.suffix == ".wav" else "big"
+    order: Literal["little", "big"] = "little" if path.suffix == ".wav" else "big"
     stated = int(share * int.from_bytes(content[place : place + num_bytes], order))
     written = stated.to_bytes(num_bytes, order)
     path.write_bytes(content[:place] + written + content[place + num_bytes :])
