@@ -70,7 +70,8 @@ def find_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 def survey(folder: Path, suffixes: tuple[str, ...]) -> Found:
     """Look at all files under a folder.
 
-    Links to folders are followed; names that begin with a dot are not: they are other programs'.
+    A link to a folder elsewhere is followed. A link to one that is looked into anyway is not: it
+    would rename what is there. Names that begin with a dot are left out: they are other programs'.
     The order is that of the names, whatever that on the disk is.
 
     Args:
@@ -82,6 +83,7 @@ def survey(folder: Path, suffixes: tuple[str, ...]) -> Found:
     """
     found = Found()
     seen: set[str] = set()
+    root = os.path.realpath(folder)
 
     def note(error: OSError) -> None:
         message = f"folder {shown(error.filename)} cannot be read: {reason_of(error)}"
@@ -89,11 +91,11 @@ def survey(folder: Path, suffixes: tuple[str, ...]) -> Found:
 
     for place, folders, names in os.walk(folder, followlinks=True, onerror=note):
         real = os.path.realpath(place)
-        if real in seen:  # a link that leads back to where it is
+        if real in seen:  # of two links to a folder elsewhere, the second one
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if _is_looked_into(Path(place, name), root))
         for name in names:
             _sort_in(Path(place, name), suffixes, found)
     if not found.files:
@@ -111,13 +113,24 @@ def survey(folder: Path, suffixes: tuple[str, ...]) -> Found:
     return found
 
 
+def _is_looked_into(folder: Path, root: str) -> bool:
+    """Return whether a folder below the root, or what a link there leads to, is looked into."""
+    if folder.name.startswith(".") or not os.path.islink(folder):
+        return not folder.name.startswith(".")
+    target = Path(os.path.realpath(folder))
+    if not target.is_relative_to(root):
+        return True
+    # Without the link nobody would see what lies in a hidden folder.
+    return any(part.startswith(".") for part in target.relative_to(root).parts)
+
+
 def _sort_in(path: Path, suffixes: tuple[str, ...], found: Found) -> None:
     """Add a file to those that are looked for, or count it among the others."""
-    ending = path.suffix.lower()
+    ending = shown(path.suffix.lower())
     if path.name.startswith("."):
         found.left_out["hidden", ending or NO_ENDING] += 1
     elif ending not in suffixes:
-        found.left_out[OTHER_ENDING, shown(ending) or NO_ENDING] += 1
+        found.left_out[OTHER_ENDING, ending or NO_ENDING] += 1
     elif not _can_be_opened(path):
         found.left_out["not a file", ending] += 1
     else:

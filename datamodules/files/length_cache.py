@@ -19,14 +19,24 @@ Lengths = NDArray[np.int32]
 READING = 3
 
 
-def cached_lengths(key: str, count: Callable[[], Lengths]) -> Lengths:
-    """Return the lengths kept under `key`, (samples,) int32, or count them and keep them."""
+def cached_lengths(key: str, num_samples: int, count: Callable[[], Lengths]) -> Lengths:
+    """Return the lengths kept under `key`, or count them and keep them.
+
+    Args:
+        key: Changes with whatever lengths depend on.
+        num_samples: How many lengths there must be: others that are kept are damaged.
+        count: Counts them.
+
+    Returns:
+        (num_samples,) int32.
+    """
     path = _find_file(key)
     if path is None:
         return count()
     with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged: count
         kept: Lengths = np.load(path, allow_pickle=False)
-        return kept
+        if kept.shape == (num_samples,):
+            return kept
     lengths = count()
     with contextlib.suppress(OSError):  # a home that cannot be written costs time, nothing else
         path.parent.mkdir(parents=True, exist_ok=True)

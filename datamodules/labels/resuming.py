@@ -33,7 +33,7 @@ def check_complete(
         labels: The folder.
         facts: Of the labels that would be made.
         recordings: All that are to be labelled.
-        stamps: Of all of them.
+        stamps: Of all of them, as the first process has them.
         skips_damaged: Whether those may lack labels that were damaged, and are unchanged.
 
     Raises:
@@ -46,7 +46,7 @@ def check_complete(
         )
     check_names(labels.names, stamps, labels.path)
     for name in (each.name for each in recordings if each.name not in labels):
-        if not (skips_damaged and labels.origin.excuses(name, stamps[name])):
+        if not (skips_damaged and labels.origin.excuses(name, stamps.get(name, ""))):
             raise DataError(
                 f"`folder` {labels.path} holds labels without recording {name}: give another "
                 "`folder`"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datamodules.errors import DataError, shown
 from datamodules.labels.frame_labels import FrameLabels
 from datamodules.recordings.recording import Recording
+from datamodules.recordings.sharing import find_namesakes
 
 
 def refuse_shared(
@@ -29,12 +30,11 @@ def refuse_shared(
     Raises:
         DataError: Two different recordings have the same labels.
     """
-    owners = {labels.find(recording.name): recording for recording in others}
-    for recording in recordings:
-        other = owners.get(labels.find(recording.name))
-        if other is not None and other.path.resolve() != recording.path.resolve():
-            raise DataError(
-                f"`{split}_labels` must be given, because {labels.path} has the labels of "
-                f"{shown(other.path)} of `{owner}` under the name of {shown(recording.path)} of "
-                f"`{split}_source`, which is another recording"
-            )
+    namesakes = find_namesakes(recordings, others, labels.find)
+    if namesakes is not None:
+        recording, other = namesakes
+        raise DataError(
+            f"`{split}_labels` must be given, because {labels.path} has the labels of "
+            f"{shown(other.path)} of `{owner}` under the name of {shown(recording.path)} of "
+            f"`{split}_source`, which is another recording"
+        )

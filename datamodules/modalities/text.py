@@ -109,10 +109,11 @@ class TextData(RealData):
         shortest = self.tokenizer.num_special_tokens_to_add() + 1
         if self.max_length is not None:
             validate_minimum("max_length", self.max_length, shortest)
+        key = self._lengths_key()  # first: what is changed after this is known to be changed
         chosen = self.sampling.draw(len(self.texts))
         if len(chosen) == len(self.texts):
             column = self.texts[self.text_column]
-            lengths = cached_lengths(self._lengths_key(), lambda: self._count(column))
+            lengths = cached_lengths(key, len(column), lambda: self._count(column))
         else:  # quick, and of use to this reading alone
             column = self.texts.select(chosen)[self.text_column]
             lengths = self._count(column)

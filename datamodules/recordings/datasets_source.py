@@ -66,7 +66,8 @@ def list_rows(
     openers = [RowAudio(audio, column, row) for row in range(len(names))]
     paths = [Path(source, name) for name in names]
     if len(chosen) == len(names):
-        lengths = cached_lengths(_key(rows, column), lambda: _measure(openers, paths, sampling))
+        key = _key(rows, column)
+        lengths = cached_lengths(key, len(rows), lambda: _measure(openers, paths, sampling))
     else:
         openers = [openers[row] for row in chosen]
         paths = [paths[row] for row in chosen]
@@ -105,14 +106,17 @@ def read_texts(source: str) -> dict[str, str]:
 def stamp_rows(source: str) -> list[Stamp]:
     """Return what changes with the audio of a data set, be it a folder, a file or a hub name.
 
+    What `datasets` reads of a file or a hub name is a copy that this machine made, and when it did
+    so does not count.
+
     Raises:
         DataError: There is no such data set, or it has no audio.
     """
     rows, column = _open_audio(source)
     path = Path(source).expanduser()
-    # What is read of a file is a copy that `datasets` makes.
-    own = [stamp_file(path)] if path.is_file() else []
-    return own + _stamps(rows, column)
+    if path.is_file():
+        return [stamp_file(path), *map(stamp_file, _named_files(rows, column))]
+    return _stamps(rows, column) if path.is_dir() else [_stamp_content(rows)]
 
 
 def _open_audio(source: str) -> tuple[Any, str]:
@@ -150,7 +154,11 @@ def _stamps(rows: Any, column: str) -> list[Stamp]:
     """Return stamps of the rows, of the files that hold them, and of those that they name."""
     tables = [Path(file["filename"]) for file in rows.cache_files]
     files = map(stamp_file, (*tables, *_named_files(rows, column)))
-    return [(f"rows {rows._fingerprint}", 0, 0), *files]
+    return [_stamp_content(rows), *files]
+
+
+def _stamp_content(rows: Any) -> Stamp:
+    return (f"rows {rows._fingerprint}", 0, 0)
 
 
 def _named_files(rows: Any, column: str) -> list[Path]:

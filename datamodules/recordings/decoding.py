@@ -34,7 +34,12 @@ def decode(recording: Recording, num_samples: int, first_sample: int = 0) -> Ten
         DataError: A library that this file needs is missing.
     """
     path = recording.path
-    with reading("audio file", path), open_sound(recording.open(), path) as sound:
+    # Beside decoding the greater part of a file, reading it once more takes hardly any time.
+    is_thorough = 2 * num_samples > recording.num_samples
+    with (
+        reading("audio file", path),
+        open_sound(recording.open(), path, is_thorough=is_thorough) as sound,
+    ):
         rate_hz = sound.rate_hz
         if sound.num_samples is not None:
             _check_length(recording, sound.num_samples, rate_hz)

@@ -1,4 +1,4 @@
-"""How many samples a FLAC file holds, which its header may understate: its decoder stops there."""
+"""What a FLAC file holds behind the samples that its header states: its decoder stops there."""
 
 import os
 import re
@@ -10,6 +10,10 @@ from datamodules.recordings.checksums import crc8, crc16
 HEADER_BYTES = 26  # up to the end of what the header says of the number of samples
 # The last frame is in it, but of many channels in high resolution, which are no speech.
 TAIL_BYTES = 1 << 16
+# The name of the kind, and the head of what describes the audio, which takes 34 bytes.
+FILE_BEGINS = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
+FILE_BEGINS_BYTES = 8
+BLOCK_BYTES = 1 << 20
 FRAME_BEGINS = re.compile(rb"\xff[\xf8\xf9]")
 LONGEST_FRAME_HEADER = 16
 VARIES = 1  # of a frame's second byte: it counts samples, not frames
@@ -40,6 +44,20 @@ def find_understated(file: BinaryIO) -> tuple[int, int] | None:
         if ends[place] > claimed and crc16(tail[place:]) == 0:
             return claimed, ends[place]
     return None
+
+
+def is_joined_flac(file: BinaryIO) -> bool:
+    """Return whether another recording begins behind the first one; reads the whole file.
+
+    The numbers of its frames begin anew, so that the end of the file does not show it.
+    """
+    file.seek(FILE_BEGINS_BYTES)
+    kept = b""
+    while block := file.read(BLOCK_BYTES):
+        if FILE_BEGINS.search(kept + block):
+            return True
+        kept = block[1 - FILE_BEGINS_BYTES :]
+    return False
 
 
 def _frame_ends(tail: bytes, block_samples: int) -> Iterator[tuple[int, int]]:

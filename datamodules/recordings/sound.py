@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from datamodules.errors import BadSampleError, shown
 from datamodules.libraries import needed
-from datamodules.recordings.claims import check_whole, correction_of_zero
+from datamodules.recordings.claims import check_whole
 from datamodules.recordings.corrected import CorrectedFile
 from datamodules.recordings.mp3 import EndlessFile, find_mp3_audio
+from datamodules.recordings.stated import correction_of_zero
 
 BLOCK_VALUES = 1 << 18  # of all channels together
 # No codec puts more audio into a byte: a packet of silence has a byte, and some thousand samples.
@@ -77,15 +78,18 @@ class Sound:
 
 
 @contextmanager
-def open_sound(opened: BinaryIO | Path, path: Path) -> Iterator[Sound]:
+def open_sound(
+    opened: BinaryIO | Path, path: Path, *, is_thorough: bool = False
+) -> Iterator[Sound]:
     """Open an audio file whose header may claim anything.
 
     Args:
         opened: The path of the file, or the file itself.
         path: What messages call it.
+        is_thorough: Read all of the file, which joined FLAC recordings need to be found.
 
     Raises:
-        BadSampleError: It was cut short, or its rate is not one of audio.
+        BadSampleError: It is not what its header says, or its rate is not one of audio.
         DataError: soundfile is missing.
     """
     with needed("soundfile", "reading audio"):
@@ -95,7 +99,7 @@ def open_sound(opened: BinaryIO | Path, path: Path) -> Iterator[Sound]:
         if isinstance(file, Path):
             # Not by its name, which may have bytes that are no UTF-8.
             file = files.enter_context(file.open("rb", buffering=0))
-        check_whole(file, path)
+        check_whole(file, path, is_thorough=is_thorough)
         if (correction := correction_of_zero(file)) is not None:
             file = CorrectedFile(file, *correction)
         size = file.seek(0, os.SEEK_END)

@@ -1,11 +1,12 @@
 """The transcripts of a source, by the names of its recordings."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from datamodules.errors import DataError, reason_of, shown
-from datamodules.files.finding import find_files
+from datamodules.files.finding import find_files, resolve_source
 from datamodules.files.names import read_names
 from datamodules.recordings.layouts import resolve_layout
 
@@ -33,12 +34,32 @@ def read_transcripts(source: str, layout: str) -> dict[str, str]:
     path, layout = resolve_layout(source, layout)
     if layout == "librispeech":
         return _read_tree(path)
-    table = (path if path.is_dir() else path.parent) / TRANSCRIPTS
+    table = _folder_of(path) / TRANSCRIPTS
     if not table.is_file():
         raise DataError(
             f"`source` {source} must have its transcripts in {table}, which does not exist"
         )
     return _read_table(table)
+
+
+def share_table(source: str, other: str, layout: str) -> bool:
+    """Return whether two sources have one table of transcripts, which goes by names alone.
+
+    A source that does not exist has none. A table that is a link to another one is one of its own:
+    then somebody wants both to have the same texts.
+    """
+    if layout in ("datasets", "librispeech"):
+        return False
+    paths = [resolve_source(each) for each in (source, other)]
+    if not all(path.exists() for path in paths):
+        return False
+    first, second = (os.path.realpath(_folder_of(path)) for path in paths)
+    return first == second
+
+
+def _folder_of(path: Path) -> Path:
+    """Return the folder that has the transcripts of a folder or a manifest."""
+    return path if path.is_dir() else path.parent
 
 
 def _read_tree(folder: Path) -> dict[str, str]:

@@ -12,7 +12,6 @@ from datamodules.geometry import SAMPLE_RATE_HZ, samples_for_frames, samples_for
 from datamodules.labels.frame_labels import FrameLabels
 from datamodules.labels.opening import open_labels
 from datamodules.labels.sharing import refuse_shared
-from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.crops import CropReader, Crops
 from datamodules.utterances.training import TrainingSpeech
@@ -163,21 +162,14 @@ class PretrainingSpeech(TrainingSpeech):
             source = getattr(self, setting)
             if owner == split or source is None or self._folder_of(owner) != self._folder_of(split):
                 continue
-            others = self._recordings_of(owner, source, split)
+            try:
+                others = self.recordings_of(owner, source)
+            except DataError as error:
+                raise DataError(
+                    f"`{split}_labels` must be given, because nobody can tell whether those of "
+                    f"{source} are its own: {error}"
+                ) from error
             refuse_shared(labels, split, recordings, setting, others)
-
-    def _recordings_of(self, owner: str, source: str, split: str) -> list[Recording]:
-        """Return the recordings of another split, whether it was opened or not."""
-        reader = self.__dict__.get(f"{owner}_reader")
-        if reader is not None:
-            return list(reader.recordings)
-        try:
-            return list_recordings(source, self.layout, BadSamples("skip"))
-        except DataError as error:
-            raise DataError(
-                f"`{split}_labels` must be given, because nobody can tell whether those of "
-                f"{source} are its own: {error}"
-            ) from error
 
     def _compare(self, split: str, found: FrameLabels) -> None:
         """Refuse labels of another k-means; of labels of others only its size may be known."""

@@ -1,10 +1,13 @@
 """The part that all data for training on speech share: sources of splits, batches by seconds."""
 
+import os
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from datamodules.bad_samples import BadSamples
 from datamodules.batching.choosing import hold_out
 from datamodules.batching.orders import Processes
 from datamodules.batching.reading import SampleSet
@@ -13,7 +16,8 @@ from datamodules.batching.seconds_batches import EvaluationBatches, TrainingBatc
 from datamodules.counted import counted
 from datamodules.errors import DataError, validate_fraction, validate_minimum
 from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ
-from datamodules.recordings.listing import list_paths
+from datamodules.recordings.listing import list_paths, list_recordings
+from datamodules.recordings.recording import Recording
 from datamodules.utterances.base import UtteranceData
 from datamodules.utterances.reader import UtteranceReader
 
@@ -119,18 +123,31 @@ class TrainingSpeech(UtteranceData):
         """Warn of files that are trained on and evaluated with: the figures would say nothing."""
         if self.layout == "datasets":
             return
-        trained = {recording.path.resolve() for recording in self.train_reader.recordings}
-        for setting in ("val_source", "test_source"):
-            source = getattr(self, setting)
-            if source is None:
-                continue
-            files = list_paths(source, self.layout)
-            if shared := [file for file in files if file.resolve() in trained]:
+        files: dict[str, list[Path]] = {}
+        if self.val_source:
+            files["val_source"] = [recording.path for recording in self.val_reader.recordings]
+        if self.test_source:
+            files["test_source"] = list_paths(self.test_source, self.layout)
+        # Not `resolve`, which raises an error where a link leads to itself.
+        trained = {os.path.realpath(recording.path) for recording in self.train_reader.recordings}
+        for setting, paths in files.items():
+            if shared := [path for path in paths if os.path.realpath(path) in trained]:
                 warnings.warn(
-                    f"`{setting}` {source} has {counted(len(shared), 'file')} that `source` "
-                    f"{self.source} has too, and trains on, such as {shared[0]}",
+                    f"`{setting}` {getattr(self, setting)} has {counted(len(shared), 'file')} that "
+                    f"`source` {self.source} has too, and trains on, such as {shared[0]}",
                     stacklevel=2,
                 )
+
+    def recordings_of(self, split: str, source: str) -> list[Recording]:
+        """Return the recordings of the source of a split, whether it was opened or not.
+
+        Raises:
+            DataError: It was not, and cannot be listed.
+        """
+        reader = self.__dict__.get(f"{split}_reader")
+        if reader is not None:
+            return list(reader.recordings)
+        return list_recordings(source, self.layout, BadSamples("skip"))
 
     def _train_indices(self) -> list[int]:
         count = len(self.train_reader.lengths)

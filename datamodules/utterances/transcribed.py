@@ -9,15 +9,17 @@ from torch import Tensor
 from datamodules.bad_samples import BadSamples
 from datamodules.batching.masking import IGNORED_LABEL
 from datamodules.batching.padding import pad_stack
-from datamodules.errors import DataError, validate_choice
+from datamodules.errors import DataError, shown, validate_choice
 from datamodules.files.finding import resolve_source
-from datamodules.recordings.librispeech import SUBSETS, download
+from datamodules.recordings.librispeech import SUBSETS, fetch_missing
 from datamodules.recordings.recording import Recording
-from datamodules.recordings.transcripts import read_transcripts
+from datamodules.recordings.sharing import find_namesakes
+from datamodules.recordings.transcripts import read_transcripts, share_table
 from datamodules.utterances.alphabet import LETTERS, frames_needed, spell, validate_alphabet
 from datamodules.utterances.uncropped import UncroppedReader, UncroppedSpeech
 
 MASK_PROBABILITY = 0.75  # HuBERT's recipe for ten hours, in fairseq
+SOURCES = {"train": "source", "val": "val_source", "test": "test_source"}  # settings of splits
 
 
 class TranscribedReader(UncroppedReader):
@@ -58,8 +60,10 @@ class TranscribedSpeech(UncroppedSpeech):
     """Recordings with transcripts, from LibriSpeech, a folder, a manifest or `datasets`.
 
     A folder or a manifest has the transcripts in a file `transcripts.tsv` in it or beside it, with
-    lines `name<TAB>text`; a recording's name is its path from the folder, or in the manifest. A
-    training recording with more letters than frames is left out, as CTC cannot align it.
+    lines `name<TAB>text`; a recording's name is its path from the folder, or in the manifest. So
+    manifests in one folder must have different names for different recordings.
+
+    A training recording with more letters than frames is left out, as CTC cannot align it.
 
     Args:
         source: Training recordings: a folder of audio at any depth, a manifest (first line the root
@@ -68,8 +72,8 @@ class TranscribedSpeech(UncroppedSpeech):
         alphabet: Symbols of the transcripts, the first of them CTC's blank, whatever it is called,
             `|` the end of a word; None takes a blank, `|`, A to Z and the apostrophe.
         download: Subsets of LibriSpeech that are fetched unless they are there, such as
-            [train-clean-100, dev-clean], into the folder that holds the folder LibriSpeech of
-            `source`, as in data/LibriSpeech/train-clean-100.
+            [train-clean-100, dev-clean]: each must be a source, as in
+            data/LibriSpeech/train-clean-100, and is fetched to there.
         mask_probability: In training, share of the frames that masked spans of 10 frames would
             cover side by side; spans overlap, so that fewer are masked; 0 masks nothing.
         kwargs: Settings of UncroppedSpeech.
@@ -110,10 +114,10 @@ class TranscribedSpeech(UncroppedSpeech):
 
     def prepare_data(self) -> None:
         """Fetch the subsets of `download`; Lightning calls it in one process of a machine."""
-        source = resolve_source(self.source)
-        above = [path.parent for path in (source, *source.parents) if path.name == "LibriSpeech"]
+        given = {setting: getattr(self, setting) for setting in SOURCES.values()}
+        sources = [resolve_source(source, setting) for setting, source in given.items() if source]
         for subset in self.download:
-            download(subset, str(above[0] if above else source))
+            fetch_missing(subset, sources)
 
     def make_reader(
         self, split: str, recordings: list[Recording], bad_samples: BadSamples
@@ -121,7 +125,8 @@ class TranscribedSpeech(UncroppedSpeech):
         """Find the transcript of every recording.
 
         Raises:
-            DataError: One is missing, or has a character that is not in the alphabet.
+            DataError: One is missing, has a character that is not in the alphabet, or is that of
+                another recording.
         """
         source = {"val": self.val_source, "test": self.test_source}.get(split) or self.source
         texts = read_transcripts(source, self.layout)
@@ -134,9 +139,29 @@ class TranscribedSpeech(UncroppedSpeech):
         found = [texts[recording.name] for recording in recordings]
         for recording, text in zip(recordings, found, strict=True):
             spell(text, self._alphabet, recording.name)
+        self._refuse_shared(split, recordings)
         return TranscribedReader(
             recordings, found, self._alphabet, self.mask_probability, bad_samples
         )
+
+    def _refuse_shared(self, split: str, recordings: list[Recording]) -> None:
+        """Refuse transcripts that are those of other recordings, which have the same names.
+
+        Manifests in one folder have one table, whatever the root folders of their recordings.
+        """
+        owners = {"val": ("train",), "test": ("train", "val")}.get(split, ())
+        for owner in owners:
+            setting, owned = SOURCES[split], SOURCES[owner]
+            source, other = getattr(self, setting), getattr(self, owned)
+            if not other or not share_table(source, other, self.layout):
+                continue
+            namesakes = find_namesakes(recordings, self.recordings_of(owner, other))
+            if namesakes is not None:
+                raise DataError(
+                    f"`{setting}` {source} must have transcripts in a folder of its own, because "
+                    f"{shown(namesakes[0].path)} has the name of {shown(namesakes[1].path)} of "
+                    f"`{owned}`, which is another recording"
+                )
 
     def reference(self, split: str, index: int) -> str:
         """Return the transcript of the recording that has this `index` in batches of a split."""

@@ -191,7 +191,7 @@ class RecordingData(UtteranceData):
         self.facts = LabelFacts(**facts)
         place = Path(folder)
         # What is changed after this is known to be changed when the folder is looked at again.
-        self._stamps = self._stamp()
+        self._stamps = self._told_by_first(self._stamp())
         if (place / FACTS_FILE).exists():
             skips = self.on_bad_sample == "skip"
             recordings = self.predict_reader.recordings
@@ -219,6 +219,12 @@ class RecordingData(UtteranceData):
             join(folder, self.facts, self.names, self._stamps)
         forget_stamps(Path(folder))
         return LabelFolder(folder)
+
+    def _told_by_first(self, stamps: Stamps) -> Stamps:
+        """Return the stamps of the first process: a machine may read a copy with other times."""
+        trainer: Any = self.trainer
+        told: Stamps = stamps if trainer is None else trainer.strategy.broadcast(stamps)
+        return told
 
     def _stamp(self) -> Stamps:
         return stamp_recordings(self.source, self.layout, self.predict_reader.recordings)

@@ -58,5 +58,5 @@ def test_a_manifest_whose_root_folder_is_nobodys_is_named(tmp_path):
 
 def test_without_a_home_lengths_are_counted_and_not_kept(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", f"{NOBODY}/cache")
-    assert cached_lengths("key", lambda: np.arange(3, dtype=np.int32)).tolist() == [0, 1, 2]
+    assert cached_lengths("key", 3, lambda: np.arange(3, dtype=np.int32)).tolist() == [0, 1, 2]
     assert not Path(NOBODY).exists()

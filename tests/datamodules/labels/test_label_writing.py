@@ -1,6 +1,9 @@
 """Labels are written by several processes, and go on where they were interrupted."""
 
+import os
 from dataclasses import asdict
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -88,6 +91,25 @@ def test_damaged_recordings_are_left_out_and_tried_again(tmp_path):
     write(tmp_path, {"b.wav": []})
     with pytest.raises(DataError, match="got 1 damaged"):
         join(tmp_path, facts(), ["b.wav"])
+
+
+def test_a_copy_with_other_times_on_another_machine_is_the_same_audio(tmp_path):
+    stamps = []
+
+    def told(own):
+        stamps.append(own)
+        return stamps[0]
+
+    trainer: Any = SimpleNamespace(strategy=SimpleNamespace(broadcast=told))
+    for rank, copy in enumerate(("one", "two")):
+        write_sound(tmp_path / copy / "a.wav", 4_000)
+        os.utime(tmp_path / copy / "a.wav", (rank, rank))
+        data = RecordingData(str(tmp_path / copy))
+        data.trainer = trainer
+        writer = data.open_labels(str(tmp_path / "labels"), rank, **asdict(facts()))
+        assert writer is not None
+        writer.close()
+    assert stamps[0] != stamps[1]
 
 
 def test_a_name_that_no_label_file_can_hold_stops_before_anything_is_labelled(tmp_path):

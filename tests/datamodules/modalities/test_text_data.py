@@ -2,13 +2,14 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoTokenizer
 
 from datamodules.errors import DataError
 from datamodules.modalities.text import TextData
-from datamodules.modalities.text_source import load_tokenizer
+from datamodules.modalities.text_source import load_texts, load_tokenizer
 from tests.samples.places import SHARED_DATA
 from tests.samples.texts import SPECIAL, WORDS, make_texts, write_jsonl, write_tokenizer
 
@@ -128,6 +129,27 @@ def test_reading_leaves_nothing_behind_but_the_lengths_in_the_cache(
     assert TextData(source, tokenizer).lengths().values == values
     kept.write_bytes(b"damaged")
     assert TextData(source, tokenizer).lengths().values == values
+    np.save(kept, np.load(kept)[:1])
+    assert TextData(source, tokenizer).lengths().values == values
+
+
+def test_lengths_of_a_part_of_a_file_that_was_being_copied_are_not_kept_for_all_of_it(
+    tmp_path, tokenizer, own_cache, monkeypatch
+):
+    path = tmp_path / "a.jsonl"
+    write_jsonl(path, make_texts([3, 5]))
+
+    def load(*settings):
+        texts = load_texts(*settings)
+        with path.open("a") as file:
+            file.write(json.dumps({"text": "word1", "label": 1}) + "\n")
+        return texts
+
+    with monkeypatch.context() as patch:
+        patch.setattr("datamodules.modalities.text.load_texts", load)
+        assert TextData(str(path), tokenizer).lengths().values == (5, 7)
+    assert TextData(str(path), tokenizer).lengths().values == (3, 5, 7)
+    assert len(list((own_cache / "tipping-point").iterdir())) == 2
 
 
 @pytest.mark.parametrize("has_config", [False, True])

@@ -1,6 +1,7 @@
 """What headers of audio files claim, and what is believed of it."""
 
 import tracemalloc
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -126,22 +127,59 @@ LENGTHS = {"aiff": (b"SSND", 0, 4), "au": (b".snd", 4, 4), "caf": (b"data", 0, 8
 LENGTHS["wav"] = (b"data", 0, 4)
 
 
-def with_length_zero(path):
+def with_length(path, share):
+    """Write a file whose header states a share of the bytes of its audio."""
     soundfile.write(path, sound(), 16_000, subtype="PCM_16")
     content = path.read_bytes()
     name, between, num_bytes = LENGTHS[path.suffix[1:]]
     place = content.index(name) + len(name) + between
-    path.write_bytes(content[:place] + bytes(num_bytes) + content[place + num_bytes :])
+    order: Literal["little", "big"] = "little" if path.suffix == ".wav" else "big"
+    stated = int(share * int.from_bytes(content[place : place + num_bytes], order))
+    written = stated.to_bytes(num_bytes, order)
+    path.write_bytes(content[:place] + written + content[place + num_bytes :])
     return path
 
 
 @pytest.mark.parametrize("ending", LENGTHS)
 def test_a_file_whose_header_says_no_audio_has_the_audio_that_is_there(tmp_path, ending):
-    path = with_length_zero(tmp_path / f"a.{ending}")
+    path = with_length(tmp_path / f"a.{ending}", 0)
     assert length_of(path) == NUM_SAMPLES
     torch.testing.assert_close(
         decoded(path), torch.from_numpy(sound()).float(), atol=1e-4, rtol=0.0
     )
+
+
+@pytest.mark.parametrize("ending", LENGTHS)
+def test_a_file_that_holds_more_than_its_header_says_is_damaged(tmp_path, ending):
+    path = with_length(tmp_path / f"a.{ending}", 0.1)
+    sentence = r"is damaged: its header says \d+ bytes of audio, and \d+ more follow$"
+    with pytest.raises(BadSampleError, match=sentence):
+        length_of(path)
+
+
+def chunk(stated, content):
+    return b"LIST" + stated.to_bytes(4, "little") + content
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b"TAG" + b"\7" * 125,
+        b"ID3\4" + b"\7" * 5_000,
+        bytes(5_000),
+        chunk(5_000, b"\7" * 5_000) + chunk(2, b"\7\7") + b"TAG" + b"\7" * 125,
+        chunk(9_000, b"\7" * 5_000),
+    ],
+    ids=["tag of 128 bytes", "long tag", "zeros", "chunks and a tag", "half a chunk"],
+)
+@pytest.mark.parametrize("num_bytes", [8_000, 8_001])
+def test_what_programs_append_to_a_wav_file_is_no_audio(tmp_path, tail, num_bytes):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound(num_bytes), 16_000, subtype="PCM_U8")
+    content = path.read_bytes()
+    ends = content.index(b"data") + 8 + num_bytes
+    path.write_bytes(content[:ends] + tail)  # of an odd length as some programs leave it
+    assert length_of(path) == num_bytes
 
 
 def test_a_file_without_audio_is_refused_for_that_also_where_other_chunks_follow(tmp_path):
@@ -168,6 +206,17 @@ def test_a_flac_file_that_holds_more_than_its_header_says_is_damaged(tmp_path, c
     sentence = f"a.flac is damaged: it has {NUM_SAMPLES} samples, and its header says {claimed}$"
     with pytest.raises(BadSampleError, match=sentence):
         length_of(path)
+
+
+@pytest.mark.parametrize("second", [NUM_SAMPLES, 9_000])
+def test_flac_recordings_that_were_joined_are_named_where_all_is_read(tmp_path, second):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, sound(second), 16_000)
+    behind = path.read_bytes()
+    soundfile.write(path, sound(), 16_000)
+    path.write_bytes(path.read_bytes() + behind)
+    with pytest.raises(BadSampleError, match="a.flac holds several FLAC recordings one after the"):
+        decoded(path)
 
 
 @given(st.integers(1, 20_000), st.sampled_from([8_000, 16_000, 44_100]), st.integers(0, 9))

@@ -1,4 +1,5 @@
 import io
+import os
 import pickle
 from pathlib import Path
 
@@ -165,6 +166,20 @@ def test_the_fingerprint_changes_with_the_rows_of_a_hub_name(tmp_path, monkeypat
         )
         marks += [fingerprint("owner/speech"), fingerprint("owner/speech")]
     assert marks[0] == marks[1] != marks[2] == marks[3]
+
+
+def test_stamps_stay_where_the_copy_that_datasets_makes_is_another_one(tmp_path, monkeypatch):
+    audio = [{"bytes": sound_bytes(9_000), "path": "a.wav"}]
+    source = Path(save(tmp_path / "saved", audio))
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: datasets.load_from_disk(source))
+    (tmp_path / "a.parquet").touch()
+    names = ("owner/speech", str(tmp_path / "a.parquet"), str(source))
+    before = [stamp_rows(name) for name in names]
+    for copy in source.glob("*.arrow"):
+        os.utime(copy, (1, 1))
+    of_hub, of_file, of_folder = (stamp_rows(name) for name in names)
+    assert [of_hub, of_file] == before[:2]
+    assert of_folder != before[2]  # no copy, but the source
 
 
 @pytest.mark.parametrize(

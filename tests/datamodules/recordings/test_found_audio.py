@@ -2,11 +2,13 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import soundfile
 
 from datamodules.errors import BadSampleError
+from datamodules.files.finding import find_files
 from datamodules.modalities.speech import SpeechData
 from tests.samples.recordings.sounds import sound
 
@@ -33,6 +35,43 @@ def test_what_libsndfile_reads_is_taken(tmp_path, ending):
     distribution = SpeechData(str(tmp_path)).lengths()
     assert distribution.count == 1
     assert distribution.left_out == {"other ending": {".m4a": 1}}
+
+
+def test_a_hidden_file_whose_ending_is_no_utf8_is_counted_and_written(tmp_path):
+    soundfile.write(tmp_path / "a.wav", sound(), 16_000)
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/.b.caf\xe9")).touch()
+    distribution = SpeechData(str(tmp_path)).lengths()
+    assert distribution.left_out == {"hidden": {r".caf\udce9": 1}}
+    distribution.to_json(tmp_path / "lengths.json")
+    assert type(distribution).from_json(tmp_path / "lengths.json") == distribution
+
+
+def names(folder):
+    return [path.relative_to(folder).as_posix() for path in find_files(folder, (".wav",))]
+
+
+def write(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def test_a_link_to_a_folder_of_the_same_source_renames_nothing(tmp_path):
+    for name in ("v2/a.wav", "v2/deep/b.wav", "x/c.wav"):
+        write(tmp_path / name)
+    before = names(tmp_path)
+    for link, target in {"current": "v2", "v2/again": "v2", "all": "", "a/b/x": "v2/deep"}.items():
+        (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / link).symlink_to(tmp_path / target)
+    assert names(tmp_path) == before == ["v2/a.wav", "v2/deep/b.wav", "x/c.wav"]
+
+
+def test_links_to_folders_elsewhere_and_to_hidden_ones_are_followed(tmp_path):
+    source = tmp_path / "source"
+    for path in (source / ".kept/a.wav", source / "b.wav", tmp_path / "elsewhere/c.wav"):
+        write(path)
+    (source / "shown").symlink_to(".kept")
+    (source / "linked").symlink_to(tmp_path / "elsewhere")
+    assert names(source) == ["b.wav", "linked/c.wav", "shown/a.wav"]
 
 
 def test_what_is_left_out_is_counted_by_reason_and_ending_once(tmp_path, caplog):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
-from datamodules.recordings.librispeech import download
+from datamodules.recordings.librispeech import SUBSETS, download
 from datamodules.recordings.transcripts import read_transcripts
 from tests.samples.recordings.transcribed import speech, write_sound
 
@@ -78,6 +78,51 @@ def test_a_subset_is_fetched_once_where_the_source_is(tmp_path, archive):
     data.setup("fit")
     assert len(data.train_reader.lengths) == 3
     assert [path.name for path in source.parent.iterdir()] == ["dev-clean"]
+
+
+@pytest.mark.torchaudio
+def test_subsets_that_are_there_are_not_fetched_whatever_their_folder_is_called(tmp_path, archive):
+    for subset in SUBSETS[:2]:
+        write_tree(tmp_path, subset)
+    folder = (tmp_path / "LibriSpeech").rename(tmp_path / "corpora")
+    before = sorted(tmp_path.rglob("*"))
+    train, val = (str(folder / subset) for subset in SUBSETS[:2])
+    speech(train, val_source=val, layout="librispeech", download=list(SUBSETS[:2])).prepare_data()
+    assert archive[0] == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("source", ["corpora/dev-clean", "LibriSpeech/dev-other", "LibriSpeech"])
+def test_a_subset_that_would_be_no_source_is_not_fetched(tmp_path, source):
+    data = speech(tmp_path / source, layout="librispeech", download=["dev-clean"])
+    sentence = f"needs a folder LibriSpeech/dev-clean as `source`, .*, got {tmp_path / source}$"
+    with pytest.raises(DataError, match=sentence):
+        data.prepare_data()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.torchaudio
+def test_links_and_relative_paths_may_lead_to_librispeech(tmp_path, archive, monkeypatch):
+    (tmp_path / "one/LibriSpeech").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("one/LibriSpeech")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "LibriSpeech").symlink_to("disk")
+    monkeypatch.chdir(tmp_path / "one/LibriSpeech")
+    for source in (tmp_path / "link/dev-clean", "dev-clean", tmp_path / "LibriSpeech/dev-clean"):
+        speech(source, layout="librispeech", download=["dev-clean"]).prepare_data()
+    assert len(archive[0]) == 2
+    assert (tmp_path / "one/LibriSpeech/dev-clean/84").is_dir()
+    assert (tmp_path / "disk/dev-clean/84").is_dir()
+
+
+def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    sentence = "`download` needs a folder .* that can lock files, got .*: Function not implemented$"
+    with pytest.raises(DataError, match=sentence):
+        download("dev-clean", str(tmp_path))
 
 
 @pytest.mark.torchaudio

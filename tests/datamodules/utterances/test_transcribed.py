@@ -1,6 +1,7 @@
 """Recordings with transcripts: which are used, and what is said of the others."""
 
 import pickle
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -25,6 +26,54 @@ def test_files_that_are_trained_on_and_evaluated_with_are_named(corpus, tmp_path
             speech(corpus, **{setting: str(corpus)}).setup("fit")
     apart = write_corpus(tmp_path / "apart")
     speech(corpus, val_source=str(apart), test_source=str(apart)).setup("fit")
+
+
+def test_a_link_that_leads_to_itself_stops_no_training_where_it_is_skipped(corpus, tmp_path):
+    apart = write_corpus(tmp_path / "apart")
+    (apart / "gone.wav").symlink_to("gone.wav")
+    with pytest.warns(UserWarning, match="skipped: .*gone.wav"):
+        speech(corpus, val_source=str(apart), on_bad_sample="skip").setup("fit")
+    speech(corpus, test_source=str(apart)).setup("fit")
+
+
+@pytest.fixture
+def lists(tmp_path):
+    """Write manifests of two corpora with equal names, and the transcripts of the first one."""
+    (tmp_path / "lists").mkdir()
+    for split in ("val", "train"):
+        folder = write_corpus(tmp_path / split)
+        lines = "".join(f"{number:02d}.wav\t8000\n" for number in range(12))
+        (tmp_path / f"lists/{split}.tsv").write_text(f"../{split}\n{lines}")
+    shutil.copy(folder / "transcripts.tsv", tmp_path / "lists")
+    return tmp_path / "lists"
+
+
+@pytest.mark.parametrize(
+    ("setting", "stage"),
+    [("val_source", "fit"), ("val_source", "validate"), ("test_source", "test")],
+)
+def test_transcripts_of_another_recording_of_the_same_name_are_refused(lists, setting, stage):
+    sentence = (
+        f"`{setting}` .*val.tsv must have transcripts in a folder of its own, because .*val/00.wav "
+        "has the name of .*train/00.wav of `source`, which is another recording$"
+    )
+    with pytest.raises(DataError, match=sentence):
+        speech(lists / "train.tsv", **{setting: str(lists / "val.tsv")}).setup(stage)
+
+
+def test_a_table_may_serve_two_manifests_of_the_same_recordings(lists):
+    same = (lists / "train.tsv").read_text()
+    (lists / "val.tsv").write_text(same)
+    speech(lists / "train.tsv", val_source=str(lists / "val.tsv")).setup("validate")
+    (lists / "train.tsv").unlink()  # where only testing is wanted
+    speech(lists / "train.tsv", test_source=str(lists / "val.tsv")).setup("test")
+
+
+def test_a_link_to_another_table_says_that_both_have_the_same_texts(lists, tmp_path):
+    (tmp_path / "own").mkdir()
+    shutil.copy(lists / "val.tsv", tmp_path / "own")
+    (tmp_path / "own/transcripts.tsv").symlink_to(lists / "transcripts.tsv")
+    speech(lists / "train.tsv", val_source=str(tmp_path / "own/val.tsv")).setup("fit")
 
 
 def test_the_reader_can_be_sent_to_loader_processes(corpus):
