@@ -119,9 +119,7 @@ def read_facts(path: Path) -> LabelFacts:
     except (ValueError, KeyError, TypeError):
         is_known = False
     if not is_known:
-        raise DataError(
-            f"`labels` {path} must be a JSON object with {', '.join(NEEDED_FACTS)}"
-        )
+        raise DataError(f"`labels` {path} must be a JSON object with {', '.join(NEEDED_FACTS)}")
     if facts.rate_hz not in RATES_HZ:
         raise DataError(
             f"`rate_hz` in {path} must be {RATES_HZ[0]} or {RATES_HZ[1]}, got {facts.rate_hz!r}"

@@ -38,9 +38,7 @@ def test_labels_of_a_model_that_was_replaced_are_not_joined_with_those_of_the_ne
         make_labels(source, out, **given)
 
 
-def test_a_model_under_another_path_goes_on(
-    sounds: Any, checkpoints: Path, tmp_path: Path
-) -> None:
+def test_a_model_under_another_path_goes_on(sounds: Any, checkpoints: Path, tmp_path: Path) -> None:
     source, out = sounds[0], tmp_path / "out"
     begin(source, out, checkpoint=str(checkpoints / "hubert"), **LAYER)
     (tmp_path / "link").symlink_to(checkpoints / "hubert")
