@@ -102,7 +102,8 @@ def parse_facts(stated: bytes) -> LabelFacts:
         TypeError: They are no object.
     """
     facts = parse_json(stated)
-    return LabelFacts(*(facts[name] for name in NEEDED_FACTS), facts.get("fingerprint"))
+    needed = {name: facts[name] for name in NEEDED_FACTS}
+    return LabelFacts(**needed, fingerprint=facts.get("fingerprint"))
 
 
 def read_facts(path: Path) -> LabelFacts:

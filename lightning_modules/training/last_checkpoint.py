@@ -33,7 +33,7 @@ class LastCheckpoint(Callback):
 
         What callbacks save after that validation, or at the end of the epoch, they save as well.
         """
-        if trainer.fast_dev_run or not _ends(trainer):
+        if trainer.fast_dev_run or not _ends(trainer):  # type: ignore[attr-defined]
             return
         for saver in _savers(trainer):
             saved = saver._last_global_step_saved

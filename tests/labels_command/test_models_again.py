@@ -26,7 +26,8 @@ def begin(source: Path, folder: Path, **settings: Any) -> None:
 def test_labels_of_a_model_that_was_replaced_are_not_joined_with_those_of_the_new_one(
     label: Any, sounds: Any, tmp_path: Path
 ) -> None:
-    model, source, out = hubert(), sounds[0], tmp_path / "out"
+    source, out = sounds[0], tmp_path / "out"
+    model: Any = hubert()
     model.save_pretrained(tmp_path / "model")
     np.save(tmp_path / "kmeans.npy", np.random.default_rng(0).normal(size=(6, 24)))
     given = LAYER | {"checkpoint": str(tmp_path / "model"), "kmeans": str(tmp_path / "kmeans.npy")}

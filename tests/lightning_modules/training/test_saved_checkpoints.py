@@ -16,7 +16,7 @@ from tests.samples.fitting import TinyTokens, loader, tokens, trainer
 
 EPOCH = [tokens(2, 4)] * 5
 # Behind the batches 2, 4, ...
-OFTEN = {"val_check_interval": 2, "check_val_every_n_epoch": None}
+OFTEN: dict[str, Any] = {"val_check_interval": 2, "check_val_every_n_epoch": None}
 
 
 class Scored(TinyTokens):
