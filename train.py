@@ -34,7 +34,9 @@ from lightning_modules.training.accumulation import AccumulationWarning
 from lightning_modules.training.collapse import CollapseWarning
 from lightning_modules.training.folder_use import FolderUse
 from lightning_modules.training.given_settings import GivenSettings
+from lightning_modules.training.last_checkpoint import LastCheckpoint
 from lightning_modules.training.monitors import MonitorWarning
+from lightning_modules.training.moved_folder import MovedFolder
 from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
@@ -54,7 +56,7 @@ EVALUATIONS = ("predict", "test", "validate")
 OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (
     # Settings first: a pending validation may save what it finds of them.
-    *(GivenSettings, RandomStates, PendingValidation, FolderUse),
+    *(GivenSettings, RandomStates, PendingValidation, LastCheckpoint, MovedFolder, FolderUse),
     *(AccumulationWarning, MonitorWarning, CollapseWarning),
 )
 # Of the data, for models that have such an argument.

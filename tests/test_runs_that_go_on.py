@@ -54,8 +54,7 @@ def test_a_run_goes_on_with_the_rate_that_it_is_given(trained: Path) -> None:
     given = ["--ckpt_path=last", "--trainer.max_steps=3", "--model.init_args.lr=0.002"]
     with pytest.warns(UserWarning, match=r"`lr` was 0\.004 in the checkpoint and is 0\.002"):
         assert run("fit", trained, *given) == 0
-    # Not last.ckpt: to Lightning a folder that was copied is another run's.
-    saved = torch.load(LAST.with_name("last-v1.ckpt"), weights_only=True)
+    saved = torch.load(LAST, weights_only=True)
     assert saved["global_step"] == 3
     assert saved["lr_schedulers"][0]["base_lrs"] == [0.002]
     assert settings_of("config.yaml")["model"]["init_args"]["lr"] == 0.002

@@ -7,7 +7,7 @@ the recordings that were damaged.
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from datamodules.nesting import parse_json
 MODEL_RATE_HZ = SAMPLE_RATE_HZ // HOP_SAMPLES
 RATES_HZ = (MODEL_RATE_HZ, 2 * MODEL_RATE_HZ)
 NAMES_FILE, LABELS_FILE, FACTS_FILE = "labels.tsv", "labels.km", "labels.json"
+NEEDED_FACTS = ("num_clusters", "rate_hz", "centroids", "features")
 CHUNK_BYTES = 1 << 24
 NEWLINE = ord("\n")
 SEPARATORS = np.frombuffer(b" \t\r\n", np.uint8)
@@ -36,12 +37,26 @@ class LabelFacts:
         rate_hz: Labels of one second: 50, or 100 for MFCC.
         centroids: Hash of the k-means that made them; None where nobody knows it.
         features: The features that were clustered, such as "mfcc" or "layer 6 of PATH".
+        fingerprint: Changes with the features, as with the weights of their model; None where
+            nobody noted it.
     """
 
     num_clusters: int
     rate_hz: int
     centroids: str | None
     features: str
+    fingerprint: str | None = None
+
+    def agree(self, others: "LabelFacts") -> bool:
+        """Return whether labels of both may stand in one folder.
+
+        The path in `features` tells models apart only where one side has no fingerprint: one model
+        may have several paths, and a path another model than before.
+        """
+        unknown = None in (self.fingerprint, others.fingerprint)
+        told_by = "features" if unknown else "fingerprint"
+        names = ("num_clusters", "rate_hz", "centroids", told_by)
+        return all(getattr(self, name) == getattr(others, name) for name in names)
 
     def count_for(self, num_samples: Any) -> Any:
         """Return how many labels a recording with so many audio samples at 16 kHz has.
@@ -78,6 +93,19 @@ def missing(path: Path) -> DataError:
     )
 
 
+def parse_facts(stated: bytes) -> LabelFacts:
+    """Parse facts as JSON; those of earlier programs have no fingerprint.
+
+    Raises:
+        ValueError: They are no JSON.
+        KeyError: One is missing.
+        TypeError: They are no object.
+    """
+    facts = parse_json(stated)
+    needed = {name: facts[name] for name in NEEDED_FACTS}
+    return LabelFacts(**needed, fingerprint=facts.get("fingerprint"))
+
+
 def read_facts(path: Path) -> LabelFacts:
     """Read the facts.
 
@@ -85,16 +113,14 @@ def read_facts(path: Path) -> LabelFacts:
         DataError: The file is missing or damaged, or the rate is not one that fits the model.
     """
     try:
-        stated = parse_json(path.read_bytes())
-        facts = LabelFacts(**{field.name: stated[field.name] for field in fields(LabelFacts)})
+        facts = parse_facts(path.read_bytes())
         is_known = isinstance(facts.num_clusters, int) and facts.num_clusters > 0
     except OSError as error:
         raise missing(path) from error
     except (ValueError, KeyError, TypeError):
         is_known = False
     if not is_known:
-        names = ", ".join(field.name for field in fields(LabelFacts))
-        raise DataError(f"`labels` {path} must be a JSON object with {names}")
+        raise DataError(f"`labels` {path} must be a JSON object with {', '.join(NEEDED_FACTS)}")
     if facts.rate_hz not in RATES_HZ:
         raise DataError(
             f"`rate_hz` in {path} must be {RATES_HZ[0]} or {RATES_HZ[1]}, got {facts.rate_hz!r}"

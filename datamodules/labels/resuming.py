@@ -39,7 +39,7 @@ def check_complete(
     Raises:
         DataError: It has labels of other facts, of other audio or recordings, or lacks some.
     """
-    if labels.facts != facts:
+    if not labels.facts.agree(facts):
         raise DataError(
             f"`folder` {labels.path} holds labels of other facts, {labels.facts}, got "
             f"{facts}: give another `folder`"
@@ -108,7 +108,9 @@ def note_stamps(folder: Path, stamps: Stamps) -> None:
 
 def forget_stamps(folder: Path) -> None:
     """Remove the stamps of a folder that is complete."""
-    (folder / STAMPS_FILE).unlink(missing_ok=True)
+    path = folder / STAMPS_FILE
+    if path.exists():  # to remove what is not there fails where nothing may be written
+        path.unlink()
 
 
 def read_stamps(folder: Path) -> Stamps:

@@ -25,6 +25,7 @@ from datamodules.labels.format import (
     LabelFacts,
     decode_name,
     encode_name,
+    parse_facts,
 )
 from datamodules.labels.origin import Origin, Stamps
 
@@ -182,7 +183,7 @@ def _find_labels(folder: Path, facts: LabelFacts) -> dict[str, tuple[Path, int, 
             stated = next(whole, None)
             if stated is None:  # killed before its first line was whole
                 continue
-            if stated != _facts_line(facts):
+            if not _agree(stated, facts):
                 raise DataError(
                     f"`folder` {folder} holds unfinished labels of other facts, {_describe(stated)}"
                     f", got {_describe(_facts_line(facts))}: give another `folder`, or remove "
@@ -201,6 +202,13 @@ def _index_part(
         if labels or name not in index:
             index[name] = (path, place + len(encoded) + 1, len(labels))
         place += len(line)
+
+
+def _agree(stated: bytes, facts: LabelFacts) -> bool:
+    try:
+        return parse_facts(stated).agree(facts)
+    except (ValueError, KeyError, TypeError):  # a damaged line
+        return False
 
 
 def _describe(facts: bytes) -> str:

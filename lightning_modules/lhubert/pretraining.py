@@ -107,7 +107,7 @@ class HubertForPreTraining(HubertPreTrainedModel):
             frame_mask = self.hubert._get_feature_vector_attention_mask(shape[1], attention_mask)
             is_masked = is_masked & frame_mask
         hidden = encode_features(self.hubert, features, frame_mask, is_masked)
-        logits = self._logits(hidden)
+        logits = self.cluster_logits(hidden)
         if labels is None:
             return PreTrainingOutput(logits=logits)
         if mask_time_indices is None:
@@ -125,8 +125,14 @@ class HubertForPreTraining(HubertPreTrainedModel):
         loss = prediction.sum() + PENALTY_WEIGHT * penalties.mean() * num_masked
         return PreTrainingOutput(loss, num_masked, logits, prediction, penalties, chosen.sum(1))
 
-    def _logits(self, hidden: Tensor) -> Tensor:
-        """Return cosines over the temperature; normalising first needs no frames x table x size."""
+    def cluster_logits(self, hidden: Tensor) -> Tensor:
+        """Return cosines over the temperature, (..., frames, clusters) float32.
+
+        Normalising first needs no frames x table x size.
+
+        Args:
+            hidden: (..., frames, hidden).
+        """
         with torch.autocast(hidden.device.type, enabled=False):
             projected = functional.linear(
                 hidden.float(), self.final_proj.weight.float(), self.final_proj.bias.float()

@@ -25,6 +25,7 @@ from lightning_modules.speech.utterance_module import (
     validate_channel_span,
     validate_masking,
 )
+from lightning_modules.speech.whole_recordings import last_states, summed_states
 
 # Any share above zero gives the model a vector to write over what the data mask, if anything.
 CLASSIFICATION_FIELDS = {
@@ -128,6 +129,17 @@ class ClassificationModule(UtteranceModule):
         self.log(f"{stage}_accuracy", self.accuracy.compute(), prog_bar=True)
         self.accuracy.reset()
 
+    def recording_logits(self, waveform: Tensor) -> Tensor:
+        """Return the logits of one recording (samples,) of any length, (classes,)."""
+        backbone = self.model.hubert
+        if self.model.config.use_weighted_layer_sum:
+            weights = self.model.layer_weights.softmax(-1)
+            features = summed_states(backbone, weights, waveform)
+        else:
+            features = last_states(backbone, waveform)
+        logits: Tensor = self.model.classifier(self.model.projector(features).mean(0))
+        return logits
+
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[str]:
         """Return the class of every recording, each as if it were alone.
 
@@ -135,7 +147,7 @@ class ClassificationModule(UtteranceModule):
         """
         if not batch:
             return []
-        found = [self({"input_values": waveform[None]}) for waveform in real_waveforms(batch)]
+        found = [self.recording_logits(waveform) for waveform in real_waveforms(batch)]
         return [self.classes[int(logits.argmax())] for logits in found]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -14,7 +14,6 @@ from torch import Tensor
 from lightning_modules.checkpoints.vocabulary import read_vocabulary
 from lightning_modules.counted import counted
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import (
     build_speech_model,
     has_random_head,
@@ -26,6 +25,7 @@ from lightning_modules.speech.utterance_module import (
     validate_channel_span,
     validate_masking,
 )
+from lightning_modules.speech.whole_recordings import last_states
 from lightning_modules.training.schedules import build_adamw, stepwise, tri_stage
 
 # How fine-tuning differs from transformers' defaults. Spans of time are the data's: any share above
@@ -142,16 +142,8 @@ class CtcModule(Transcriber):
         return logits
 
     def recording_logits(self, waveform: Tensor) -> Tensor:
-        """Return the logits of one recording (samples,), (frames, symbols).
-
-        Through L-HuBERT memory grows with the length only.
-        """
-        backbone = self.model.hubert
-        if isinstance(backbone, LHubertModel):
-            hidden = encode_recording(backbone, waveform)
-        else:
-            hidden = backbone(waveform[None]).last_hidden_state[0]
-        logits: Tensor = self.model.lm_head(hidden)
+        """Return the logits of one recording (samples,), (frames, symbols)."""
+        logits: Tensor = self.model.lm_head(last_states(self.model.hubert, waveform))
         return logits
 
     def configure_optimizers(self) -> Any:

@@ -1,13 +1,11 @@
 """Features of recordings of any length, for `python train.py predict`."""
 
-from typing import Any
-
 import lightning
 from torch import Tensor
 
-from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import SpeechModelSettings, build_speech_model, cut_layers
 from lightning_modules.speech.utterance_module import real_waveforms
+from lightning_modules.speech.whole_recordings import last_states
 
 
 class FeatureExtractor(lightning.LightningModule):
@@ -50,12 +48,4 @@ class FeatureExtractor(lightning.LightningModule):
         """Return (frames, hidden) for every recording of the batch."""
         if not batch:
             return []
-        return [self._encode(waveform) for waveform in real_waveforms(batch)]
-
-    def _encode(self, waveform: Tensor) -> Tensor:
-        """Encode one recording as if it were alone: padding would change its group norm."""
-        if isinstance(self.model, LHubertModel):
-            return encode_recording(self.model, waveform)
-        states: Any = self.model(waveform[None])
-        hidden: Tensor = states.last_hidden_state[0]
-        return hidden
+        return [last_states(self.model, waveform) for waveform in real_waveforms(batch)]

@@ -15,6 +15,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.lhubert.building import build_speech_model, has_random_head
 from lightning_modules.lhubert.features import SAMPLE_RATE_HZ
 from lightning_modules.lhubert.pretraining import PENALTY_WEIGHT
+from lightning_modules.lhubert.recording import CHUNK_FRAMES
 from lightning_modules.speech.figures import log_masked_prediction
 from lightning_modules.speech.masked_sums import (
     COUNTS,
@@ -31,6 +32,7 @@ from lightning_modules.speech.predicted_clusters import (
 )
 from lightning_modules.speech.training_module import SpeechTraining
 from lightning_modules.speech.utterance_module import real_waveforms, validate_channel_span
+from lightning_modules.speech.whole_recordings import last_states
 from lightning_modules.training.schedules import (
     build_adamw,
     linear_warmup_decay,
@@ -189,7 +191,7 @@ class MaskedPrediction(SpeechTraining):
         """
         if not batch:  # other processes still have one
             return []
-        return [self.model(each[None]).logits[0].argmax(-1) for each in real_waveforms(batch)]
+        return [self._clusters(waveform) for waveform in real_waveforms(batch)]
 
     def configure_optimizers(self) -> Any:
         """Build AdamW with linear warm-up and linear decay, stepped at every optimiser step."""
@@ -217,6 +219,11 @@ class MaskedPrediction(SpeechTraining):
         """
         super().on_load_checkpoint(checkpoint)
         take_kmeans(self.model, checkpoint.get("centroids"), self.centroids)
+
+    def _clusters(self, waveform: Tensor) -> Tensor:
+        """Return the most likely cluster of every frame of one recording (samples,)."""
+        hidden = last_states(self.model.hubert, waveform).split(CHUNK_FRAMES)
+        return torch.cat([self.model.cluster_logits(part).argmax(-1) for part in hidden])
 
     def _evaluate(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         if not batch:  # other processes still have one

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert import LHubertModel, encode_recording
 from lightning_modules.lhubert.building import build_speech_model
 from lightning_modules.speech.layer_mixing import LayerMix, validate_summing
 from lightning_modules.speech.spec_augment import augment_features
 from lightning_modules.speech.transcriber import Transcriber
 from lightning_modules.speech.utterance_module import frame_lengths
+from lightning_modules.speech.whole_recordings import summed_states
 
 NUM_BLSTM_LAYERS = 2
 
@@ -132,15 +132,8 @@ class SuperbAsr(Transcriber):
         return losses / (batch["labels"] > 0).sum(-1).clamp(min=1), output
 
     def recording_logits(self, waveform: Tensor) -> Tensor:
-        """Return the logits of one recording (samples,), (frames, symbols).
-
-        Of L-HuBERT only the sum of the layers is kept, not each of them.
-        """
-        if isinstance(self.upstream, LHubertModel):
-            features = self._summed_recording(waveform)
-        else:
-            states = self.upstream(waveform[None], output_hidden_states=True).hidden_states
-            features = self.mix(states)[0]
+        """Return the logits of one recording (samples,), (frames, symbols)."""
+        features = summed_states(self.upstream, self.mix.weights(), waveform)
         lengths = torch.tensor([len(features)])
         logits: Tensor = self.head(features[None], lengths)[0]
         return logits
@@ -149,14 +142,3 @@ class SuperbAsr(Transcriber):
         """Build Adam at a constant rate."""
         parameters = [p for p in self.parameters() if p.requires_grad]
         return torch.optim.Adam(parameters, lr=self.hparams["lr"])
-
-    def _summed_recording(self, waveform: Tensor) -> Tensor:
-        weights = self.mix.weights()
-        frames = int(self.upstream._get_feat_extract_output_lengths(len(waveform)))
-        features = waveform.new_zeros(frames, self.upstream.config.hidden_size)
-
-        def add(layer: int, first_frame: int, hidden: Tensor) -> None:
-            features[first_frame : first_frame + len(hidden)] += weights[layer] * hidden
-
-        encode_recording(self.upstream, waveform, add)
-        return features

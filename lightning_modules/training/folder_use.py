@@ -36,9 +36,7 @@ class FolderUse(Callback):
             self._locks.append(FolderLock(folder, "dirpath"))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Warn where a run begins and another one left its last checkpoint in the folder."""
-        if trainer.ckpt_path is not None:
-            return
+        """Warn where another run left its last checkpoint in the folder."""
         for callback in trainer.checkpoint_callbacks:
             path = _renamed_last(callback) if isinstance(callback, ModelCheckpoint) else None
             if path is not None:

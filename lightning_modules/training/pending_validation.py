@@ -16,8 +16,20 @@ class PendingValidation(Callback):
     figure get it too, in the validation or at the end of its epoch, as they would have got it.
     """
 
+    def __init__(self) -> None:
+        self._max_steps: int | None = None  # of a run that had taken all of them
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let a run begin that has no step left to take: Lightning would not call anything."""
+        if 0 < trainer.max_steps == checkpoint["global_step"]:
+            self._max_steps = trainer.max_steps
+            trainer.fit_loop.epoch_loop.max_steps += 1
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validate before the first batch, as after the last one of the run that was killed."""
+        self._give_limit_back(trainer)
         loop = trainer.fit_loop.epoch_loop
         fetcher = trainer.fit_loop._data_fetcher
         # Only then does the checkpoint's batch wait for what comes after it.
@@ -33,6 +45,14 @@ class PendingValidation(Callback):
             trainer.training = True
             if ended:
                 _end_epoch(trainer, pl_module)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take the limit back where the run did not begin for another reason."""
+        self._give_limit_back(trainer)
+
+    def _give_limit_back(self, trainer: Trainer) -> None:
+        if self._max_steps is not None:
+            trainer.fit_loop.epoch_loop.max_steps, self._max_steps = self._max_steps, None
 
 
 @contextmanager

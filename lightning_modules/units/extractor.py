@@ -124,6 +124,7 @@ class UnitExtractor(lightning.LightningModule):
             rate_hz=self.features.rate_hz,
             centroids=self.quantizer.hash,
             features=self.features.description,
+            fingerprint=self.features.fingerprint,
         )
         self.trainer.strategy.barrier()  # all know what was done before any does more
 

@@ -1,8 +1,10 @@
 """The same command again: what is done stays done only for the same recordings and settings."""
 
+import errno
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -66,6 +68,18 @@ def test_of_a_folder_that_is_complete_and_cannot_be_written_to_the_labels_are_to
     make_labels(source, tmp_path / "out")
     with pytest.raises(PermissionError):
         make_labels(source, tmp_path / "new")
+
+
+def test_a_folder_that_is_complete_may_be_on_a_mount_that_is_read_only(
+    source, tmp_path, monkeypatch
+):
+    make_labels(source, tmp_path / "out")
+
+    def refuse(path, missing_ok=False):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert "3 recordings" in make_labels(source, tmp_path / "out").summary
 
 
 def test_a_kmeans_that_does_not_say_how_it_was_fitted_is_taken(source, tmp_path, made):

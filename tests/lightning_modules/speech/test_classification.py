@@ -65,6 +65,23 @@ def test_the_mean_is_over_frames_that_are_no_padding(variant: str) -> None:
         torch.testing.assert_close(model({"input_values": alone})[0], logits, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("sums", [True, False])
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_a_recording_alone_has_the_same_logits(
+    variant: str, sums: bool, norm_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"use_weighted_layer_sum": sums, "do_stable_layer_norm": norm_first}
+    model, sound = module(variant, model_fields=fields).eval(), waveform(FRAMES)
+    if sums:  # the layers are to differ in weight
+        model.model.layer_weights.data.copy_(torch.tensor([0.0, 1.0, 3.0]))
+    wanted = model({"input_values": sound})[0]
+    monkeypatch.setattr(model.model, "forward", None)
+    if variant == "lhubert":  # whose layers are computed in chunks
+        monkeypatch.setattr(model.model.hubert, "forward", None)
+    torch.testing.assert_close(model.recording_logits(sound[0]), wanted)
+
+
 def test_the_weights_of_the_layers_sum_to_one_and_are_learned(tmp_path: Path) -> None:
     model = module(lr=0.05)
     before = model.model.layer_weights.softmax(-1)

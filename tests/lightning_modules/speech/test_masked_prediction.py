@@ -78,6 +78,17 @@ def test_clusters_are_predicted_of_real_frames_only_each_recording_as_if_alone(v
     assert model.predict_step({}, 0) == []
 
 
+def test_a_long_recording_is_never_computed_as_a_whole(monkeypatch):
+    model, audio = module().eval(), waveform(FRAMES)
+    with torch.no_grad():
+        wanted = model.model(audio).logits[0].argmax(-1)
+    monkeypatch.setattr(model.model, "forward", None)
+    monkeypatch.setattr(model.model.hubert, "forward", None)
+    monkeypatch.setattr("lightning_modules.speech.masked_prediction.CHUNK_FRAMES", 7)
+    (found,) = model.predict_step({"input_values": audio}, 0)
+    assert torch.equal(found, wanted)
+
+
 class Losses(lightning.Callback):
     """Notes the loss of every step."""
 

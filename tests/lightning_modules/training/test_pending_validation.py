@@ -76,13 +76,15 @@ def fit(
         ({"val_check_interval": 3}, 12),
         ({"check_val_every_n_epoch": 2}, 12),
         ({"max_steps": 3 * BATCHES}, 12),
+        ({"max_steps": 3 * BATCHES}, 18),
+        ({"max_steps": 15, "val_check_interval": 3}, 15),
     ],
 )
 def test_the_validation_in_which_a_run_was_killed_is_made_up_for(
     tmp_path: Path, settings: dict[str, Any], dies_at: int
 ) -> None:
     whole = Line()
-    fit(tmp_path / "whole", whole, **settings)
+    wanted = fit(tmp_path / "whole", whole, **settings)
     killed, resumed = Line(dies_at), Line()
     with pytest.raises(KeyError):
         fit(tmp_path / "killed", killed, **settings)
@@ -91,7 +93,8 @@ def test_the_validation_in_which_a_run_was_killed_is_made_up_for(
     ended = fit(tmp_path / "killed", resumed, last, **settings)
     expected = {step: loss for step, loss in whole.validated.items() if step >= dies_at}
     assert resumed.validated == pytest.approx(expected)
-    assert ended.global_step == 3 * BATCHES
+    assert ended.global_step == wanted.global_step
+    assert ended.max_steps == wanted.max_steps
     # Lightning saves in the validation or at the end of its epoch, and notes where the loops are.
     made_up = torch.load(tmp_path / "killed" / "best" / f"step={dies_at}.ckpt", weights_only=False)
     meant = torch.load(tmp_path / "whole" / "best" / f"step={dies_at}.ckpt", weights_only=False)

@@ -1,0 +1,58 @@
+"""Keeps the last checkpoint of a run the end of it."""
+
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+
+class LastCheckpoint(Callback):
+    """Saves the last checkpoint (`save_last: true`) behind the last batch, whichever step that is.
+
+    Lightning saves it together with others: the steps after the last multiple of
+    `every_n_train_steps`, or after the last validation, would be in none. That `max_steps`,
+    `max_epochs` or `max_time` ends the run is known behind that batch. Where a figure ends it, as
+    with EarlyStopping, the last checkpoint may be older: such a run is after its best one.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Come after all others: behind a batch, some stop the training and some save it."""
+        others = [each for each in trainer.callbacks if each is not self]  # type: ignore[attr-defined]
+        trainer.callbacks = [*others, self]  # type: ignore[attr-defined]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Where no step is left to be taken, save nothing anew at the end."""
+        if _took_all_steps(trainer):
+            for saver in _savers(trainer):
+                saver._last_checkpoint_saved = str(trainer.ckpt_path)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save where this batch is the last one: before its validation, as steps are saved.
+
+        What callbacks save after that validation, or at the end of the epoch, they save as well.
+        """
+        if trainer.fast_dev_run or not _ends(trainer):  # type: ignore[attr-defined]
+            return
+        for saver in _savers(trainer):
+            saved = saver._last_global_step_saved
+            if saver.save_last is True and saved != trainer.global_step:
+                saver._save_last_checkpoint(trainer, saver._monitor_candidates(trainer))
+                saver._last_global_step_saved = saved
+
+
+def _savers(trainer: Trainer) -> list[ModelCheckpoint]:
+    return [each for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)]
+
+
+def _took_all_steps(trainer: Trainer) -> bool:
+    return 0 < trainer.max_steps <= trainer.global_step
+
+
+def _ends(trainer: Trainer) -> bool:
+    """Return whether the batch that was just trained on is the last one of the run."""
+    stops = trainer.should_stop and trainer.fit_loop._can_stop_early
+    num_epochs = trainer.max_epochs
+    is_last_epoch = num_epochs is not None and 0 < num_epochs <= trainer.current_epoch + 1
+    return _took_all_steps(trainer) or stops or (is_last_epoch and trainer.is_last_batch)
