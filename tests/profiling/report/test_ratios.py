@@ -44,7 +44,8 @@ def test_a_length_that_was_visited_once_stands_beside_the_line_of_ratios() -> No
 
 
 def test_what_chance_may_have_decided_is_neither_a_win_nor_a_loss_in_the_chart() -> None:
-    rows = [row for row in sample_tipping_points() if row["verdict"] == "crosses"][:1]
+    crosses = [row for row in sample_tipping_points() if row["verdict"] == "crosses"]
+    rows = [row for row in crosses if not row["at_most"]][:1]
     styles = Styles.of(build_curves(sample_rows()), rows)
     before, after = (
         {symbol for trace in ratio_traces(found, styles, "tokens") for symbol in symbols_of(trace)}
