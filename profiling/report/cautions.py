@@ -69,7 +69,6 @@ def _in_brackets(words: str) -> str:
     return f" ({words})" if words else ""
 
 
-
 def _is_failed(row: Row) -> bool:
     """Tell whether a visit gave nothing; one that failed late keeps what it had by then."""
     values = (finite(row.get(column.name)) for column in judged_columns().values())

@@ -116,7 +116,6 @@ def doubted(row: dict[str, Any]) -> dict[str, Any]:
     return row | as_fields(Answer("undecided", reason=BY_CHANCE)) | {"lengths": items}
 
 
-
 def save_tipping_points(rows: Sequence[Row], directory: Path) -> None:
     """Write `tipping_points.json` and, without the nested `lengths`, `tipping_points.csv`.
 

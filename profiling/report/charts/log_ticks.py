@@ -9,9 +9,7 @@ from math import ceil, floor, log, log2, log10
 ROOM = 1 / 11
 
 
-def log_ticks(
-    low: float, high: float, whole: bool = False, halved: bool = False
-) -> list[float]:
+def log_ticks(low: float, high: float, whole: bool = False, halved: bool = False) -> list[float]:
     """Return the set of round numbers that leaves the shortest piece of an axis without a number.
 
     Args:
@@ -29,9 +27,7 @@ def log_ticks(
         for ticks in _round_numbers(low, high, halved)
     )
     roomy = [ticks for ticks in inside if all(gap >= least for gap in _gaps(ticks))]
-    return min(
-        roomy, key=lambda ticks: (max(_gaps([low, *ticks, high])), -len(ticks)), default=[]
-    )
+    return min(roomy, key=lambda ticks: (max(_gaps([low, *ticks, high])), -len(ticks)), default=[])
 
 
 def _gaps(values: Sequence[float]) -> list[float]:

@@ -75,7 +75,6 @@ def test_the_shortest_length_that_was_measured_is_not_that_of_a_variant_that_beg
     assert told_of_rungs.count("from 256 tokens on, the shortest that both were measured at") == 2
 
 
-
 def test_a_variant_that_wins_at_short_lengths_forbids_to_say_that_nothing_does() -> None:
     rows = answer_of("one", ["lose", "lose", "win"]), answer_of("two", ["win", "lose", "lose"])
     sentence = told(*rows)

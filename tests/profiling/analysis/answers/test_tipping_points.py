@@ -242,7 +242,6 @@ def test_a_given_pair_is_crossed_where_its_vanilla_side_begins_its_next_step() -
     assert 512 <= pair["ci_low"] <= pair["tipping_point"] <= pair["ci_high"] <= 514
 
 
-
 @pytest.mark.parametrize(
     "other", [{"size": "base"}, {"device_name": "another"}, {"attention_window": 64}]
 )

@@ -105,10 +105,11 @@ def test_images_count_with_the_side_that_a_model_gets() -> None:
     shares = [share_taken(photos, "vision", "swin", side) for side in (224, 224.5, 240, 256, 257)]
     assert shares == pytest.approx([1.0, 0.75, 0.75, 0.75, 0.0])
     row = answer_of("swin", ["lose", "win"], modality="vision", vanilla="vit")
-    (told,) = share_sentences([row | {"tipping_point": 240.0, "ci_low": 236.0, "ci_high": 245.0}], [photos])
+    (told,) = share_sentences(
+        [row | {"tipping_point": 240.0, "ci_low": 236.0, "ci_high": 245.0}], [photos]
+    )
     rounded = "are, rounded up to a multiple of 32, at least 240 pixels per side long"
     assert f"photos 75 % {rounded}, from where swin wins" in told
-
 
 
 def test_data_beyond_it_make_it_infeasible_and_that_is_said() -> None:

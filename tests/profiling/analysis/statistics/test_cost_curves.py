@@ -55,7 +55,6 @@ def last_loss(paddings: Paddings = UNPADDED) -> float:
     return float(lengths[np.flatnonzero(linear(ours) >= quadratic(theirs))[-1]])
 
 
-
 @given(
     parts=st.tuples(PARTS, PARTS, PARTS).filter(lambda parts: max(parts) > 1e-3),
     floor=st.floats(0, 1e6),
@@ -115,7 +114,6 @@ def test_a_vanilla_staircase_is_crossed_right_behind_a_measured_length() -> None
     assert found.outermost_crossings() == pytest.approx((512.5, 512.5), abs=0.51)
 
 
-
 def test_straight_lines_on_log_axes_do_not_bend() -> None:
     vanilla, efficient = 1.4 * np.log(LENGTHS / 700), np.log(LENGTHS / 700)
     found = both(LENGTHS, vanilla, efficient)
@@ -161,7 +159,6 @@ def test_the_noise_of_lengths_that_are_padded_alike_is_not_averaged() -> None:
     # What is off at the length before the crossing counts in full, and what is off far away not.
     off = np.array([[0.0, -found.log_ratios[1], 0.0, 0.0], [9.0, 0.0, 0.0, 0.0]])
     assert found.crossings(off) == pytest.approx([500, 625])
-
 
 
 def test_images_grow_with_the_square_of_their_side() -> None:
