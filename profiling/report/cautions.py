@@ -6,7 +6,7 @@ from datamodules.counted import counted
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
-from profiling.analysis.points.groups import Contender
+from profiling.analysis.points.groups import Contender, Setting
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import listed
 from profiling.rows.columns import Row, judged_columns
@@ -47,17 +47,26 @@ def _left_alone(rows: Iterable[Row], names: Sequence[str]) -> list[str]:
     ]
 
 
-def _without_number(rows: Iterable[Row]) -> list[str]:
-    """Return a sentence about each contender that failed everywhere: no answer names it."""
-    found: dict[tuple[str, str, str], list[Row]] = {}
+def _without_number(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence about each contender that failed everywhere: no answer names it.
+
+    In each setting for itself: what works on one device may fail on another.
+    """
+    found: dict[tuple[str, str, Setting, str], list[Row]] = {}
     for row in rows:
-        place = str(row.get("modality")), str(row.get("phase")), Contender.of(row).label
-        found.setdefault(place, []).append(row)
+        where = str(row.get("modality")), str(row.get("phase")), Setting.of(row)
+        found.setdefault((*where, Contender.of(row).label), []).append(row)
+    settings = {setting for _, _, setting, _ in found}
     return [
-        f"No number of {name} in {modality}, {phase}: {_reason(visits)}."
-        for (modality, phase, name), visits in found.items()
+        f"No number of {name} in {modality}, {phase}{_in_brackets(setting.describe(settings))}: "
+        f"{_reason(visits)}."
+        for (modality, phase, setting, name), visits in found.items()
         if all(map(_is_failed, visits))
     ]
+
+
+def _in_brackets(words: str) -> str:
+    return f" ({words})" if words else ""
 
 
 def _is_failed(row: Row) -> bool:

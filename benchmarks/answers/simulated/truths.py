@@ -156,7 +156,7 @@ def comparison_of(padding: int | None = None) -> Comparison:
     """Return what stands around the duels."""
     conditions = {"modality": "text"}
     models = Model("vanilla"), Model("efficient")
-    return Comparison("pair", conditions, *models, {}, {}, Efforts(()), padding)
+    return Comparison("pair", conditions, *models, {}, {}, Efforts(()), (None, padding))
 
 
 def equal_duels(

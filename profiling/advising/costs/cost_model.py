@@ -7,7 +7,7 @@ import numpy as np
 
 from profiling.advising.costs.bends import Bends, factors_at
 from profiling.advising.costs.tokens import Tokens
-from profiling.analysis.statistics.cost_curves import STEEPEST
+from profiling.analysis.statistics.cost_curve import STEEPEST
 from profiling.analysis.statistics.intervals import Array
 
 

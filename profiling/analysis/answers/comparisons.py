@@ -33,7 +33,8 @@ class Comparison:
         vanilla_points: Its visits by kernel and length.
         efficient_points: The other's.
         efforts: The efforts of all rows.
-        padding: What the efficient one pads its tokens to a multiple of; None where unknown.
+        paddings: What the vanilla and the efficient one pad their tokens to a multiple of, in this
+            order; None where nobody knows.
         attention_only: Whether the two differ in nothing but their attention.
     """
 
@@ -44,7 +45,7 @@ class Comparison:
     vanilla_points: Mapping[str, Points]
     efficient_points: Mapping[str, Points]
     efforts: Efforts
-    padding: int | None = None
+    paddings: tuple[int | None, int | None] = (None, None)
     attention_only: bool = False
 
     def sides(self, metric: str) -> dict[int, tuple[Side, Side]]:

@@ -70,22 +70,28 @@ def find_comparisons(
         found += _with_vanilla(conditions, contenders, known, efforts)
         for pair in parsed:
             found += [
-                _with_opponent(given, known.get(given.efficient.variant))
+                _with_opponent(given, known)
                 for given in _given_pair(conditions, contenders, pair, efforts)
             ]
     return found
 
 
-def _with_opponent(given: Comparison, opponent: Opponent | None) -> Comparison:
+def _with_opponent(given: Comparison, known: Opponents) -> Comparison:
+    opponent = known.get(given.efficient.variant)
     same = opponent is not None and opponent.vanilla == given.vanilla.variant
     return replace(
         given,
-        padding=_padding(opponent, given.efficient),
+        paddings=_paddings(known, given.vanilla, given.efficient),
         attention_only=same and opponent is not None and opponent.attention_only,
     )
 
 
-def _padding(opponent: Opponent | None, model: Model) -> int | None:
+def _paddings(known: Opponents, vanilla: Model, efficient: Model) -> tuple[int | None, int | None]:
+    return _padding(known, vanilla), _padding(known, efficient)
+
+
+def _padding(known: Opponents, model: Model) -> int | None:
+    opponent = known.get(model.variant)
     return padding_of(opponent.pads_to, model.attention_window) if opponent else None
 
 
@@ -123,7 +129,7 @@ def _with_vanilla(
                 vanilla=vanilla,
                 efficient=efficient,
                 efforts=efforts,
-                padding=_padding(opponent, efficient),
+                paddings=_paddings(opponents, vanilla, efficient),
                 attention_only=opponent.attention_only,
             )
             if "eager" in theirs and alike in ours:

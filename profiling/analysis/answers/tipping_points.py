@@ -28,6 +28,7 @@ from profiling.rows.columns import Row, judged_columns, shared_conditions
 from profiling.rows.files import writing
 
 MISSING = "missing"
+DECIDED = ("win", "lose")
 # What a tipping point row says beside the conditions that its measurements share.
 ANSWERS = (
     *("metric", "comparison"),
@@ -101,13 +102,18 @@ def _table(comparisons: Iterable[Comparison], strict: bool) -> list[dict[str, An
     if not strict:
         return table
     kept = beyond_chance([chance for _, chance in rows_and_chances])
-    return [row if keep else _doubted(row) for row, keep in zip(table, kept, strict=True)]
+    return [row if keep else doubted(row) for row, keep in zip(table, kept, strict=True)]
 
 
-def _doubted(row: dict[str, Any]) -> dict[str, Any]:
+def doubted(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a tipping point row that chance may have decided: undecided, without win or loss."""
     if row["verdict"] == "undecided":
         return row
-    return row | as_fields(Answer("undecided", reason=BY_CHANCE))
+    items = [
+        item | {"outcome": "tie", "reason": BY_CHANCE} if item["outcome"] in DECIDED else item
+        for item in row["lengths"]
+    ]
+    return row | as_fields(Answer("undecided", reason=BY_CHANCE)) | {"lengths": items}
 
 
 def save_tipping_points(rows: Sequence[Row], directory: Path) -> None:

@@ -12,6 +12,8 @@ from profiling.analysis.answers.duels import Duel
 from profiling.analysis.answers.judging import DISTURBED, ONE_VISIT, Judged, judge
 from profiling.analysis.points.axes import axis_of
 from profiling.analysis.points.readings import MIN_VISITS
+from profiling.analysis.points.sides import Side
+from profiling.analysis.statistics.cost_curve import CostCurve
 from profiling.analysis.statistics.cost_curves import CostCurves
 from profiling.analysis.statistics.intervals import TAIL, Array, quantiles
 
@@ -82,24 +84,35 @@ def decide(
 
 def cost_curves(comparison: Comparison, duels: Sequence[Duel]) -> CostCurves:
     """Return the cost curves through all compared lengths, over the visits that both have."""
+    lengths = np.array([duel.length for duel in duels], dtype=np.float64)
+    log_ratios = np.array([duel.log_ratio for duel in duels])
     costs = np.array([duel.mean_log_costs for duel in duels])
+    finite = np.isfinite(log_ratios)
     in_pixels = axis_of(comparison.conditions["modality"]) == "input_size"
-    return CostCurves(
-        np.array([duel.length for duel in duels], dtype=np.float64),
-        np.array([duel.log_ratio for duel in duels]),
-        costs[:, 0],
-        costs[:, 1],
-        None if in_pixels else comparison.padding or _padding_seen(duels),
-        in_pixels,
+    paddings = (None, None) if in_pixels else _paddings(comparison, duels)
+    vanilla, efficient = (
+        CostCurve(lengths[finite], log_costs[finite], padding, in_pixels)
+        for log_costs, padding in zip(costs.T, paddings, strict=True)
+    )
+    return CostCurves(lengths, log_ratios, vanilla, efficient)
+
+
+def _paddings(comparison: Comparison, duels: Sequence[Duel]) -> tuple[int | None, int | None]:
+    """Return what vanilla and efficient pad to a multiple of, as registry or rows say it."""
+    vanilla, efficient = comparison.paddings
+    lengths = [duel.length for duel in duels]
+    return (
+        vanilla or _padding_seen(lengths, [duel.vanilla for duel in duels]),
+        efficient or _padding_seen(lengths, [duel.efficient for duel in duels]),
     )
 
 
-def _padding_seen(duels: Sequence[Duel]) -> int | None:
-    """Return what the efficient side pads to a multiple of, where a length shows that it pads."""
-    seen = [(duel.length, duel.efficient.effective_length) for duel in duels]
-    padded = [tokens for _, tokens in seen if tokens]
-    if any(tokens and tokens > length for length, tokens in seen):
-        return math.gcd(*padded)
+def _padding_seen(lengths: Sequence[int], sides: Sequence[Side]) -> int | None:
+    """Return what a side pads to a multiple of, where a length shows that it pads."""
+    tokens = [side.effective_length for side in sides]
+    pairs = zip(lengths, tokens, strict=True)
+    if any(padded and padded > length for length, padded in pairs):
+        return math.gcd(*filter(None, tokens))
     return None
 
 

@@ -1,19 +1,15 @@
 """The two cost curves of a comparison between the measured lengths, and where they cross."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.geometry import PATCH_SIDE
-from profiling.analysis.statistics.interpolation import cost_bounds, fit_costs, last_crossing
+from profiling.analysis.statistics.cost_curve import CostCurve
+from profiling.analysis.statistics.interpolation import last_crossing
 from profiling.analysis.statistics.intervals import Array
 
 POINTS_BETWEEN = 64
-# A step of padding beyond this many steps is less than half a percent of the length.
-MAX_STEPS = 200
-# Attention grows with the square of the tokens and nothing faster; tokens with that of the side.
-STEEPEST, STEEPEST_IN_PIXELS = 2.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -23,21 +19,21 @@ class CostCurves:
     Args:
         lengths: (lengths,), ascending.
         log_ratios: (lengths,), efficient over vanilla, infinite where one side is infeasible.
-        vanilla: (lengths,), mean log cost; any number where it is infeasible.
-        efficient: (lengths,), the same of the other side.
-        padding: Tokens to a multiple of which the efficient side pads; None where it does not.
-        in_pixels: Whether lengths are sides of images, so that tokens grow with their square.
+        vanilla: Of the vanilla side, through the lengths where both sides fit.
+        efficient: The same of the other side.
     """
 
     lengths: Array
     log_ratios: Array
-    vanilla: Array
-    efficient: Array
-    padding: int | None = None
-    in_pixels: bool = False
+    vanilla: CostCurve
+    efficient: CostCurve
 
     def crossings(self, deviations: Array) -> Array:
         """Return from where on the log-linear curve stays below zero when it is off by so much.
+
+        A deviation is of both sides. Between two lengths that are padded to different ones, the
+        side with the longer steps tells which of the two it comes from: two are never averaged
+        where one side takes all of its cost from one of them.
 
         Args:
             deviations: (curves, lengths), of the log ratio.
@@ -46,14 +42,14 @@ class CostCurves:
             (curves,), as `last_crossing` does.
         """
         places = self._places(0)
-        weights = self._weights(places)
-        drawn = np.where(np.isfinite(self.log_ratios), deviations, 0.0) @ weights.T
-        return last_crossing(places, drawn + self._straight(places, weights))
+        coarser = max(self.efficient, self.vanilla, key=lambda side: side.padding or 0)
+        drawn = deviations[:, self._finite] @ coarser.weights(places).T
+        return last_crossing(places, drawn + self._straight(places))
 
     def crossing(self) -> float | None:
         """Return the zero of the log-linear curve; None where there is none."""
         places = self._places(0)
-        return self._zero(places, self._straight(places, self._weights(places)))
+        return self._zero(places, self._straight(places))
 
     def bent_crossing(self) -> float | None:
         """Return the zero when each side bends between lengths as a + b n + c n^2 does."""
@@ -62,13 +58,12 @@ class CostCurves:
 
     def bends(self) -> bool:
         """Tell whether bent curves foresee a length that is left out better than straight ones."""
-        finite = np.flatnonzero(np.isfinite(self.log_ratios))
         errors = np.zeros(2)
-        for place in finite[1:-1]:
-            rest = self.only(np.isin(np.arange(len(self.lengths)), finite[finite != place]))
+        for place in np.flatnonzero(self._finite)[1:-1]:
+            rest = self.only(np.arange(len(self.lengths)) != place)
             at = self.lengths[[place]]
-            foreseen = (rest._bent(at)[0], rest._straight(at, rest._weights(at))[0])
-            errors += np.abs(np.array(foreseen) - self.log_ratios[place])
+            foreseen = np.concatenate([rest._bent(at), rest._straight(at)])
+            errors += np.abs(foreseen - self.log_ratios[place])
         return bool(errors[0] <= errors[1])
 
     def outermost_crossings(self) -> tuple[float, float]:
@@ -79,46 +74,16 @@ class CostCurves:
         Both are the ends of the measured range where a bound has no zero.
         """
         places = self._places(POINTS_BETWEEN)
-        steepest = STEEPEST_IN_PIXELS if self.in_pixels else STEEPEST
-        finite = np.isfinite(self.log_ratios)
-        low = high = self._infinities(places)
-        for measured, costs, at, sign in (
-            (self._padded(self.lengths), self.efficient, self._padded(places), 1),
-            (self.lengths, self.vanilla, places, -1),
-        ):
-            known, group = np.unique(measured[finite], return_inverse=True)
-            averages = np.bincount(group, costs[finite]) / np.bincount(group)
-            least, most = cost_bounds(np.log(at), np.log(known), averages, steepest)
-            low, high = (low + least, high + most) if sign > 0 else (low - most, high - least)
-        first = float(self.lengths[0])
+        infinities, first = self._infinities(places), float(self.lengths[0])
+        ours, theirs = self.efficient.bounds(places), self.vanilla.bounds(places)
+        low, high = infinities + ours[0] - theirs[1], infinities + ours[1] - theirs[0]
         return self._zero(places, low) or first, self._zero(places, high) or first
-
-    def _bent(self, places: Array) -> Array:
-        """Return the log ratio at places where both sides fit, bent between the lengths.
-
-        What the fitted curves leave at the measured lengths is interpolated, so that the result
-        goes through the same points.
-        """
-        weights, straight = self._weights(places), self._interpolate(places, self.lengths)
-        finite = np.isfinite(self.log_ratios)
-        sides = (
-            (self._padded(places), self._padded(self.lengths), self.efficient, weights, 1.0),
-            (places, self.lengths, self.vanilla, straight, -1.0),
-        )
-        curve = self._infinities(places)
-        for between, measured, costs, interpolated, sign in sides:
-            fit = fit_costs(self._tokens(measured)[finite], costs[finite])
-            residual = np.where(finite, costs - fit(self._tokens(measured)), 0.0)
-            curve += sign * (fit(self._tokens(between)) + interpolated @ residual)
-        return curve
 
     def only(self, used: NDArray[np.bool_]) -> "CostCurves":
         """Return the curves through some of the lengths."""
-        cut = {
-            name: getattr(self, name)[used]
-            for name in ("lengths", "log_ratios", "vanilla", "efficient")
-        }
-        return replace(self, **cut)
+        of_both = used[self._finite]
+        sides = self.vanilla.only(of_both), self.efficient.only(of_both)
+        return CostCurves(self.lengths[used], self.log_ratios[used], *sides)
 
     def jump_before(self, crossing: float) -> float | None:
         """Return the length before a crossing at which one side begins or ceases to fit.
@@ -130,16 +95,18 @@ class CostCurves:
         on_length = after < len(self.lengths) and self.lengths[after] == crossing
         return float(self.lengths[after - 1]) if on_length and np.isinf(pair).any() else None
 
+    @property
+    def _finite(self) -> NDArray[np.bool_]:
+        return np.isfinite(self.log_ratios)
+
     def _zero(self, places: Array, curve: Array) -> float | None:
         return float(last_crossing(places, curve[None])[0]) if (curve >= 0).any() else None
 
     def _places(self, points_between: int) -> Array:
         """Return the measured lengths, and between two finite ones where the curve can bend."""
-        finite = np.isfinite(self.log_ratios)
-        extra = [self.lengths]
-        if self.padding:
-            steps = np.arange(1, min(self.lengths[-1] // self.padding, MAX_STEPS) + 1)
-            extra += [steps * self.padding, steps * self.padding + 1]
+        finite = self._finite
+        longest = float(self.lengths[-1])
+        extra = [self.lengths, *(side.steps(longest) for side in (self.vanilla, self.efficient))]
         if points_between:
             logs = np.log(self.lengths)
             inside = np.linspace(0, len(logs) - 1, (len(logs) - 1) * points_between + 1)
@@ -154,32 +121,12 @@ class CostCurves:
         )
         return np.asarray(found[both | np.isin(found, self.lengths)])
 
-    def _padded(self, lengths: Array) -> Array:
-        return np.ceil(lengths / self.padding) * self.padding if self.padding else lengths
+    def _straight(self, places: Array) -> Array:
+        between = self.efficient.straight(places) - self.vanilla.straight(places)
+        return np.asarray(between + self._infinities(places))
 
-    def _tokens(self, lengths: Array) -> Array:
-        return (lengths / PATCH_SIDE) ** 2 if self.in_pixels else lengths
-
-    def _weights(self, places: Array) -> Array:
-        """Return what the log costs of the padded side count for, (places, lengths)."""
-        return self._interpolate(self._padded(places), self._padded(self.lengths))
-
-    def _interpolate(self, places: Array, measured: Array) -> Array:
-        """Return weights of linear interpolation in log length; lengths padded alike are one."""
-        finite = np.isfinite(self.log_ratios)
-        if not finite.any():
-            return np.zeros((len(places), len(measured)))
-        known, group = np.unique(measured[finite], return_inverse=True)
-        shares = np.zeros((len(known), len(measured)))
-        shares[group, np.flatnonzero(finite)] = 1.0
-        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1.0)
-        hats = [np.interp(np.log(places), np.log(known), unit) for unit in np.eye(len(known))]
-        return np.asarray(np.stack(hats, axis=1) @ shares)
-
-    def _straight(self, places: Array, weights: Array) -> Array:
-        finite = np.isfinite(self.log_ratios)
-        efficient, vanilla = (np.where(finite, s, 0.0) for s in (self.efficient, self.vanilla))
-        between = weights @ efficient - self._interpolate(places, self.lengths) @ vanilla
+    def _bent(self, places: Array) -> Array:
+        between = self.efficient.bent(places) - self.vanilla.bent(places)
         return np.asarray(between + self._infinities(places))
 
     def _infinities(self, places: Array) -> Array:

@@ -33,13 +33,14 @@ def decided_by_chance(num_comparisons: int, strict: bool = False) -> str:
         num_comparisons: Of a whole report.
         strict: Whether those are left undecided.
     """
-    about = FALSE_SHARE * num_comparisons
+    expected = FALSE_SHARE * num_comparisons
+    about = f"{expected:.2g}" if expected < 10 else f"{expected:,.0f}"
     left = (
         "what it may have decided is left undecided"
         if strict
         else "`--strict true` leaves those undecided"
     )
     return (
-        f"Of {counted(num_comparisons, 'comparison')} about {about:.2g} would be decided by "
+        f"Of {counted(num_comparisons, 'comparison')} about {about} would be decided by "
         f"chance alone, were all equal; {left}."
     )

@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from profiling.analysis.points.axes import unit_of
-from profiling.report.answers.verdicts import describe_crossing, describe_only_below
+from profiling.report.answers.verdicts import (
+    describe_crossing,
+    describe_only_below,
+    describe_shortest,
+)
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family
 from profiling.rows.columns import Row, judged_columns
@@ -66,6 +70,6 @@ def _clause(row: Row, name: str) -> str:
         return f"{name} wins from {number_text(row['ci_high'], row)} {unit} on at the latest"
     if verdict == "always":
         where = f"{number_text(row['tipping_point'], row)} {unit}"
-        return f"{name} wins from {where} on, the shortest measured"
+        return f"{name} wins from {where} on, {describe_shortest(row)}"
     for_good = " for good" * (verdict == "several")
     return f"{name} wins{for_good} from {describe_crossing(row)} {unit} on"

@@ -11,6 +11,7 @@ from profiling.report.answers.outcomes import all_lose, outcomes_of
 from profiling.report.answers.verdicts import (
     describe_crossing,
     describe_only_below,
+    describe_shortest,
     listed,
 )
 from profiling.report.lengths import number_text
@@ -82,7 +83,7 @@ def _first(row: Row, rows: Sequence[Row], unit: str) -> str:
     name, vanilla = efficient_family(row), _vanilla(rows)
     where = f"{number_text(shown_value(row), row)} {unit}"
     if row["verdict"] == "always":
-        return f"{name} beats {vanilla} from {where} on, {_why_always(row)}"
+        return f"{name} beats {vanilla} from {where} on, {describe_shortest(row)}"
     if row.get("at_most"):
         return f"{name} beats {vanilla} from {where} on at the latest"
     about = f"about {describe_crossing(row)} {unit}"
@@ -96,17 +97,9 @@ def _first(row: Row, rows: Sequence[Row], unit: str) -> str:
     return f"up to {about} {nothing} {vanilla}; from there on {name} does"
 
 
-def _why_always(row: Row) -> str:
-    """Say what the shortest length of a winner is: one that both ran, or the vanilla one never."""
-    ratios = [item["ratio"] for item in row["lengths"] if item["length"] == row["tipping_point"]]
-    if ratios == [None]:
-        return f"the shortest measured, where {vanilla_family(row)} runs out of memory"
-    return "the shortest that both were measured at"
-
-
 def _need(row: Row) -> str:
     if row["verdict"] == "always":
-        return f"no more than {number_text(shown_value(row), row)}, the shortest measured"
+        return f"no more than {number_text(shown_value(row), row)}, {describe_shortest(row)}"
     if row.get("at_most"):
         return f"at most {number_text(shown_value(row), row)}"
     for_good = " for good" if row["verdict"] == "several" else ""

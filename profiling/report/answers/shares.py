@@ -6,7 +6,7 @@ from datamodules.counted import counted
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.answers.verdicts import shown_value
 from profiling.analysis.points.axes import on_axis_of_sweep, unit_of
-from profiling.analysis.points.maximum import maximum_on_axis, share_taken
+from profiling.analysis.points.maximum import maximum_on_axis, rounding_words, share_taken
 from profiling.report.answers.sentences import BEST, winners_of
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
@@ -35,8 +35,10 @@ def share_sentences(
 def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> str:
     unit = unit_of(winners[0])
     first, *others = winners
+    rounding = rounding_words(data.modality)
+    are = f"are, {rounding}," if rounding else "are"
     parts = [
-        f"{_share(data, first)} are at least {number_text(shown_value(first), first)}"
+        f"{_share(data, first)} {are} at least {number_text(shown_value(first), first)}"
         f"{_within(first)} {unit} long, from where {efficient_family(first)} wins",
         *(
             f"{_share(data, row)} at least {number_text(shown_value(row), row)}{_within(row)} "

@@ -71,6 +71,18 @@ def describe_only_below(row: Row) -> str:
     return "only below" if later is None else f"only below {number_text(later, row)}"
 
 
+def describe_shortest(row: Row) -> str:
+    """Say what the length is from which an answer of `always` wins.
+
+    It need not be the shortest one measured: one side may have been skipped there.
+    """
+    items = row.get("lengths") or ()
+    ratios = [item["ratio"] for item in items if item["length"] == row["tipping_point"]]
+    if ratios == [None]:
+        return f"the shortest that was compared, where {vanilla_family(row)} runs out of memory"
+    return "the shortest that both were measured at"
+
+
 def first_after_wins(row: Row) -> int | None:
     """Return the first compared length after the last win; None where there is none."""
     lengths = row.get("lengths") or ()

@@ -8,6 +8,7 @@ from typing import Any
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.groups import Contender
 from profiling.report.charts.inputs import Trace
+from profiling.report.charts.log_ticks import log_ticks
 from profiling.report.charts.look import GRID, plain_axis, plain_layout, table_of
 from profiling.report.palette import Style
 from profiling.rows.columns import Row
@@ -33,8 +34,9 @@ def build_frontier_chart(
     values = [int(row["feasible"]) for row in searches]
     lengths = sorted({length for row in searches if (length := row_length(row)) is not None})
     layout = plain_layout(HEIGHT, top=14, bottom=46) | {
-        "xaxis": _axis(unit, lengths, lengths),
-        "yaxis": _axis("", values, _powers(values)) | {"gridcolor": GRID, "automargin": True},
+        "xaxis": _axis(unit, _ends(lengths), lengths),
+        "yaxis": _axis("", _ends(values), log_ticks(*_ends(values), whole=True))
+        | {"gridcolor": GRID, "automargin": True},
     }
     data = [_line(contender, rows, unit, styles) for contender, rows in lines.items()]
     return {"data": data, "layout": layout, "table": _numbers(lines)}
@@ -77,20 +79,18 @@ def _line(
     }
 
 
-def _axis(title: str, values: Sequence[int], ticks: Sequence[int]) -> dict[str, Any]:
+def _ends(values: Sequence[int]) -> tuple[float, float]:
+    return min(values) / ROOM, max(values) * ROOM
+
+
+def _axis(title: str, ends: tuple[float, float], ticks: Sequence[float]) -> dict[str, Any]:
     return plain_axis(title) | {
         "type": "log",
-        "range": [log10(min(values) / ROOM), log10(max(values) * ROOM)],
+        "range": [log10(end) for end in ends],
         "tickvals": list(ticks),
-        "ticktext": [f"{tick:,}" for tick in ticks],
+        "ticktext": [f"{tick:,.0f}" for tick in ticks],
         "zeroline": False,
     }
-
-
-def _powers(values: Sequence[int]) -> list[int]:
-    """Return powers of two around the values, few enough to have room."""
-    first, last = min(values).bit_length() - 1, max(values).bit_length()
-    return [2**power for power in range(first, last + 1, max(1, (last - first) // 6))]
 
 
 def _numbers(lines: Mapping[Contender, Sequence[Row]]) -> dict[str, Any]:

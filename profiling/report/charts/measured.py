@@ -7,6 +7,7 @@ from typing import Any
 from profiling.analysis.points.curves import spaced_lengths
 from profiling.report.charts.ceiling import ceiling_label, ceiling_traces
 from profiling.report.charts.inputs import ChartInput, length_range
+from profiling.report.charts.log_ticks import log_ticks
 from profiling.report.charts.look import GRID, INK, plain_axis, plain_layout
 from profiling.report.charts.numbers import measured_numbers
 from profiling.report.charts.ratio_axis import ratio_ticks
@@ -34,7 +35,9 @@ def build_chart(chart: ChartInput) -> dict[str, Any]:
     panels = ["measured"] + ["ratio"] * bool(ratios) + ["lengths"] * bool(chart.distributions)
     layout = _layout(chart, panels, (bottom, top))
     if ratios:
-        layout["yaxis2"] |= ratio_ticks([*ratios, *ceilings])
+        ticks = ratio_ticks([*ratios, *ceilings])
+        layout["yaxis2"] |= next(iter(ticks.values()))
+        layout["meta"] = {"ticks": ticks}  # the page's script takes those of another choice
     if ceilings:
         layout["annotations"].append(ceiling_label(*layout["yaxis2"]["domain"]))
     return {"data": data, "layout": layout, "table": measured_numbers(chart)}
@@ -87,14 +90,13 @@ def _value_axis(panel: str, values: tuple[float, float]) -> dict[str, Any]:
     axis |= {"type": "log", "automargin": True}
     if panel == "ratio":
         return axis  # its ticks go by what is drawn
-    low, high = log10(values[0]), log10(values[1])
-    ticks = [
-        digit * 10.0**power
-        for power in range(int(low) - 2, int(high) + 2)
-        for digit in ((1, 2, 5) if high - low < 3.9 else (1,))
-    ]
-    labels = [f"{tick:,.6g}" for tick in ticks]
-    return axis | {"range": [low, high], "tickvals": ticks, "ticktext": labels, "fixedrange": False}
+    ticks = log_ticks(*values)
+    return axis | {
+        "range": [log10(end) for end in values],
+        "tickvals": ticks,
+        "ticktext": [f"{tick:,.6g}" for tick in ticks],
+        "fixedrange": False,
+    }
 
 
 def _panel_title(chart: ChartInput, panel: str, top: float) -> dict[str, Any]:

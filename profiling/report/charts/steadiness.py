@@ -11,6 +11,7 @@ from typing import Any
 from profiling.analysis.points.drift import Steadiness
 from profiling.analysis.points.readings import finite
 from profiling.report.cautions import name_sentinel
+from profiling.report.charts.log_ticks import log_ticks
 from profiling.report.charts.look import GRID, plain_axis, plain_layout, table_of
 from profiling.report.palette import COLOURS, VANILLA_COLOUR
 from profiling.rows.columns import Row
@@ -121,10 +122,7 @@ def _number_axis(longest: int) -> dict[str, Any]:
 
 def _ratio_axis(ratios: Sequence[float]) -> dict[str, Any]:
     low, high = ends_of(ratios)
-    wide = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
-    fine = [place / 20 for place in range(1, 41)]
-    narrow = fine if high / low < 1.6 else fine[1::2]
-    ticks = [tick for tick in (narrow if high / low < 3 else wide) if low <= tick <= high]
+    ticks = log_ticks(low, high)
     return {
         "type": "log",
         "range": [log10(low), log10(high)],

@@ -40,12 +40,12 @@ def describe_answer(answer: Answer | None) -> str:
     """Return an answer in a few characters."""
     if answer is None:
         return NOT_MEASURED
-    words = WORDS_OF_MEMORY if answer.metric == "memory" else WORDS
     if answer.ratio is None:
-        decided = answer.verdict != "cannot_tell"
-        return f"{answer.reason} {words[answer.verdict]}" if decided else "cannot tell"
+        # The reason of what is decided says itself which run is better.
+        return "cannot tell" if answer.verdict == "cannot_tell" else answer.reason
     if answer.ci_low is None or answer.ci_high is None:
         return f"{answer.ratio:.3f} cannot tell"
+    words = WORDS_OF_MEMORY if answer.metric == "memory" else WORDS
     told = (answer.ratio, answer.ci_low, answer.ci_high)
     # What is decided must not read as 1; an end of what is not may lie as near to it as it likes.
     neutral: tuple[float, ...] = () if answer.verdict == "cannot_tell" else (1.0,)

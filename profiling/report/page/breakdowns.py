@@ -39,6 +39,7 @@ class Closure:
     Args:
         modality: Of what was broken down.
         phase: Of it.
+        setting: Its conditions, where the run has several.
         name: Of the contender.
         shown: By length the sum over the step, where components are shown.
         refused: By length why they are not.
@@ -46,6 +47,7 @@ class Closure:
 
     modality: str
     phase: str
+    setting: str
     name: str
     shown: Mapping[int, float]
     refused: Mapping[int, str]
@@ -91,11 +93,13 @@ def _breakdown(
 
 def closures_of(rows: Iterable[Row], curves: Iterable[ComponentCurve]) -> list[Closure]:
     """Return how well components add up, in the order of the curves."""
-    sums = _sums(rows)
+    curves, sums = list(curves), _sums(rows)
+    settings = {curve.group.setting for curve in curves}
     return [
         Closure(
             curve.group.modality,
             curve.group.phase,
+            curve.group.setting.describe(settings),
             curve.contender.label,
             {
                 length: total

@@ -99,6 +99,12 @@
     return Object.fromEntries(axes.map(([axis, of]) => [`${axis}.visible`, of === measure]));
   }
 
+  // The axis of ratios goes by the comparison that is shown.
+  function ticksOf({ meta = {} }, { comparison }) {
+    const ticks = Object.entries(meta.ticks?.[comparison] ?? {});
+    return Object.fromEntries(ticks.map(([name, values]) => [`yaxis2.${name}`, values]));
+  }
+
   const placesOf = (section) => section.querySelectorAll(".chart");
   const sections = document.querySelectorAll("section.modality, section.frontier, #steadiness");
 
@@ -114,6 +120,7 @@
       const { data, layout } = coloured(charts[Number(place.dataset.chart)]);
       for (const trace of data) trace.visible = isVisible(trace, choices);
       for (const [axis, of] of Object.entries(layout.meta?.axes ?? {})) layout[axis].visible = of === choices.measure;
+      Object.assign(layout.yaxis2 ?? {}, layout.meta?.ticks?.[choices.comparison]);
       if (touch) layout.dragmode = false; // a finger on a chart scrolls the page
       // Said, not left to plotly: it looks at the width only after the sheet is printed.
       if (isPrinting()) layout.width = place.clientWidth;
@@ -130,7 +137,7 @@
     hideFigures(section, choices);
     for (const place of placesOf(section)) {
       const visible = place.data.map((trace) => isVisible(trace, choices));
-      Plotly.update(place, { visible }, visibleAxes(place.layout, choices));
+      Plotly.update(place, { visible }, { ...visibleAxes(place.layout, choices), ...ticksOf(place.layout, choices) });
       if (place.offsetParent) Plotly.Plots.resize(place);
     }
   }
@@ -192,6 +199,7 @@
     }
     drawAll();
     drawn = true;
+    root.classList.add("drawn"); // from now on there is something to download
     prefersDark.addEventListener("change", drawAll);
     window.addEventListener("beforeprint", () => drawForPaper(true));
     window.addEventListener("afterprint", () => drawForPaper(false));

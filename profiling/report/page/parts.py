@@ -8,6 +8,7 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve, drawn_metrics
 from profiling.analysis.points.groups import Contender, Group, Setting
+from profiling.analysis.points.maximum import rounding_words
 from profiling.report.charts.inputs import ChartInput, comparison_choice
 from profiling.report.charts.ladder import build_ladder_chart
 from profiling.report.charts.measured import build_chart
@@ -39,6 +40,11 @@ class ModalityPart:
     def label(self, contender: Contender) -> str:
         """Return what its legend calls a contender."""
         return labelled(contender, self.modality)
+
+    @property
+    def rounding(self) -> str:
+        """Return how lengths of data count in the shares; empty where they count as they are."""
+        return rounding_words(self.modality)
 
 
 def parts_of(material: Material, charts: list[dict[str, Any]]) -> list[ModalityPart]:

@@ -19,6 +19,7 @@ class Problem:
     Args:
         modality: Of the points.
         phase: Of them.
+        setting: Their conditions, where the run has several.
         name: Of the contender.
         status: How the visits ended.
         lengths: Of the points.
@@ -29,6 +30,7 @@ class Problem:
 
     modality: str
     phase: str
+    setting: str
     name: str
     status: str
     lengths: str
@@ -49,19 +51,19 @@ def find_problems(rows: Iterable[Row]) -> list[Problem]:
     everything: set[str] = set().union(*known.values())
     judged = judged_columns().items()
     asked = {name: column for name, column in judged if name in everything or not everything}
-    groups: dict[tuple[str, str, str, str, str, tuple[str, ...]], set[int]] = {}
+    settings = {setting for _, _, setting, _, _ in known}
+    groups: dict[tuple[str, str, str, str, str, str, tuple[str, ...]], set[int]] = {}
     for row in rows:
         if row.get("status") == "ok":
             continue
-        modality, phase, status, reason = (
-            str(row.get(part) or "") for part in ("modality", "phase", "status", "error")
-        )
-        there = known[_place(row)]
+        modality, phase, setting, contender, length = place = _place(row)
+        status, reason = (str(row.get(part) or "") for part in ("status", "error"))
+        there = known[place]
         missing = tuple(n for n, c in asked.items() if n not in there and asks_for(row, c))
-        group = (modality, phase, Contender.of(row).label, status, reason, missing)
-        length = row_length(row)
+        where = setting.describe(settings)
+        group = (modality, phase, where, contender.label, status, reason, missing)
         groups.setdefault(group, set()).update(() if length is None else (length,))
-    return [Problem(*group[:4], _listed(lengths), *group[4:]) for group, lengths in groups.items()]
+    return [Problem(*group[:5], _listed(lengths), *group[5:]) for group, lengths in groups.items()]
 
 
 def _place(row: Row) -> Place:

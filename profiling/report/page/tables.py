@@ -13,10 +13,14 @@ from profiling.rows.columns import Column, Row, columns_of, drawn_columns, value
 
 @dataclass(frozen=True)
 class Noise:
-    """How far the visits of a point lie apart, as shares of their median."""
+    """How far the visits of a point lie apart, as shares of their median.
+
+    `setting` tells the conditions, where a run has several.
+    """
 
     modality: str
     phase: str
+    setting: str
     metric: str
     num_points: int
     typical: float
@@ -25,8 +29,10 @@ class Noise:
 
 
 def find_noise(curves: Iterable[Curve]) -> list[Noise]:
-    """Return the spread between visits per modality, phase and metric; none for single visits."""
-    spreads: dict[tuple[str, str, str], list[tuple[float, str]]] = {}
+    """Return the spread between visits per group and metric; none for single visits."""
+    curves = list(curves)
+    settings = {curve.setting for curve in curves}
+    spreads: dict[tuple[str, str, str, str], list[tuple[float, str]]] = {}
     for curve in curves:
         for column in drawn_columns():
             for point in curve.measured(column.name):
@@ -35,7 +41,8 @@ def find_noise(curves: Iterable[Curve]) -> list[Noise]:
                     continue
                 place = f"{curve.contender.label}, {point.length:,} {axis_unit(curve.modality)}"
                 share = (spread.high - spread.low) / spread.median if spread.median else 0.0
-                key = (curve.modality, curve.phase, column.name)
+                where = curve.setting.describe(settings)
+                key = (curve.modality, curve.phase, where, column.name)
                 spreads.setdefault(key, []).append((share, place))
     return [
         Noise(*key, len(found), median(share for share, _ in found), *max(found))

@@ -175,7 +175,7 @@ def test_where_nothing_fits_it_is_said_that_memory_is_counted_once_per_sample():
 
 
 def test_the_memory_that_a_batch_did_not_fit_into_is_named():
-    limited = {"largest_batch_size": 4, "largest_batch_limited_by": "memory"}
+    limited: dict[str, Any] = {"largest_batch_size": 4, "largest_batch_limited_by": "memory"}
     rows = trained(**limited, memory_budget_gib=8.0)
 
     found = advise_run(rows, lengths_around(700), Wanted("throughput", "training", 8))

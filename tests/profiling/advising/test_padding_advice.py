@@ -134,7 +134,10 @@ def test_in_what_is_cheapest_masks_count_for_all_or_for_none():
 
 def test_a_kernel_whose_masks_cost_more_does_not_take_the_place_of_the_default_one():
     def rows_with(implementation: str, factor: float, ratio: float) -> list[dict[str, Any]]:
-        ratios = {"masked_step_ratio": ratio, "throughput_masked_step_ratio": ratio}
+        ratios: dict[str, Any] = {
+            "masked_step_ratio": ratio,
+            "throughput_masked_step_ratio": ratio,
+        }
         return rows_of("bert", implementation, lambda n: factor * vanilla_law(n), **ratios)
 
     # Because of the third one the order is that of steps without masks.

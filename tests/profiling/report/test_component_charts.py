@@ -130,6 +130,13 @@ def test_the_page_says_how_well_components_add_up() -> None:
     assert CLOSURE in page()
 
 
+def test_how_well_they_add_up_is_told_of_each_device() -> None:
+    both = [*rows(), *(row | {"device_name": "another one"} for row in rows())]
+    found = closures_of(both, component_curves(both))
+    assert len({(item.name, item.phase, item.setting) for item in found}) == len(found)
+    assert "another one" in {item.setting for item in found}
+
+
 def test_components_of_an_earlier_effort_are_in_no_sum() -> None:
     earlier = [row | {"min_samples": 1, "components_closure": 0.5} for row in rows()]
     both = [*earlier, *rows()]

@@ -1,6 +1,9 @@
 """The panel of ratios: what only one side can do, and what was visited once."""
 
+from typing import Any
+
 from profiling.analysis.answers.judging import ONE_VISIT
+from profiling.analysis.answers.tipping_points import doubted
 from profiling.analysis.points.curves import build_curves
 from profiling.report.charts.ratios import ratio_traces
 from profiling.report.palette import Styles
@@ -38,3 +41,19 @@ def test_a_length_that_was_visited_once_stands_beside_the_line_of_ratios() -> No
     assert band["x"] == [64, 256, 256, 64]
     assert (beside["x"], beside["marker"]["symbol"]) == ([128], "circle-open")
     assert beside["customdata"] == [[ONE_VISIT]]
+
+
+def test_what_chance_may_have_decided_is_neither_a_win_nor_a_loss_in_the_chart() -> None:
+    crosses = [row for row in sample_tipping_points() if row["verdict"] == "crosses"]
+    rows = [row for row in crosses if not row["at_most"]][:1]
+    styles = Styles.of(build_curves(sample_rows()), rows)
+    before, after = (
+        {symbol for trace in ratio_traces(found, styles, "tokens") for symbol in symbols_of(trace)}
+        for found in (rows, [doubted(row) for row in rows])
+    )
+    assert before >= {"triangle-up", "triangle-down"}
+    assert after == {"circle"}
+
+
+def symbols_of(trace: dict[str, Any]) -> list[str]:
+    return list(trace.get("marker", {}).get("symbol", ()))

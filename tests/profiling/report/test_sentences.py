@@ -1,14 +1,13 @@
 """The answers in plain sentences, from hand-written tipping points."""
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datamodules.lengths import LengthDistribution
-from profiling.analysis.statistics.many import BY_CHANCE
+from profiling.analysis.answers.tipping_points import doubted
 from profiling.report.answers.ladder import ladder_sentences
 from profiling.report.answers.sentences import answer_sentences
 from profiling.report.answers.shares import share_sentences
@@ -32,7 +31,7 @@ def told(*rows: Row) -> str:
         (["win", "tie", "win"], "one beats bert (sdpa) from 128 tokens on, the shortest"),
         (
             ["out", "out", "out"],
-            "from 128 tokens on, the shortest measured, where bert runs out of",
+            "from 128 tokens on, the shortest that was compared, where bert runs out of",
         ),
         (["tie", "win", "win"], "one beats bert (sdpa) from 183 tokens on at the latest"),
         (["win", "win", "lose"], "beat bert (sdpa) for good up to 512 tokens. One wins only below"),
@@ -63,6 +62,19 @@ def test_all_that_win_say_from_where_the_earliest_first() -> None:
     assert "several needs 666 [600-700] for good" in sentence
 
 
+def test_the_shortest_length_that_was_measured_is_not_that_of_a_variant_that_begins_later() -> None:
+    rows = [
+        answer_of("early", ["lose", "win", "win", "win"]),
+        answer_of("later", ["missing", "missing", "win", "win"], tipping_point=512.0),
+    ]
+    sentence = told(*rows)
+    assert sentence.startswith("Latency, 128 to 1,024 tokens: ")
+    assert "Later needs no more than 512, the shortest that both were measured at." in sentence
+    rungs = [rung("eager", ["missing", "win"]), rung("sdpa", ["missing", "win"])]
+    (told_of_rungs,) = ladder_sentences([row | {"tipping_point": 256.0} for row in rungs])
+    assert told_of_rungs.count("from 256 tokens on, the shortest that both were measured at") == 2
+
+
 def test_a_variant_that_wins_at_short_lengths_forbids_to_say_that_nothing_does() -> None:
     rows = answer_of("one", ["lose", "lose", "win"]), answer_of("two", ["win", "lose", "lose"])
     sentence = told(*rows)
@@ -79,23 +91,22 @@ def test_which_costs_least_is_told_only_where_intervals_lie_apart() -> None:
     assert "costs least" not in unknown
 
 
-def doubted(name: str, outcomes: list[str]) -> Row:
-    """Return an answer that `--strict true` leaves undecided, with its outcomes."""
-    lost: dict[str, Any] = dict.fromkeys(("tipping_point", "ci_low", "ci_high"))
-    return answer_of(name, outcomes, verdict="undecided", reason=BY_CHANCE, **lost)
+def undecided(name: str, outcomes: list[str]) -> Row:
+    """Return an answer that `--strict true` leaves undecided."""
+    return doubted(answer_of(name, outcomes))
 
 
 def test_what_chance_may_have_decided_is_not_said_to_lose() -> None:
-    sentence = told(answer_of("one", ["lose", "lose"]), doubted("two", ["lose", "lose"]))
+    sentence = told(answer_of("one", ["lose", "lose"]), undecided("two", ["lose", "lose"]))
     assert "nothing is shown to beat bert (sdpa) for good up to 256 tokens. " in sentence
     assert "For two it cannot be told." in sentence
-    sentence = told(answer_of("one", ["lose", "lose", "win"]), doubted("two", ["lose"] * 3))
+    sentence = told(answer_of("one", ["lose", "lose", "win"]), undecided("two", ["lose"] * 3))
     assert "tokens nothing is shown to beat bert (sdpa); from there on one does." in sentence
     assert "For two it cannot be told." in sentence
 
 
 def test_what_chance_may_have_decided_is_not_said_to_win() -> None:
-    sentence = told(answer_of("one", ["lose", "lose", "win"]), doubted("two", ["win"] * 3))
+    sentence = told(answer_of("one", ["lose", "lose", "win"]), undecided("two", ["win"] * 3))
     assert "tokens nothing is shown to beat bert (sdpa); from there on one does." in sentence
 
 

@@ -4,6 +4,7 @@ Bounds leave room for luck: a coverage of 0.95 falls under them in fewer than 1 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 from benchmarks.answers.simulated.truths import (
     CROSSINGS,
     GRIDS,
+    LONGEST,
     NOISES,
     TRUTHS,
+    Noise,
     Truth,
     choosing_duels,
     comparison_of,
@@ -43,12 +46,18 @@ def _fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sweeps(truth: str, grid: str, noise: str, visits: int) -> list[tuple[float, Answer]]:
+    return measured(TRUTHS[truth], grid, NOISES[noise], visits)
+
+
+def measured(
+    make: Callable[[float], Truth], grid: str, noise: Noise, visits: int
+) -> list[tuple[float, Answer]]:
     """Return true crossings and what is said of them."""
     generator = np.random.default_rng(11)
     found = []
     for _ in range(DRAWS):
-        drawn = TRUTHS[truth](float(np.exp(generator.uniform(*np.log(CROSSINGS)))))
-        _, answer = simulate(drawn, NOISES[noise], grid_of(GRIDS[grid]), visits, generator)
+        drawn = make(float(np.exp(generator.uniform(*np.log(CROSSINGS)))))
+        _, answer = simulate(drawn, noise, grid_of(GRIDS[grid]), visits, generator)
         if answer.tipping_point is not None:
             found.append((drawn.crossing(), answer))
     return found
@@ -78,6 +87,32 @@ def test_the_interval_holds_the_true_crossing_on_a_coarse_grid(truth: str, noise
 
 def test_the_interval_holds_the_last_crossing_of_a_staircase_that_no_length_shows() -> None:
     assert coverage(sweeps("staircase", "x2", "normal 1 %", 3)) >= 0.87
+
+
+def all_padded_alike(at: float) -> Truth:
+    """Return a vanilla side against one that pads every length to the longest, as Whisper does."""
+    vanilla = TRUTHS["a + bn + cn^2 against linear"](at).vanilla
+    cost = float(vanilla(np.array(at)))
+    return Truth(vanilla, lambda n: np.full_like(n, cost), LONGEST)
+
+
+def slower_at_some_lengths(g: np.random.Generator, lengths: int, visits: int) -> np.ndarray:
+    shared = 0.2 * g.standard_normal((1, lengths, visits))
+    return shared + normal(0.03)(g, lengths, visits)
+
+
+def noisy_vanilla(g: np.random.Generator, lengths: int, visits: int) -> np.ndarray:
+    deviations = np.array([0.03, 0.005])[:, None, None]
+    return deviations * g.standard_normal((2, lengths, visits))
+
+
+@pytest.mark.parametrize("noise", [slower_at_some_lengths, noisy_vanilla])
+def test_the_interval_holds_the_crossing_of_a_side_whose_lengths_are_all_padded_alike(
+    noise: Noise,
+) -> None:
+    found = measured(all_padded_alike, "x1.41", noise, 3)
+    assert len(found) > DRAWS / 2
+    assert coverage(found) >= 0.87
 
 
 def test_more_visits_never_make_the_bias_of_a_coarse_grid_worse() -> None:

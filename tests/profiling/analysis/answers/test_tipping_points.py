@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from profiling.analysis.answers.finding_comparisons import Opponent
 from profiling.analysis.answers.tipping_points import (
     find_tipping_points,
     table_columns,
@@ -230,6 +231,15 @@ def test_given_pairs_come_beside_the_others() -> None:
     found = find_tipping_points(rows, pairs, lambda _: OPPONENTS)
     assert [row["comparison"] for row in found] == ["best_vs_best", "pair"]
     assert found[1]["efficient_implementation"] == "mask_fixed"
+
+
+def test_a_given_pair_is_crossed_where_its_vanilla_side_begins_its_next_step() -> None:
+    rows = rows_of("longformer", {512: 20.0, 1024: 40.0})
+    rows += rows_of("bert", {512: 24.0, 1024: 36.0})
+    opponents = {"longformer": Opponent("bert", "library", pads_to="attention_window")}
+    found = find_tipping_points(rows, ["longformer:library,bert:eager"], lambda _: opponents)
+    (pair,) = [row for row in found if row["comparison"] == "pair"]
+    assert 512 <= pair["ci_low"] <= pair["tipping_point"] <= pair["ci_high"] <= 514
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from profiling.report.answers.shares import share_sentences
 from profiling.report.palette import labelled
 from profiling.report.table import sections_as_markdown
 from tests.samples.rows.advising import advise_run
+from tests.samples.rows.answers import answer_of
 from tests.samples.variants.points import points_of
 
 FRAMES = (50, 250, 1000, 1500, 2000)
@@ -97,6 +98,18 @@ def test_of_data_only_the_samples_count_that_it_takes() -> None:
     assert share_taken(talks, "speech", "hubert", 800) == pytest.approx(0.8)
     (told,) = share_sentences([FLAT], [talks])
     assert "40 % are at least 15 and at most 30 seconds long, from where whisper wins" in told
+
+
+def test_images_count_with_the_side_that_a_model_gets() -> None:
+    photos = LengthDistribution.from_lengths([224, 225, 230, 250], "photos", "vision", "nowhere")
+    shares = [share_taken(photos, "vision", "swin", side) for side in (224, 224.5, 240, 256, 257)]
+    assert shares == pytest.approx([1.0, 0.75, 0.75, 0.75, 0.0])
+    row = answer_of("swin", ["lose", "win"], modality="vision", vanilla="vit")
+    (told,) = share_sentences(
+        [row | {"tipping_point": 240.0, "ci_low": 236.0, "ci_high": 245.0}], [photos]
+    )
+    rounded = "are, rounded up to a multiple of 32, at least 240 pixels per side long"
+    assert f"photos 75 % {rounded}, from where swin wins" in told
 
 
 def test_data_beyond_it_make_it_infeasible_and_that_is_said() -> None:

@@ -28,6 +28,8 @@ def test_a_smaller_chance_never_falls_where_a_larger_one_stands(chances: list[fl
 
 def test_it_is_said_how_many_chance_alone_would_decide() -> None:
     assert "Of 40 comparisons about 2 would be decided by chance" in decided_by_chance(40)
+    assert "Of 1,990 comparisons about 100 would be" in decided_by_chance(1990)
+    assert "Of 4 comparisons about 0.2 would be" in decided_by_chance(4)
 
 
 @pytest.mark.parametrize(("ratio", "strict_verdict"), [(0.5, "always"), (0.977, "undecided")])
@@ -51,4 +53,6 @@ def test_strict_keeps_what_is_far_beyond_chance_and_doubts_the_rest(
     assert loose["verdict"] == "always"
     assert strict["verdict"] == strict_verdict
     assert (strict["tipping_point"] is None) == (strict_verdict == "undecided")
-    assert strict["lengths"] == loose["lengths"]
+    outcomes = {"win"} if strict_verdict == "always" else {"tie"}
+    assert {item["outcome"] for item in strict["lengths"]} == outcomes
+    assert [item["ratio"] for item in strict["lengths"]] == pytest.approx([ratio] * 2, rel=0.01)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.curves import build_curves
 from profiling.analysis.run_comparison.comparing import compare_runs
@@ -55,6 +57,16 @@ def test_a_decided_ratio_never_reads_as_1() -> None:
     )
     untold = answer("latency", "cannot_tell", 1.00001, 0.99, 1.0101)
     assert describe_answer(untold) == "1.000 [0.990-1.010]"
+
+
+@pytest.mark.parametrize("metric", ["latency", "memory"])
+@pytest.mark.parametrize(("run", "verdict"), [("second", "slower"), ("first", "faster")])
+def test_a_run_that_is_out_of_memory_is_told_in_a_sentence(
+    metric: str, run: str, verdict: str
+) -> None:
+    (point,) = Run(visits_of(TEN)).points
+    reason = f"only the {run} run ran out of memory"
+    assert describe_answer(Answer(point, {}, metric, verdict, reason=reason)) == reason
 
 
 def test_few_intervals_have_a_chance_that_is_not_nothing() -> None:

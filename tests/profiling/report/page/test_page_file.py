@@ -68,6 +68,13 @@ def test_the_table_of_a_chart_holds_what_is_drawn() -> None:
     assert panels == {"latency_ms", "ratio to vanilla", "share of samples"}
 
 
+def test_a_page_without_its_charts_says_where_their_numbers_are() -> None:
+    page = " ".join((sample_report() / "report.html").read_text().split())
+    assert page.count("ratios with their intervals in <code>tipping_points.json</code>") == 2
+    assert "html:not(.drawn) .download { display: none; }" in page
+    assert "all numbers stand" not in page.lower()
+
+
 def test_every_colour_of_a_chart_has_one_for_the_dark() -> None:
     used = set(re.findall(r"#[0-9a-f]{6}", json.dumps(charts())))
     used |= {look.colour for look in LOOKS.values()}

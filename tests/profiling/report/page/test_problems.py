@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from profiling.analysis.points.curves import build_curves
+from profiling.analysis.points.drift import judge_steadiness
+from profiling.report.cautions import cautions_of
 from profiling.report.material import Material
 from profiling.report.page.problems import Problem, find_problems
 from profiling.report.page.rendering import render_page
+from profiling.report.page.tables import find_noise
 from tests.samples.rows.run import FAILED, sample_rows, small_rows
 
 METRICS = ("latency", "throughput", "memory")
@@ -70,3 +74,26 @@ def test_noise_is_unknown_without_two_numbers_of_a_point(failed_visits: set[int]
     broken = {"status": "error", "error": "broken", **FAILED}
     page = page_of([row | broken if row["visit"] in failed_visits else row for row in small_rows()])
     assert "No point has a number from two visits: the noise between visits is unknown." in page
+
+
+def test_what_fails_on_one_device_alone_is_said_of_that_device() -> None:
+    broken = {"status": "error", "error": "no such kernel", **FAILED}
+    there = [row | {"device_name": "another one"} for row in small_rows()]
+    there = [row | broken if row["variant"] == "swin" else row for row in there]
+    rows = [*small_rows(), *there]
+    told = [each for each in cautions_of(rows, judge_steadiness([], [])) if "No number" in each]
+    failed = {row["implementation"] for row in there if row["variant"] == "swin"}
+    assert len(told) == 2 * len(failed)
+    assert all("(another one): no such kernel." in each for each in told)
+    assert {problem.setting for problem in find_problems(rows)} == {"another one"}
+    assert " <small>another one</small></td>" in page_of(rows)
+
+
+def test_the_noise_of_two_devices_is_told_of_each() -> None:
+    there = [row | {"device_name": "another one"} for row in small_rows()]
+    alone, both = (
+        find_noise(build_curves(rows)) for rows in (small_rows(), [*small_rows(), *there])
+    )
+    assert {noise.setting for noise in alone} == {""}
+    assert len(both) == 2 * len(alone)
+    assert "another one" in {noise.setting for noise in both}

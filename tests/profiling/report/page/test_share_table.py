@@ -36,6 +36,12 @@ def test_lengths_stand_in_the_unit_of_the_answers(efficient: str, wins_from: str
     assert told(row | {"axis": "sequence_length"}, [100, 200]) == (wins_from, "50.0 %")
 
 
+def test_of_an_image_the_side_counts_that_a_model_gets() -> None:
+    row = answer_of("swin", ["lose", "win"], modality="vision", vanilla="vit")
+    assert 160 < row["tipping_point"] < 192
+    assert told(row, [150, 160, 161, 192]) == ("166 pixels per side", "50.0 %")
+
+
 def test_the_page_shows_them_with_their_unit() -> None:
     page = (sample_report() / "report.html").read_text()
     assert re.search(r'<td class="number">at most [\d,]+ tokens</td>', page)
