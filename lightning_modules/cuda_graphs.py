@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Of all tensors that are kept for one purpose: in bfloat16 the bands of eight inputs of a GPU that
-# are as long as it takes at once. The peak of a run on many lengths is higher by no more than that.
+# Of all tensors that are kept for one purpose: in bfloat16 sixteen bands of inputs that are as long
+# as a GPU takes at once. The peak of a run on many lengths is higher by no more than that.
 MOST_BYTES = 2**27
 
 

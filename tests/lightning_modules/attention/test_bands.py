@@ -3,6 +3,7 @@
 import gc
 import weakref
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -85,7 +86,7 @@ def test_a_compiler_compiles_a_length_once_and_leaves_no_band_behind(
 
 @pytest.mark.usefixtures("_nothing_compiled")
 def test_a_localized_model_trains_compiled_with_one_graph() -> None:
-    sizes = {"hidden_size": 24, "num_attention_heads": 3, "intermediate_size": 20}
+    sizes: dict[str, Any] = {"hidden_size": 24, "num_attention_heads": 3, "intermediate_size": 20}
     config = BertConfig(
         vocab_size=30,
         num_hidden_layers=2,
