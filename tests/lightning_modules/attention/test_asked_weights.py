@@ -1,7 +1,6 @@
 """Weights of attention that a model is asked for and no fused kernel holds."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from transformers import BertConfig, BertModel, SiglipVisionConfig, SiglipVision
 from lightning_modules.attention.interface import find_implementations, localize
 from lightning_modules.attention.unpadded import unpad
 from lightning_modules.errors import ModelError
+from lightning_modules.lhubert import LHubertConfig, LHubertModel
 
 SIZES: dict[str, Any] = {
     "hidden_size": 24,
@@ -41,10 +41,9 @@ def test_a_configuration_that_asks_for_weights_is_refused_and_left_as_it_was(
     assert find_implementations(model) == kernels
 
 
-def test_a_local_model_that_is_loaded_with_such_a_configuration_is_refused(tmp_path: Path) -> None:
-    _local(_bert()).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="`output_attentions` must be false"):
-        BertModel.from_pretrained(tmp_path, output_attentions=True)
+def test_a_model_that_is_local_by_its_class_is_refused_with_such_a_configuration() -> None:
+    with pytest.raises(ModelError, match="`output_attentions` must be false|'eager'"):
+        LHubertModel(LHubertConfig(**SIZES, output_attentions=True))
 
 
 def test_a_call_that_asks_for_weights_is_refused_where_layers_do_not_hand_it_on() -> None:
