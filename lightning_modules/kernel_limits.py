@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +59,35 @@ NO_DROPOUT = "it has no dropout of attention weights"
 
 def limit_of_compiling(device: str) -> str | None:
     """Say in a clause why torch.compile cannot work here; None when nothing is known against it."""
+    if device == "cuda":
+        return _limit_of_triton()
     if device != "cpu":
         return None
     # What torch runs, and as one word: it finds no `ccache g++`.
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     return None if shutil.which(compiler) else f"on a cpu {_missing_compiler(compiler)}"
+
+
+def _limit_of_triton() -> str | None:
+    """Look for what triton builds its launchers with: a C compiler and Python's own headers.
+
+    It needs neither where another process has left them in its cache, which is not looked at.
+    """
+    named = os.environ.get("CC")
+    if named is not None and not shutil.which(named):
+        return f"on cuda it needs the C compiler that `CC` names, and there is no program {named!r}"
+    if named is None and not (shutil.which("gcc") or shutil.which("clang")):
+        return "on cuda it needs a C compiler, and there is neither gcc nor clang"
+    if not _python_header().is_file():
+        return f"on cuda it needs the headers of Python, and there is no {_python_header()}"
+    return None
+
+
+def _python_header() -> Path:
+    """Return the header that triton includes; the scheme is the one that it takes on Debian."""
+    scheme = sysconfig.get_default_scheme()
+    scheme = "posix_prefix" if scheme == "posix_local" else scheme
+    return Path(sysconfig.get_paths(scheme)["include"]) / "Python.h"
 
 
 def _missing_compiler(compiler: str) -> str:
@@ -73,7 +98,7 @@ def _missing_compiler(compiler: str) -> str:
 
 def _limit_of_flex(use: KernelUse) -> str | None:
     if use.device == "cuda":
-        return None
+        return limit_of_compiling(use.device)
     if use.device != "cpu":
         return f"it runs on cuda and cpu, not on {use.device}"
     if use.needs_gradients:

@@ -15,7 +15,7 @@ BLOCK = {"cpu": 32}
 BLOCK_ELSEWHERE = 128
 
 # By length, half a window and device.
-_OF_BANDS = Kept(most=256)
+_OF_BANDS = Kept()
 
 
 def block_mask(
@@ -38,8 +38,6 @@ def block_mask(
 
 
 def _of_band(tokens: int, half_window: int, device: torch.device) -> BlockMask:
-    if torch.compiler.is_compiling():  # its masks have no values yet
-        return _make_band(tokens, half_window, device)
     place = (tokens, half_window, device)
     mask: BlockMask | None = _OF_BANDS.find(place)
     if mask is None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lightning_modules.attention.bands import band_of
-from lightning_modules.attention.pieces import Piece, costs_of, plan_pieces
+from lightning_modules.attention.pieces import Piece, costs_of, covers_all, plan_pieces
 from lightning_modules.attention.stretches import Cut, stretches
 
 
@@ -40,7 +40,7 @@ def blocked_attention(
         (B, H, N, D), zero in the rows of padded queries.
     """
     batch, heads, tokens, head_dim = query.shape
-    if half_window >= tokens - 1:
+    if covers_all(half_window, tokens):
         return attend_to_all(query, key, value, key_padding_mask, dropout_p)
     # With dropout always: a forward pass without gradients that is computed again with them must
     # drop the same weights, so it must be cut into the same pieces.
@@ -85,7 +85,7 @@ def planned_pieces(
 
     The arguments are those of `is_one_piece`.
     """
-    if half_window >= tokens - 1:
+    if covers_all(half_window, tokens):
         return (Piece(0, tokens, 0, tokens),)
     suits = costs_of(device)
     cost = suits.of_piece(is_training, heads)

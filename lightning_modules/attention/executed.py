@@ -3,6 +3,7 @@
 from lightning_modules.attention.block_masks import BLOCK, BLOCK_ELSEWHERE
 from lightning_modules.attention.blocked import planned_pieces
 from lightning_modules.attention.compiled.building import RESULTS, float_lanes
+from lightning_modules.attention.pieces import covers_all
 
 # Queries and keys that flash attention takes at a time where heads are 64 wide. Source: Dao-AILab's
 # flash-attention 2, `run_mha_fwd_hdim64` in csrc/flash_attn/src/flash_fwd_launch_template.h.
@@ -59,7 +60,7 @@ def executed_pairs(
     """
     if implementation == "local_masked":
         return tokens**2
-    if implementation == "local_compiled" and half_window < tokens - 1:
+    if implementation == "local_compiled" and not covers_all(half_window, tokens):
         # The product with keys takes a vector of queries at a time, the one with values fewer.
         strips = (float_lanes(), RESULTS)
         return sum(strip_pairs(tokens, half_window, strip) for strip in strips) // len(strips)

@@ -19,6 +19,10 @@ from transformers.masking_utils import bidirectional_mask_function
 
 from lightning_modules.attention import IMPLEMENTATIONS, check_implementation, local_attention
 from lightning_modules.attention.adapters import guard_adapters, note_before_uploads
+from lightning_modules.attention.asked_weights import (
+    refuse_asked_weights,
+    refuse_configured_weights,
+)
 from lightning_modules.attention.blocked import attend_to_all
 from lightning_modules.attention.encoders import refuse_halves, refuse_unordered
 from lightning_modules.attention.kernel_calls import arguments_of_kernel, asks_for_kernel
@@ -56,8 +60,9 @@ def localize(
 
     Raises:
         ModelError: The model does not use the interface, is not an encoder or adds a bias to its
-            scores, the windows do not fit its layers, or the implementation is unknown or cannot
-            be chosen for its class. It is left as it was.
+            scores, its configuration asks for weights of attention, the windows do not fit its
+            layers, or the implementation is unknown or cannot be chosen for its class. It is left
+            as it was.
     """
     check_implementation(implementation)
     modules = attention_modules(model)
@@ -68,6 +73,7 @@ def localize(
         )
     refuse_unordered(model)
     refuse_halves(model)
+    refuse_configured_weights(model)
     for module in modules:
         _refuse_extras(model, module)
     windows = choose_windows(model, modules, attention_window)
@@ -147,11 +153,7 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
             f"`{implementation}` needs `localize(model, attention_window)` first, "
             f"got a {type(module).__name__} without a window"
         )
-    if more.get("output_attentions"):
-        raise ModelError(
-            "`output_attentions` must be false: local attention never holds its weights; "
-            f"{type(module).__name__} has them with full attention and `eager`"
-        )
+    refuse_asked_weights(module, more.get("output_attentions"), "local attention")
     for name in UNSUPPORTED:
         if more.get(name) is not None:
             raise ModelError(f"local attention cannot add the {name} of {type(module).__name__}")

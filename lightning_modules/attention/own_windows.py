@@ -32,7 +32,7 @@ def choose_windows(model: Any, modules: list[Any], attention_window: Windows | N
             "which takes the windows of a model that has some of its own"
         )
     windows = own if attention_window is None else attention_window
-    if isinstance(windows, int) or not has_own or None not in windows:
+    if not has_own or not isinstance(windows, list | tuple) or None not in windows:
         return list(windows_of_layers(windows, len(modules)))
     # What is checked of a layer without a window is only that it is there.
     given = windows_of_layers([2 if each is None else each for each in windows], len(modules))

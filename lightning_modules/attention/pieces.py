@@ -70,6 +70,11 @@ class Piece:
         return self.num_blocks * self.num_queries * self.num_keys
 
 
+def covers_all(half_window: int, tokens: int) -> bool:
+    """Tell whether every token sees every other one: attention is then full attention."""
+    return half_window >= tokens - 1
+
+
 @lru_cache(maxsize=1024)
 def plan_pieces(
     tokens: int,

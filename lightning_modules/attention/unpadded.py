@@ -20,6 +20,10 @@ from transformers.models.hubert.modeling_hubert import (
     HubertEncoderStableLayerNorm,
 )
 
+from lightning_modules.attention.asked_weights import (
+    refuse_asked_weights,
+    refuse_configured_weights,
+)
 from lightning_modules.attention.interface import choose_kernel, padding_mask
 from lightning_modules.attention.packing import Packing
 from lightning_modules.class_swaps import swap_class
@@ -45,14 +49,15 @@ def unpad(model: Any) -> Any:
         The model.
 
     Raises:
-        ModelError: It has no such encoder, is local, or transformers lets no kernel be chosen for
-            its class. It is left as it was.
+        ModelError: It has no such encoder, is local, its configuration asks for weights of
+            attention, or transformers lets no kernel be chosen for its class. It is left as it was.
     """
     encoders = [part for part in model.modules() if type(part) in CAN_PACK]
     if not encoders or getattr(model.config, "is_decoder", False):
         raise ModelError(
             f"`{NAME}` needs a BERT or a HuBERT that is an encoder, got {type(model).__name__}"
         )
+    refuse_configured_weights(model)
     choose_kernel(model, NAME)
     for encoder in encoders:
         if type(encoder) in UNPADDED:
@@ -179,9 +184,11 @@ def _forward(  # noqa: PLR0913 - the signature that transformers calls
     dropout: float = 0.0,
     scaling: float | None = None,
     packed_lengths: Sequence[int] | None = None,
+    output_attentions: bool | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Answer transformers' attention call: fused attention, for packed tokens sample by sample."""
+    refuse_asked_weights(module, output_attentions, f"`{NAME}`")
     if attention_mask is not None:
         raise ModelError(f"`{NAME}` needs `unpad(model)` first, got {type(module).__name__}")
     lengths = [query.shape[2]] if packed_lengths is None else list(packed_lengths)

@@ -7,6 +7,7 @@ import lightning
 
 from lightning_modules.attention.blocked import is_one_piece
 from lightning_modules.attention.interface import find_implementations, find_windows
+from lightning_modules.attention.pieces import covers_all
 from lightning_modules.models.attention_core import AttentionCore
 from lightning_modules.variant import Variant
 
@@ -43,7 +44,7 @@ class AttentionClaims(lightning.LightningModule):
         window = self.attention_window
         if self.implementation not in FULL_WHERE_COVERED or window is None:
             return False
-        return window // 2 >= self.sequence_length(length) - 1
+        return covers_all(window // 2, self.sequence_length(length))
 
     def may_compute_all_pairs(self, length: int, training: bool) -> bool:
         """Tell whether a layer may rightly compute scores for all pairs of its tokens.
@@ -61,7 +62,7 @@ class AttentionClaims(lightning.LightningModule):
         tokens, device = self.sequence_length(length), self.device.type
         halves = {window // 2 for window in find_windows(self.model) if window is not None}
         if self.implementation == "local_compiled":
-            return any(half >= tokens - 1 for half in halves)
+            return any(covers_all(half, tokens) for half in halves)
         # Of a single sample: more of them are cut into more pieces, never into fewer.
         heads = int(self.model.config.num_attention_heads)
         return any(is_one_piece(tokens, half, device, training, heads) for half in halves)

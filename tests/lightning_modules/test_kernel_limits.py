@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lightning_modules import kernel_limits
 from lightning_modules.kernel_limits import KernelUse, limit_of, limit_of_compiling
 
 USE = KernelUse("cpu", is_half=False, needs_gradients=True, has_dropout=False)
+ON_GPU = KernelUse("cuda", is_half=False, needs_gradients=True, has_dropout=False)
 USUAL = "clang++" if sys.platform == "darwin" else "g++"
 ABSENT = "it needs a C++ compiler, and there is no "
 NAMED = "it needs the C++ compiler that `CXX` names, and there is no program "
@@ -70,3 +72,47 @@ def test_torch_compile_finds_no_compiler_behind_a_cache(
     assert search(("true",)) == "true"
     with pytest.raises(InvalidCxxCompiler):
         search(("true g++",))
+
+
+@pytest.mark.parametrize(
+    ("named", "here", "reason"),
+    [
+        (None, ("gcc",), None),
+        (None, ("clang",), None),
+        (None, ("c++", "g++"), "it needs a C compiler, and there is neither gcc nor clang"),
+        ("icx", ("icx",), None),
+        ("icx", ("gcc",), "it needs the C compiler that `CC` names, and there is no program 'icx'"),
+    ],
+)
+def test_on_a_gpu_triton_needs_a_c_compiler(
+    monkeypatch: pytest.MonkeyPatch, named: str | None, here: tuple[str, ...], reason: str | None
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    if named is not None:
+        monkeypatch.setenv("CC", named)
+    monkeypatch.setattr(kernel_limits, "_python_header", lambda: Path(__file__))
+    _found(monkeypatch, None, *here)
+    expected = reason and f"on cuda {reason}"
+    assert limit_of_compiling("cuda") == limit_of("local_flex", ON_GPU) == expected
+
+
+def test_on_a_gpu_triton_needs_the_headers_of_python(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(kernel_limits, "_python_header", lambda: tmp_path / "Python.h")
+    _found(monkeypatch, None, "gcc")
+    reason = f"on cuda it needs the headers of Python, and there is no {tmp_path}/Python.h"
+    assert limit_of("local_flex", ON_GPU) == reason
+
+
+def test_pythons_header_is_looked_for_where_triton_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its own call of the compiler, which the limit foretells."""
+    build = pytest.importorskip("triton.runtime.build")
+    given: list[str] = []
+    monkeypatch.setenv("CC", "gcc")
+    monkeypatch.setattr(build.subprocess, "check_call", lambda command, **_: given.extend(command))
+    build._build("nothing", "nothing.c", str(tmp_path), [], [], [], [])
+    assert f"-I{kernel_limits._python_header().parent}" in given

@@ -10,9 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from lightning_modules.attention.blocked import attend_to_all
 from lightning_modules.attention.compiled.building import load_operators
+from lightning_modules.attention.pieces import covers_all
+from lightning_modules.errors import ModelError
 
 
 def compiled_attention(
@@ -39,10 +42,16 @@ def compiled_attention(
         (batch, heads, tokens, head_dim), zero in the rows of padded queries.
 
     Raises:
-        ModelError: The compiler fails.
+        ModelError: The compiler fails, or derivatives are taken in forward mode.
     """
-    if half_window >= query.shape[2] - 1:
+    if covers_all(half_window, query.shape[2]):
         return attend_to_all(query, key, value, key_padding_mask, dropout_p)
+    if forward_ad._current_level >= 0:
+        # Torch takes derivatives that an operator does not have for zero.
+        raise ModelError(
+            "`implementation` 'local_compiled' has no derivatives in forward mode; choose "
+            "'local_masked', which has them"
+        )
     load_operators()
     if torch.is_grad_enabled() and (
         query.requires_grad or key.requires_grad or value.requires_grad

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
-from lightning_modules.attention import block_masks
+from lightning_modules.attention import bands, block_masks
 from lightning_modules.attention.bands import band_of
 from lightning_modules.attention.block_masks import BLOCK, block_mask
 from lightning_modules.attention.pieces import Piece
@@ -121,7 +121,7 @@ def test_a_recording_looks_at_a_mask_whatever_was_found_in_it_before(record: Rec
     ],
 )
 def test_what_a_recording_reads_is_never_given_up_and_what_it_makes_is_its_own(
-    make: Callable[[int], Any], record: Record
+    make: Callable[[int], Any], record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = make(70)
     record(True)
@@ -129,7 +129,9 @@ def test_what_a_recording_reads_is_never_given_up_and_what_it_makes_is_its_own(
     made = make(71)
     record(False)
     assert make(71) is not made
-    for tokens in range(72, 350):  # more than are kept
+    for cache in (bands._BANDS, block_masks._OF_BANDS):
+        monkeypatch.setattr(cache, "most_bytes", 1)  # more follow than are kept
+    for tokens in range(72, 75):
         make(tokens)
     assert make(70) is read
     assert make(71) is not made

@@ -161,7 +161,8 @@ def test_variable_length_attention_of_nothing_real_has_gradients_of_zero():
         assert bool((gradient == 0).all())
 
 
-def test_limits_of_other_devices_and_formats_are_known_in_advance():
+def test_limits_of_other_devices_and_formats_are_known_in_advance(monkeypatch):
+    monkeypatch.setattr(kernel_limits, "limit_of_compiling", lambda device: None)
     on_gpu = KernelUse("cuda", is_half=False, needs_gradients=True, has_dropout=False)
     assert limit_of("local_varlen", on_gpu) == "it runs in half precision, bfloat16 or float16"
     assert limit_of("local_flex", on_gpu) is None

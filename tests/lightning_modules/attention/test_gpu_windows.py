@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lightning_modules.attention import block_masks, local_attention, varlen
+from lightning_modules.attention import bands, block_masks, local_attention, varlen
 from lightning_modules.attention.interface import localize
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
@@ -65,7 +65,7 @@ def test_layers_share_what_a_mask_costs(implementation, module, name, inference,
 
 @pytest.mark.parametrize("implementation", ["local_blocked", "local_flex"])
 @torch.no_grad()
-def test_a_recording_is_replayed_with_what_its_mask_holds_then(implementation):
+def test_a_recording_is_replayed_with_what_its_mask_holds_then(implementation, monkeypatch):
     inputs = draw_inputs((2, 3, 300, 64), torch.bfloat16, "cuda")
     places = torch.arange(300, device="cuda")
     before, after = (
@@ -83,7 +83,9 @@ def test_a_recording_is_replayed_with_what_its_mask_holds_then(implementation):
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         found = compute(before)
-    for tokens in range(301, 371):  # more lengths than bands are kept of
+    for cache in (bands._BANDS, block_masks._OF_BANDS):
+        monkeypatch.setattr(cache, "most_bytes", 2**20)
+    for tokens in range(301, 371):  # more than are kept
         given = draw_inputs((1, 1, tokens, 64), torch.bfloat16, "cuda")
         local_attention(*given, 32, implementation="local_blocked")
     filled = [torch.full_like(inputs.query[0, 0], torch.nan) for _ in range(500)]

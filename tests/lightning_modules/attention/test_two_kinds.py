@@ -201,6 +201,8 @@ def _bert() -> Any:
         (modernbert, [None] * 4, "a number for at least one layer"),
         (modernbert, [4, None], "one number or 4 of them, one per layer, got 2"),
         (modernbert, [4, 5, None, None], "positive even number of tokens, got 5"),
+        (modernbert, 128.0, "positive even number of tokens, got 128.0"),
+        (modernbert, "wide", "positive even number of tokens, got 'wide'"),
     ],
 )
 def test_windows_that_fit_no_layers_are_refused(build: Any, windows: Any, message: str) -> None:

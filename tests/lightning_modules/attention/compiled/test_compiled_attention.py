@@ -6,8 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.autograd import forward_ad
 
 from lightning_modules.attention import local_attention
+from lightning_modules.errors import ModelError
 from lightning_modules.kernel_limits import KernelUse, limit_of
 from tests.samples.variants.attention import Inputs, attend, draw_inputs, in_float64, relative_error
 
@@ -53,6 +55,24 @@ def test_gradients_are_the_slopes_of_the_outputs(width, is_padded):
     leaves = Inputs(*(x.requires_grad_() for x in draw_inputs((1, 2, 19, width))))
     compute = partial(compiled, attention_window=6, key_padding_mask=mask)
     assert torch.autograd.gradcheck(compute, tuple(leaves))
+
+
+def _by_function(compute, query, direction):
+    torch.func.jvp(compute, (query,), (direction,))
+
+
+def _by_dual_numbers(compute, query, direction):
+    with forward_ad.dual_level():
+        compute(forward_ad.make_dual(query, direction))
+
+
+@pytest.mark.parametrize("take", [_by_function, _by_dual_numbers])
+def test_derivatives_in_forward_mode_are_refused_and_not_zero(take):
+    query, key, value = draw_inputs((1, 1, 90, 4))
+    compute = partial(compiled, key=key, value=value, attention_window=20)
+    with pytest.raises(ModelError, match="'local_compiled' has no derivatives in forward mode"):
+        take(compute, query, torch.ones_like(query))
+    assert compute(query).isfinite().all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
