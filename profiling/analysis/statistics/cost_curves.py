@@ -32,8 +32,7 @@ class CostCurves:
         """Return from where on the log-linear curve stays below zero when it is off by so much.
 
         A deviation is of both sides. Between two lengths that are padded to different ones, the
-        side with the longer steps tells which of the two it comes from: two are never averaged
-        where one side takes all of its cost from one of them.
+        side with the longer steps tells which of the two it comes from.
 
         Args:
             deviations: (curves, lengths), of the log ratio.

@@ -80,7 +80,7 @@ def describe_shortest(row: Row) -> str:
     ratios = [item["ratio"] for item in items if item["length"] == row["tipping_point"]]
     if ratios == [None]:
         return f"the shortest that was compared, where {vanilla_family(row)} runs out of memory"
-    return "the shortest that both were measured at"
+    return "the shortest at which the two were compared"
 
 
 def first_after_wins(row: Row) -> int | None:

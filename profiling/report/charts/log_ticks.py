@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import ceil, floor, log, log2, log10
 
-# The least distance of two ticks as a share of the axis: 17 pixels of the lowest panel, whose
-# letters are 12 pixels high.
+# The least distance of two ticks as a share of the axis: at least 15 pixels, as the letters are 12
+# pixels high.
 ROOM = 1 / 11
 
 
@@ -38,13 +38,14 @@ def _round_numbers(low: float, high: float, halved: bool) -> Iterator[list[float
     """Yield sets of numbers around the ends."""
     if halved:
         yield [2.0**power for power in range(floor(log2(low)), ceil(log2(high)) + 1)]
-    yield _digits((1, 2, 5), low, high)
+    yield round_decades((1, 2, 5), low, high)
     yield from _multiples(low, high)
-    yield _digits((1, 3), low, high)
-    yield _digits((1,), low, high)
+    yield round_decades((1, 3), low, high)
+    yield round_decades((1,), low, high)
 
 
-def _digits(digits: Sequence[int], low: float, high: float) -> list[float]:
+def round_decades(digits: Sequence[int], low: float, high: float) -> list[float]:
+    """Return these digits times each power of ten around two ends, ascending."""
     powers = range(floor(log10(low)), ceil(log10(high)) + 1)
     return [digit * 10.0**power for power in powers for digit in digits]
 

@@ -7,7 +7,7 @@ from typing import Any
 from profiling.analysis.points.curves import spaced_lengths
 from profiling.report.charts.ceiling import ceiling_label, ceiling_traces
 from profiling.report.charts.inputs import ChartInput, length_range
-from profiling.report.charts.log_ticks import log_ticks
+from profiling.report.charts.log_ticks import log_ticks, round_decades
 from profiling.report.charts.look import GRID, INK, plain_axis, plain_layout
 from profiling.report.charts.numbers import measured_numbers
 from profiling.report.charts.ratio_axis import ratio_ticks
@@ -90,7 +90,9 @@ def _value_axis(panel: str, values: tuple[float, float]) -> dict[str, Any]:
     axis |= {"type": "log", "automargin": True}
     if panel == "ratio":
         return axis  # its ticks go by what is drawn
-    ticks = log_ticks(*values)
+    low, high = values
+    around = round_decades((1, 2, 5), low / 10, high * 10)  # for whoever moves the panel
+    ticks = sorted([*log_ticks(low, high), *(tick for tick in around if not low <= tick <= high)])
     return axis | {
         "range": [log10(end) for end in values],
         "tickvals": ticks,

@@ -80,7 +80,7 @@ def _line(row: Row, items: list[Row], style: Style, unit: str) -> Iterator[Trace
         "y": [item["ratio"] for item in items],
         "line": {"color": style.colour, "dash": style.dash, "width": 1.8},
         "marker": _marks(items),
-        "customdata": [[item["outcome"], _interval(item), _reach(item)] for item in items],
+        "customdata": [[_outcome(item), _interval(item), _reach(item)] for item in items],
         "hovertemplate": f"%{{y:.3f}} of vanilla at %{{x:,}} {unit}"
         "<br>%{customdata[0]}%{customdata[1]}%{customdata[2]}",
     }
@@ -122,6 +122,12 @@ def _marks(items: list[Row]) -> dict[str, Any]:
         "size": 10,
         "line": {"color": PAPER, "width": 1},
     }
+
+
+def _outcome(item: Row) -> str:
+    """Return the outcome, and why it is a tie where its interval does not say it."""
+    reason = item.get("reason")
+    return f"{item['outcome']} ({escape(str(reason))})" if reason else str(item["outcome"])
 
 
 def _interval(item: Row) -> str:

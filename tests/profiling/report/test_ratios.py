@@ -53,6 +53,14 @@ def test_what_chance_may_have_decided_is_neither_a_win_nor_a_loss_in_the_chart()
     )
     assert before >= {"triangle-up", "triangle-down"}
     assert after == {"circle"}
+    told = [
+        words[0]
+        for trace in ratio_traces([doubted(row) for row in rows], styles, "tokens")
+        for words in trace.get("customdata", ())
+        if trace["mode"] == "lines+markers"
+    ]
+    assert told and all(words.startswith("tie (") for words in told if words != "tie")
+    assert any(BY_CHANCE in words for words in told)
 
 
 def symbols_of(trace: dict[str, Any]) -> list[str]:
