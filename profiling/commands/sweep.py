@@ -101,8 +101,12 @@ def how_to_go_on(arguments: Any) -> str:
     """Say how to measure what is still missing."""
     if arguments.dry_run:
         return ""
-    same = "the same command without `fresh`" if arguments.fresh else "the same command"
-    return f"{same} goes on from here"
+    if arguments.fresh:
+        return (
+            "if a visit had begun, the same command without `fresh` goes on from here; before that "
+            "nothing was forgotten, and `fresh` is still needed"
+        )
+    return "the same command goes on from here"
 
 
 def add_arguments(parser: Any) -> None:

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import sub
 from pathlib import Path
 
 from profiling.rows.machine import container_files
@@ -32,7 +33,7 @@ class _Moment:
     busy_s: float
     own_s: float
     waited_s: float
-    held_back_s: float
+    held_back_us: tuple[int, ...] = ()  # of each group that has limits, one within the next
 
 
 class Neighbours:
@@ -43,7 +44,8 @@ class Neighbours:
         self.cores = with_siblings(usable_cores() if cores is None else cores)
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
         self._began: _Moment | None = None
-        self._total = _Moment(0.0, 0.0, 0.0, 0.0, 0.0)
+        self._total = _Moment(0.0, 0.0, 0.0, 0.0)
+        self._held_back_s = 0.0
         self._stretches = 0
 
     def begin(self) -> None:
@@ -63,15 +65,16 @@ class Neighbours:
             total.busy_s + now.busy_s - began.busy_s,
             total.own_s + now.own_s - began.own_s,
             total.waited_s + now.waited_s - began.waited_s,
-            total.held_back_s + now.held_back_s - began.held_back_s,
         )
+        # Where the limits of several groups bind, they do so at the same time.
+        self._held_back_s += max(map(sub, now.held_back_us, began.held_back_us), default=0) / 1e6
 
     def share(self) -> float | None:
         """Return what others took of all CPU time of the cores, 0 to 1; None where unknown."""
         whole = self._total.wall_s * len(self.cores)
         if not whole:
             return None
-        others_s = max(self._total.waited_s, self._total.held_back_s)
+        others_s = max(self._total.waited_s, self._held_back_s)
         if whole >= FEWEST_TICKS * self._tick_s:
             by_chance_s = TICKS_OF_CHANCE * self._stretches**0.5 * self._tick_s
             by_ticks = self._total.busy_s - self._total.own_s - by_chance_s
@@ -85,7 +88,7 @@ class Neighbours:
                 _busy_ticks(self.cores) * self._tick_s,
                 time.process_time(),
                 _waited_ns() / 1e9,
-                _held_back_us() / 1e6,
+                _held_back_us(),
             )
         except (OSError, ValueError, IndexError):  # macOS, a container that hides /proc
             return None
@@ -125,7 +128,7 @@ def _waited_ns() -> int:
     return sum(int((task / "schedstat").read_text().split()[1]) for task in tasks)
 
 
-def _held_back_us() -> int:
-    """Return how long the container was kept from the cores by its limits, so far."""
+def _held_back_us() -> tuple[int, ...]:
+    """Return how long each group of this process was kept from the cores by its limit, so far."""
     counted = (dict(map(str.split, text.splitlines())) for text in container_files("cpu.stat"))
-    return sum(int(fields.get("throttled_usec", 0)) for fields in counted)
+    return tuple(int(fields.get("throttled_usec", 0)) for fields in counted)

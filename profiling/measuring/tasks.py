@@ -27,6 +27,8 @@ from profiling.rows.machine import driver_version
 from profiling.rows.own_process import usable_cores
 
 Part = dict[str, Any]
+# About what a process takes of a GPU by entering it; it belongs to whoever asks for free memory.
+CONTEXT_GIB = 0.5
 # As CUDA's driver numbers them.
 COMPUTE_MODE, EXCLUSIVE_PROCESS = 20, 3
 
@@ -121,31 +123,42 @@ def measure_memory(point: Point) -> Iterator[Part]:
 def describe_cuda() -> dict[str, Any]:
     """Return name and memory of the CUDA device, and the versions of what drives it.
 
-    `free_gib` is what others leave of the memory, and this process; `is_exclusive` tells whether
-    the device lets one process in at a time.
+    `is_exclusive` tells whether the device lets one process in at a time. Nothing of this enters
+    the device, so that it may be asked beside a measurement.
 
     Raises:
-        ModelError: There is none, or another process has it for itself.
+        ModelError: There is none.
     """
     if not torch.cuda.is_available():
         raise ModelError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
     properties = torch.cuda.get_device_properties(0)
-    try:
-        free, _ = torch.cuda.mem_get_info()
-    except RuntimeError as problem:
-        reason = str(problem).splitlines()[0]
-        raise ModelError(
-            f"`device` cuda must let this process in, and {properties.name} does not: {reason}"
-        ) from None
     return {
         "name": properties.name,
         "memory_gib": properties.total_memory / 2**30,
-        "free_gib": free / 2**30,
         "is_exclusive": _is_exclusive(),
         "cuda_version": torch.version.cuda,
         "cudnn_version": str(torch.backends.cudnn.version() or "none"),
         "driver_version": driver_version(),
     }
+
+
+def free_cuda_gib() -> float:
+    """Return what others leave of the memory of the CUDA device, in GiB.
+
+    Whoever asks enters the device: only where something is about to be measured.
+
+    Raises:
+        ModelError: There is none, or another process has it for itself.
+    """
+    described = describe_cuda()
+    try:
+        free, _ = torch.cuda.mem_get_info()
+    except RuntimeError as problem:
+        reason = str(problem).splitlines()[0]
+        raise ModelError(
+            f"`device` cuda must let this process in, and {described['name']} does not: {reason}"
+        ) from None
+    return min(float(described["memory_gib"]), free / 2**30 + CONTEXT_GIB)
 
 
 def _is_exclusive() -> bool:

@@ -156,12 +156,13 @@ def describe_machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": library_versions(),
-        "commit": _commit(),
+        "commit": commit(),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
     }
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
+    """Return the commit of this code, with `-dirty` where it was changed since; None without git."""
     try:
         command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -80,7 +80,8 @@ class RunDirectory:
     def begin(self) -> None:
         """Remove what was measured before if the directory was opened `fresh`, else nothing.
 
-        Call it once nothing can refuse the sweep any more: a mistake in the settings costs no rows.
+        Call it once settings, data and machine are checked: a mistake there costs no rows. What a
+        model alone can refuse, such as token ids that it has not, costs them still.
         """
         if self._forgets:
             with writing(self.path), reporting(self.path):

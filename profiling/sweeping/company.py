@@ -1,10 +1,10 @@
-"""A look at the machine before a sweep: whether somebody else uses what is measured on."""
+"""A look around before a sweep: who else uses the machine, and whose code measured before."""
 
 import sys
 import time
 
 from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
-from profiling.rows.machine import cores_for
+from profiling.rows.machine import commit, cores_for
 
 LOOK_S = 1.0
 
@@ -38,6 +38,23 @@ def warn_of_little_memory(free_gib: float, budget_gib: float, device: str) -> No
         )
 
 
+def warn_of_other_code(measured_by: str | None, is_sharded: bool = False) -> None:
+    """Say on stderr when rows that count are of another commit: their version is the same.
+
+    Args:
+        measured_by: The commit of the code that began the last measurements; None if unknown.
+        is_sharded: Whether the sweep is one of several in its run directory.
+    """
+    now = commit()
+    if measured_by is not None and now is not None and measured_by != now:
+        print(
+            f"What was measured here before is of commit {measured_by} and counts beside what "
+            f"{now} measures: where the code between them changes numbers, give "
+            f"{_anew(is_sharded)}.",
+            file=sys.stderr,
+        )
+
+
 def share_of_others(threads: int, seconds: float = LOOK_S) -> float | None:
     """Return the share of the cores' time that others take, 0 to 1; None where it is unknown."""
     neighbours = Neighbours(cores_for(threads))
@@ -49,11 +66,14 @@ def share_of_others(threads: int, seconds: float = LOOK_S) -> float | None:
 
 def describe_company(share: float, is_sharded: bool = False) -> str:
     """Return how much others take, what that does to rows, and what to do, in a sentence."""
-    # One shard may not forget what the others have measured.
-    anew = "`--out` a new directory for all shards" if is_sharded else "`--fresh true`"
     return (
         f"Other processes take {100 * share:.0f} % of the CPU time of the cores that are measured "
         f"on: from {100 * DISTURBED_FROM:.0f} % on a visit counts as `disturbed`, and where fewer "
         "than two others remain nothing is decided, so stop those processes and begin again with "
-        f"{anew}."
+        f"{_anew(is_sharded)}."
     )
+
+
+def _anew(is_sharded: bool) -> str:
+    """Say how to measure anew: one shard may not forget what the others have measured."""
+    return "`--out` a new directory for all shards" if is_sharded else "`--fresh true`"

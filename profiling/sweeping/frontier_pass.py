@@ -19,7 +19,7 @@ from profiling.sweeping.progress import Progress
 from profiling.sweeping.tries import Border, Limits, Try
 
 STEPS = "profiling.measuring.frontier_step:make_whole_steps"
-DEVICE = "profiling.measuring.tasks:describe_cuda"
+FREE_CUDA = "profiling.measuring.tasks:free_cuda_gib"
 
 
 def searches_of_part(every: Sequence[Point], mine: Sequence[Point]) -> list[Search]:
@@ -126,7 +126,10 @@ class FrontierPass:
         On a CPU the system would kill somebody; on a GPU they would seem not to fit.
         """
         conditions = search.point.conditions
-        free = self._free_gib(conditions.device)
+        try:
+            free = self._free_gib(conditions.device)
+        except SettingsError as mistake:  # somebody else has the device for itself
+            return Border(None, None, None, [], str(mistake))
         if free is None or free >= conditions.memory_budget_gib:
             return None
         budget = f"`memory_budget_gib` {conditions.memory_budget_gib:g}"
@@ -136,8 +139,7 @@ class FrontierPass:
         """Return what the device has left, while no child of ours has any of it; None: unknown."""
         if device == "cpu":
             return free_memory_gib()
-        described = self.children.call(DEVICE, None, self.try_seconds).value or {}
-        free: float | None = described.get("free_gib")
+        free: float | None = self.children.call(FREE_CUDA, None, self.try_seconds).value
         return free
 
     def _attempt(

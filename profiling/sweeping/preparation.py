@@ -89,7 +89,7 @@ class Preparation:
         device = self._device()
         memory = float(device["memory_gib"])
         budget = self._budget_gib(memory, str(device["name"]))
-        free = float(device.get("free_gib", memory))
+        free = self._free_gib(memory)
         warn_of_little_memory(free, budget, str(device["name"]))
         # A device that lets in one process at a time has no room for those that wait.
         is_shared = not device.get("is_exclusive", False)
@@ -107,6 +107,13 @@ class Preparation:
             seed=settings.seed,
             **self._choices_of_cuda(device),
         )
+
+    def _free_gib(self, memory: float) -> float:
+        """Return what others leave of the device's memory, in GiB; a plan alone asks no GPU."""
+        if self.batches is None or self.settings.device == "cpu":
+            return memory
+        free: float = self.children.ask("profiling.measuring.tasks:free_cuda_gib", None)
+        return free
 
     def _budget_gib(self, memory: float, name: str) -> float:
         """Return what a measurement may take of the memory of a device, in GiB."""

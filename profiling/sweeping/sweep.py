@@ -9,7 +9,9 @@ from profiling.planning.settings import SweepSettings
 from profiling.rows.columns import Row
 from profiling.rows.current import name_state
 from profiling.rows.machine import describe_machine
+from profiling.rows.reading import read_manifest
 from profiling.rows.run_directory import RunDirectory
+from profiling.sweeping.company import warn_of_other_code
 from profiling.sweeping.frontier_pass import FrontierPass, searches_of_part
 from profiling.sweeping.group import measure_group
 from profiling.sweeping.manifest import with_left_alone, with_sweep
@@ -41,6 +43,9 @@ class Sweep:
         with self.run.turn():  # reading data takes as much of a machine as measuring does
             plan = self.preparation.plan(self.shard)
         self.run.begin()
+        if self.run.rows:
+            machine = read_manifest(self.run.path).get("machine") or {}
+            warn_of_other_code(machine.get("commit"), self.shard != (1, 1))
         sentinel = self._sentinel()
         frontier = self._frontier(plan)
         changed = self._write_manifest(plan)

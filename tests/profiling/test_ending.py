@@ -19,6 +19,10 @@ from tests.samples.rows.runs import noisy_rows, write_run
 
 SWEEP = ["sweep", "--out=a", "--modalities={}"]
 GO_ON = "interrupted; the same command goes on from here"
+FRESH_GOES_ON = (
+    "interrupted; if a visit had begun, the same command without `fresh` goes on from here; before "
+    "that nothing was forgotten, and `fresh` is still needed"
+)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +30,7 @@ GO_ON = "interrupted; the same command goes on from here"
     [
         (SWEEP, signal.SIGINT, 130, GO_ON),
         (SWEEP, signal.SIGTERM, 143, GO_ON),
-        ([*SWEEP, "--fresh"], signal.SIGINT, 130, GO_ON.replace("d g", "d without `fresh` g")),
+        ([*SWEEP, "--fresh"], signal.SIGINT, 130, FRESH_GOES_ON),
         ([*SWEEP, "--dry-run"], signal.SIGINT, 130, "interrupted"),
         (["lengths", "a.json"], signal.SIGINT, 130, "interrupted"),
         (["gpu-check"], signal.SIGTERM, 143, "interrupted"),

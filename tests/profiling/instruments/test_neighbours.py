@@ -59,7 +59,7 @@ def test_waiting_for_a_core_is_time_that_others_took(monkeypatch: pytest.MonkeyP
 def test_time_for_which_a_container_is_held_back_counts_once(
     monkeypatch: pytest.MonkeyPatch, waited_s: float, held_s: float
 ) -> None:
-    waited, held = iter([0, int(waited_s * 1e9)]), iter([0, int(held_s * 1e6)])
+    waited, held = iter([0, int(waited_s * 1e9)]), iter([(0, 9), (int(held_s * 1e6), 9)])
     monkeypatch.setattr(neighbours, "_waited_ns", lambda: next(waited))
     monkeypatch.setattr(neighbours, "_held_back_us", lambda: next(held))
     monkeypatch.setattr(neighbours, "_busy_ticks", lambda cores: 0)
@@ -77,7 +77,23 @@ def test_a_container_is_held_back_by_its_own_limit_and_by_those_above_it(
 ) -> None:
     files = {"cpu.stat": ["usage_usec 9\nthrottled_usec 2", "throttled_usec 30\nnr_bursts 4", ""]}
     monkeypatch.setattr(neighbours, "container_files", files.__getitem__)
-    assert neighbours._held_back_us() == 32
+    assert neighbours._held_back_us() == (2, 30, 0)
+
+
+def test_limits_that_bind_together_hold_back_once_whatever_they_did_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = iter([(0, 70_000_000), (300_000, 70_200_000)])
+    monkeypatch.setattr(neighbours, "_held_back_us", lambda: next(held))
+    monkeypatch.setattr(neighbours, "_waited_ns", lambda: 0)
+    monkeypatch.setattr(neighbours, "_busy_ticks", lambda cores: 0)
+    wall = iter([0.0, 1.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(wall))
+    watched = Neighbours([0])
+    watched.cores = [0]
+    watched.begin()
+    watched.end()
+    assert watched.share() == pytest.approx(0.3)
 
 
 def test_where_the_kernel_says_nothing_the_share_is_unknown(

@@ -9,14 +9,14 @@ import torch
 
 from lightning_modules.errors import ModelError
 from profiling.measuring import tasks
-from profiling.measuring.tasks import describe_cuda
+from profiling.measuring.tasks import CONTEXT_GIB, describe_cuda, free_cuda_gib
 
 GIB = 2**30
 
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU of 24 GiB, of which others hold a part."""
+    """A GPU of 24 GiB, of which others and the own context hold a part."""
     card = SimpleNamespace(name="a card", total_memory=24 * GIB)
     for name, answer in {
         "is_available": lambda: True,
@@ -29,7 +29,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("mode", "is_exclusive"), [(0, False), (2, False), (3, True)])
 @pytest.mark.usefixtures("gpu")
-def test_what_is_free_and_who_may_come_in_is_told(
+def test_who_may_come_in_is_told(
     mode: int, is_exclusive: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(place: Any, attribute: int, device: int) -> int:
@@ -40,8 +40,18 @@ def test_what_is_free_and_who_may_come_in_is_told(
     played = SimpleNamespace(CDLL=lambda _: driver, c_int=ctypes.c_int, byref=ctypes.byref)
     monkeypatch.setattr(tasks, "ctypes", played)
     found = describe_cuda()
-    assert (found["memory_gib"], found["free_gib"]) == (24, 15)
+    assert found["memory_gib"] == 24
     assert found["is_exclusive"] is is_exclusive
+
+
+@pytest.mark.usefixtures("gpu")
+def test_what_others_leave_of_the_memory_counts_the_own_context_as_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert free_cuda_gib() == 15 + CONTEXT_GIB
+    idle = (24 - CONTEXT_GIB / 2) * GIB
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (idle, 24 * GIB))
+    assert free_cuda_gib() == 24
 
 
 @pytest.mark.usefixtures("gpu")
@@ -63,8 +73,9 @@ def test_a_gpu_that_another_process_has_for_itself_is_refused_in_one_sentence(
         raise RuntimeError("CUDA-capable device(s) is/are busy or unavailable\nCompile with")
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", refuse)
+    assert describe_cuda()["name"] == "a card"  # which does not enter it
     with pytest.raises(ModelError) as refused:
-        describe_cuda()
+        free_cuda_gib()
     assert str(refused.value) == (
         "`device` cuda must let this process in, and a card does not: "
         "CUDA-capable device(s) is/are busy or unavailable"

@@ -11,7 +11,7 @@ from profiling.commands.sweep import sweep
 from profiling.instruments.callback import ProfilingCallback
 from profiling.instruments.memory import MIB, PeakMemory, return_freed_pages
 from profiling.measuring.costs import count_costs
-from profiling.measuring.tasks import describe_cuda
+from profiling.measuring.tasks import describe_cuda, free_cuda_gib
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from tests.samples.sweeps import FAST, rows_in
 from tests.samples.variants.costs import point_of
@@ -123,5 +123,5 @@ def test_a_gpu_counts_as_a_cpu_does(implementation: str) -> None:
 @pytest.mark.gpu
 def test_the_device_says_what_is_free_and_whether_others_may_come_in():
     found = describe_cuda()
-    assert 0 < found["free_gib"] <= found["memory_gib"]
+    assert 0 < free_cuda_gib() <= found["memory_gib"]
     assert isinstance(found["is_exclusive"], bool)

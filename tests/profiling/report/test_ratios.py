@@ -5,6 +5,7 @@ from typing import Any
 from profiling.analysis.answers.judging import ONE_VISIT
 from profiling.analysis.answers.tipping_points import doubted
 from profiling.analysis.points.curves import build_curves
+from profiling.analysis.statistics.many import BY_CHANCE
 from profiling.report.charts.ratios import ratio_traces
 from profiling.report.palette import Styles
 from tests.samples.rows.run import (

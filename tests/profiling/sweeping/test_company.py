@@ -4,7 +4,7 @@ import pytest
 
 from profiling.instruments import neighbours
 from profiling.sweeping import company
-from profiling.sweeping.company import share_of_others, warn_of_company
+from profiling.sweeping.company import share_of_others, warn_of_company, warn_of_other_code
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,21 @@ def test_the_look_counts_what_others_compute_on_the_cores_of_a_measurement(
     share = share_of_others(1, seconds=0.6)
     assert watched == [1, 1]
     assert share == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("measured_by", "now", "is_said"),
+    [("a1", "b2", True), ("a1", "a1-dirty", True), ("a1", "a1", False), (None, "b2", False)],
+)
+def test_rows_that_the_code_of_another_commit_measured_are_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    measured_by: str | None,
+    now: str,
+    is_said: bool,
+) -> None:
+    monkeypatch.setattr(company, "commit", lambda: now)
+    warn_of_other_code(measured_by)
+    said = capsys.readouterr().err
+    assert ("is of commit a1 and counts" in said and "`--fresh true`" in said) == is_said
+    assert said.count("\n") == is_said

@@ -14,6 +14,7 @@ import pytest
 from profiling.children.crew import Children
 from profiling.children.outcome import Outcome
 from profiling.children.server import run_in_child
+from profiling.errors import SettingsError
 from profiling.planning.frontier import BATCH, Search, WholeSteps, searches_of
 from profiling.planning.grids import shard_of
 from profiling.planning.points import Point
@@ -134,8 +135,8 @@ class BusyGpu(Children):
         self.tried = 0
 
     def call(self, function: str, task: Any, timeout_s: float | None) -> Outcome:
-        if function == frontier_pass.DEVICE:
-            return Outcome("ok", {"free_gib": self.free_gib})
+        if function == frontier_pass.FREE_CUDA:
+            return Outcome("ok", self.free_gib)
         self.tried += 1
         return Outcome("oom")
 
@@ -153,6 +154,32 @@ def test_a_gpu_of_which_others_hold_a_part_of_the_budget_is_not_searched(
     if not is_searched:
         sentence = "`memory_budget_gib` 19 must be free, and only 15.0 GiB are"
         assert (row["status"], row["error"]) == ("error", sentence)
+
+
+class HeldGpu(BusyGpu):
+    """Children of a machine whose GPU another process has for itself when first asked."""
+
+    def call(self, function: str, task: Any, timeout_s: float | None) -> Outcome:
+        outcome = super().call(function, task, timeout_s)
+        if function == frontier_pass.FREE_CUDA and not self.tried:
+            self.tried = 1
+            raise SettingsError("`device` cuda must let this process in, and a card does not")
+        return outcome
+
+
+def test_a_gpu_that_another_process_has_for_itself_costs_one_search_and_not_the_sweep(
+    tmp_path: Path,
+) -> None:
+    conditions = replace(CONDITIONS, device="cuda", memory_budget_gib=19.0)
+    searches = [
+        Search(point_of(length, "inference", conditions), BATCH) for length in (150, 1500)
+    ]
+    with RunDirectory(tmp_path) as run:
+        FrontierPass(searches, run, HeldGpu(20.0), 300, 600).measure(Progress())
+    first, second = frontier_rows(tmp_path)
+    assert (first["status"], first["tries"]) == ("error", [])
+    assert "must let this process in" in first["error"]
+    assert second["tries"]
 
 
 def test_a_sweep_searches_once_leaves_its_rows_alone_and_says_what_is_left(tmp_path: Path) -> None:
