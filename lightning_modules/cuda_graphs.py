@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 # Of all tensors that are kept for one purpose: in bfloat16 sixteen bands of inputs that are as long
-# as a GPU takes at once. The peak of a run on many lengths is higher by no more than that.
+# as a GPU takes at once. The peak of a run on many lengths is higher by no more than that, or than
+# a single value that is larger.
 MOST_BYTES = 2**27
 
 

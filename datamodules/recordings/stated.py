@@ -1,6 +1,7 @@
 """How long its header says that the audio of a file is, in bytes, and what else the file holds."""
 
 import os
+import re
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -10,6 +11,10 @@ PLACEHOLDERS = (range(1), range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100
 # What other programs append without a chunk: a tag, or a few bytes, which nobody would miss.
 TAGS = (b"ID3", b"APETAGEX")
 MOST_TAIL_BYTES = 1024
+# Audio that is read as a chunk has some number for its length, nearly always one far beyond the end
+# of the file. A chunk that was cut short has pictures or texts, which do not take more than this.
+MOST_CUT_BYTES = 1 << 24
+CHUNK_NAME = re.compile(rb"[ -~]{4}")
 
 
 @dataclass(frozen=True)
@@ -137,14 +142,14 @@ def _end_of_chunks(file: BinaryIO, length: Length, place: int) -> int:
 
     It is behind the end of the file where the last one was cut short.
     """
+    size = file.seek(0, os.SEEK_END)
     file.seek(place)
     while len(header := file.read(4 + length.num_bytes)) == 4 + length.num_bytes:
-        if not header[:4].decode("latin-1").isprintable():
-            break
         stated = int.from_bytes(header[4:], length.order)
-        place += len(header) + stated + _padding(stated, length.num_bytes)
-        if stated >= 1 << 62:
+        is_cut = place + len(header) + stated > size
+        if not CHUNK_NAME.fullmatch(header[:4]) or (is_cut and stated > MOST_CUT_BYTES):
             break
+        place += len(header) + stated + _padding(stated, length.num_bytes)
         file.seek(place)
     return place
 

@@ -13,7 +13,13 @@ class LastCheckpoint(Callback):
     `every_n_train_steps`, or after the last validation, would be in none. That `max_steps`,
     `max_epochs` or `max_time` ends the run is known behind that batch. Where a figure ends it, as
     with EarlyStopping, the last checkpoint may be older: such a run is after its best one.
+
+    Where `max_time` is over while gradients are accumulated, the run goes on to their step: no
+    checkpoint has them, so a run that goes on would take that step with a part of its batches.
     """
+
+    def __init__(self) -> None:
+        self._stops = False  # behind the next step
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Come after all others: behind a batch, some stop the training and some save it."""
@@ -21,8 +27,9 @@ class LastCheckpoint(Callback):
         trainer.callbacks = [*others, self]  # type: ignore[attr-defined]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Where no step is left to be taken, save nothing anew at the end."""
-        if _took_all_steps(trainer):
+        """Where no batch is left to be trained on, save nothing anew at the end."""
+        self._stops = False
+        if trainer.fit_loop.done:
             for saver in _savers(trainer):
                 saver._last_checkpoint_saved = str(trainer.ckpt_path)
 
@@ -33,6 +40,7 @@ class LastCheckpoint(Callback):
 
         What callbacks save after that validation, or at the end of the epoch, they save as well.
         """
+        self._stop_behind_a_step(trainer)
         if trainer.fast_dev_run or not _ends(trainer):  # type: ignore[attr-defined]
             return
         for saver in _savers(trainer):
@@ -41,18 +49,21 @@ class LastCheckpoint(Callback):
                 saver._save_last_checkpoint(trainer, saver._monitor_candidates(trainer))
                 saver._last_global_step_saved = saved
 
+    def _stop_behind_a_step(self, trainer: Trainer) -> None:
+        loop = trainer.fit_loop
+        self._stops |= trainer.should_stop and loop._can_stop_early
+        if self._stops:
+            trainer.should_stop = not loop._should_accumulate()
+
 
 def _savers(trainer: Trainer) -> list[ModelCheckpoint]:
     return [each for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)]
 
 
-def _took_all_steps(trainer: Trainer) -> bool:
-    return 0 < trainer.max_steps <= trainer.global_step
-
-
 def _ends(trainer: Trainer) -> bool:
     """Return whether the batch that was just trained on is the last one of the run."""
+    took_all_steps = 0 < trainer.max_steps <= trainer.global_step
     stops = trainer.should_stop and trainer.fit_loop._can_stop_early
     num_epochs = trainer.max_epochs
     is_last_epoch = num_epochs is not None and 0 < num_epochs <= trainer.current_epoch + 1
-    return _took_all_steps(trainer) or stops or (is_last_epoch and trainer.is_last_batch)
+    return took_all_steps or stops or (is_last_epoch and trainer.is_last_batch)

@@ -57,8 +57,9 @@ class MonitorWarning(Callback):
             self._compare_all(trainer, "the first epoch")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compare after a run of one epoch."""
-        self._compare_all(trainer, "the training")
+        """Compare after a run of one epoch; one that was over when it went on has no figures."""
+        if self._has_stepped:
+            self._compare_all(trainer, "the training")
 
     def _compare_all(self, trainer: Trainer, what: str) -> None:
         if trainer.enable_validation and not self._has_validated:

@@ -59,8 +59,8 @@ class ProfilingCallback(lightning.Callback):
         every_n_steps: Measure one step in so many; in training, one optimiser step. Where a module
             optimises by hand and the Trainer has no optimiser of it, one batch.
         num_warmup_steps: Number of such steps at the beginning that are not measured.
-        output: File for the rows, JSON lines; null writes none. A run takes the place of an earlier
-            one there also when no step of it was measured, which is said.
+        output: File for the rows, JSON lines; null writes none. A run that had a batch takes the
+            place of an earlier one there, also when no step of it was measured, which is said.
         shape_of: Gives the `BatchShape` of a batch; null knows the usual ones.
         memory: Peak memory begun before the model was built: on CUDA `PeakMemory("cuda")` resets
             torch's peak in every measured step, so that each has its own, weights included. Null

@@ -45,6 +45,7 @@ class MeasuredRuns:
         self._processes = 1
         self._steps: StepParts | None = None
         self._running = False
+        self._has_batches = False
         self._num_steps = 0
         self._measuring = False
         self._phase = ""
@@ -74,6 +75,7 @@ class MeasuredRuns:
         self.samples = [sample for sample in self.samples if sample.phase != phase]
         self._phase = phase
         self._running = True
+        self._has_batches = False
         self._num_steps = 0
         self._measuring = False
         self._device = pl_module.device.type
@@ -86,6 +88,7 @@ class MeasuredRuns:
 
     def decide(self, batch: Any, every_n_steps: int, num_warmup_steps: int) -> None:
         """Begin a step: decide whether it is timed, broken down or left alone."""
+        self._has_batches = True
         if self._steps is None:
             return
         counted = self._num_steps - num_warmup_steps
@@ -163,7 +166,7 @@ class MeasuredRuns:
         return rows_of([sample])[0]
 
     def end(self, trainer: Trainer) -> None:
-        """End the run, and report."""
+        """End the run, and report, unless it was over before its first batch."""
         if not self._running:
             return
         self._running = False
@@ -172,5 +175,5 @@ class MeasuredRuns:
             self._steps.close()
             self._steps = None
         # To find the allocator takes tens of milliseconds: not where nobody is told.
-        if self._tells_a_file or trainer.loggers:
+        if self._has_batches and (self._tells_a_file or trainer.loggers):
             self._telling.report(trainer, self.rows(), self._phase)

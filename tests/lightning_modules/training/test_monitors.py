@@ -6,9 +6,10 @@ from pathlib import Path
 import lightning
 import pytest
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from lightning_modules.training.monitors import MonitorWarning
+from lightning_modules.training.pending_validation import PendingValidation
 from tests.samples.fitting import TinyTokens, loader, tokens, trainer
 
 
@@ -126,3 +127,20 @@ def test_nothing_is_said_of_a_monitor_that_was_logged_by_the_end_of_an_epoch(
 ) -> None:
     said, _ = _said_of(tmp_path, monitor, num_sanity_val_steps=0)
     assert not said
+
+
+def test_nothing_is_said_of_a_figure_of_the_training_where_only_a_validation_is_repeated(
+    tmp_path: Path,
+) -> None:
+    def said(resumed: Path | None) -> list[str]:
+        saved = ModelCheckpoint(tmp_path, every_n_train_steps=1, filename="saved")
+        callbacks = [PendingValidation(), MonitorWarning(), EarlyStopping("train_loss"), saved]
+        built = trainer(tmp_path, enable_checkpointing=True, callbacks=callbacks, max_steps=3)
+        batches = loader([tokens(2, 5)] * 3)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            built.fit(Validated(), batches, batches, ckpt_path=resumed, weights_only=True)
+        return _sentences(caught)
+
+    assert not said(None)
+    assert not said(tmp_path / "saved.ckpt")

@@ -31,10 +31,13 @@ class Scored(TinyTokens):
 
 
 class Stops(lightning.Callback):
-    """Stops the training behind its fourth batch, as a limit of time does."""
+    """Stops the training behind a batch, the fourth or another one, as a limit of time does."""
+
+    def __init__(self, behind: int = 4) -> None:
+        self.behind = behind
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        trainer.should_stop = trainer.fit_loop.total_batch_idx == 3
+        trainer.should_stop = trainer.fit_loop.total_batch_idx + 1 == self.behind
 
 
 def fit(
@@ -77,6 +80,8 @@ def load(path: Path) -> Any:
         ([], {"max_epochs": 1, "accumulate_grad_batches": 2}, 3),
         ([Stops()], {"max_steps": 9}, 4),
         ([Stops()], {"max_steps": 9, "accumulate_grad_batches": 4}, 1),
+        ([Stops(3)], {"max_steps": 9, "accumulate_grad_batches": 4}, 1),
+        ([Stops(6)], {"max_steps": 9, "accumulate_grad_batches": 4}, 3),
         ([Stops()], {"max_steps": 7, "min_steps": 5}, 7),
     ],
 )
@@ -97,12 +102,30 @@ def test_a_run_that_is_made_longer_goes_on_from_its_end(tmp_path: Path) -> None:
         assert longer[name] == whole[name]
 
 
-def test_the_command_of_a_run_that_is_over_saves_nothing_anew(tmp_path: Path) -> None:
-    fit(tmp_path, max_steps=7)
+# With two batches a step the steps come behind the batches 2, 4 and 5 of each epoch.
+def test_a_run_that_was_stopped_between_two_steps_takes_no_step_of_a_part_of_its_batches(
+    tmp_path: Path,
+) -> None:
+    settings: dict[str, Any] = {"max_steps": 6, "accumulate_grad_batches": 2}
+    fit(tmp_path / "whole", **settings)
+    fit(tmp_path, Stops(3), **settings)
+    assert load(last_of(tmp_path))["global_step"] == 2
+    fit(tmp_path, resumed=last_of(tmp_path), **settings)
+    whole, resumed = load(last_of(tmp_path / "whole")), load(last_of(tmp_path))
+    torch.testing.assert_close(resumed["state_dict"], whole["state_dict"])
+    assert resumed["loops"] == whole["loops"]
+
+
+@pytest.mark.parametrize("settings", [{"max_steps": 7}, {"max_epochs": 1}, {"max_epochs": 2}])
+def test_the_command_of_a_run_that_is_over_saves_nothing_anew(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    fit(tmp_path, **settings)
     before = last_of(tmp_path).read_bytes()
-    fit(tmp_path, max_steps=7, resumed=last_of(tmp_path))
+    names = {path.name for path in tmp_path.rglob("*.ckpt")}
+    fit(tmp_path, resumed=last_of(tmp_path), **settings)
     assert last_of(tmp_path).read_bytes() == before
-    assert len(list(last_of(tmp_path).parent.glob("*.ckpt"))) == 2
+    assert {path.name for path in tmp_path.rglob("*.ckpt")} == names
 
 
 # Validations come behind the steps 2 and 4: the last step is one of them, or it is not.
@@ -117,25 +140,37 @@ def test_what_a_validation_saves_is_saved_at_the_end_too(num_steps: int, tmp_pat
     assert load(tmp_path / "best/last.ckpt")["global_step"] == num_steps
 
 
+def go_on(place: Path, folder: str, **given: Any) -> None:
+    """Train with a best checkpoint in a folder of its own."""
+    best = ModelCheckpoint(
+        place / folder, monitor="val_loss", filename="best", enable_version_counter=False
+    )
+    fit(place, best, **given, **OFTEN)
+
+
 @pytest.mark.parametrize("folder", ["checkpoints", "best"])
 def test_a_run_whose_folder_was_moved_keeps_its_best_and_its_last_checkpoint(
     folder: str, tmp_path: Path
 ) -> None:
-    def go_on(place: Path, **given: Any) -> None:
-        best = ModelCheckpoint(
-            place / folder, monitor="val_loss", filename="best", enable_version_counter=False
-        )
-        fit(place, best, **given, **OFTEN)
-
-    go_on(tmp_path / "old", score=1.0, max_steps=6)
+    go_on(tmp_path / "old", folder, score=1.0, max_steps=6)
     new = (tmp_path / "old").rename(tmp_path / "new")
     before = (new / folder / "best.ckpt").read_bytes()
-    go_on(new, score=2.0, max_steps=10, resumed=last_of(new))
+    go_on(new, folder, score=2.0, max_steps=10, resumed=last_of(new))
     assert (new / folder / "best.ckpt").read_bytes() == before
     assert load(last_of(new))["global_step"] == 10
     assert {path.name for path in new.rglob("last*.ckpt")} == {"last.ckpt"}
-    go_on(new, score=0.5, max_steps=12, resumed=last_of(new))
+    go_on(new, folder, score=0.5, max_steps=12, resumed=last_of(new))
     assert (new / folder / "best.ckpt").read_bytes() != before
+
+
+def test_a_best_checkpoint_that_was_left_behind_does_not_count(tmp_path: Path) -> None:
+    go_on(tmp_path / "old", "best", score=1.0, max_steps=6)
+    new = (tmp_path / "old").rename(tmp_path / "new")
+    (new / "best/best.ckpt").unlink()
+    go_on(new, "best", score=2.0, max_steps=10, resumed=last_of(new))
+    best = load(new / "best/best.ckpt")
+    assert best["global_step"] == 6  # the validation behind the last step is repeated
+    assert {path.name for path in new.rglob("last*.ckpt")} == {"last.ckpt"}
 
 
 def test_a_run_that_goes_on_beside_another_is_told_the_name_of_its_last_checkpoint(

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
 
+from lightning_modules.training.pending_validation import PendingValidation
 from profiling.callback import ProfilingCallback
 from tests.samples.callbacks.breaking import Encoder, breaking, texts
 from tests.samples.callbacks.logged import Recording
@@ -71,6 +73,23 @@ def test_predictions_do_not_log_the_rows_of_the_training_before_them_again(tmp_p
         places = logger.places(f"profiling/{phase}/by_length/latency_ms")
         assert sorted(places) == sorted({*places})
         assert {step for _, step in places} == {length}
+
+
+def test_a_run_that_was_over_when_it_went_on_leaves_the_rows_of_its_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def train(resumed: Path | None) -> bytes:
+        measuring = ProfilingCallback(1, 0, output=str(tmp_path / "steps.jsonl"))
+        saving = ModelCheckpoint(tmp_path, every_n_train_steps=1, filename="saved")
+        callbacks = [PendingValidation(), measuring, saving]
+        built = trainer(tmp_path, max_steps=2, enable_checkpointing=True, callbacks=callbacks)
+        built.fit(TinyTokens(), loader([tokens(2, 5)] * 2), ckpt_path=resumed, weights_only=True)
+        return (tmp_path / "steps.jsonl").read_bytes()
+
+    before = train(None)
+    assert before
+    assert train(tmp_path / "saved.ckpt") == before
+    assert "measured no step" not in caplog.text
 
 
 @pytest.mark.parametrize("fails", [False, True])
