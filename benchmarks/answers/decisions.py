@@ -33,6 +33,7 @@ PAGES = ROOT / "docs" / "decisions"
 WORDS = (5, 90)
 MOST_CHARACTERS = 60  # of settings in the name of a folder
 
+
 @dataclass(frozen=True)
 class Source:
     """One data set of a decision.

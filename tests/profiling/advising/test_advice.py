@@ -132,7 +132,9 @@ def test_of_several_crossings_the_place_of_the_data_decides(length, verdict):
 
 @pytest.mark.parametrize("middle", [100, 1300])
 def test_no_tipping_point_stands_beside_what_is_kept_where_nobody_else_can_be_taken(middle):
-    heavy = [row | ({"peak_memory_mib": 9e3} if row["attention_window"] else {}) for row in CROSSING]
+    heavy = [
+        row | ({"peak_memory_mib": 9e3} if row["attention_window"] else {}) for row in CROSSING
+    ]
 
     found = advise_run(heavy, lengths_around(middle), Wanted(budget_gib=1.0))
 
