@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 if not __package__:
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "decisions"
 # Spoken digits of 0.4 s and gaps: utterances of 3 to 60 seconds.
 WORDS = (5, 90)
+MOST_CHARACTERS = 60  # of settings in the name of a folder
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,15 @@ def profile(*words: str) -> str:
 
 
 def default_folder(modality: str, settings: Sequence[str]) -> Path:
-    """Return where a decision is kept: with further settings of its sweep in another place."""
-    words = [f"decision_{modality}", *(each.lstrip("-") for each in settings)]
-    return Path("runs") / safe_name("-".join(words))
+    """Return where a decision is kept: with further settings of its sweep in another place.
+
+    Settings that do not fit into a name have a digest before them: what is cut off may be all that
+    tells two of them apart.
+    """
+    words = [each.lstrip("-") for each in settings]
+    if len("-".join(words)) > MOST_CHARACTERS:
+        words.insert(0, sha256(" ".join(words).encode()).hexdigest()[:8])
+    return Path("runs") / safe_name("-".join([f"decision_{modality}", *words]))
 
 
 def lengths_file(given: argparse.Namespace, source: Source) -> Path:

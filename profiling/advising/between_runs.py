@@ -57,9 +57,8 @@ def costs_more(candidate: Candidate, other: Candidate) -> bool:
     """
     if candidate is other or any(each.measured.disturbed for each in (candidate, other)):
         return False
-    ours = np.log([*candidate.by_visit_beside(other).values()])
-    theirs = np.log([*other.by_visit_beside(candidate).values()])
-    (difference,), (half,) = unpaired_intervals([ours], [theirs])
-    beside = sum(each.cost.extrapolation_error for each in (candidate, other))
-    beside += candidate.cost.overstated
+    ours, theirs = candidate.cost_beside(other), other.cost_beside(candidate)
+    logs = np.log(ours.per_sample), np.log(theirs.per_sample)
+    (difference,), (half,) = unpaired_intervals([logs[0]], [logs[1]])
+    beside = ours.extrapolation_error + theirs.extrapolation_error + ours.overstated
     return bool(difference - np.hypot(half, error_of((candidate, other))) - beside > 0)

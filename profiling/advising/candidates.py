@@ -1,8 +1,7 @@
 """Every contender of a run under every policy, with what a sample of the data costs in it."""
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from datamodules.lengths import LengthDistribution
 from profiling.advising.contenders import Measured, Wanted
@@ -23,7 +22,6 @@ class Candidate:
         lacks_masks: Whether steps have masks whose cost is not in `cost`, because it is unknown.
         peak_mib: Foreseen memory of the largest step; None where unknown.
         problems: Why it cannot be used, one clause each.
-        all_know_masks: Whether none of the candidates beside it lacks the cost of its masks.
     """
 
     measured: Measured
@@ -33,7 +31,6 @@ class Candidate:
     lacks_masks: bool
     peak_mib: float | None
     problems: tuple[str, ...] = field(default=())
-    all_know_masks: bool = True
 
     @property
     def mean_cost(self) -> float:
@@ -41,26 +38,23 @@ class Candidate:
         return self.cost.mean
 
     @property
-    def compared(self) -> DataCost:
-        """Its cost beside that of all other candidates: with masks where each knows its own."""
-        return self.cost if self.all_know_masks else self.unmasked
-
-    @property
-    def least_cost(self) -> float:
-        """What it may really cost beside the others, where its cost is the most that it can be."""
-        return self.compared.mean * math.exp(-self.compared.overstated)
-
-    @property
     def padding_share(self) -> float:
         """Share of the positions that hold nothing, between 0 and 1."""
         return self.plan.padding_share
 
+    def cost_beside(self, other: "Candidate") -> DataCost:
+        """Return its cost as far as both know what masks add: with those of both or of none."""
+        return self.unmasked if self.lacks_masks or other.lacks_masks else self.cost
+
+    def cost_over(self, other: "Candidate") -> float:
+        """Return its mean cost over that of another one, as far as both know it."""
+        return _without_rounding(self.cost_beside(other).mean / other.cost_beside(self).mean)
+
     def by_visit_beside(self, other: "Candidate") -> dict[int, float]:
-        """Return what a sample costs in each visit, as far as both know: masks of both or none."""
-        lacking = self.lacks_masks or other.lacks_masks
-        cost = self.unmasked if lacking else self.cost
+        """Return what a sample costs in each visit, as far as both know it."""
         assert self.measured.model
-        return dict(zip(self.measured.model.visits, cost.per_sample, strict=True))
+        costs = self.cost_beside(other).per_sample
+        return dict(zip(self.measured.model.visits, costs, strict=True))
 
 
 def find_candidates(
@@ -68,9 +62,10 @@ def find_candidates(
 ) -> list[Candidate]:
     """Return every contender with a model under every policy that it can run, cheapest first.
 
-    Where one of them does not know what masks of padding add, masks count for none in this order.
-    Of policies that cost the same the one with less padding comes first: it is no dearer in what
-    was not asked for. Of those that are the same in that too the plainest one does.
+    Where one that can be used does not know what masks of padding add, masks count for none in this
+    order; which of two costs less, `cost_over` tells. Of policies that cost the same the one with
+    less padding comes first: it is no dearer in what was not asked for. Of those that are the same
+    in that too the plainest one does.
     """
     able = [one for one in measured if one.model]
     plans = _plans(distribution, wanted)
@@ -83,11 +78,13 @@ def find_candidates(
         for packs in [packs_in_layers(one)]
         for policy, plan in plans.items()
     ]
-    if any(each.lacks_masks for each in found):
-        found = [replace(each, all_know_masks=False) for each in found]
-    return sorted(
-        found, key=lambda each: (_without_rounding(each.compared.mean), each.padding_share)
-    )
+    lacking = any(each.lacks_masks and not each.problems for each in found)
+
+    def place(each: Candidate) -> tuple[float, float]:
+        cost = each.unmasked if lacking else each.cost
+        return _without_rounding(cost.mean), each.padding_share
+
+    return sorted(found, key=place)
 
 
 def _without_rounding(cost: float) -> float:

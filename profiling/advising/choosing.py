@@ -1,5 +1,6 @@
 """Which candidate to take, and how sure that is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,10 +17,11 @@ class Judged:
 
     Args:
         candidate: What is judged.
-        vanilla: The best vanilla kernel under its policy: of the variant that it is compared with,
-            or of another one where that does not fit or was not measured. None where none is left.
+        vanilla: The vanilla kernel under its policy over which it saves least: of the variant that
+            it is compared with, or of another one where that does not fit or was not measured.
+            None where none is left.
         same_policy: What it saves over that.
-        over_padded: What it saves over the best vanilla kernel with padding to the maximum.
+        over_padded: The same with padding to the maximum for the vanilla one.
     """
 
     candidate: Candidate
@@ -52,36 +54,54 @@ def choose(judged: Sequence[Judged], modality: str) -> tuple[Judged | None, str]
     vanilla = [each for each in usable if is_vanilla(each, modality)]
     efficient = [each for each in usable if not is_vanilla(each, modality)]
     if not vanilla:
-        return (efficient[0], "only_feasible") if efficient else (None, "nothing_fits")
+        return (_cheapest(efficient), "only_feasible") if efficient else (None, "nothing_fits")
     outcomes = _outcomes(efficient, [each.candidate for each in vanilla])
-    if "win" in outcomes:
-        return efficient[outcomes.index("win")], "saves"
+    told = zip(efficient, outcomes, strict=True)
+    if winners := [each for each, outcome in told if outcome == "win"]:
+        return _cheapest(winners), "saves"
     return _plainest(vanilla, modality), "cannot_tell" if "tie" in outcomes else "keep_vanilla"
 
 
-def _outcomes(efficient: Sequence[Judged], vanilla: Sequence[Candidate]) -> list[str]:
-    """Return win, tie or lose against the vanilla one that each is compared with and the cheapest.
+def _cheapest(judged: Sequence[Judged]) -> Judged:
+    """Return the first of them, or the one that costs least of those that cost less than it.
 
-    Who saves over its own vanilla one alone would be taken though another one may cost less. That
-    may be the cheapest one, or one whose cost is only known at most.
+    That one stands behind it where masks of padding, which both know, do not count in the order.
+    """
+    return min(judged, key=lambda each: each.candidate.cost_over(judged[0].candidate))
+
+
+def _outcomes(efficient: Sequence[Judged], vanilla: Sequence[Candidate]) -> list[str]:
+    """Return win, tie or lose against the vanilla one that each is compared with and its rivals.
+
+    Who saves over its own vanilla one alone would be taken though another one may cost less.
 
     Args:
         efficient: Those that can be used.
         vanilla: The same, cheapest first.
     """
-    least = min(vanilla, key=lambda each: each.least_cost).measured
-    # Under every policy it may cost about as little: rounding must not choose among them.
-    unsure = next(each for each in vanilla if each.measured is least)
-    rivals = [vanilla[0], *([unsure] if unsure is not vanilla[0] else [])]
     over_rivals: dict[int, list[Saving]] = {}
     # Policies apart: under two of them a contender has the same noise, which it cannot lend itself.
     for policy in dict.fromkeys(each.candidate.plan.policy for each in efficient):
         ours = [each.candidate for each in efficient if each.candidate.plan.policy == policy]
-        for rival in rivals:
-            savings = find_savings([(each, rival) for each in ours])
+        for rivals in zip(*(_rivals_of(each, vanilla) for each in ours), strict=True):
+            savings = find_savings([*zip(ours, rivals, strict=True)])
             for each, saving in zip(ours, savings, strict=True):
                 over_rivals.setdefault(id(each), []).append(saving)
     return [_outcome(each, over_rivals[id(each.candidate)]) for each in efficient]
+
+
+def _rivals_of(one: Candidate, vanilla: Sequence[Candidate]) -> tuple[Candidate, Candidate]:
+    """Return the vanilla one over which one saves least, and the one over which it may do so.
+
+    The second one is the first one, or one whose cost is only known at most.
+    """
+    surely = min(vanilla, key=lambda each: each.cost_over(one))
+    maybe = min(
+        vanilla,
+        key=lambda each: each.cost_over(one) * math.exp(-each.cost_beside(one).overstated),
+    ).measured
+    # Under every policy it may cost about as little: rounding must not choose among them.
+    return surely, next(each for each in vanilla if each.measured is maybe)
 
 
 def _outcome(judged: Judged, over_rivals: Sequence[Saving]) -> str:
@@ -93,21 +113,19 @@ def _plainest(vanilla: Sequence[Judged], modality: str) -> Judged:
     """Return the cheapest one, or a default kernel that cannot be told apart from it.
 
     Which of two kernels is the cheaper by chance is no reason to leave the one that everybody has.
-    Nor is an order in which masks of padding do not count, where both know what masks add.
 
     Args:
         vanilla: Those that can be used, cheapest first.
         modality: Whose variants they are.
     """
-    cheapest = vanilla[0]
-    if _is_default(cheapest, modality):
+    cheapest = _cheapest(vanilla)
+    known = [each for each in vanilla if _is_default(each, modality)]
+    if _is_default(cheapest, modality) or not known:
         return cheapest
-    known = next((each for each in vanilla if _is_default(each, modality)), None)
-    if known is None:
-        return cheapest
-    (saving,) = find_savings([(cheapest.candidate, known.candidate)])
+    default = min(known, key=lambda each: each.candidate.cost_over(cheapest.candidate))
+    (saving,) = find_savings([(cheapest.candidate, default.candidate)])
     is_cheaper = saving.ci_low is None or saving.outcome == "win"
-    return cheapest if is_cheaper else known
+    return cheapest if is_cheaper else default
 
 
 def _is_default(judged: Judged, modality: str) -> bool:
@@ -121,10 +139,10 @@ def _opponent(
     """Return the vanilla candidate under a policy that one is compared with, if any can be used."""
     usable = [each for each in candidates if each.plan.policy == policy and not each.problems]
     wanted = vanilla_name(candidate, modality)
-    own = [each for each in usable if each.measured.contender.variant == wanted]
-    if own or _is_vanilla(candidate, modality):
-        return own[0] if own else None
-    return next((each for each in usable if _is_vanilla(each, modality)), None)
+    vanilla = [each for each in usable if each.measured.contender.variant == wanted]
+    if not vanilla and not _is_vanilla(candidate, modality):
+        vanilla = [each for each in usable if _is_vanilla(each, modality)]
+    return min(vanilla, key=lambda each: each.cost_over(candidate), default=None)
 
 
 def _savings(
@@ -158,10 +176,9 @@ def _is_vanilla(candidate: Candidate, modality: str) -> bool:
 
 
 def best_efficient(judged: Sequence[Judged], modality: str) -> Judged | None:
-    """Return the cheapest efficient one that can be used; where none can, the cheapest."""
-    efficient = [each for each in judged if not is_vanilla(each, modality)]
-    usable = [each for each in efficient if not each.candidate.problems]
-    return next(iter([*usable, *efficient]), None)
+    """Return the cheapest efficient one that can be used, if any can."""
+    usable = (each for each in judged if not each.candidate.problems)
+    return next((each for each in usable if not is_vanilla(each, modality)), None)
 
 
 def compared_with(judged: Sequence[Judged], modality: str) -> list[str]:

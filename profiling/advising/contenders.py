@@ -91,10 +91,12 @@ def _measured(contender: Contender, newest: Newest, objective: str) -> Measured:
     timed = objective != "memory"
     times, model = _times(points, efforts, tokens) if timed else (Times(), None)
     peaks = peaks_of(points, efforts)
+    loaded = loaded_of(points, efforts, newest.group.phase)
     known = Measured(
         contender,
         points,
-        loaded=loaded_of(points, efforts),
+        # No step can need less whatever its batch size than the least one was seen to.
+        loaded=min([loaded, *(each.cost for each in peaks)]),
         takes=longest_taken(points, efforts, "latency" if timed else "memory"),
         too_large=batches_too_large(points, efforts),
         fitting=batches_that_fit(points, efforts),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -40,9 +41,9 @@ class DataCost:
     error_scale: float = 1.0
     overstated: float = 0.0
 
-    @property
+    @cached_property
     def mean(self) -> float:
-        """Return the geometric mean over the visits."""
+        """The geometric mean over the visits."""
         return float(np.exp(np.mean(np.log(self.per_sample))))
 
 

@@ -99,9 +99,11 @@ def _of_masks(chosen: Candidate | None, candidates: Sequence[Candidate]) -> list
         )
     lacking = dict.fromkeys(c.measured.contender.label for c in candidates if c.lacks_masks)
     if lacking and any(each.measured.masked for each in candidates):
+        in_order = any(each.lacks_masks and not each.problems for each in candidates)
         notes.append(
             f"masks of padding are counted for neither side where {' or '.join(lacking)} is "
-            "compared, and for nobody in the order, since what they add there is not known"
+            f"compared{', and for nobody in the order' if in_order else ''}, since what they add "
+            "there is not known"
         )
     return notes
 
@@ -145,7 +147,7 @@ def _of_memory(chosen: Candidate | None, wanted: Wanted) -> list[str]:
         notes.append(
             "memory was measured at batch size 1; what lies above the loaded model counts once per "
             "sample, even what does not grow with the batch: buffers of libraries on a CPU, and in "
-            "training gradients and what of the optimiser's state the first step does not show"
+            "training gradients; the optimiser's state counts once, as AdamW's two moments"
         )
     if chosen and chosen.measured.model and has_masks(chosen.measured.model, chosen.plan):
         notes.append(

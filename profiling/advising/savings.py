@@ -77,9 +77,10 @@ def _saving(pair: tuple[Candidate, Candidate], log_ratios: Array, ends: Array) -
     # One visit decides nothing, whatever noise others lend it.
     if len(known) < MIN_VISITS or not np.isfinite(ends).all():
         return Saving(_share(centre))
-    extrapolated = sum(each.cost.extrapolation_error for each in pair)
+    costs = pair[0].cost_beside(pair[1]), pair[1].cost_beside(pair[0])
+    extrapolated = sum(each.extrapolation_error for each in costs)
     below, above = (float(np.hypot(end, error)) + extrapolated for end in ends)
-    our_excess, their_excess = (each.cost.overstated for each in pair)
+    our_excess, their_excess = (each.overstated for each in costs)
     most, least = centre + above + their_excess, centre - below - our_excess
     return Saving(_share(centre), _share(most), _share(least))
 

@@ -72,6 +72,18 @@ def test_a_page_for_another_size_is_written_elsewhere_with_the_text_of_ours(monk
     assert default_folder("text", []) == Path("runs/decision_text")
 
 
+def test_settings_that_do_not_fit_into_the_name_of_a_folder_have_one_each():
+    variants = "{name: hubert, implementations: [sdpa]}, {name: lhubert, attention_window: %d}"
+
+    folders = [
+        default_folder("speech", [f"--modalities.speech.variants=[{variants % window}]"])
+        for window in (64, 200)
+    ]
+
+    assert folders[0] != folders[1]
+    assert all(folder.name.startswith("decision_speech-") for folder in folders)
+
+
 def test_a_number_that_cannot_be_is_refused_before_anything_is_measured(
     monkeypatch, tmp_path, capsys
 ):

@@ -1,11 +1,12 @@
 """What the rows of one contender say of the cost of its steps."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from profiling.advising.costs.fitting import Observation
+from profiling.advising.costs.unknown_masks import ran_without_mask
 from profiling.analysis.points.groups import Points
 from profiling.analysis.points.readings import Efforts, finite, read_column
 from profiling.rows.columns import Row, judged_columns
@@ -90,57 +91,56 @@ def peaks_of(points: Points, efforts: Efforts) -> list[Observation]:
     ]
 
 
-def loaded_of(points: Points, efforts: Efforts) -> float:
+def loaded_of(points: Points, efforts: Efforts, phase: str) -> float:
     """Return the MiB that a step needs whatever its batch size; 0 where nobody measured them.
 
     They are the loaded model, in training the state of its optimiser and, on CUDA, what products
     of matrices keep for themselves: peaks contain it, but nothing has taken it yet when the model
-    is loaded.
-    """
-    column = judged_columns()["memory"]
-    lengths = [efforts.newest(visits, column) for visits in points.values()]
-    found = [
-        value + (finite(row.get("workspace_mib")) or 0.0)
-        for visits in lengths
-        for row in visits
-        if (value := finite(row.get("loaded_memory_mib"))) is not None
-    ]
-    if not found:
-        return 0.0
-    loaded = float(np.median(found))
-    return loaded + min(_kept_between_steps(lengths), MOMENTS * loaded)
-
-
-def _kept_between_steps(lengths: Iterable[Sequence[Row]]) -> float:
-    """Return the MiB that later steps of a training begin with and the first one did not.
-
-    That is the state of the optimiser. The peak of the first step may also be where that state
-    appears, at its end, and then hides a part of it: the length that shows the most shows it best.
+    is loaded. The state is taken to be as large as the measured steps have it: AdamW's two moments
+    of each weight. What later steps take above the first one does not show it, since the peak of
+    the first may lie at its end, beside the gradients, where the state is there already.
 
     Args:
-        lengths: The visits of each length.
+        points: The visits of a contender by length.
+        efforts: The efforts of all rows.
+        phase: inference or training.
     """
-    grown = [
-        [
-            peak - first
-            for row in visits
-            if (peak := finite(row.get("peak_memory_mib"))) is not None
-            and (first := finite(row.get("first_step_peak_mib"))) is not None
-        ]
-        for visits in lengths
+    column = judged_columns()["memory"]
+    copies = 1 + MOMENTS if phase == "training" else 1
+    found = [
+        copies * value + (finite(row.get("workspace_mib")) or 0.0)
+        for visits in points.values()
+        for row in efforts.newest(visits, column)
+        if (value := finite(row.get("loaded_memory_mib"))) is not None
     ]
-    return max([0.0, *(float(np.median(each)) for each in grown if each)])
+    return float(np.median(found)) if found else 0.0
 
 
 def batches_that_fit(points: Points, efforts: Efforts) -> tuple[tuple[int, int], ...]:
-    """Return (length, batch size) of the largest batch that ran in all visits, ascending."""
+    """Return (length, batch size) of the largest batch that ran wherever it was tried, ascending.
+
+    A visit that ran out of memory counts, and so do batches that did with a mask of padding,
+    because those of data have one. Where no visit has a step with a mask, such as of images, none
+    could be tried.
+    """
     column = judged_columns()["throughput"]
+    masks = [row.get(MASKED_RATIOS["latency"]) for rows in points.values() for row in rows]
+    has_masks = any(ratio is not None for ratio in masks)
     found = []
     for length, rows in sorted(points.items()):
-        visits = [row for row in efforts.newest(rows, column) if row.get("largest_batch_size")]
-        if visits:
-            found.append((length, min(row["largest_batch_size"] for row in visits)))
+        visits = efforts.newest(rows, column)
+        sizes = [size for row in visits if (size := _largest_that_fits(row, has_masks)) is not None]
+        if least := min(sizes, default=0):
+            found.append((length, least))
     return tuple(found)
+
+
+def _largest_that_fits(row: Row, has_masks: bool) -> int | None:
+    """Return it, 0 where memory ran out; None where the row does not tell."""
+    ran_out = has_masks and ran_without_mask(row, MASKED_RATIOS["throughput"])
+    if ran_out or row.get("status") == "oom":
+        return 0
+    return row.get("largest_batch_size")
 
 
 def batches_too_large(points: Points, efforts: Efforts) -> tuple[tuple[int, int], ...]:

@@ -26,7 +26,7 @@ def why_no_masks(contender: Contender, points: Points, modality: str) -> str:
     without = [
         length
         for length, rows in points.items()
-        if length > 1 and any(_ran_without_mask(row) for row in rows)
+        if length > 1 and any(ran_without_mask(row, "masked_step_ratio") for row in rows)
     ]
     if without:
         return (
@@ -35,7 +35,12 @@ def why_no_masks(contender: Contender, points: Points, modality: str) -> str:
     return "sweep with `masked_steps` true"
 
 
-def _ran_without_mask(row: Row) -> bool:
-    """Tell whether a step ran and the same one with a mask, which was asked for, did not."""
+def ran_without_mask(row: Row, ratio: str) -> bool:
+    """Tell whether steps ran and the same ones with a mask, which were asked for, did not.
+
+    Args:
+        row: Of a contender whose steps can have masks.
+        ratio: The column of what a mask adds to these steps.
+    """
     asked = "masked_steps" in (row.get("metrics") or ())
-    return asked and row.get("status") == "ok" and row.get("masked_step_ratio") is None
+    return asked and row.get("status") == "ok" and row.get(ratio) is None

@@ -128,3 +128,15 @@ def test_of_several_crossings_the_place_of_the_data_decides(length, verdict):
     data = LengthDistribution.from_lengths([length] * 9, "made up", "text", "nowhere")
 
     assert advise_run(rows, data, Wanted())["verdict"] == verdict
+
+
+@pytest.mark.parametrize("middle", [100, 1300])
+def test_no_tipping_point_stands_beside_what_is_kept_where_nobody_else_can_be_taken(middle):
+    heavy = [
+        row | ({"peak_memory_mib": 9e3} if row["attention_window"] else {}) for row in CROSSING
+    ]
+
+    found = advise_run(heavy, lengths_around(middle), Wanted(budget_gib=1.0))
+
+    assert found["verdict"] == "keep_vanilla"
+    assert found["share_beyond"] is found["share_beyond_of"] is None

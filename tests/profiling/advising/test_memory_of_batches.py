@@ -110,38 +110,58 @@ def test_where_nothing_is_loaded_a_batch_is_known_as_well_as_one_sample():
 
 
 MODEL, STATE, GRADIENTS = 420.0, 840.0, 420.0  # MiB of a hundred million weights
+CONSTANT = MODEL + STATE + GRADIENTS
 
 
-def trained(shown: float = 0.0, **fields: Any) -> list[dict[str, Any]]:
-    """Return rows of a training, half a MiB a token above model, state and gradients.
+def trained(**fields: Any) -> list[dict[str, Any]]:
+    """Return rows of a training, about a MiB a token above model, state and gradients.
 
     Args:
-        shown: The most MiB by which later steps are seen to begin with more than the first one.
         fields: What else is in the rows.
     """
-    constant = MODEL + STATE + GRADIENTS
-    return [
-        row | {"phase": "training", "first_step_peak_mib": row["peak_memory_mib"] - beside} | fields
-        for row in with_peaks(lambda n: constant + 0.5 * n, lambda n: constant + 0.4 * n, MODEL)
-        for beside in [min(shown, 0.5 * row["sequence_length"])]
-    ]
+    rows = with_peaks(lambda n: CONSTANT + n, lambda n: CONSTANT + 0.8 * n, MODEL)
+    return [row | {"phase": "training"} | fields for row in rows]
 
 
-@pytest.mark.parametrize(("shown", "state"), [(0.0, 0.0), (STATE, STATE), (9 * STATE, 2 * MODEL)])
-def test_what_later_steps_of_a_training_begin_with_counts_once(shown, state):
-    newest = find_newest(trained(shown), "text", "training")
+@pytest.mark.parametrize(("phase", "once"), [("training", MODEL + STATE), ("inference", MODEL)])
+def test_the_state_of_the_optimiser_counts_once_however_large_the_batch(phase, once):
+    rows = trained(phase=phase)
+    newest = find_newest(rows, "text", phase)
     assert newest
-    wanted = Wanted("memory", "training", 8)
+    wanted = Wanted("memory", phase, 8)
     data = LengthDistribution.from_lengths([1024] * 8, "made up", "text", "nowhere")
 
-    found = advise_run(trained(shown), data, wanted)
+    found = advise_run(rows, data, wanted)
 
-    once = MODEL + state
     assert [each.loaded for each in measure(newest, wanted)] == pytest.approx([once, once])
     named = [{**found, **found["recommended"]}, *found["alternatives"]]
     peaks = {each["variant"]: each["peak_memory_mib"] for each in named}
-    per_sample = MODEL + STATE + GRADIENTS + 0.5 * 1024 - once
-    assert peaks["bert"] == pytest.approx(once + 8 * per_sample, rel=0.01)
+    assert peaks["bert"] == pytest.approx(once + 8 * (CONSTANT + 1024 - once), rel=0.01)
+
+
+def test_the_state_is_that_of_the_weights_whatever_steps_show_of_it_beside_activations():
+    rows = [
+        # The first step has its peak at its end or, with large activations, in the middle.
+        row | {"first_step_peak_mib": max(row["peak_memory_mib"] - STATE - GRADIENTS, CONSTANT)}
+        for row in with_peaks(
+            lambda n: CONSTANT + 0.2 * n + 1.5e-4 * n**2, lambda n: CONSTANT + 0.2 * n, MODEL
+        )
+    ]
+    trained_rows = [row | {"phase": "training"} for row in rows]
+    data = LengthDistribution.from_lengths([1024] * 8, "made up", "text", "nowhere")
+
+    found = advise_run(trained_rows, data, Wanted("memory", "training", 8))
+
+    assert (found["verdict"], found["recommended"]["variant"]) == ("saves", "local_bert")
+
+
+def test_no_more_counts_once_than_the_least_step_needed():
+    rows = [row | {"phase": "training"} for row in CROSSING]  # not even a state fits into these
+    newest = find_newest(rows, "text", "training")
+    assert newest
+
+    for each in measure(newest, Wanted("memory", "training", 8)):
+        assert each.loaded == min(row["peak_memory_mib"] for row in each.points[64])
 
 
 @pytest.mark.parametrize(
@@ -163,6 +183,34 @@ def test_what_a_run_saw_fit_into_no_more_memory_is_not_refused_for_a_foreseen_pe
     assert advise_run(trained(**seen), many, larger)["verdict"] == "nothing_fits"
     longer = lengths_around(3000)  # than any length that ran
     assert advise_run(trained(**seen), longer, wanted)["verdict"] == "nothing_fits"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "ratio_of_batch", "fits"),
+    [(1.1, 1.2, True), (1.1, None, False), (None, None, True)],  # the last one takes no masks
+)
+def test_a_batch_that_ran_out_of_memory_with_a_mask_is_not_seen_to_fit(ratio, ratio_of_batch, fits):
+    rows = trained(
+        metrics=["latency", "throughput", "memory", "masked_steps"],
+        **{"masked_step_ratio": ratio, "throughput_masked_step_ratio": ratio_of_batch},
+        **{"largest_batch_size": 16, "memory_budget_gib": 8.0},
+    )
+    wanted = Wanted("throughput", "training", 8, budget_gib=8.0)
+
+    found = advise_run(rows, lengths_around(700), wanted)
+
+    assert (found["verdict"] != "nothing_fits") == fits
+
+
+def test_a_batch_is_not_seen_to_fit_where_one_visit_ran_out_of_memory():
+    out = {"status": "oom", "largest_batch_size": None, "throughput_samples_per_s": None}
+    rows = [
+        row | out if row["visit"] == 2 else row
+        for row in trained(largest_batch_size=16, memory_budget_gib=8.0)
+    ]
+    wanted = Wanted("throughput", "training", 8, budget_gib=8.0)
+
+    assert advise_run(rows, lengths_around(700), wanted)["verdict"] == "nothing_fits"
 
 
 def test_where_nothing_fits_it_is_said_that_memory_is_counted_once_per_sample():

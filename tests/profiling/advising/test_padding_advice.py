@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from profiling.advising.advice import find_advice
-from profiling.advising.between_runs import compare_advice
 from profiling.advising.contenders import Wanted
 from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.analysis.answers.verdicts import shown_value
@@ -90,76 +88,6 @@ def test_a_visit_without_a_ratio_leaves_all_masks_uncounted():
 
     costs = [advise_run(each, DATA, THROUGHPUT)["cost_per_sample"] for each in (some, none)]
     assert costs[0] == costs[1]
-
-
-def test_who_does_not_know_its_masks_is_compared_without_masks_on_either_side():
-    both: dict[str, Any] = {"masked_step_ratio": 1.3, "throughput_masked_step_ratio": 1.3}
-    rows = [
-        *rows_of("bert", "sdpa", vanilla_law, **both),
-        *rows_of(
-            *("local_bert", "local_blocked", lambda n: 1.15 * vanilla_law(n)),
-            attention_window=32,
-            compiled=True,
-        ),
-    ]
-
-    found = advise_run(rows, DATA, THROUGHPUT)
-
-    (ours,) = [
-        a for a in found["alternatives"] if (a["variant"], a["policy"]) == ("local_bert", "buckets")
-    ]
-    assert found["verdict"] == "keep_vanilla"
-    assert ours["saving"] == pytest.approx(-0.15, abs=0.02)
-    assert any("for neither side where local_bert" in note for note in found["notes"])
-    assert not any("`masked_steps`" in note for note in found["notes"])
-
-
-def test_in_what_is_cheapest_masks_count_for_all_or_for_none():
-    both: dict[str, Any] = {"masked_step_ratio": 1.3, "throughput_masked_step_ratio": 1.3}
-    plain = rows_of("bert", "sdpa", vanilla_law, **both)
-    compiled = rows_of("bert", "sdpa", lambda n: 1.1 * vanilla_law(n), compiled=True)
-    local = rows_of(
-        *("local_bert", "local_blocked", lambda n: 1.05 * vanilla_law(n)),
-        attention_window=32,
-        compiled=True,
-    )
-
-    for rows in ([*plain, *compiled], [*plain, *compiled, *local]):
-        found = advise_run(rows, DATA, THROUGHPUT)
-        assert found["verdict"] == "keep_vanilla"
-        assert found["recommended"]["implementation"] == "sdpa"
-    ours = [a for a in found["alternatives"] if a["variant"] == "local_bert"]
-    assert all(each["saving"] == pytest.approx(-0.05, abs=0.02) for each in ours)
-
-
-def test_a_kernel_whose_masks_cost_more_does_not_take_the_place_of_the_default_one():
-    def rows_with(implementation: str, factor: float, ratio: float) -> list[dict[str, Any]]:
-        ratios: dict[str, Any] = {
-            "masked_step_ratio": ratio,
-            "throughput_masked_step_ratio": ratio,
-        }
-        return rows_of("bert", implementation, lambda n: factor * vanilla_law(n), **ratios)
-
-    # Because of the third one the order is that of steps without masks.
-    rows = [
-        *rows_with("sdpa", 1.0, 1.1),
-        *rows_with("eager", 0.9, 1.5),
-        *rows_of("bert", "sdpa", lambda n: 2 * vanilla_law(n), compiled=True),
-    ]
-
-    assert advise_run(rows, DATA, THROUGHPUT)["recommended"]["implementation"] == "sdpa"
-
-
-def test_between_runs_masks_count_for_all_or_for_none():
-    both: dict[str, Any] = {"masked_step_ratio": 1.3, "throughput_masked_step_ratio": 1.3}
-    runs = {
-        "compiled": rows_of("bert", "sdpa", lambda n: 1.1 * vanilla_law(n), compiled=True),
-        "plain": rows_of("bert", "sdpa", vanilla_law, **both),
-    }
-
-    found = compare_advice({n: find_advice(rows, DATA, THROUGHPUT) for n, rows in runs.items()})
-
-    assert found["cheapest_run"] == "plain"
 
 
 def test_beyond_the_lengths_whose_masks_were_measured_padded_batches_are_extrapolated():
