@@ -162,7 +162,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """Return the commit of this code, with `-dirty` where it was changed since; None without git."""
+    """Return the commit of this code, `-dirty` where it was changed since; None without git."""
     try:
         command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -60,7 +60,8 @@ def test_what_chance_may_have_decided_is_neither_a_win_nor_a_loss_in_the_chart()
         for words in trace.get("customdata", ())
         if trace["mode"] == "lines+markers"
     ]
-    assert told and all(words.startswith("tie (") for words in told if words != "tie")
+    assert told
+    assert all(words.startswith("tie (") for words in told if words != "tie")
     assert any(BY_CHANCE in words for words in told)
 
 

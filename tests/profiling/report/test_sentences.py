@@ -72,7 +72,9 @@ def test_the_shortest_length_that_was_measured_is_not_that_of_a_variant_that_beg
     assert "Later needs no more than 512, the shortest at which the two were compared." in sentence
     rungs = [rung("eager", ["missing", "win"]), rung("sdpa", ["missing", "win"])]
     (told_of_rungs,) = ladder_sentences([row | {"tipping_point": 256.0} for row in rungs])
-    assert told_of_rungs.count("from 256 tokens on, the shortest at which the two were compared") == 2
+    assert (
+        told_of_rungs.count("from 256 tokens on, the shortest at which the two were compared") == 2
+    )
 
 
 def test_a_variant_that_wins_at_short_lengths_forbids_to_say_that_nothing_does() -> None:

@@ -171,9 +171,7 @@ def test_a_gpu_that_another_process_has_for_itself_costs_one_search_and_not_the_
     tmp_path: Path,
 ) -> None:
     conditions = replace(CONDITIONS, device="cuda", memory_budget_gib=19.0)
-    searches = [
-        Search(point_of(length, "inference", conditions), BATCH) for length in (150, 1500)
-    ]
+    searches = [Search(point_of(length, "inference", conditions), BATCH) for length in (150, 1500)]
     with RunDirectory(tmp_path) as run:
         FrontierPass(searches, run, HeldGpu(20.0), 300, 600).measure(Progress())
     first, second = frontier_rows(tmp_path)
