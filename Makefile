@@ -41,7 +41,7 @@ help: ## Show the targets.
 profile: .venv/ready ## Measure the quickstart on this CPU (3 minutes); FRESH=1 measures anew, ARGS adds settings.
 	$(BIN)/python profile.py sweep --config configs/profile/quickstart.yaml $(if $(FRESH),--fresh true) $(ARGS)
 
-test: .venv/ready ## Run the tests (about 7 minutes on two cores, 30 on slow ones).
+test: .venv/ready ## Run the tests (7 to 11 minutes on two cores, 30 on slow ones).
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) $(ARGS)
 
 quick: lint ## Check the style and run the tests that need no torch (under a minute).
