@@ -17,7 +17,8 @@ def step():
     scores = torch.ones(8, 1024, 1024)
     return scores.softmax(-1).sum()
 kept = {called}
-for _ in range(3):
+# What is small comes from the pieces of the heap at first, and bites into those of large blocks.
+for _ in range(24):
     step()
 faults = []
 for _ in range(7):
@@ -25,7 +26,7 @@ for _ in range(7):
     step()
     faults.append(page_faults() - before)
 # In single steps the heap grows, when it has come to lie in pieces.
-print(kept, sorted(faults)[3])
+print(kept, sorted(faults)[3], ",".join(map(str, faults)))
 """
 # One process that was told to keep what it frees, asked for all that is to hold in it.
 KEEPING = (
@@ -50,14 +51,16 @@ def said() -> list[list[str]]:
 @pytest.fixture
 def keeping(said: list[list[str]]) -> tuple[int, int]:
     """Return the faults of a step, and those of two GiB at once, of the one that keeps memory."""
-    kept, of_a_step, of_much = said[0]
+    kept, of_a_step, _, of_much = said[0]
     if kept == "False":
         pytest.skip("this C library keeps nothing")
     return int(of_a_step), int(of_much)
 
 
-def test_a_step_finds_its_pages_where_freed_memory_is_kept(keeping: tuple[int, int]) -> None:
-    assert keeping[0] <= 50
+def test_a_step_finds_its_pages_where_freed_memory_is_kept(
+    keeping: tuple[int, int], said: list[list[str]]
+) -> None:
+    assert keeping[0] <= 50, f"faults of each step: {said[0][2]}"
 
 
 def test_a_process_keeps_more_than_two_gib_that_it_freed_at_once(
@@ -67,7 +70,7 @@ def test_a_process_keeps_more_than_two_gib_that_it_freed_at_once(
 
 
 def test_a_probe_says_kept_only_where_there_are_no_faults(said: list[list[str]]) -> None:
-    found, faults = said[1]
+    found, faults, _ = said[1]
     assert (found == "True") == (int(faults) <= 50)
 
 
