@@ -55,6 +55,17 @@ def test_waiting_for_a_core_is_time_that_others_took(monkeypatch: pytest.MonkeyP
     assert watched.share() == pytest.approx(0.5, abs=0.2)
 
 
+def share_of_one_second(monkeypatch: pytest.MonkeyPatch) -> float | None:
+    """Watch one core for a second of wall time that a clock plays."""
+    wall = iter([0.0, 1.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(wall))
+    watched = Neighbours([0])
+    watched.cores = [0]
+    watched.begin()
+    watched.end()
+    return watched.share()
+
+
 @pytest.mark.parametrize(("waited_s", "held_s"), [(0.3, 0.3), (0.1, 0.3), (0.3, 0.0)])
 def test_time_for_which_a_container_is_held_back_counts_once(
     monkeypatch: pytest.MonkeyPatch, waited_s: float, held_s: float
@@ -63,13 +74,7 @@ def test_time_for_which_a_container_is_held_back_counts_once(
     monkeypatch.setattr(neighbours, "_waited_ns", lambda: next(waited))
     monkeypatch.setattr(neighbours, "_held_back_us", lambda: next(held))
     monkeypatch.setattr(neighbours, "_busy_ticks", lambda cores: 0)
-    wall = iter([0.0, 1.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(wall))
-    watched = Neighbours([0])
-    watched.cores = [0]
-    watched.begin()
-    watched.end()
-    assert watched.share() == pytest.approx(0.3)
+    assert share_of_one_second(monkeypatch) == pytest.approx(0.3)
 
 
 def test_a_container_is_held_back_by_its_own_limit_and_by_those_above_it(
@@ -87,13 +92,7 @@ def test_limits_that_bind_together_hold_back_once_whatever_they_did_before(
     monkeypatch.setattr(neighbours, "_held_back_us", lambda: next(held))
     monkeypatch.setattr(neighbours, "_waited_ns", lambda: 0)
     monkeypatch.setattr(neighbours, "_busy_ticks", lambda cores: 0)
-    wall = iter([0.0, 1.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(wall))
-    watched = Neighbours([0])
-    watched.cores = [0]
-    watched.begin()
-    watched.end()
-    assert watched.share() == pytest.approx(0.3)
+    assert share_of_one_second(monkeypatch) == pytest.approx(0.3)
 
 
 def test_where_the_kernel_says_nothing_the_share_is_unknown(
