@@ -9,6 +9,8 @@ Letters of shapes: B batch, H heads, N tokens, D width of a head, h half a windo
 blocks, Q queries of a block, K keys that a block sees, at most Q + 2 h.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -16,6 +18,8 @@ from torch.nn import functional
 from lightning_modules.attention.bands import band_of
 from lightning_modules.attention.pieces import Piece, costs_of, covers_all, plan_pieces
 from lightning_modules.attention.stretches import Cut, stretches
+
+HALF_PRECISION = (torch.bfloat16, torch.float16)
 
 
 def blocked_attention(
@@ -45,6 +49,8 @@ def blocked_attention(
     # With dropout always: a forward pass without gradients that is computed again with them must
     # drop the same weights, so it must be cut into the same pieces.
     is_training = dropout_p > 0 or (torch.is_grad_enabled() and query.requires_grad)
+    if is_training and query.device.type == "cpu" and query.dtype in HALF_PRECISION:
+        return _in_float32(query, key, value, half_window, key_padding_mask, dropout_p)
     pieces = planned_pieces(tokens, half_window, query.device.type, is_training, batch * heads)
     if len(pieces) == 1:
         mask = _mask(pieces[0], half_window, query, key_padding_mask)
@@ -114,6 +120,17 @@ def attend_to_all(
         mask = (key_padding_mask | ~key_padding_mask.any(1, keepdim=True))[:, None, None, :]
     output = functional.scaled_dot_product_attention(query, key, value, mask, dropout_p)
     return _without_padding(output, key_padding_mask)
+
+
+def _in_float32(query: Tensor, key: Tensor, value: Tensor, *others: Any) -> Tensor:
+    """Compute `blocked_attention` of 16-bit numbers in float32, and round what comes out.
+
+    The backward pass of torch's fused attention on a CPU multiplies small matrices of 16-bit
+    numbers three to four times as slowly as those of float32 (`benchmarks/README.md`).
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        output = blocked_attention(query.float(), key.float(), value.float(), *others)
+    return output.to(query.dtype)
 
 
 def _without_padding(output: Tensor, key_padding_mask: Tensor | None) -> Tensor:

@@ -123,3 +123,19 @@ def test_under_autocast_all_is_done_in_the_lower_precision(implementation):
     assert found.dtype == torch.bfloat16
     expected = local_attention(query, key, value, 20, implementation="local_masked")
     torch.testing.assert_close(found.float(), expected, atol=3e-2, rtol=3e-2)
+
+
+@pytest.mark.parametrize("is_autocast", [False, True])
+def test_blocks_of_half_precision_train_in_float32_on_a_cpu(is_autocast):
+    halves = draw_inputs((2, 3, 300, 16), torch.bfloat16)
+    mask = torch.arange(300) < torch.tensor([[300], [170]])
+    found, exact = [], []
+    for given, results in ((halves, found), ([x.float() for x in halves], exact)):
+        leaves = Inputs(*(tensor.requires_grad_() for tensor in given))
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_autocast and results is found):
+            output = local_attention(*leaves, 20, mask)
+        # Of a sum: its gradient, one everywhere, is the same number in both.
+        results += [output, *torch.autograd.grad(output.sum(), leaves)]
+    for one, other in zip(found, exact, strict=True):
+        assert one.dtype == torch.bfloat16
+        torch.testing.assert_close(one, other.bfloat16())
