@@ -33,6 +33,7 @@ from lightning_modules.attention.local_configs import (
     write_local,
 )
 from lightning_modules.attention.mask_patterns import half_window_of
+from lightning_modules.attention.needless_masks import leave_out_needless_masks
 from lightning_modules.attention.once_per_mask import with_counted_changes
 from lightning_modules.attention.own_windows import Windows, choose_windows
 from lightning_modules.errors import ModelError
@@ -222,6 +223,7 @@ def _padding_mask_of_band(
 for _name in IMPLEMENTATIONS:
     AttentionInterface.register(_name, partial(_forward, implementation=_name))
     AttentionMaskInterface.register(_name, _padding_mask_of_band)
+leave_out_needless_masks()
 follow_configurations(PreTrainedModel, PreTrainedConfig, localize)
 guard_adapters(PreTrainedModel)
 note_before_uploads(PreTrainedModel)
