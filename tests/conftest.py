@@ -107,6 +107,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("there is no CUDA device here")
+        from lightning_modules.kernel_choice import choose_arithmetic
+
+        choose_arithmetic(tf32=False, cudnn_benchmark=False)  # as sweeps have it
     if item.get_closest_marker("torchaudio"):
         try:
             import torchaudio  # noqa: F401

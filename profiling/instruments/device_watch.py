@@ -14,6 +14,9 @@ THROTTLES = {
     0x40: "hardware thermal",
     0x80: "power brake",
 }
+# The driver counts energy in ticks of about a tenth of a second, the last of which lies in the work
+# of whoever computed before: only what is long beside that says what this work took.
+LONG_S = 1.0
 
 
 class DeviceWatch:
@@ -23,37 +26,42 @@ class DeviceWatch:
         """Look for the library and the device."""
         found: tuple[Any, Any] = _open() if device == "cuda" else (None, None)
         self._nvml, self._handle = found
-        self._began: tuple[float, float] | None = None
-        self._joules = self._seconds = 0.0
+        self._began: tuple[float | None, float] | None = None
+        self._joules = self._counted_s = self._watched_s = 0.0
         self._mhz: list[float] = []
         self._throttles: set[str] = set()
         self._knows_throttles = False
 
     def begin(self) -> None:
         """Begin: work follows at once."""
-        joules = self._read_joules()
-        self._began = None if joules is None else (joules, time.perf_counter())
+        self._began = self._read_joules(), time.perf_counter()
 
     def end(self) -> None:
         """End, at once after work: a device that has nothing to do slows down."""
         self._look()
-        joules = self._read_joules()
-        if self._began is not None and joules is not None:
-            self._joules += joules - self._began[0]
-            self._seconds += time.perf_counter() - self._began[1]
+        if self._began is None:
+            return
+        before, began_s = self._began
         self._began = None
+        joules, seconds = self._read_joules(), time.perf_counter() - began_s
+        self._watched_s += seconds
+        if before is not None and joules is not None and seconds >= LONG_S:
+            self._joules += joules - before
+            self._counted_s += seconds
 
     def fields(self, num_steps: int) -> dict[str, Any]:
         """Return what a row says of the device; null what nobody tells.
 
+        Power is that of the turns of at least `LONG_S`, null where there is none.
+
         Args:
-            num_steps: Made while it was watched.
+            num_steps: Made while it was watched, at least one.
         """
-        watts = self._joules / self._seconds if self._seconds and self._joules else None
+        watts = self._joules / self._counted_s if self._joules else None
         return {
             "gpu_mhz": fmean(self._mhz) if self._mhz else None,
             "gpu_watts": watts,
-            "gpu_joules_per_step": self._joules / num_steps if watts and num_steps else None,
+            "gpu_joules_per_step": watts * self._watched_s / num_steps if watts else None,
             "gpu_throttles": sorted(self._throttles) if self._knows_throttles else None,
         }
 

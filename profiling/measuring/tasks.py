@@ -74,6 +74,7 @@ def measure_speed(point: Point, hand_over: HandOver | None = None) -> Iterator[P
     del module, check, checks, memory, batch
     yield from _measure_batches(point, latency["latency_ms"], surroundings)
     if point.conditions.device == "cuda":
+        surroundings.let_others()  # what follows leaves the device idle for a second or more
         yield measure_device_busy(point, latency["latency_ms"], left)
 
 

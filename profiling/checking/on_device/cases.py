@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from lightning_modules.kernel_choice import choose_arithmetic
 from profiling.checking.parts import DeviceTask
 from profiling.checking.time_box import Stopwatch
 from profiling.errors import USER_ERRORS
@@ -24,8 +25,9 @@ def run_cases(cases: Iterable[Case], task: DeviceTask) -> Iterator[Found]:
     """Yield the fields of each case that is asked for by its name.
 
     Those for which no time is left are `cut`; those behind a capture that broke are left to another
-    process.
+    process. All compute with the arithmetic of a sweep.
     """
+    choose_arithmetic(tf32=False, cudnn_benchmark=False)
     watch = Stopwatch()
     for name, find in cases:
         if task.only and name not in task.only:

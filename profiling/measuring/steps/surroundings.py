@@ -128,6 +128,10 @@ class Surroundings:
         """Return what a row says of the device, during all `num_steps` that were timed."""
         return self._watch.fields(num_steps)
 
+    def let_others(self) -> None:
+        """Let others have their turn, where nothing of ours is timed."""
+        self._turn.rest()
+
     def before_step(
         self,
         number: int,

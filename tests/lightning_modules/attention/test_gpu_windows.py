@@ -1,14 +1,18 @@
 """One flash call with a window, shared masks and cuts of a GPU, on one."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from lightning_modules.attention import bands, block_masks, local_attention, varlen
+from lightning_modules.attention.blocked import planned_pieces
 from lightning_modules.attention.interface import localize
+from lightning_modules.kernel_choice import choose_sdpa
 from lightning_modules.models.base import VariantModule
 from lightning_modules.variants import build_module
 from profiling.measuring.paths.attention_watch import AttentionWatch
-from tests.samples.devices import HEADS_OF_PIECES, PIECES
+from tests.samples.devices import HEADS_OF_PIECES, IN_BLOCKS, PIECES
 from tests.samples.variants.attention import attend, draw_inputs, in_float64, relative_error
 
 pytestmark = pytest.mark.gpu
@@ -29,13 +33,30 @@ def test_one_flash_call_equals_the_oracle_with_its_gradients(dtype, samples, tok
     assert seen.names() == "flash_attention_forward"
 
 
-@pytest.mark.parametrize("samples", [1, 2])
+@pytest.fixture(params=["any", "flash"])
+def _backend(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let torch choose among its kernels as in a sweep, and as in `train.py`."""
+    choose_sdpa(request.param)
+    yield
+    choose_sdpa("any")
+
+
+@pytest.mark.usefixtures("_backend")
+@pytest.mark.parametrize("lengths", [None, (1.0,), (1.0, 0.45)])
+@pytest.mark.parametrize("dtype", [torch.float32, *HALVES])
 @pytest.mark.parametrize(("tokens", "window"), PIECES)
-def test_pieces_of_a_gpu_equal_the_oracle_at_batch_1_too(samples, tokens, window):
-    inputs = draw_inputs((samples, HEADS_OF_PIECES, tokens, 64), torch.float32, "cuda")
-    exact = attend(in_float64(inputs), window, None, "local_masked")
-    found = attend(inputs, window, None, "local_blocked")
-    oracle = attend(inputs, window, None, "local_masked")
+def test_pieces_of_a_gpu_equal_the_oracle_padded_and_at_batch_1_too(tokens, window, dtype, lengths):
+    samples = len(lengths or (1.0,))
+    inputs = draw_inputs((samples, HEADS_OF_PIECES, tokens, 64), dtype, "cuda")
+    pieces = planned_pieces(tokens, window // 2, "cuda", True, samples * HEADS_OF_PIECES)
+    assert (max(piece.num_blocks for piece in pieces) > 1) == ((tokens, window) == IN_BLOCKS)
+    mask = None
+    if lengths is not None:
+        real = torch.tensor([int(share * tokens) for share in lengths], device="cuda")
+        mask = torch.arange(tokens, device="cuda") < real[:, None]
+    exact = attend(in_float64(inputs), window, mask, "local_masked")
+    found = attend(inputs, window, mask, "local_blocked")
+    oracle = attend(inputs, window, mask, "local_masked")
     assert relative_error(found, exact) <= 4 * relative_error(oracle, exact) + 2e-6
 
 

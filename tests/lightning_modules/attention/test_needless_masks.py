@@ -71,4 +71,5 @@ def test_who_asks_for_a_mask_that_masks_nothing_gets_it(kernel: str) -> None:
     made = create_bidirectional_mask(
         config, torch.zeros(2, 5, 24), None, allow_is_bidirectional_skip=False
     )
-    assert made is not None and made.shape == (2, 1, 5, 5)
+    assert made is not None
+    assert made.shape == (2, 1, 5, 5)

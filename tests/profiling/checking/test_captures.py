@@ -124,3 +124,27 @@ def test_what_a_child_leaves_is_found_by_further_ones(
     assert [task.only for task in children.asked] == [set(), {"b", "c"}, {"c"}]
     ends = [task.seconds for task in children.asked]
     assert ends == sorted(ends, reverse=True)
+
+
+@pytest.fixture
+def _roundings() -> Iterator[None]:
+    """Let products and convolutions round to TF32, and leave them as they were."""
+    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = True
+    yield
+    for switch, value in zip(switches, before, strict=True):
+        switch.allow_tf32 = value
+
+
+@pytest.mark.usefixtures("_roundings")
+def test_cases_compute_float32_as_sweeps_do() -> None:
+    said: list[tuple[bool, bool]] = []
+
+    def say() -> dict[str, Any]:
+        said.append((torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32))
+        return {}
+
+    assert len([*run_cases([("one", say)], DeviceTask(tiny(), 0, 60.0))]) == 1
+    assert said == [(False, False)]

@@ -67,8 +67,14 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
     return library
 
 
-def work(watch: DeviceWatch, nvml: Nvml, joules: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([10.0, 12.0])
+def work(
+    watch: DeviceWatch,
+    nvml: Nvml,
+    joules: float,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float = 2.0,
+) -> None:
+    times = iter([10.0, 10.0 + seconds])
     monkeypatch.setattr("profiling.instruments.device_watch.time.perf_counter", lambda: next(times))
     watch.begin()
     nvml.millijoules += int(joules * 1e3)
@@ -88,6 +94,27 @@ def test_energy_is_that_of_the_work_alone_and_throttling_that_of_any_moment(
         "gpu_joules_per_step": 50.0,
         "gpu_throttles": ["hardware thermal", "power cap"],
     }
+
+
+def test_turns_that_are_short_beside_the_ticks_of_the_counter_say_nothing_of_energy(
+    nvml: Nvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = DeviceWatch("cuda")
+    for _ in range(2):
+        work(watch, nvml, 60, monkeypatch, seconds=0.25)
+    found = watch.fields(num_steps=40)
+    assert (found["gpu_watts"], found["gpu_joules_per_step"]) == (None, None)
+    assert found["gpu_mhz"] == 1840.0
+
+
+def test_a_long_turn_tells_the_power_of_the_steps_of_short_ones_too(
+    nvml: Nvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = DeviceWatch("cuda")
+    work(watch, nvml, 600, monkeypatch, seconds=2.0)
+    work(watch, nvml, 7, monkeypatch, seconds=0.5)
+    found = watch.fields(num_steps=10)
+    assert (found["gpu_watts"], found["gpu_joules_per_step"]) == (300.0, 75.0)
 
 
 def test_what_a_device_does_not_tell_is_null_and_the_rest_is_there(
