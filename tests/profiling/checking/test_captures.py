@@ -129,7 +129,7 @@ def test_what_a_child_leaves_is_found_by_further_ones(
 @pytest.fixture
 def _roundings() -> Iterator[None]:
     """Let products and convolutions round to TF32, and leave them as they were."""
-    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    switches: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [switch.allow_tf32 for switch in switches]
     for switch in switches:
         switch.allow_tf32 = True
