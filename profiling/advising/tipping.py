@@ -7,11 +7,11 @@ from datamodules.lengths import LengthDistribution
 from datamodules.modality import find_modality
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Wanted
+from profiling.analysis.answers.shares import winning_share
 from profiling.analysis.answers.tipping_points import find_tipping_points
-from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
+from profiling.analysis.answers.verdicts import WITH_VALUE
 from profiling.analysis.points.axes import on_axis_of_sweep
 from profiling.analysis.points.groups import Contender
-from profiling.analysis.points.maximum import share_taken
 from profiling.rows.columns import Row
 
 Model = tuple[str, int | None, str | None]
@@ -47,9 +47,9 @@ class TippingPoint:
     at_most: bool
     longest_measured: int | None
     reason: str | None
-    share_beyond: float | None = None
-    share_low: float | None = None
-    share_high: float | None = None
+    share_beyond: float | None
+    share_low: float | None
+    share_high: float | None
 
     @property
     def begins(self) -> float | None:
@@ -84,20 +84,17 @@ def find_points(
 
 
 def _point(row: Row, distribution: LengthDistribution) -> TippingPoint:
-    lengths = {name: row[name] for name in ("tipping_point", "ci_low", "ci_high")}
-    shares = {}
-    if row["verdict"] in WITH_VALUE:
-        places = {
-            "share_beyond": shown_value(row),
-            "share_low": row["ci_high"],
-            **({} if row["at_most"] else {"share_high": row["ci_low"]}),
-        }
-        shares = {
-            name: share_taken(distribution, row["modality"], row["efficient"], place)
-            for name, place in places.items()
-        }
-    names = ("vanilla", "verdict", "at_most", "longest_measured", "reason")
-    return TippingPoint(**{name: row[name] for name in names}, **lengths, **shares)
+    found = winning_share(distribution, row) if row["verdict"] in WITH_VALUE else None
+    names = (
+        *("vanilla", "verdict", "tipping_point", "ci_low", "ci_high", "at_most"),
+        *("longest_measured", "reason"),
+    )
+    return TippingPoint(
+        **{name: row[name] for name in names},
+        share_beyond=found and found.share,
+        share_low=found and found.low,
+        share_high=found and found.high,
+    )
 
 
 def would_change(
