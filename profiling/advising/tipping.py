@@ -91,9 +91,9 @@ def _point(row: Row, distribution: LengthDistribution) -> TippingPoint:
     )
     return TippingPoint(
         **{name: row[name] for name in names},
-        share_beyond=found and found.share,
-        share_low=found and found.low,
-        share_high=found and found.high,
+        share_beyond=found.share if found else None,
+        share_low=found.low if found else None,
+        share_high=found.high if found else None,
     )
 
 
