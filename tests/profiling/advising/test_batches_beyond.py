@@ -22,10 +22,12 @@ DATA = lengths_around(300)
 NO_BATCHES = {"throughput_samples_per_s": None, "throughput_batch_size": None}
 
 
-def measured_up_to(batch_size: int, fixed: float, law: Law, *names: str) -> list[dict[str, Any]]:
+def measured_up_to(
+    batch_size: int, variant: str, implementation: str, fixed: float, law: Law
+) -> list[dict[str, Any]]:
     """Return rows of steps that take `fixed + b law(n)` milliseconds, at batch 1 and another."""
     found = []
-    for row in rows_of(*names, law):
+    for row in rows_of(variant, implementation, law):
         sample = law(row["sequence_length"])
         factor = row["latency_ms"] / (0.5 + sample)  # the noise of the visit
         step = factor * (fixed + batch_size * sample)
@@ -43,9 +45,9 @@ def measured_up_to(batch_size: int, fixed: float, law: Law, *names: str) -> list
 def fixed_against_per_sample(batch_size: int) -> list[dict[str, Any]]:
     """Return a vanilla one, and one that is dearer alone and cheaper in large batches."""
     return [
-        *measured_up_to(batch_size, 0.5, vanilla_law, "bert", "sdpa"),
+        *measured_up_to(batch_size, "bert", "sdpa", 0.5, vanilla_law),
         *measured_up_to(
-            *(batch_size, 20.0, lambda n: 0.3 * vanilla_law(n), "local_bert", "local_blocked")
+            batch_size, "local_bert", "local_blocked", 20.0, lambda n: 0.3 * vanilla_law(n)
         ),
     ]
 
