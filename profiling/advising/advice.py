@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.answer import alternative_of, answer_of
+from profiling.advising.answer import Facts, asked_of, name_of, samples_of
 from profiling.advising.between_runs import Advised
 from profiling.advising.candidates import Candidate, find_candidates
 from profiling.advising.ceiling import find_ceiling
@@ -13,7 +13,7 @@ from profiling.advising.cut_lengths import computed_lengths
 from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.newest import Newest, find_newest
 from profiling.advising.notes import notes_of
-from profiling.advising.tipping import model_of, shares_beyond, would_change
+from profiling.advising.tipping import find_points, would_change
 from profiling.analysis.points.checkpoints import short_names, with_names
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
@@ -44,29 +44,31 @@ def find_advice(
     judged = judge(candidates, modality)
     chosen, verdict = choose(judged, modality)
     seen = computed_lengths(distribution, wanted.max_length)
-    beyond = shares_beyond(newest.rows, seen, wanted.objective)
+    points = find_points(newest.rows, seen, wanted.objective)
     family = best_efficient(judged, modality) if is_vanilla(chosen, modality) else chosen
-    ceiling, unknown_ceiling = find_ceiling(family, modality, seen, wanted)
+    ceiling, untold_ceiling = find_ceiling(family, modality, seen, wanted)
     taken = chosen.candidate if chosen else None
-    told_for = family.candidate.measured.contender if family else None
-    answer = answer_of(chosen, verdict, modality, wanted) | {
-        "share_beyond": beyond.get(model_of(told_for)) if told_for else None,
-        "share_beyond_of": told_for.family if told_for else None,
+    samples = None if wanted.objective == "memory" else samples_of(distribution)
+    facts = Facts(samples, points, qualities)
+    answer = {
+        **asked_of(distribution, wanted),
+        "recommended": name_of(taken) if taken else None,
+        **facts.of(chosen),
+        "verdict": verdict,
+        # Beside a vanilla one that is kept: of the efficient one that would be taken first.
+        **{name: facts.of(family)[name] for name in ("tipping_point", "share_beyond")},
+        "share_beyond_of": family.candidate.measured.contender.family if family else None,
         "ceiling": ceiling,
         "alternatives": [
-            alternative_of(each, beyond, qualities) for each in judged if each is not chosen
+            name_of(each.candidate) | facts.of(each) for each in judged if each is not chosen
         ],
         "notes": [
             f"conditions: {newest.group.setting.describe()}",
             *notes_of(taken, measured, candidates, seen, wanted),
-            *unknown_ceiling,
+            *untold_ceiling,
             *_measured_notes(measured, qualities),
             *compared_with(judged, modality),
-            *(
-                would_change(newest.rows, seen, wanted, taken, candidates)
-                if taken and is_vanilla(chosen, modality)
-                else ()
-            ),
+            *(would_change(points, seen, wanted, taken, candidates) if taken else ()),
         ],
     }
     return Advised(answer, taken)
@@ -90,12 +92,26 @@ def _candidates_of(
     if not candidates:
         reasons = "; ".join(f"{m.contender.label}: {m.reason}" for m in measured)
         raise SettingsError(f"the run must have enough lengths to advise from, but {reasons}")
+    if _are_never_batched(candidates, wanted):
+        raise SettingsError(
+            "`batch_size` must be 1 for a run that measured single samples alone, got "
+            f"{wanted.batch_size}: sweep with throughput among its `metrics` and a larger "
+            "`max_batch_size`"
+        )
     if wanted.budget_gib is not None and all(each.peak_mib is None for each in candidates):
         raise SettingsError(
             "`budget_gib` must have a run to check it with that measured memory, got one without: "
             "sweep with memory among its `metrics`"
         )
     return candidates
+
+
+def _are_never_batched(candidates: Sequence[Candidate], wanted: Wanted) -> bool:
+    """Tell whether batches are asked for of whose time nothing was measured."""
+    if wanted.batch_size == 1 or wanted.objective == "memory":
+        return False
+    models = [each.measured.model for each in candidates]
+    return all(model is None or model.largest_batch == 1 for model in models)
 
 
 def _measured_notes(

@@ -1,64 +1,100 @@
-"""An advice as `advise --json` prints it: the recommendation, and every other candidate."""
+"""An advice as `advise --json` prints it: the same facts of what is recommended and of the rest."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import Candidate
 from profiling.advising.choosing import Judged
 from profiling.advising.contenders import Wanted
 from profiling.advising.measured_quality import MeasuredQuality, measured_of
 from profiling.advising.quality import quality_of
-from profiling.advising.tipping import Model, model_of
+from profiling.advising.savings import Saving
+from profiling.advising.tipping import Model, TippingPoint, model_of
+
+SAVING = ("saving", "ci_low", "ci_high")
+COSTS = (
+    *("cost_per_sample", "cost_per_epoch", "padding_share", "edges", "peak_memory_mib"),
+    *("holdout_error", "extrapolated_share", "extrapolated_over_batch_share"),
+)
+FACTS = (
+    *(*SAVING, "saving_over_padded", *COSTS, "tipping_point", "share_beyond", "problems"),
+    *("quality", "measured_quality"),
+)
 
 
-def answer_of(chosen: Judged | None, verdict: str, modality: str, wanted: Wanted) -> dict[str, Any]:
-    """Return what was asked for, what is recommended, what it costs and what it saves.
-
-    Args:
-        chosen: What is recommended; None for nothing, whose fields are null.
-        verdict: How sure that is.
-        modality: Of the data.
-        wanted: Objective and phase.
-    """
-    saving = chosen.same_policy if chosen else None
-    padded = chosen.over_padded if chosen else None
-    empty = dict.fromkeys(("saving", "ci_low", "ci_high"))
+def asked_of(distribution: LengthDistribution, wanted: Wanted) -> dict[str, Any]:
+    """Return what was asked for, and of which data."""
     return {
         "objective": wanted.objective,
         "phase": wanted.phase,
-        "modality": modality,
-        "recommended": name_of(chosen.candidate) if chosen else None,
-        **(saving.to_dict() if saving else empty),
-        "saving_over_padded": padded.to_dict() if padded else empty,
-        **(_cost_of(chosen.candidate) if chosen else dict.fromkeys(COSTS)),
-        "verdict": verdict,
+        "batch_size": wanted.batch_size,
+        "max_length": wanted.max_length,
+        "modality": distribution.modality,
+        "data": distribution.name,
+        "samples": samples_of(distribution),
     }
 
 
-def alternative_of(
-    judged: Judged, beyond: Mapping[Model, float], qualities: Sequence[MeasuredQuality]
-) -> dict[str, Any]:
-    """Return what is said of a candidate that is not recommended.
+def samples_of(distribution: LengthDistribution) -> int:
+    """Return the samples of an epoch: of a draw as many as all of its source is to have then."""
+    count, sampled = distribution.count, distribution.sampled
+    if sampled is None:
+        return count
+    return round(sampled.drawn_from * count / sampled.looked_at(count))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is said of a candidate, whether it is recommended or not.
 
     Args:
-        judged: The candidate.
-        beyond: The share of the samples beyond the tipping point of each model that has one.
+        samples: Of an epoch; None where the cost is not that of a sample.
+        points: The tipping point of each model that was compared with its vanilla one.
         qualities: What runs of one's own found the variants to keep or lose.
     """
-    candidate, saving = judged.candidate, judged.same_policy
-    contender = candidate.measured.contender
-    quality = quality_of(contender.variant)
-    own = measured_of(qualities, contender.variant, contender.attention_window)
-    return {
-        **name_of(candidate),
-        **(saving.to_dict() if saving else dict.fromkeys(("saving", "ci_low", "ci_high"))),
-        "saving_over_padded": judged.over_padded.to_dict() if judged.over_padded else None,
-        **_cost_of(candidate),
-        "share_beyond": beyond.get(model_of(contender)),
-        "problems": list(candidate.problems),
-        "quality": {"statement": quality.statement, "source": quality.source},
-        "measured_quality": [each.to_dict() for each in own],
-    }
+
+    samples: int | None
+    points: Mapping[Model, TippingPoint]
+    qualities: Sequence[MeasuredQuality]
+
+    def of(self, judged: Judged | None) -> dict[str, Any]:
+        """Return the facts by the names of `FACTS`; all of them are null for None."""
+        if judged is None:
+            return dict.fromkeys(FACTS)
+        contender = judged.candidate.measured.contender
+        point, quality = self.points.get(model_of(contender)), quality_of(contender.variant)
+        own = measured_of(self.qualities, contender.variant, contender.attention_window)
+        values = (
+            *_saved(judged.same_policy).values(),
+            _saved(judged.over_padded),
+            *self._costs(judged.candidate),
+            asdict(point) if point else None,
+            point.share_beyond if point else None,
+            list(judged.candidate.problems),
+            {"statement": quality.statement, "source": quality.source},
+            [each.to_dict() for each in own],
+        )
+        return dict(zip(FACTS, values, strict=True))
+
+    def _costs(self, candidate: Candidate) -> tuple[Any, ...]:
+        """Return what a candidate costs, with what its batches are and how well that is known."""
+        model = candidate.measured.model
+        return (
+            candidate.mean_cost,
+            None if self.samples is None else candidate.mean_cost * self.samples,
+            candidate.padding_share,
+            list(candidate.plan.edges),
+            candidate.peak_mib,
+            model.holdout_error if model else None,
+            candidate.cost.extrapolated_share,
+            candidate.cost.beside_batches_share,
+        )
+
+
+def _saved(saving: Saving | None) -> dict[str, Any]:
+    return saving.to_dict() if saving else dict.fromkeys(SAVING)
 
 
 def name_of(candidate: Candidate) -> dict[str, Any]:
@@ -71,24 +107,3 @@ def name_of(candidate: Candidate) -> dict[str, Any]:
         **({"checkpoint": contender.checkpoint} if contender.checkpoint else {}),
         "policy": candidate.plan.policy,
     }
-
-
-COSTS = (
-    *("cost_per_sample", "padding_share", "edges", "peak_memory_mib", "holdout_error"),
-    *("extrapolated_share", "extrapolated_over_batch_share"),
-)
-
-
-def _cost_of(candidate: Candidate) -> dict[str, Any]:
-    """Return what a candidate costs, with what its batches are and how well that is known."""
-    model = candidate.measured.model
-    values = (
-        candidate.mean_cost,
-        candidate.padding_share,
-        list(candidate.plan.edges),
-        candidate.peak_mib,
-        model.holdout_error if model else None,
-        candidate.cost.extrapolated_share,
-        candidate.cost.beside_batches_share,
-    )
-    return dict(zip(COSTS, values, strict=True))

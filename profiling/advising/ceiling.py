@@ -29,16 +29,22 @@ def find_ceiling(
 
     Returns:
         The share, None where it is not known of the vanilla kernel that was compared; and a note
-        where just the lengths are too long.
+        that says why, where there is an efficient one of which it could be told.
     """
-    if chosen is None or wanted.objective != "latency":
+    if chosen is None:
         return None, []
-    variant = VARIANTS[modality].get(chosen.candidate.measured.contender.variant)
-    vanilla = chosen.vanilla.measured if chosen.vanilla else None
-    if variant is None or not variant.attention_only or vanilla is None:
-        return None, []
-    if vanilla.contender.variant != vanilla_name(chosen.candidate, modality):
-        return None, []
+    if wanted.objective != "latency":
+        return _untold("it is known of the latency alone")
+    name = chosen.candidate.measured.contender.variant
+    own = vanilla_name(chosen.candidate, modality)
+    variant = VARIANTS[modality].get(name)
+    if variant is None or not variant.attention_only:
+        return _untold(f"{name} and {own} do not differ in attention alone")
+    if chosen.vanilla is None:
+        return _untold("no vanilla one is known to run these data")
+    vanilla = chosen.vanilla.measured
+    if vanilla.contender.variant != own:
+        return _untold(f"{name} is compared with {vanilla.contender.variant} and not with {own}")
     return _of_vanilla(vanilla, distribution)
 
 
@@ -48,17 +54,19 @@ def _of_vanilla(
     known = {length: attention_share(rows) for length, rows in sorted(measured.points.items())}
     shares = {length: share for length, share in known.items() if share is not None}
     if not shares or measured.model is None:
-        return None, []
+        label = measured.contender.label
+        return _untold(f"nobody broke down what steps of {label} take (`breakdown` true)")
     cost = measured.model.predict(distribution.values, [1] * len(distribution.values)).mean(axis=0)
     weights = cost * np.asarray(distribution.counts)
     longest = max(shares)
     beyond = np.asarray(distribution.values) > longest
     if weights[beyond].sum() > MOST_BEYOND * weights.sum():
-        return None, [
-            f"what attention could save at most is not known: steps were broken down up to "
-            f"{longest:,} {distribution.unit} only"
-        ]
+        return _untold(f"steps were broken down up to {longest:,} {distribution.unit} only")
     return _mean_share(shares, distribution, weights), []
+
+
+def _untold(why: str) -> tuple[None, list[str]]:
+    return None, [f"what attention could save at most is not told: {why}"]
 
 
 def _mean_share(

@@ -24,11 +24,11 @@ class DataCost:
 
     Args:
         per_sample: (visits,), in the unit of the model; of an epoch it is that times the samples.
-        extrapolation_error: How far its logarithm may be off for lengths that were not measured,
-            and of memory for its resolution.
+        extrapolation_error: How far its logarithm may be off for lengths and batch sizes that were
+            not measured, and of memory for its resolution.
         extrapolated_share: Share of the cost that lies beside the measured lengths.
         beside_batches_share: Share of the cost of steps whose batch size lies beside those that
-            were measured near their length: extrapolated over batch, which no error holds.
+            were measured near their length.
         error_scale: By how much a relative error of the model is larger in the cost: memory at a
             larger batch is a sum of peaks, whose errors add, less what is loaded once.
         overstated: How far its logarithm may lie below, where it is the most that it can be.
@@ -163,7 +163,7 @@ def _foreseen(model: CostModel, lengths: Sequence[float], sizes: Sequence[int]) 
     return [
         model.predict(lengths, sizes),
         model.is_extrapolated(lengths),
-        model.extrapolation_error(lengths),
+        model.extrapolation_error(lengths) + model.error_beside_batches(lengths, sizes),
         model.is_beside_batches(lengths, sizes),
     ]
 

@@ -133,7 +133,8 @@ def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:
     if wanted.objective != "memory" and beside > 0:
         notes.append(
             f"extrapolated over batch: {beside:.0%} of the cost is of steps with other batch sizes "
-            "than were measured near their lengths, and the interval does not hold that"
+            "than were measured near their lengths, and the largest that was measured anywhere is "
+            f"{model.largest_batch}"
         )
     return notes
 

@@ -1,20 +1,60 @@
 """Where the data lie beside the tipping points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from datamodules.lengths import LengthDistribution
 from datamodules.modality import find_modality
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Wanted
+from profiling.analysis.answers.shares import winning_share
 from profiling.analysis.answers.tipping_points import find_tipping_points
-from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
+from profiling.analysis.answers.verdicts import WITH_VALUE
 from profiling.analysis.points.axes import on_axis_of_sweep
 from profiling.analysis.points.groups import Contender
-from profiling.analysis.points.maximum import share_taken
 from profiling.rows.columns import Row
 
 Model = tuple[str, int | None, str | None]
 """Variant, window and checkpoint: what all implementations of the same mathematics share."""
+
+
+@dataclass(frozen=True)
+class TippingPoint:
+    """From where on a model wins over the vanilla one, and what share of the samples is so long.
+
+    Lengths are those of a sweep, as the data have them. They and the shares are None where it does
+    not win for good. Samples that the model does not take are in no share.
+
+    Args:
+        vanilla: The variant that it is compared with, each side with its best kernel.
+        verdict: One of those in `docs/method.md`, section 6.
+        tipping_point: Where it begins to win.
+        ci_low: The lower end of its 95 % interval.
+        ci_high: The upper end.
+        at_most: Whether it may win earlier: it surely does from `ci_high` on alone.
+        longest_measured: The longest length that was compared.
+        reason: Why it is undecided.
+        share_beyond: Share of the samples from where it is said to win.
+        share_low: The same at the upper end.
+        share_high: The same at the lower end; None with `at_most`, since there is no such end.
+    """
+
+    vanilla: str
+    verdict: str
+    tipping_point: float | None
+    ci_low: float | None
+    ci_high: float | None
+    at_most: bool
+    longest_measured: int | None
+    reason: str | None
+    share_beyond: float | None
+    share_low: float | None
+    share_high: float | None
+
+    @property
+    def begins(self) -> float | None:
+        """From where on it is said to win."""
+        return self.ci_high if self.at_most else self.tipping_point
 
 
 def model_of(contender: Contender) -> Model:
@@ -22,68 +62,85 @@ def model_of(contender: Contender) -> Model:
     return contender.variant, contender.attention_window, contender.checkpoint
 
 
-def _model(row: Row) -> Model:
-    return row["efficient"], row["attention_window"], row["checkpoint"]
+def find_points(
+    rows: Sequence[Row], distribution: LengthDistribution, objective: str
+) -> dict[Model, TippingPoint]:
+    """Return what the run says of each model that was compared with its vanilla one.
 
-
-def _crossings(rows: Sequence[Row], objective: str) -> list[tuple[Row, float]]:
-    """Return the rows whose efficient side wins from some length on, and that length."""
+    Args:
+        rows: Measurements under the conditions of the advice.
+        distribution: Lengths at which the data are computed.
+        objective: Of the comparison.
+    """
     asked = (
         on_axis_of_sweep(row)
         for row in find_tipping_points(rows)
         if row["metric"] == objective and row["comparison"] == "best_vs_best"
     )
-    return [(row, shown_value(row)) for row in asked if row["verdict"] in WITH_VALUE]
-
-
-def shares_beyond(
-    rows: Sequence[Row], distribution: LengthDistribution, objective: str
-) -> dict[Model, float]:
-    """Return the share of the samples beyond the tipping point of each model that has one.
-
-    Samples that the variant does not take are left out.
-    """
     return {
-        _model(row): share_taken(distribution, row["modality"], row["efficient"], begins)
-        for row, begins in _crossings(rows, objective)
+        (row["efficient"], row["attention_window"], row["checkpoint"]): _point(row, distribution)
+        for row in asked
     }
 
 
+def _point(row: Row, distribution: LengthDistribution) -> TippingPoint:
+    found = winning_share(distribution, row) if row["verdict"] in WITH_VALUE else None
+    names = (
+        *("vanilla", "verdict", "tipping_point", "ci_low", "ci_high", "at_most"),
+        *("longest_measured", "reason"),
+    )
+    return TippingPoint(
+        **{name: row[name] for name in names},
+        share_beyond=found.share if found else None,
+        share_low=found.low if found else None,
+        share_high=found.high if found else None,
+    )
+
+
 def would_change(
-    rows: Sequence[Row],
+    points: Mapping[Model, TippingPoint],
     distribution: LengthDistribution,
     wanted: Wanted,
     chosen: Candidate,
     candidates: Sequence[Candidate],
 ) -> list[str]:
-    """Say which tipping point longer data would meet next, where vanilla is what to take.
-
-    Only those over the vanilla variant that is taken count, of variants that could be taken: who
-    begins to win over another one may still cost more than this one does.
+    """Say which tipping point longer data, or shorter ones, would meet next.
 
     Args:
-        rows: Measurements under the conditions of the advice.
+        points: Of each model.
         distribution: Lengths at which the data are computed.
-        wanted: Its objective counts, and what samples are cut to: no data are longer.
-        chosen: The vanilla candidate that is taken.
+        wanted: What samples are cut to: no data are longer.
+        chosen: What is taken.
         candidates: All of them.
     """
-    contenders = [each.measured.contender for each in candidates if not each.problems]
-    names = {model_of(each): each.family for each in contenders}
-    vanilla = chosen.measured.contender.variant
+    contender = chosen.measured.contender
     (middle,) = distribution.quantiles([0.5])
+    if (ours := points.get(model_of(contender))) is not None:
+        return _shorter(ours, contender, middle, distribution.unit)
     most = find_modality(distribution.modality).round_length(wanted.max_length or 0)
+    able = [each.measured.contender for each in candidates if not each.problems]
+    # Who begins to win over another vanilla one may still cost more than the one that is taken.
     above = [
-        (begins, names[_model(row)])
-        for row, begins in _crossings(rows, wanted.objective)
-        if row["vanilla"] == vanilla
-        and _model(row) in names
-        and middle < begins <= (most or begins)
+        (point.begins, each.family)
+        for each in able
+        if (point := points.get(model_of(each))) and point.vanilla == contender.variant
+        if point.begins is not None and middle < point.begins <= (most or point.begins)
     ]
     if not above:
         return []
-    point, family = min(above)
+    begins, family = min(above)
     return [
-        f"longer data would change the answer: half of the samples have at most {middle:,}, "
-        f"and {family} begins to win at {point:,.0f} {distribution.unit}"
+        f"longer data would change the answer: half of the samples have at most {middle:,}, and "
+        f"{family} begins to win over {contender.variant} at {begins:,.0f} {distribution.unit}"
+    ]
+
+
+def _shorter(ours: TippingPoint, contender: Contender, middle: int, unit: str) -> list[str]:
+    """Say from where on an efficient one that is taken wins, where it loses below that."""
+    loses_below = ours.verdict in ("crosses", "several") and not ours.at_most
+    if not loses_below or ours.tipping_point is None or ours.tipping_point > middle:
+        return []
+    return [
+        f"shorter data would change the answer: half of the samples have at least {middle:,}, and "
+        f"{contender.family} begins to win over {ours.vanilla} at {ours.tipping_point:,.0f} {unit}"
     ]

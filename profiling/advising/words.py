@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from datamodules.counted import counted
 from datamodules.modality import MODALITIES
 from lightning_modules.variants import VARIANTS
+from profiling.advising.durations import duration_words
+from profiling.advising.tipping_words import tipping_line
 from profiling.analysis.points.axes import axis_of
 
 VERDICTS = {
@@ -12,7 +15,7 @@ VERDICTS = {
     "cannot_tell": "Cannot tell whether an efficient variant saves anything; stay with {name}.",
     "keep_vanilla": "Keep {name}: no efficient variant is cheaper on these data.",
     "only_feasible": "Take {name}: no vanilla one is known to run these data.",
-    "nothing_fits": "Nothing that was measured is known to run these data.",
+    "nothing_fits": "Nothing that was measured is known to run these data{batches}.",
 }
 NOTHING_ELSE = "Keep {name}: no efficient variant is known to run these data."
 MOST_ALTERNATIVES = 8
@@ -26,7 +29,9 @@ def as_lines(advice: Mapping[str, Any], unit: str) -> list[str]:
         advice: The answer of one run, as `advise --json` prints it.
         unit: Of the cost of a sample; for the objective `memory` of its largest step.
     """
-    lines = [_verdict(advice).format(name=_name(advice["recommended"]))]
+    batches = "" if advice["objective"] == "latency" else f" in batches of {advice['batch_size']:,}"
+    name = _name(advice["recommended"]) + batches
+    lines = [_verdict(advice).format(name=name, batches=batches)]
     if advice["recommended"]:
         lines += _of_recommended(advice, unit)
     lines += ["Alternatives, cheapest first:"] if advice["alternatives"] else []
@@ -73,23 +78,29 @@ def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:
     same = "" if vanilla else f"{_saving(advice)} over vanilla under the same policy, and "
     pads = axis_of(advice["modality"]) != "input_size"  # images are resized to one side
     padding = f"; padding is {advice['padding_share']:.1%} of the positions" if pads else ""
-    costs, _ = _words_of_cost(advice["objective"])
+    told, _ = _words_of_cost(advice["objective"])
+    cost = f"{told} {advice['cost_per_sample']:.4g} {unit}{_epoch(advice)}"
+    length_unit = MODALITIES[advice["modality"]].unit
     lines = [
-        f"{costs} {advice['cost_per_sample']:.4g} {unit}{padding}.",
+        f"{cost}{padding}{_beside(advice)}.",
         f"It saves {same}{_saving(advice['saving_over_padded'])} over vanilla padded to the "
         "maximum.",
     ]
     if advice["edges"]:
         edges = ", ".join(f"{edge:,}" for edge in advice["edges"])
-        lines.append(f"Bucket edges: {edges} {MODALITIES[advice['modality']].unit}.")
+        lines.append(f"Bucket edges: {edges} {length_unit}.")
     if advice["ceiling"] is not None:
         lines.append(f"No attention could save more than {advice['ceiling']:.1%} on these data.")
-    if advice["share_beyond"] is not None:
-        lines.append(
-            f"{advice['share_beyond']:.1%} of the samples lie beyond the tipping point of "
-            f"{advice['share_beyond_of']}."
-        )
+    if advice["tipping_point"] is not None:
+        lines.append(tipping_line(advice["share_beyond_of"], advice["tipping_point"], length_unit))
     return lines
+
+
+def _epoch(advice: Mapping[str, Any]) -> str:
+    if advice["cost_per_epoch"] is None:
+        return ""
+    samples = counted(advice["samples"], "sample")
+    return f", an epoch of {samples} {duration_words(advice['cost_per_epoch'])}"
 
 
 def _words_of_cost(objective: str) -> tuple[str, str]:

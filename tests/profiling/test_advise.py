@@ -15,7 +15,8 @@ from tests.samples.rows.runs import write_run
 
 SCHEMA = {
     "objective", "phase", "recommended", "saving", "ci_low", "ci_high", "ceiling", "share_beyond",
-    "verdict", "alternatives", "notes",
+    "verdict", "alternatives", "notes", "batch_size", "max_length", "samples", "cost_per_epoch",
+    "tipping_point",
 }  # fmt: skip
 
 
@@ -54,7 +55,8 @@ def test_people_read_the_answer_first(run_directory, lengths, capsys):
     assert main(arguments) == 0
 
     first, cost, saving, *_ = capsys.readouterr().out.splitlines()
-    assert first == "Take local_bert w32 local_blocked with buckets."
+    assert first == "Take local_bert w32 local_blocked with buckets in batches of 8."
+    assert ", an epoch of 100 samples " in cost
     assert "padding is" in cost
     assert "over vanilla padded to the maximum" in saving
 

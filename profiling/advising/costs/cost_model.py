@@ -56,20 +56,47 @@ class CostModel:
         low, high = self.tokens.of([self.shortest, self.longest])
         return np.asarray((tokens < low) | (tokens > high), dtype=np.float64)
 
+    @property
+    def largest_batch(self) -> int:
+        """The largest batch size that was measured at any length."""
+        return max(largest for _, _, largest in self.batch_ranges)
+
     def is_beside_batches(self, lengths: Sequence[float], batch_sizes: Sequence[int]) -> Array:
         """Tell for each step whether its batch size lies beside those measured near its length.
 
         Both measured lengths next to it must reach that far, or the one at the end.
         """
+        low, high = self._batches_near(lengths)
+        sizes = np.asarray(batch_sizes, dtype=np.float64)
+        return np.asarray((sizes < low) | (sizes > high), dtype=np.float64)
+
+    def _batches_near(self, lengths: Sequence[float]) -> tuple[Array, Array]:
+        """Return the smallest and the largest batch size that both measured lengths beside have."""
         measured, smallest, largest = np.array(self.batch_ranges, dtype=np.float64).T
         known, tokens = self.tokens.of(measured), self.tokens.of(lengths)
         last = len(known) - 1
         below = np.clip(np.searchsorted(known, tokens, side="right") - 1, 0, last)
         above = np.clip(np.searchsorted(known, tokens, side="left"), 0, last)
-        sizes = np.asarray(batch_sizes, dtype=np.float64)
         low = np.maximum(smallest[below], smallest[above])
-        high = np.minimum(largest[below], largest[above])
-        return np.asarray((sizes < low) | (sizes > high), dtype=np.float64)
+        return low, np.minimum(largest[below], largest[above])
+
+    def error_beside_batches(self, lengths: Sequence[float], batch_sizes: Sequence[int]) -> Array:
+        """Return how far the logarithm of each predicted cost may be off beside the batch sizes.
+
+        Zero between those that were measured near the length. Above the largest one the cost grows
+        at least as the fit does there, since a fixed cost and one per sample bend upwards on log
+        axes, and at most in proportion; below the smallest one it lies between flat and as steep as
+        there. One batch size alone tells no fixed cost: above it nothing may grow at all.
+        """
+        tokens, sizes = self.tokens.of(lengths), np.asarray(batch_sizes, dtype=np.float64)
+        nearest = np.clip(sizes, *self._batches_near(lengths))
+        away = np.log(sizes / nearest)
+        there, asked = (terms_of(tokens, each) @ self.pooled for each in (nearest, sizes))
+        predicted, growing = np.log(asked / there), away * (1 - self.pooled[0] / there)
+        if len({size for _, *ends in self.batch_ranges for size in ends}) == 1:
+            growing = np.minimum(growing, 0.0)
+        off = np.maximum(predicted - growing, np.maximum(away, 0.0) - predicted)
+        return np.asarray(np.where(away == 0, 0.0, off))
 
     def extrapolation_error(self, lengths: Sequence[float]) -> Array:
         """Return how far the logarithm of each predicted cost may be off beside the lengths.

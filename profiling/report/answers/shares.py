@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from datamodules.counted import counted
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.answers.shares import winning_share
 from profiling.analysis.answers.verdicts import shown_value
-from profiling.analysis.points.axes import on_axis_of_sweep, unit_of
-from profiling.analysis.points.maximum import maximum_on_axis, rounding_words, share_taken
+from profiling.analysis.points.axes import unit_of
+from profiling.analysis.points.maximum import maximum_on_axis, rounding_words
 from profiling.report.answers.sentences import BEST, winners_of
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
@@ -52,16 +53,12 @@ def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> 
 
 def _share(data: LengthDistribution, row: Row) -> str:
     """Return the share, with that at both ends of the tipping point's interval."""
-    row = on_axis_of_sweep(row)
-    share = _percent(_taken(data, row, shown_value(row)))
-    if row.get("at_most"):
+    found = winning_share(data, row)
+    share = _percent(found.share)
+    if found.high is None:
         return f"at least {share}"
-    ends = [_percent(_taken(data, row, float(row[name]))) for name in ("ci_high", "ci_low")]
+    ends = [_percent(found.low), _percent(found.high)]
     return share if set(ends) == {share} else f"{share} [{ends[0]} to {ends[1]}]"
-
-
-def _taken(data: LengthDistribution, row: Row, shortest: float) -> float:
-    return share_taken(data, str(row["modality"]), str(row["efficient"]), shortest)
 
 
 def _within(row: Row) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from datamodules.lengths import LengthDistribution
+from profiling.analysis.answers.shares import winning_share
 from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
-from profiling.analysis.points.maximum import share_taken
 from profiling.report.answers.verdicts import describe_comparison
 from profiling.report.lengths import own_text
 from profiling.report.palette import efficient_family
@@ -53,8 +53,8 @@ def shares_of(rows: Sequence[Row], distributions: Sequence[LengthDistribution]) 
 
 def _share(data: LengthDistribution, row: Row) -> Share:
     length = shown_value(row)
-    share = percent_of(share_taken(data, row["modality"], row["efficient"], length), 1)
-    at_most = bool(row.get("at_most"))
+    found = winning_share(data, row)
+    at_most = found.high is None
     return Share(
         data=data.name,
         phase=str(row["phase"]),
@@ -62,5 +62,5 @@ def _share(data: LengthDistribution, row: Row) -> Share:
         efficient=efficient_family(row),
         comparison=describe_comparison(row),
         wins_from=f"{'at most ' * at_most}{own_text(length, row)}",
-        share=f"{'at least ' * at_most}{share}",
+        share=f"{'at least ' * at_most}{percent_of(found.share, 1)}",
     )

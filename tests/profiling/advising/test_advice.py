@@ -27,6 +27,7 @@ def test_long_data_are_advised_otherwise_than_short_data():
     assert short["share_beyond"] == 0
     assert long["share_beyond"] > 0.8
     assert any("longer data would change" in note for note in short["notes"])
+    assert any("shorter data would change" in note for note in long["notes"])
 
 
 def test_the_saving_is_that_of_the_known_costs():

@@ -144,6 +144,32 @@ def test_a_batch_size_is_known_where_both_lengths_beside_it_know_it(length, batc
     assert model.is_beside_batches([length], [batch_size]).tolist() == [is_beside]
 
 
+@pytest.mark.parametrize("fixed", [0.0, 0.5, 50.0])
+def test_a_larger_batch_grows_between_the_fit_and_in_proportion(fixed):
+    seen = [Observation(0, n, b, fixed + step(n, b)) for n in LENGTHS for b in (1, 2)]
+    model = fit_cost_model(seen, Tokens())
+    sizes = [1, 2, 4, 8, 64]
+
+    errors = model.error_beside_batches([256] * 5, sizes)
+
+    assert errors[:2].tolist() == [0, 0]
+    assert 0 < errors[2] < errors[3] < errors[4]
+    most = np.log(np.array(sizes[2:]) / 2 * (fixed + step(256, 2)))
+    predicted = np.log(model.predict([256] * 3, sizes[2:])[0])
+    assert (most - predicted <= errors[2:] + 1e-9).all()
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_of_one_batch_size_others_may_cost_the_same_or_in_proportion(batch_size):
+    model = fit_cost_model(observations(Tokens(), batch_sizes=(batch_size,)), Tokens())
+
+    errors = model.error_beside_batches([300] * 3, [1, 8, 32])
+
+    away = np.abs(np.log(np.array([1, 8, 32]) / batch_size))
+    assert errors == pytest.approx(away)
+    assert model.largest_batch == batch_size
+
+
 def in_pieces(length: float) -> float:
     """A law with a bend, as of memory that is computed in pieces of 400."""
     return 30.0 + 0.2 * min(length, 400.0) + 0.05 * max(0.0, length - 400.0)
