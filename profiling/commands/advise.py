@@ -41,7 +41,11 @@ def run(arguments: Any) -> int:
     found = {}
     for directory in directories:
         rows, every_row, manifest = read_run(directory)
-        advised = find_advice(rows, distribution, wanted, qualities)
+        try:
+            advised = find_advice(rows, distribution, wanted, qualities)
+        except SettingsError as problem:
+            which = f"`{directory}`: " if len(directories) > 1 else ""
+            raise SettingsError(f"{which}{problem}") from problem
         asked = [row for row in every_row if row["modality"] == distribution.modality]
         advised.answer["notes"] += describe_left_out(asked, manifest)
         found[str(directory)] = advised

@@ -80,6 +80,7 @@ def test_several_runs_are_answered_one_by_one_and_compared(
         "same_recommendation": False,
         "cheapest_run": run_directory,
         "maybe_cheapest": [run_directory],
+        "differing_conditions": {},
     }
 
 
@@ -134,6 +135,17 @@ def test_a_mistake_is_one_sentence(run_directory, lengths, capsys, settings, sen
     told = capsys.readouterr().err.strip()
     assert sentence in told
     assert len(told.splitlines()) == 1
+
+
+def test_the_error_of_one_of_several_runs_names_the_run(run_directory, lengths, tmp_path, capsys):
+    rows = keyed_rows_of("bert", "sdpa", vanilla_law)
+    short = write_run(tmp_path / "short", [row for row in rows if row["sequence_length"] == 64])
+    needed = "the run must have enough lengths to advise from"
+
+    assert main(["advise", run_directory, str(short), "--lengths", lengths]) == 2
+    assert f"`{short}`: {needed}" in capsys.readouterr().err
+    assert main(["advise", str(short), "--lengths", lengths]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {needed}")
 
 
 def test_an_empty_distribution_is_refused(run_directory, tmp_path, capsys):
