@@ -122,8 +122,11 @@ def add_arguments(parser: Any) -> None:
     add("--max_length", type=int | None, default=None, help=longest)
     budget = "memory in GiB that a recommended variant may take; default: any"
     add("--budget_gib", type=float | None, default=None, help=budget)
-    told = "JSON file of what your own runs found: variant, metric, value, source"
-    add("--quality", type=str | None, default=None, help=told)
+    told = (
+        "JSON file of what your own runs found, or a list of such files: `train.py test` writes "
+        "quality.json beside its logs"
+    )
+    add("--quality", type=list[str] | str | None, default=None, help=told)
     add("--json", action="store_true", help="print a map for programs")
 
 

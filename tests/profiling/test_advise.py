@@ -212,6 +212,23 @@ def test_quality_of_own_runs_stands_beside_what_is_published(
     ]
 
 
+def test_the_quality_of_several_files_is_taken_together(run_directory, lengths, tmp_path, capsys):
+    files = []
+    for place, entry in enumerate((WINDOWED, WINDOWED | {"metric": "test_wer", "value": 0.25})):
+        files.append(str(tmp_path / f"{place}.json"))
+        Path(files[-1]).write_text(json.dumps([entry]))
+    given = ["advise", run_directory, "--lengths", lengths, "--json", "--quality"]
+    assert main([*given, f"[{', '.join(files)}]"]) == 0
+
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert [note.split()[2] for note in notes if "measured quality" in note] == [
+        "test_loss",
+        "test_wer",
+    ]
+    assert main([*given, f"[{files[0]}, {files[0]}]"]) == 2
+    assert f"twice in {files[0]}, {files[0]}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("entries", "sentence"),
     [
