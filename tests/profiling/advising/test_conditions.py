@@ -79,9 +79,7 @@ def test_where_no_conditions_can_answer_the_newest_ones_say_why():
 
 def ranked(*runs):
     """Return what is said of runs, the first of which is a and the second b."""
-    found = {
-        name: find_advice(rows, DATA, Wanted()) for name, rows in zip("ab", runs, strict=True)
-    }
+    found = {name: find_advice(rows, DATA, Wanted()) for name, rows in zip("ab", runs, strict=True)}
     return compare_advice(found)
 
 

@@ -14,14 +14,14 @@ from tests.samples.fitting import TinyTokens, loader, tokens, trainer
 from tests.samples.variants.models import build
 
 
-class Tested(TinyTokens):
+class NoVariant(TinyTokens):
     """Is no variant."""
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         self.log("test_loss", self.loss(batch))
 
 
-def tested(model: Any, folder: Path, data: Any, **given: Any) -> list[Path]:
+def written_by(model: Any, folder: Path, data: Any, **given: Any) -> list[Path]:
     """Test a model and return the files that were written."""
     settings = {"logger": CSVLogger(folder), "callbacks": [QualityFile()]}
     trainer(folder, **(settings | given)).test(model, data, verbose=False)
@@ -36,7 +36,7 @@ def texts() -> SyntheticText:
 def test_the_figures_of_a_test_are_read_by_advise(
     variant: str, window: int | None, tmp_path: Path
 ) -> None:
-    (path,) = tested(build("text", variant), tmp_path, texts())
+    (path,) = written_by(build("text", variant), tmp_path, texts())
 
     (found,) = read_quality(str(path))
 
@@ -49,7 +49,7 @@ def test_the_figures_of_a_test_are_read_by_advise(
 
 def test_the_files_of_two_models_are_read_together(tmp_path: Path) -> None:
     first, second = (
-        str(*tested(build("text", name), tmp_path / name, texts()))
+        str(*written_by(build("text", name), tmp_path / name, texts()))
         for name in ("bert", "local_bert")
     )
 
@@ -59,8 +59,8 @@ def test_the_files_of_two_models_are_read_together(tmp_path: Path) -> None:
 def test_nothing_is_written_without_a_folder_or_of_a_model_that_is_no_variant(
     tmp_path: Path,
 ) -> None:
-    assert tested(build("text", "bert"), tmp_path, texts(), logger=False) == []
-    assert tested(Tested(), tmp_path, loader([tokens(2, 5)])) == []
+    assert written_by(build("text", "bert"), tmp_path, texts(), logger=False) == []
+    assert written_by(NoVariant(), tmp_path, loader([tokens(2, 5)])) == []
 
 
 def test_windows_that_differ_between_layers_are_those_of_no_sweep(
@@ -69,7 +69,7 @@ def test_windows_that_differ_between_layers_are_those_of_no_sweep(
     model = build("text", "local_bert")
     monkeypatch.setattr(model, "_windows_to_note", lambda: [16, 32])
 
-    assert tested(model, tmp_path, texts()) == []
+    assert written_by(model, tmp_path, texts()) == []
 
 
 def test_a_figure_that_is_no_number_is_left_out(tmp_path: Path) -> None:
@@ -81,6 +81,6 @@ def test_a_figure_that_is_no_number_is_left_out(tmp_path: Path) -> None:
         log("test_wer", value * float("nan"), **settings)
 
     model.log = twice
-    (path,) = tested(model, tmp_path, texts())
+    (path,) = written_by(model, tmp_path, texts())
 
     assert [each["metric"] for each in json.loads(path.read_text())] == ["test_loss"]
