@@ -49,6 +49,7 @@ from profiling.training.checks import (
 )
 from profiling.training.data_checks import check_data
 from profiling.training.mistakes import explain
+from profiling.training.quality_file import QualityFile
 from profiling.training.saved_settings import WhenBegun, saving_of
 from profiling.training.task_trainer import TaskTrainer
 
@@ -57,7 +58,7 @@ OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (
     # Settings first: a pending validation may save what it finds of them.
     *(GivenSettings, RandomStates, PendingValidation, LastCheckpoint, MovedFolder, FolderUse),
-    *(AccumulationWarning, MonitorWarning, CollapseWarning),
+    *(AccumulationWarning, MonitorWarning, CollapseWarning, QualityFile),
 )
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes", "pad_token_id")

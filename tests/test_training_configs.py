@@ -9,6 +9,7 @@ import torch
 
 import train
 from lightning_modules.variants import VARIANTS
+from profiling.advising.measured_quality import read_quality
 from tests.samples.training import BRIEFLY, FITTED, offline
 
 # One of each kind of module: what it saved is used.
@@ -64,6 +65,8 @@ def test_what_a_fit_saved_can_be_validated_tested_and_trained_on(
     given = ["--config", str(config), *offline(config, everything), *BRIEFLY, *checkpoint]
     for subcommand in ("validate", "test"):
         assert train.main([subcommand, *given]) == 0
+    (written,) = tmp_path.rglob("quality.json")
+    assert {each.metric[:5] for each in read_quality(str(written))} == {"test_"}
     assert fit(config, everything, 3, *checkpoint) == 0
 
 

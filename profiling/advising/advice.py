@@ -1,6 +1,7 @@
 """From the rows of a run and the lengths of a data set to a recommendation."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from datamodules.lengths import LengthDistribution
 from profiling.advising.answer import Facts, asked_of, name_of, samples_of
@@ -10,9 +11,10 @@ from profiling.advising.ceiling import find_ceiling
 from profiling.advising.choosing import best_efficient, choose, compared_with, is_vanilla, judge
 from profiling.advising.contenders import Measured, Wanted, measure
 from profiling.advising.cut_lengths import computed_lengths
-from profiling.advising.measured_quality import MeasuredQuality, measured_of
-from profiling.advising.newest import Newest, find_newest
+from profiling.advising.measured_quality import MeasuredQuality
+from profiling.advising.newest import Newest, describe_conditions, find_conditions
 from profiling.advising.notes import notes_of
+from profiling.advising.quality_notes import notes_of_quality, where_others_stand
 from profiling.advising.tipping import find_points, would_change
 from profiling.analysis.points.checkpoints import short_names, with_names
 from profiling.errors import SettingsError
@@ -38,9 +40,7 @@ def find_advice(
     """
     modality = distribution.modality
     rows = with_names(rows, short_names(rows))
-    newest = _newest_of(rows, modality, wanted.phase)
-    measured = measure(newest, wanted)
-    candidates = _candidates_of(measured, distribution, wanted)
+    newest, measured, candidates, conditions = _what_answers(rows, distribution, wanted)
     judged = judge(candidates, modality)
     chosen, verdict = choose(judged, modality)
     seen = computed_lengths(distribution, wanted.max_length)
@@ -63,26 +63,50 @@ def find_advice(
             name_of(each.candidate) | facts.of(each) for each in judged if each is not chosen
         ],
         "notes": [
-            f"conditions: {newest.group.setting.describe()}",
+            *notes_of_quality(taken, measured, qualities),
+            *conditions,
             *notes_of(taken, measured, candidates, seen, wanted),
             *untold_ceiling,
-            *_measured_notes(measured, qualities),
+            *where_others_stand(taken, candidates),
             *compared_with(judged, modality),
             *(would_change(points, seen, wanted, taken, candidates) if taken else ()),
         ],
     }
-    return Advised(answer, taken)
+    return Advised(answer, newest.group.setting, taken)
 
 
-def _newest_of(rows: Sequence[Row], modality: str, phase: str) -> Newest:
-    newest = find_newest(rows, modality, phase)
-    if newest is None:
-        known = sorted({f"{row['modality']} in {row['phase']}" for row in rows})
-        raise SettingsError(
-            f"`lengths` and `phase` must be of what the run measured ({', '.join(known)}), "
-            f"got {modality} in {phase}"
-        )
-    return newest
+def _what_answers(
+    rows: Sequence[Row], distribution: LengthDistribution, wanted: Wanted
+) -> tuple[Newest, list[Measured], list[Candidate], list[str]]:
+    """Return the newest conditions that can answer, who was measured there, and notes on others.
+
+    A sweep that was stopped after a minute must not hide what was measured before it.
+
+    Raises:
+        SettingsError: Nothing was measured, or no conditions can answer; it is of the newest ones.
+    """
+    known = find_conditions(rows, distribution.modality, wanted.phase)
+    if not known:
+        _refuse_unmeasured(rows, distribution.modality, wanted.phase)
+    problems: list[SettingsError] = []
+    for newest in known:
+        measured = measure(newest, wanted)
+        try:
+            candidates = _candidates_of(measured, distribution, wanted)
+        except SettingsError as problem:
+            problems.append(problem)
+        else:
+            notes = describe_conditions(known, [str(each) for each in problems])
+            return newest, measured, candidates, notes
+    raise problems[0]
+
+
+def _refuse_unmeasured(rows: Sequence[Row], modality: str, phase: str) -> NoReturn:
+    known = sorted({f"{row['modality']} in {row['phase']}" for row in rows})
+    raise SettingsError(
+        f"`lengths` and `phase` must be of what the run measured ({', '.join(known)}), "
+        f"got {modality} in {phase}"
+    )
 
 
 def _candidates_of(
@@ -112,15 +136,3 @@ def _are_never_batched(candidates: Sequence[Candidate], wanted: Wanted) -> bool:
         return False
     models = [each.measured.model for each in candidates]
     return all(model is None or model.largest_batch == 1 for model in models)
-
-
-def _measured_notes(
-    measured: Sequence[Measured], qualities: Sequence[MeasuredQuality]
-) -> list[str]:
-    """Return what was measured of the contenders, each figure once."""
-    found = [
-        f"measured quality: {each}"
-        for one in measured
-        for each in measured_of(qualities, one.contender.variant, one.contender.attention_window)
-    ]
-    return list(dict.fromkeys(found))

@@ -1,6 +1,6 @@
 """Which of several runs has surely the least cost, of a sample or for memory of a step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,12 @@ import numpy as np
 
 from profiling.advising.candidates import Candidate
 from profiling.advising.savings import error_of
+from profiling.analysis.points.groups import Setting
+from profiling.analysis.run_comparison.shared_points import joined_conditions
 from profiling.analysis.statistics.unpaired import unpaired_intervals
+
+# How far a sweep went, not what a step is: each machine has a memory of its own.
+LIMITS = ("memory_budget_gib", "max_batch_size")
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,12 @@ class Advised:
 
     Args:
         answer: What `advise --json` prints of it.
+        setting: The conditions under which it was measured.
         chosen: What it recommends; None where nothing can run the data.
     """
 
     answer: dict[str, Any]
+    setting: Setting
     chosen: Candidate | None
 
 
@@ -32,20 +39,42 @@ def compare_advice(found: Mapping[str, Advised]) -> dict[str, Any]:
 
     Returns:
         `same_recommendation`; `cheapest_run`, the run whose cost is surely less than that of
-        every other one, None where nobody can tell; and `maybe_cheapest`, all runs that may be
-        that one, cheapest first.
+        every other one, None where nobody can tell; `maybe_cheapest`, all runs that may be that
+        one, cheapest first; and `differing_conditions`, for each run what keeps it from being
+        ranked, empty where the runs are.
     """
     named = [each.answer["recommended"] for each in found.values()]
     told = [(name, each.chosen) for name, each in found.items() if each.chosen]
+    differing = _differing_conditions({name: found[name].setting for name, _ in told})
     # With masks of padding only where each of them knows what they add: one footing for all.
     lacking = any(chosen.lacks_masks for _, chosen in told)
     told.sort(key=lambda each: (each[1].unmasked if lacking else each[1].cost).mean)
     left = [name for name, each in told if not costs_more(each, told[0][1])]
+    if differing:
+        left = []
     return {
         "same_recommendation": all(each == named[0] for each in named),
         "cheapest_run": left[0] if len(left) == 1 else None,
         "maybe_cheapest": left,
+        "differing_conditions": differing,
     }
+
+
+def _differing_conditions(settings: Mapping[str, Setting]) -> dict[str, str]:
+    """Return by run in which conditions runs differ whose costs are not those of the same work.
+
+    Those are what `compare` joins two runs on: what differs between the machines may differ. A
+    condition that only one of them has, such as TF32 on a GPU, tells nothing apart.
+    """
+    names = [each.name for each in joined_conditions() if each.name not in ("phase", *LIMITS)]
+    differing = [name for name in names if _are_several(each[name] for each in settings.values())]
+    only = {name: setting.only(differing) for name, setting in settings.items()}
+    told = {name: setting.describe(only.values()) for name, setting in only.items()}
+    return {name: words for name, words in told.items() if words}
+
+
+def _are_several(values: Iterable[str]) -> bool:
+    return len({value for value in values if value}) > 1
 
 
 def costs_more(candidate: Candidate, other: Candidate) -> bool:

@@ -46,12 +46,28 @@ class MeasuredQuality:
         return {"metric": self.metric, "value": self.value, "source": self.source}
 
 
-def read_quality(path: str) -> list[MeasuredQuality]:
-    """Read a JSON list of objects with variant, metric, value, source and maybe attention_window.
+def read_quality(paths: str | Sequence[str]) -> list[MeasuredQuality]:
+    """Read JSON lists of objects with variant, metric, value, source and maybe attention_window.
+
+    Args:
+        paths: One file or several, as `train.py test` writes one for each model.
 
     Raises:
-        SettingsError: The file cannot be read, or an entry cannot be.
+        SettingsError: A file cannot be read, an entry cannot be, or two are of the same.
     """
+    files = [paths] if isinstance(paths, str) else paths
+    found = [_entry(path, fields) for path in files for fields in _read(path)]
+    names = [(each.variant, each.attention_window, each.metric) for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(
+                f"`quality` must have each variant, window and metric once, got {name[0]} with "
+                f"{name[2]} twice in {', '.join(files)}"
+            )
+    return found
+
+
+def _read(path: str) -> list[Any]:
     try:
         given = parse_bounded_json(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -60,15 +76,7 @@ def read_quality(path: str) -> list[MeasuredQuality]:
         raise SettingsError(f"`quality` {path} cannot be read as JSON: {error}") from error
     if not isinstance(given, list) or not given:
         raise SettingsError(f"`quality` {path} must be a list of entries, got {_shown(given)}")
-    found = [_entry(path, fields) for fields in given]
-    names = [(each.variant, each.attention_window, each.metric) for each in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(
-                f"`quality` {path} must have each variant, window and metric once, got "
-                f"{name[0]} with {name[2]} twice"
-            )
-    return found
+    return given
 
 
 def measured_of(

@@ -8,7 +8,6 @@ from lightning_modules.variants import VARIANTS
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Measured, Wanted
 from profiling.advising.data_cost import has_masks
-from profiling.advising.quality import quality_of
 
 
 def notes_of(
@@ -31,8 +30,7 @@ def notes_of(
     notes += _of_masks(chosen, candidates) + _of_packing(candidates, wanted)
     notes += _of_memory(chosen, wanted)
     if chosen:
-        notes += _of_batches(chosen, wanted) + _of_quality(chosen)
-        notes += _of_variant(chosen, distribution.modality)
+        notes += _of_batches(chosen, wanted) + _of_variant(chosen, distribution.modality)
     notes += [
         f"{each.contender.label} is left out: {each.reason}" for each in measured if each.reason
     ]
@@ -156,13 +154,6 @@ def _of_memory(chosen: Candidate | None, wanted: Wanted) -> list[str]:
             "this: in full attention some bytes for each pair of tokens of each sample"
         )
     return notes
-
-
-def _of_quality(chosen: Candidate) -> list[str]:
-    known = quality_of(chosen.measured.contender.variant)
-    if known.source == "none":
-        return []
-    return [f"quality: {known.statement} ({known.source})"]
 
 
 def _of_variant(chosen: Candidate, modality: str) -> list[str]:

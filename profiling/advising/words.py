@@ -56,6 +56,9 @@ def comparison_lines(
     told = ""
     if comparison["cheapest_run"]:
         told = f"; {least} in {comparison['cheapest_run']}"
+    elif differing := comparison["differing_conditions"]:
+        under = ", ".join(f"{name} ({conditions})" for name, conditions in differing.items())
+        told = f"; costs under different conditions are not ranked: {under}"
     elif maybe:
         told = f"; in which of {', '.join(maybe)} {least} cannot be told"
     return [f"The advice of {len(names)} runs is {same}{told}."]

@@ -41,7 +41,11 @@ def run(arguments: Any) -> int:
     found = {}
     for directory in directories:
         rows, every_row, manifest = read_run(directory)
-        advised = find_advice(rows, distribution, wanted, qualities)
+        try:
+            advised = find_advice(rows, distribution, wanted, qualities)
+        except SettingsError as problem:
+            which = f"`{directory}`: " if len(directories) > 1 else ""
+            raise SettingsError(f"{which}{problem}") from problem
         asked = [row for row in every_row if row["modality"] == distribution.modality]
         advised.answer["notes"] += describe_left_out(asked, manifest)
         found[str(directory)] = advised
@@ -118,8 +122,11 @@ def add_arguments(parser: Any) -> None:
     add("--max_length", type=int | None, default=None, help=longest)
     budget = "memory in GiB that a recommended variant may take; default: any"
     add("--budget_gib", type=float | None, default=None, help=budget)
-    told = "JSON file of what your own runs found: variant, metric, value, source"
-    add("--quality", type=str | None, default=None, help=told)
+    told = (
+        "JSON file of what your own runs found, or a list of such files: `train.py test` writes "
+        "quality.json beside its logs"
+    )
+    add("--quality", type=list[str] | str | None, default=None, help=told)
     add("--json", action="store_true", help="print a map for programs")
 
 

@@ -82,6 +82,7 @@ def test_several_runs_are_answered_one_by_one_and_compared(
         "same_recommendation": False,
         "cheapest_run": run_directory,
         "maybe_cheapest": [run_directory],
+        "differing_conditions": {},
     }
 
 
@@ -136,6 +137,17 @@ def test_a_mistake_is_one_sentence(run_directory, lengths, capsys, settings, sen
     told = capsys.readouterr().err.strip()
     assert sentence in told
     assert len(told.splitlines()) == 1
+
+
+def test_the_error_of_one_of_several_runs_names_the_run(run_directory, lengths, tmp_path, capsys):
+    rows = keyed_rows_of("bert", "sdpa", vanilla_law)
+    short = write_run(tmp_path / "short", [row for row in rows if row["sequence_length"] == 64])
+    needed = "the run must have enough lengths to advise from"
+
+    assert main(["advise", run_directory, str(short), "--lengths", lengths]) == 2
+    assert f"`{short}`: {needed}" in capsys.readouterr().err
+    assert main(["advise", str(short), "--lengths", lengths]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {needed}")
 
 
 def test_an_empty_distribution_is_refused(run_directory, tmp_path, capsys):
@@ -200,6 +212,23 @@ def test_quality_of_own_runs_stands_beside_what_is_published(
         "- measured quality: test_loss of bert is 1.25 (runs/own)",
         "- measured quality: test_loss of local_bert w32 is 1.5 (runs/own, 500 texts)",
     ]
+
+
+def test_the_quality_of_several_files_is_taken_together(run_directory, lengths, tmp_path, capsys):
+    files = []
+    for place, entry in enumerate((WINDOWED, WINDOWED | {"metric": "test_wer", "value": 0.25})):
+        files.append(str(tmp_path / f"{place}.json"))
+        Path(files[-1]).write_text(json.dumps([entry]))
+    given = ["advise", run_directory, "--lengths", lengths, "--json", "--quality"]
+    assert main([*given, f"[{', '.join(files)}]"]) == 0
+
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert [note.split()[2] for note in notes if "measured quality" in note] == [
+        "test_loss",
+        "test_wer",
+    ]
+    assert main([*given, f"[{files[0]}, {files[0]}]"]) == 2
+    assert f"twice in {files[0]}, {files[0]}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

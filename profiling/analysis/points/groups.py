@@ -32,6 +32,10 @@ class Setting:
         """Return the value of a condition."""
         return dict(self.values)[name]
 
+    def only(self, names: Container[str]) -> "Setting":
+        """Return what it says of some conditions."""
+        return Setting(tuple((name, value) for name, value in self.values if name in names))
+
     def covers(self, row: Row) -> bool:
         """Tell whether nothing in a tipping point row contradicts this setting."""
         return all(
