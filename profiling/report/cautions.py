@@ -9,6 +9,7 @@ from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
 from profiling.analysis.points.groups import Contender, Setting
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import listed
+from profiling.report.rounding import number_of
 from profiling.rows.columns import Row, judged_columns
 
 NO_NUMBER = ("error", "skipped")
@@ -122,30 +123,48 @@ def _unwatched(rows: Iterable[Row]) -> list[str]:
 def _drifted(steadiness: Steadiness) -> list[str]:
     if not steadiness.exceeds_answers:
         return []
+    drift, width = steadiness.drift, steadiness.width
+    assert drift is not None
+    assert width is not None
     return [
-        f"The machine drifted by a factor of {steadiness.drift:.3g}, and the answers' intervals "
-        f"are typically only a factor of {steadiness.width:.3g} wide: an answer compares visits in "
+        f"The machine drifted by a factor of {number_of(drift, (1.0, width), 2)}, and the answers' "
+        f"intervals are typically only a factor of {number_of(width, (1.0, drift), 2)} wide: an "
+        "answer compares visits in "
         "pairs, so that slow drift cancels, but in a comparison of lengths or of runs it does not."
     ]
 
 
 def describe_steadiness(steadiness: Steadiness) -> list[str]:
     """Return what was read and how far it drifted, in a sentence per sentinel and one of both."""
-    sentences = [_describe_series(series) for series in steadiness.series]
+    names = sentinel_names(steadiness)
+    sentences = [
+        _describe_series(name, series)
+        for name, series in zip(names, steadiness.series, strict=True)
+    ]
     if steadiness.drift is None:
         sentences.append(f"A drift shows from {FEWEST_READINGS} undisturbed readings on.")
     else:
-        sentences.append(f"The machine drifted by a factor of {steadiness.drift:.3g}.")
+        drift = number_of(steadiness.drift, (1.0,), 2)
+        sentences.append(f"The machine drifted by a factor of {drift}.")
     return sentences
 
 
-def _describe_series(series: Sequence[Row]) -> str:
+def _describe_series(name: str, series: Sequence[Row]) -> str:
     disturbed = sum(bool(row.get("disturbed")) for row in series)
     calm = f", {disturbed:,} of them disturbed" if disturbed else ""
-    return (
-        f"The sentinel, {name_sentinel(series[0])}, was measured "
-        f"{counted(len(series), 'time')}{calm}."
-    )
+    return f"The sentinel, {name}, was measured {counted(len(series), 'time')}{calm}."
+
+
+def sentinel_names(steadiness: Steadiness) -> list[str]:
+    """Return of what each series is: with its conditions, where series differ in them."""
+    first = [series[0] for series in steadiness.series]
+    settings = {Setting.of(row) for row in first}
+    return [
+        name_sentinel(row) + _in_brackets(Setting.of(row).describe(settings))
+        if len(settings) > 1
+        else name_sentinel(row)
+        for row in first
+    ]
 
 
 def name_sentinel(row: Row) -> str:

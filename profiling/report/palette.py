@@ -13,12 +13,13 @@ from profiling.rows.columns import Row
 
 T = TypeVar("T")
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers; their pale yellow is left out.
+# Okabe and Ito's colours, which stay apart for colour-blind readers. Their pale yellow is left out,
+# and the two that are pale on white are darker.
 VANILLA_COLOUR = "#3d3d3d"
 # A modality may have several vanilla variants: those after the first are of a lighter grey, and
 # have strokes of their own, because two greys alone are hard to tell apart.
 VANILLA_COLOURS = (VANILLA_COLOUR, "#767676")
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b0508a", "#e69f00", "#56b4e9")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b0508a", "#a87400", "#3a96cc")
 # Stroke and marker of an implementation: plotly's names, then matplotlib's.
 STROKES = (
     ("solid", "circle", "-", "o"),

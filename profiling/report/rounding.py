@@ -27,6 +27,11 @@ def number_of(value: float, neutral: Iterable[float], least: int = 0) -> str:
     return f"{value:,.{places_for([value], neutral, least)}f}"
 
 
+def measured_text(value: float) -> str:
+    """Return a number of 0 or more: whole with commas from 1,000 on, else of four digits."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def percent_of(share: float, least: int = 0) -> str:
     """Return a share as a percentage that reads as nothing, or as all, only where it is that.
 

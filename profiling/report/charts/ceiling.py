@@ -8,6 +8,7 @@ from profiling.analysis.points.readings import finite
 from profiling.report.charts.inputs import Trace, comparison_choice
 from profiling.report.charts.look import QUIET
 from profiling.report.palette import vanilla_family
+from profiling.report.rounding import percent_of
 from profiling.rows.columns import Row
 
 DASHES = "\u2014 \u00b7 \u2014"
@@ -61,7 +62,7 @@ def _line(choice: str, label: str, floor: dict[int, float], unit: str) -> Trace:
         "y": [floor[length] for length in lengths],
         "line": {"color": QUIET, "dash": "longdashdot", "width": 1.6},
         "marker": {"color": QUIET, "symbol": "line-ew-open", "size": 8},
-        "customdata": [[f"{1 - floor[length]:.1%}"] for length in lengths],
+        "customdata": [[percent_of(1 - floor[length], 1)] for length in lengths],
         "hovertemplate": f"attention is %{{customdata[0]}} of the step at %{{x:,}} {unit}:"
         f"<br>{LABEL}",
     }

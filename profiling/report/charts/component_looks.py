@@ -22,9 +22,9 @@ class ComponentLook:
 # Attention stands on the axis, where its share can be read.
 LOOKS = {
     "attention_core": ComponentLook("#d55e00", ""),
-    "attention_projection": ComponentLook("#e69f00", "/"),
+    "attention_projection": ComponentLook("#a87400", "/"),
     "feed_forward": ComponentLook("#0072b2", ""),
-    "norm_residual": ComponentLook("#56b4e9", "\\"),
+    "norm_residual": ComponentLook("#3a96cc", "\\"),
     "feature_encoder": ComponentLook("#7a8f2a", "x"),
     "embedding": ComponentLook("#009e73", "-"),
     "head": ComponentLook("#b0508a", "|"),

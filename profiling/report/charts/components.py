@@ -10,6 +10,7 @@ from profiling.report.charts.component_bars import MEASURES, Piece, component_nu
 from profiling.report.charts.component_looks import OPTIMISER, look_of
 from profiling.report.charts.inputs import Trace
 from profiling.report.charts.look import GRID, INK, PAPER, plain_axis, plain_layout
+from profiling.report.rounding import measured_text
 
 HEIGHT = 205
 PATTERN = {"fillmode": "overlay", "fgcolor": PAPER, "fgopacity": 1, "size": 6, "solidity": 0.2}
@@ -57,7 +58,7 @@ def _stack(
         trace["x"].append(lengths.index(piece.length) + slots.get(piece.slot, 0.0))
         trace["y"].append(height)
         trace["base"].append(heights.get(bar, 0.0))
-        words = [piece.slot, f"{piece.ms:,.3g}", f"{piece.share:.1%}", f"{piece.length:,}"]
+        words = [piece.slot, measured_text(piece.ms), f"{piece.share:.1%}", f"{piece.length:,}"]
         trace["customdata"].append(words)
         heights[bar] = heights.get(bar, 0.0) + height
     return list(traces.values())

@@ -23,23 +23,32 @@ def build_frontier_chart(
 ) -> dict[str, Any]:
     """Return `data`, `layout` and `table` of the searches of one modality and phase.
 
+    Searches that found no batch are in the table alone.
+
     Args:
-        searches: Rows of the frontier that searched a batch and found one.
+        searches: Rows of the frontier that searched a batch; some of them found one.
         styles: Of the contenders.
     """
-    lines: dict[Contender, list[Row]] = {}
-    for row in sorted(searches, key=lambda row: row_length(row) or 0):
-        lines.setdefault(Contender.of(row), []).append(row)
+    found = [row for row in searches if row["feasible"]]
+    lines = _lines(found)
     unit = axis_unit(str(searches[0]["modality"]))
-    values = [int(row["feasible"]) for row in searches]
-    lengths = sorted({length for row in searches if (length := row_length(row)) is not None})
+    values = [int(row["feasible"]) for row in found]
+    lengths = sorted({length for row in found if (length := row_length(row)) is not None})
     layout = plain_layout(HEIGHT, top=14, bottom=46) | {
         "xaxis": _axis(unit, _ends(lengths), lengths),
         "yaxis": _axis("", _ends(values), log_ticks(*_ends(values), whole=True))
         | {"gridcolor": GRID, "automargin": True},
     }
     data = [_line(contender, rows, unit, styles) for contender, rows in lines.items()]
-    return {"data": data, "layout": layout, "table": _numbers(lines)}
+    return {"data": data, "layout": layout, "table": _numbers(_lines(searches))}
+
+
+def _lines(searches: Sequence[Row]) -> dict[Contender, list[Row]]:
+    """Return the searches by contender, the shortest length first."""
+    lines: dict[Contender, list[Row]] = {}
+    for row in sorted(searches, key=lambda row: row_length(row) or 0):
+        lines.setdefault(Contender.of(row), []).append(row)
+    return lines
 
 
 def limit_words(row: Row) -> str:

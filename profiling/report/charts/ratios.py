@@ -10,12 +10,13 @@ from profiling.report.ceilings import describe_reach
 from profiling.report.charts.inputs import Trace, comparison_choice
 from profiling.report.charts.look import PAPER
 from profiling.report.palette import Style, Styles, efficient_family
+from profiling.report.rounding import places_for
 from profiling.rows.columns import Row
 
 # Purple and green stay apart for colour-blind readers, and the shapes do without colour.
 OUTCOMES = {
     "win": ("triangle-up", "#1b7837"),
-    "tie": ("circle", "#f0c75e"),
+    "tie": ("circle", "#8f6a00"),
     "lose": ("triangle-down", "#762a83"),
 }
 BAND_OPACITY = 0.14
@@ -80,9 +81,9 @@ def _line(row: Row, items: list[Row], style: Style, unit: str) -> Iterator[Trace
         "y": [item["ratio"] for item in items],
         "line": {"color": style.colour, "dash": style.dash, "width": 1.8},
         "marker": _marks(items),
-        "customdata": [[_outcome(item), _interval(item), _reach(item)] for item in items],
-        "hovertemplate": f"%{{y:.3f}} of vanilla at %{{x:,}} {unit}"
-        "<br>%{customdata[0]}%{customdata[1]}%{customdata[2]}",
+        "customdata": [[*_told(item), _reach(item)] for item in items],
+        "hovertemplate": f"%{{customdata[0]}} of vanilla at %{{x:,}} {unit}"
+        "<br>%{customdata[1]}%{customdata[2]}",
     }
 
 
@@ -130,10 +131,14 @@ def _outcome(item: Row) -> str:
     return f"{item['outcome']} ({escape(str(reason))})" if reason else str(item["outcome"])
 
 
-def _interval(item: Row) -> str:
-    if not _has_interval(item):
-        return ""
-    return f", 95 % interval {item['ci_low']:.3f} to {item['ci_high']:.3f}"
+def _told(item: Row) -> tuple[str, str]:
+    """Return the ratio, and its outcome with the interval: what is decided never reads as 1."""
+    ends = [item["ci_low"], item["ci_high"]] if _has_interval(item) else []
+    neutral = (1.0,) if item["outcome"] in ("win", "lose") else ()
+    places = places_for([item["ratio"], *ends], neutral, 3)
+    ratio, *told = (f"{value:.{places}f}" for value in (item["ratio"], *ends))
+    interval = f", 95 % interval {' to '.join(told)}" if told else ""
+    return ratio, _outcome(item) + interval
 
 
 def _reach(item: Row) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 from profiling.analysis.points.drift import Steadiness
 from profiling.analysis.points.readings import finite
-from profiling.report.cautions import name_sentinel
+from profiling.report.cautions import sentinel_names
 from profiling.report.charts.log_ticks import log_ticks
 from profiling.report.charts.look import GRID, plain_axis, plain_layout, table_of
 from profiling.report.palette import COLOURS, VANILLA_COLOUR
+from profiling.report.rounding import measured_text
 from profiling.rows.columns import Row
 
 # A sweep that goes on after so long was stopped in between: the line has a gap there.
@@ -33,8 +34,8 @@ class Mark:
     words: str
 
 
-def marks_of(series: Sequence[Row]) -> list[Mark | None]:
-    """Return the readings of one sentinel, numbered from 1; None where the sweep was stopped.
+def marks_of(name: str, series: Sequence[Row]) -> list[Mark | None]:
+    """Return the readings of a sentinel of that name, from 1 on; None where the sweep was stopped.
 
     The number is the place on the axis, because a sweep may be stopped for hours or days. The
     ratio is to the median of the undisturbed readings, where there are any.
@@ -46,7 +47,7 @@ def marks_of(series: Sequence[Row]) -> list[Mark | None]:
         if number > 1 and _seconds_between(series[number - 2], row) > PAUSE_S:
             marks.append(None)
         ratio = float(row["latency_ms"]) / middle
-        marks.append(Mark(number, ratio, _is_disturbed(row), _words(row)))
+        marks.append(Mark(number, ratio, _is_disturbed(row), _words(name, row)))
     return marks
 
 
@@ -57,7 +58,8 @@ def colour_of(place: int) -> str:
 
 def build_steadiness_chart(steadiness: Steadiness) -> dict[str, Any]:
     """Return `data` and `layout` for plotly's script, and the readings as a table."""
-    data = [_trace(series, place) for place, series in enumerate(steadiness.series)]
+    named = zip(sentinel_names(steadiness), steadiness.series, strict=True)
+    data = [_trace(name, series, place) for place, (name, series) in enumerate(named)]
     ratios = [value for trace in data for value in trace["y"] if value is not None]
     longest = max((len(series) for series in steadiness.series), default=1)
     layout = {
@@ -74,13 +76,13 @@ def _numbers(steadiness: Steadiness) -> dict[str, Any]:
         columns,
         [
             (
-                name_sentinel(row),
+                name,
                 number,
                 row.get("at"),
                 finite(row["latency_ms"]),
                 _is_disturbed(row),
             )
-            for series in steadiness.series
+            for name, series in zip(sentinel_names(steadiness), steadiness.series, strict=True)
             for number, row in enumerate(series, start=1)
         ],
     )
@@ -90,13 +92,13 @@ def _is_disturbed(row: Row) -> bool:
     return bool(row.get("disturbed"))
 
 
-def _trace(series: Sequence[Row], place: int) -> dict[str, Any]:
-    marks = marks_of(series)
+def _trace(name: str, series: Sequence[Row], place: int) -> dict[str, Any]:
+    marks = marks_of(name, series)
     colour = colour_of(place)
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": escape(name_sentinel(series[0])),
+        "name": escape(name),
         "x": [mark and mark.number for mark in marks],
         "y": [mark and mark.ratio for mark in marks],
         "line": {"color": colour, "width": 1.5},
@@ -142,17 +144,17 @@ def ends_of(ratios: Sequence[float]) -> tuple[float, float]:
     return low / room, high * room
 
 
-def _words(row: Row) -> str:
+def _words(name: str, row: Row) -> str:
     mhz, share = finite(row.get("cpu_mhz")), finite(row.get("others_cpu_share"))
     at = _moment(row)
     parts = [
-        f"{float(row['latency_ms']):,.4g} ms",
+        f"{measured_text(float(row['latency_ms']))} ms",
         "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC",
         "" if share is None else f"others took {100 * share:.0f} % of the CPU time",
         "disturbed" if row.get("disturbed") else "",
         "" if mhz is None else f"{mhz:,.0f} MHz",
     ]
-    return "<br>".join([escape(name_sentinel(row)), *filter(None, parts)])
+    return "<br>".join([escape(name), *filter(None, parts)])
 
 
 def _moment(row: Row) -> datetime | None:

@@ -8,6 +8,7 @@ from profiling.analysis.answers.verdicts import shown_value
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import describe_verdict
 from profiling.report.charts.inputs import ChartInput, Trace, comparison_choice, length_range
+from profiling.report.charts.look import INK
 from profiling.report.palette import efficient_family
 from profiling.rows.columns import Row
 
@@ -48,7 +49,7 @@ def tipping_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[
             },
             "text": ["", f" {'≤ ' if row.get('at_most') else ''}{place:,.0f} ", ""],
             "textposition": f"top {_free_side(chart, place)}",
-            "textfont": {"size": 11, "color": colour},
+            "textfont": {"size": 11, "color": INK},
             "hoverinfo": "text",
             "hovertext": f"{escape(family)}: {escape(describe_verdict(row).text)}",
         }

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from html import escape
 from itertools import pairwise
 
+from datamodules.counted import counted
 from profiling.analysis.points.curves import Curve, Spread
 from profiling.analysis.points.groups import Contender
 from profiling.report.charts.inputs import ChartInput, Trace, length_range
+from profiling.report.charts.look import INK
 from profiling.report.charts.oom_marks import OomMark, free_strip, oom_marks
 from profiling.report.charts.tipping_marks import rungs_height
+from profiling.report.rounding import measured_text
 
 NUM_BINS = 36
 SHADES = ("#8a8a8a", "#4f6d8a", "#8a6d4f")
@@ -60,10 +63,15 @@ def curve_traces(chart: ChartInput, curve: Curve) -> Iterator[Trace]:
             "width": 3,
             "color": style.colour,
         },
-        "customdata": [[_between(s.low, s.high), s.num_visits, _disturbance(s)] for s in spreads],
-        "hovertemplate": f"%{{y:,.4~g}} {chart.column.unit} at %{{x:,}} {chart.unit}"
-        "<br>%{customdata[0]}%{customdata[1]} visits%{customdata[2]}",
+        "customdata": [[measured_text(s.median), _visits(s)] for s in spreads],
+        "hovertemplate": f"%{{customdata[0]}} {chart.column.unit} at %{{x:,}} {chart.unit}"
+        "<br>%{customdata[1]}",
     }
+
+
+def _visits(spread: Spread) -> str:
+    visits = counted(spread.num_visits, "visit")
+    return _between(spread.low, spread.high) + visits + _disturbance(spread)
 
 
 def _disturbance(spread: Spread) -> str:
@@ -73,7 +81,9 @@ def _disturbance(spread: Spread) -> str:
 
 
 def _between(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:,.4g} to {high:,.4g}, "
+    if low is None or high is None:
+        return ""
+    return f"{measured_text(low)} to {measured_text(high)}, "
 
 
 def _meta(contender: Contender) -> dict[str, str]:
@@ -96,7 +106,7 @@ def oom_traces(chart: ChartInput, floor: float, ceiling: float) -> Iterator[Trac
             # Below all of them, since plotly's buttons are above.
             "text": ["oom" if mark.is_lowest else ""],
             "textposition": "bottom center",
-            "textfont": {"size": 11, "color": colour},
+            "textfont": {"size": 11, "color": INK},
             "hovertemplate": f"out of memory at {mark.length:,} {chart.unit}",
         }
 

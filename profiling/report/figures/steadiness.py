@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiling.analysis.points.drift import Steadiness
-from profiling.report.cautions import name_sentinel
+from profiling.report.cautions import sentinel_names
 from profiling.report.charts.steadiness import AXIS, TITLE, Mark, colour_of, ends_of, marks_of
 from profiling.report.figures.frame import LOOK, Names, add_frame, as_png, empty_figure
 
@@ -25,9 +25,10 @@ def draw_steadiness(steadiness: Steadiness) -> dict[str, bytes]:
         figure = empty_figure(PANEL)
         axes = figure.subplots()
         ratios: list[float] = []
-        for place, series in enumerate(steadiness.series):
-            marks = marks_of(series)
-            _draw_marks(axes, marks, name_sentinel(series[0]), colour_of(place))
+        named = zip(sentinel_names(steadiness), steadiness.series, strict=True)
+        for place, (name, series) in enumerate(named):
+            marks = marks_of(name, series)
+            _draw_marks(axes, marks, name, colour_of(place))
             ratios += [mark.ratio for mark in marks if mark]
         _set_axes(axes, ratios)
         add_frame(figure, f"{NAME}, {TITLE}", Names.in_panels([axes]))

@@ -54,9 +54,9 @@ class Closure:
 
     @property
     def words(self) -> str:
-        """Return the sums in a few characters."""
+        """Return the sums in a few characters; none where nothing was shown."""
         if not self.shown:
-            return "nowhere"
+            return ""
         low, high = min(self.shown.values()), max(self.shown.values())
         return f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%} to {high:.0%}"
 

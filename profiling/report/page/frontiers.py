@@ -6,6 +6,7 @@ from typing import Any
 
 from profiling.analysis.points.axes import axis_unit, row_length, search_on_axis_of_sweep
 from profiling.analysis.points.groups import Contender, Setting
+from profiling.report.answers.verdicts import listed
 from profiling.report.charts.frontier import build_frontier_chart, is_bound, limit_words
 from profiling.report.palette import Style
 from profiling.rows.columns import PHASES, Row
@@ -24,6 +25,7 @@ class Frontier:
         phases: That were searched.
         charts: Phase and index into the charts, of the largest batches.
         longest: By contender and phase the longest input at batch 1, in words.
+        without_batch: Where no batch was found, in a sentence per contender and phase.
         problems: Searches that failed, and why.
     """
 
@@ -33,6 +35,7 @@ class Frontier:
     phases: Sequence[str]
     charts: Sequence[tuple[str, int]]
     longest: Mapping[str, Mapping[str, str]]
+    without_batch: Sequence[str]
     problems: Sequence[str]
 
 
@@ -57,13 +60,17 @@ def _frontier(
     charts: list[dict[str, Any]],
 ) -> Frontier:
     phases = [phase for phase in PHASES if any(row["phase"] == phase for row in rows)]
+    batches = [
+        row
+        for row in rows
+        if row["searched"] == BATCH and row["status"] == "ok" and row_length(row)
+    ]
     places = []
     for phase in phases:
-        found = [row for row in rows if row["phase"] == phase and row["searched"] == BATCH]
-        able = [row for row in found if row.get("feasible") and row_length(row)]
-        if able:
+        found = [row for row in batches if row["phase"] == phase]
+        if any(row.get("feasible") for row in found):
             places.append((phase, len(charts)))
-            charts.append(build_frontier_chart(able, styles))
+            charts.append(build_frontier_chart(found, styles))
     return Frontier(
         modality,
         setting.describe(),
@@ -71,6 +78,7 @@ def _frontier(
         phases,
         places,
         _longest(rows),
+        _without_batch(batches),
         [_problem(row) for row in rows if row["status"] == "error"],
     )
 
@@ -84,9 +92,26 @@ def _longest(rows: Sequence[Row]) -> dict[str, dict[str, str]]:
     return found
 
 
+def _without_batch(rows: Sequence[Row]) -> list[str]:
+    """Return where not even a batch of 1 fits, or where nobody knows whether it does."""
+    lengths: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        if row.get("feasible") is None:
+            outcome = "does not fit" if is_bound(row) else "was not tried to the end"
+            place = Contender.of(row).label, str(row["phase"]), outcome
+            lengths.setdefault(place, []).append(f"{row_length(row):,}")
+    unit = axis_unit(str(rows[0]["modality"])) if rows else ""
+    return [
+        f"{name}, {phase}: a batch of 1 {outcome} at {listed(found)} {unit}."
+        for (name, phase, outcome), found in lengths.items()
+    ]
+
+
 def _words(row: Row) -> str:
     if row.get("feasible") is None:
-        return "none" if row["status"] == "ok" else "unknown"
+        known = row["status"] == "ok" and is_bound(row)
+        limit = limit_words(row)
+        return ("none" if known else "unknown") + (f" ({limit})" if limit else "")
     sign = "" if is_bound(row) else "at least "
     limit = limit_words(row)
     return f"{sign}{row['feasible']:,}" + (f" ({limit})" if limit else "")

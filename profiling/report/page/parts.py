@@ -124,5 +124,10 @@ def _is_of(group: Group, modality: str, setting: Setting) -> bool:
 
 def _choices(rows: Sequence[Row]) -> dict[str, str]:
     found = {comparison_choice(row) for row in rows}
-    known = {choice: text for choice, text in CHOICES.items() if choice in found}
+    known = {
+        choice: text + choice.removeprefix(kind)
+        for kind, text in CHOICES.items()
+        for choice in sorted(found)
+        if choice == kind or choice.startswith(f"{kind} of ")
+    }
     return known | {choice: choice for choice in sorted(found - set(known))}

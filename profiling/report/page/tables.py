@@ -8,6 +8,7 @@ from typing import Any
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.curves import Curve
 from profiling.analysis.points.readings import finite
+from profiling.report.rounding import measured_text
 from profiling.rows.columns import Column, Row, columns_of, drawn_columns, value_of
 
 
@@ -86,4 +87,4 @@ def _cell(value: Any) -> str:
     number = finite(value)
     if number is None:
         return str(value)
-    return f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
+    return measured_text(number)

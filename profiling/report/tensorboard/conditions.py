@@ -42,13 +42,15 @@ def plan_of(runs: Sequence[Sequence[Curve]]) -> Summary:
         for name, values in found.items()
         if len(values) > 1 or name in ALWAYS
     ]
-    charts = dict.fromkeys((curve.modality, curve.phase) for curves in runs for curve in curves)
-    metrics = [
-        hparams.Metric(
-            f"{modality}/{phase}/{metric}",
-            display_name=f"{modality} {phase} {metric} at the longest length",
-        )
-        for modality, phase in charts
+    measured = dict.fromkeys(
+        (curve.modality, curve.phase, metric)
+        for curves in runs
+        for curve in curves
         for metric in METRICS
+        if curve.measured(metric)
+    )
+    metrics = [
+        hparams.Metric("/".join(tag), display_name=f"{' '.join(tag)} at the longest length")
+        for tag in measured
     ]
     return hparams.hparams_config_pb(parameters, metrics)

@@ -53,7 +53,7 @@ def _measured(modality: str, phase: str, curves: Iterable[Curve]) -> list[layout
 def _broken_down(
     modality: str, phase: str, components: Iterable[ComponentCurve]
 ) -> list[layout_pb2.Chart]:
-    groups = (curve.group for curve in components)
+    groups = (curve.group for curve in components if curve.points)
     if not any((group.modality, group.phase) == (modality, phase) for group in groups):
         return []
     place, title = f"{modality}/{phase}", f"{modality}, {phase}"

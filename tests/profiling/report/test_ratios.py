@@ -55,14 +55,24 @@ def test_what_chance_may_have_decided_is_neither_a_win_nor_a_loss_in_the_chart()
     assert before >= {"triangle-up", "triangle-down"}
     assert after == {"circle"}
     told = [
-        words[0]
+        words[1]
         for trace in ratio_traces([doubted(row) for row in rows], styles, "tokens")
         for words in trace.get("customdata", ())
         if trace["mode"] == "lines+markers"
     ]
     assert told
-    assert all(words.startswith("tie (") for words in told if words != "tie")
+    assert all(words.startswith("tie") for words in told)
     assert any(BY_CHANCE in words for words in told)
+
+
+def test_what_is_decided_never_reads_as_even() -> None:
+    rows = [row for row in sample_tipping_points() if row["verdict"] == "crosses"][:1]
+    styles = Styles.of(build_curves(sample_rows()), rows)
+    win = {"outcome": "win", "ratio": 0.968, "ci_low": 0.938, "ci_high": 0.99974, "reason": None}
+    rows = [row | {"lengths": [{**item, **win} for item in row["lengths"]]} for row in rows]
+    line = next(t for t in ratio_traces(rows, styles, "tokens") if t["mode"] == "lines+markers")
+    assert line["customdata"][0][:2] == ["0.9680", "win, 95 % interval 0.9380 to 0.9997"]
+    assert "%{y" not in line["hovertemplate"]
 
 
 def symbols_of(trace: dict[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from tests.samples.rows.sentinels import readings_of
 from tests.samples.sweeps import command
 
 WARM = [4.0, 4.0, 6.0, 8.0, 8.0]
-DRIFTED = "The machine drifted by a factor of 2, and the answers"
+DRIFTED = "The machine drifted by a factor of 2.00, and the answers"
 TITLE = "How steady the machine was"
 
 
@@ -159,3 +159,25 @@ def test_readings_of_another_state_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"states": {"vision": state}}))
     assert "drifted" not in command("report", str(tmp_path))[1]
     assert TITLE not in (tmp_path / "report.html").read_text()
+
+
+def test_a_drift_never_reads_as_none_nor_as_the_width_that_it_exceeds() -> None:
+    calm = describe_steadiness(judge_steadiness(readings_of([4.0, 4.008, 4.016]), []))
+    assert calm[-1] == "The machine drifted by a factor of 1.004."
+    answers = [{"metric": "latency", "lengths": [{"ci_low": 1.0, "ci_high": 1.031}]}]
+    (caution,) = cautions_of(
+        [], judge_steadiness(readings_of([4.0, 4.0, 4.068, 4.136, 4.136]), answers)
+    )
+    assert "by a factor of 1.034, and" in caution
+    assert "a factor of 1.031 wide" in caution
+
+
+def test_sentinels_of_two_precisions_have_two_names_everywhere() -> None:
+    readings = readings_of([4, 4, 4], precision="32-true")
+    readings += readings_of([2, 2, 2], key="other", precision="bf16-true")
+    steadiness = judge_steadiness(readings, [])
+    first, second, _ = describe_steadiness(steadiness)
+    assert ("32-true" in first, "bf16-true" in second) == (True, True)
+    chart = build_steadiness_chart(steadiness)
+    assert len({trace["name"] for trace in chart["data"]}) == 2
+    assert len({row[0] for row in chart["table"]["rows"]}) == 2

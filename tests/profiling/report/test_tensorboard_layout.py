@@ -8,8 +8,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 
+from profiling.analysis.points.curves import build_curves
 from profiling.report.build import build_report
 from profiling.report.material import Material
+from profiling.report.tensorboard.conditions import plan_of
 from tests.samples.rows.components import with_components
 from tests.samples.rows.run import FOLDER, sample_rows, sample_tipping_points
 
@@ -67,6 +69,28 @@ def test_no_card_is_empty_and_every_contender_is_in_those_of_its_metrics() -> No
             # As the plugin looks for them: from the beginning of a tag.
             drawn = {run for run, tags in runs.items() if any(re.match(pattern, t) for t in tags)}
             assert contenders <= drawn
+
+
+def test_what_was_never_broken_down_has_no_card_and_what_was_not_measured_no_column(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        row | {"components": None, "components_error": "a compiled model has no components left"}
+        for row in sample_rows()
+        if row["modality"] == "vision" and row["visit"] < 2
+    ]
+    rows = [row | {"peak_memory_mib": None} for row in rows]
+    build_report(tmp_path, Material.of(rows, sample_tipping_points(rows), [], {}))
+    cards = [card for group in layout_in(tmp_path / "tensorboard").category for card in group.chart]
+    assert cards
+    assert not [card.title for card in cards if "share" in card.title]
+    curves = build_curves(rows)
+    plan = str(plan_of([[curve] for curve in curves]))
+    assert "latency_ms" in plan
+    assert "peak_memory_mib" not in plan
+    page = (tmp_path / "report.html").read_text()
+    assert "did not add up" not in page
+    assert "<td>nowhere</td>" not in page
 
 
 def test_every_curve_is_on_a_card() -> None:

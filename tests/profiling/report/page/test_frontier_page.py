@@ -45,6 +45,23 @@ def test_what_memory_did_not_limit_is_a_lower_bound() -> None:
     assert chart["data"][0]["marker"]["symbol"] == ["triangle-up-open"]
 
 
+def test_a_search_whose_time_was_over_does_not_say_that_nothing_fits() -> None:
+    page = page_of([search(None, None, limited_by="time", infeasible=None)])
+    assert "<td>unknown (the time was over)</td>" in page
+    assert "<td>none" not in page
+    assert "<td>none (64 does not fit)</td>" in page_of([search(None, None, infeasible=64)])
+
+
+def test_where_not_even_one_sample_fits_is_told_and_in_the_numbers() -> None:
+    page = page_of([search(512, 60), search(8192, None, infeasible=1)])
+    assert "bert eager, inference: a batch of 1 does not fit at 8,192 tokens." in page
+    (chart,) = (c for c in charts_of(page) if "largest batch" in c["table"]["columns"])
+    assert chart["table"]["rows"][1] == ["bert eager", 8192, None, 1, "memory"]
+    assert chart["data"][0]["x"] == [512]
+    alone = page_of([search(8192, None, infeasible=None, limited_by="time")])
+    assert "a batch of 1 was not tried to the end at 8,192 tokens." in alone
+
+
 def test_the_page_promises_of_a_search_what_the_readme_does() -> None:
     promise = "A value at most 4 % larger (or the next larger one) failed, unless the search ended"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

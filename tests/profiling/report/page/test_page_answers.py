@@ -23,8 +23,21 @@ def test_points_that_others_disturbed_are_hollow_and_say_so() -> None:
     looks = {trace["name"].split()[0]: trace for trace in traces}
     assert all(symbol.endswith("-open") for symbol in looks["vit"]["marker"]["symbol"])
     assert not any(symbol.endswith("-open") for symbol in looks["swin"]["marker"]["symbol"])
-    assert looks["vit"]["customdata"][0][2] == ", 3 disturbed"
-    assert looks["swin"]["customdata"][0][1:] == [2, ", 1 disturbed left out"]
+    assert looks["vit"]["customdata"][0][1].endswith(", 3 visits, 3 disturbed")
+    assert looks["swin"]["customdata"][0][1].endswith(", 2 visits, 1 disturbed left out")
+
+
+def test_numbers_beside_a_curve_are_those_of_the_table_and_never_in_exponents() -> None:
+    rows = [row for row in sample_rows() if row["modality"] == "vision" and row["visit"] == 0]
+    rows = [row | {"peak_memory_mib": 20460.4, "latency_ms_median": 12345.6} for row in rows]
+    charts = charts_of(page_of(rows, [], {}))
+    traces = [trace for chart in charts for trace in chart["data"] if "error_y" in trace]
+    told = {str(words[0]) for trace in traces for words in trace["customdata"]}
+    assert "20,460" in told
+    assert not any("e+" in words for words in told)
+    assert not any("%{y" in trace["hovertemplate"] for trace in traces)
+    visits = {words[1].rpartition(", ")[2] for trace in traces for words in trace["customdata"]}
+    assert visits == {"1 visit"}
 
 
 def test_the_page_shows_from_where_every_length_is_proven_to_win() -> None:
