@@ -1,7 +1,7 @@
 """Write the README's table of tipping points: `python benchmarks/answers/readme_table.py runs/cpu`.
 
     python benchmarks/answers/readme_table.py runs/cpu  # keep the answers of a run, write the table
-    python benchmarks/answers/readme_table.py           # write it anew from the answers that are kept
+    python benchmarks/answers/readme_table.py           # write it anew from what is kept
 
 The answers are kept in benchmarks/results/cpu.csv, a copy of the run's tipping_points.csv. `--out`
 keeps them elsewhere, and leaves the README as it is.
@@ -95,7 +95,6 @@ def _name_of(row: Answer) -> str:
     window, longest = row["attention_window"], maximum_text(row)
     windows = [f"window {window}"] if window else []
     return ", ".join([row["efficient"], *windows, *([f"up to {longest}"] if longest else [])])
-
 
 
 def _line(cells: Iterable[str]) -> str:

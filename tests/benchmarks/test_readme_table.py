@@ -1,4 +1,4 @@
-"""The README's table of tipping points: it holds what is kept, and the README's head what it holds."""
+"""The table of tipping points in the README, and the lines at its head, are of what is kept."""
 
 import re
 import shutil
@@ -27,7 +27,9 @@ def test_the_readme_has_the_answers_that_are_kept():
 
 
 def test_the_lines_at_its_head_are_of_the_fastest_kernels_in_the_table():
-    whole = {(row[0], row[1], *row[3:5]) for row in named(table_below(PAGE, WHOLE)) if "best" in row[2]}
+    whole = {
+        (row[0], row[1], *row[3:5]) for row in named(table_below(PAGE, WHOLE)) if "best" in row[2]
+    }
     lines = [tuple(row) for row in table_below(PAGE, HEAD)]
     assert lines
     assert set(lines) <= whole
@@ -35,7 +37,9 @@ def test_the_lines_at_its_head_are_of_the_fastest_kernels_in_the_table():
 
 def test_the_sentence_below_them_says_what_the_first_one_does():
     said = re.sub(r"\s+", " ", PAGE.read_text())
-    told = re.search(r"from ([\d,]+) tokens on, .*? interval is ([\d,]+) to ([\d,]+) tokens\)", said)
+    told = re.search(
+        r"from ([\d,]+) tokens on, .*? interval is ([\d,]+) to ([\d,]+) tokens\)", said
+    )
     assert "{} [{}-{}]".format(*told.groups()) == table_below(PAGE, HEAD)[0][2]
 
 

@@ -110,6 +110,5 @@ def test_where_torch_can_use_no_gpu_both_versions_say_why(
     with pytest.raises(ModelError) as refused:
         describe_cuda()
     assert str(refused.value) == (
-        "`device` cuda needs a CUDA device that torch can use, got none: "
-        f"torch 2.11.0 is {facts}"
+        f"`device` cuda needs a CUDA device that torch can use, got none: torch 2.11.0 is {facts}"
     )
