@@ -2,6 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 FRESH ?=
 ARGS ?=
+# Ends in one sentence where a Python is of a version that pyproject.toml does not allow.
+VERSION_FITS := import sys; version = sys.version_info[:2]; (3, 11) <= version <= (3, 14) or sys.exit("error: \
+	`PYTHON` must be 3.11 to 3.14, got %d.%d: name one, as in `make profile PYTHON=python3.12`" % version)
 # Processes that may not keep the bytecode of the project would compile it at every start.
 export PYTHONDONTWRITEBYTECODE :=
 # Sets of versions that `make test-versions` tries; everything else is as in the lock.
@@ -28,10 +31,12 @@ help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 # Made anew when the lock changes; otherwise set-up is quick. Bytecode is compiled here, once: where
-# PYTHONDONTWRITEBYTECODE is set, every process that imports torch would do it again. An environment
-# without pip is one that `venv` left unfinished, such as without Debian's python3-venv.
+# PYTHONDONTWRITEBYTECODE is set, every process that imports torch would do it again. An environment is
+# made where there is none of a version that fits, or one that `venv` left without pip, such as without
+# Debian's python3-venv.
 .venv/ready: requirements.lock pyproject.toml
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@{ $(BIN)/python -c '$(VERSION_FITS)' && $(BIN)/python -m pip --version; } >/dev/null 2>&1 \
+		|| { $(PYTHON) -c '$(VERSION_FITS)' && $(PYTHON) -m venv --clear .venv; }
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock \
 		--python $(BIN)/python

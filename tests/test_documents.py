@@ -19,8 +19,8 @@ from tests.samples.places import ROOT
 MAKEFILE = ROOT / "Makefile"
 WITH_PATHS = [*DOCUMENTS, ROOT / "benchmarks/README.md"]
 PACKAGES = ("datamodules", "lightning_modules", "profiling")
-# What set-up, runs and downloads write, and names on the Hugging Face hub.
-NOT_OURS = (".venv/", "runs/", "LibriSpeech/", "pretraining/", "facebook/", "google-bert/")
+# What set-up, runs and downloads write, data of users, and names on the Hugging Face hub.
+NOT_OURS = (".venv/", "runs/", "LibriSpeech/", "pretraining/", "sst2/", "facebook/", "google-bert/")
 PATH = re.compile(r"[\w.*-]+(/[\w.*-]+)+/?|[\w*-]+\.(py|md|toml|yaml|lock)")
 DOTTED = re.compile(rf"\b(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
 

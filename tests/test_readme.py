@@ -1,6 +1,7 @@
 """The commands of README and docs, each executed; long measurements take their smallest form."""
 
 import json
+import shlex
 import subprocess
 import sys
 from contextlib import chdir
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.answers import decisions
 from tests.samples.documents import EXECUTED, README, commands_of
 from tests.samples.places import ROOT
 from tests.samples.rows.advising import keyed_rows_of, lengths_around, vanilla_law
@@ -90,6 +92,7 @@ def test_every_command_is_of_a_kind_that_is_executed_here() -> None:
         commands("python", "profile.py", "advise"),
         commands("python", "profile.py", "gpu-check"),
         commands("python", "train.py"),
+        commands("python", "benchmarks/answers/decisions.py"),
         commands("tensorboard"),
     ]
     assert all(kinds)
@@ -171,6 +174,26 @@ def test_tensorboard_finds_the_run(words: list[str], run: Path) -> None:
     executable = Path(sys.executable).with_name("tensorboard")
     said = execute(str(executable), words[1], str(folder), "--inspect")
     assert "text/inference/latency_ms" in said
+
+
+def test_the_charts_are_shown_by_the_command_that_a_sweep_prints(
+    made: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (printed,) = [line for line in made[1].splitlines() if line.startswith("Charts: ")]
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # no environment is active
+    said = execute(*shlex.split(printed.removeprefix("Charts: ")), "--inspect")
+    assert "text/inference/latency_ms" in said
+
+
+@pytest.mark.parametrize(
+    "words", commands("python", "benchmarks/answers/decisions.py"), ids=" ".join
+)
+def test_a_decision_is_refused_for_its_steps_alone(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = [f"--out={tmp_path}", f"--pages={tmp_path}"]
+    assert decisions.main([*words[2:], *places, "--steps=0"]) == 2
+    assert "`steps` must be at least 1, got 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", OUT_OF_THE_BOX, ids=" ".join)

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +33,7 @@ def run(arguments: Any) -> int:
         raise SettingsError("`lengths` must be given: a file that `profile.py lengths` wrote")
     distribution = LengthDistribution.from_json(arguments.lengths)
     directories = [Path(each) for each in arguments.run_directories]
-    if len({each.resolve() for each in directories}) < len(directories):
-        raise SettingsError("`run_directories` must differ, but one was given twice")
+    _refuse_repeated(directories)
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
     from profiling.advising.advice import find_advice
     from profiling.advising.measured_quality import read_quality
@@ -51,6 +52,16 @@ def run(arguments: Any) -> int:
         found[str(directory)] = advised
     _print(found, wanted, as_json=arguments.json)
     return 0
+
+
+def _refuse_repeated(directories: Sequence[Path]) -> None:
+    """Refuse a run that is given more than once, also under two names."""
+    times = Counter(each.resolve() for each in directories)
+    for directory in directories:
+        if times[directory.resolve()] > 1:
+            raise SettingsError(
+                f"`run_directories` must name each run once, got {directory} more than once"
+            )
 
 
 def _print(advised: dict[str, "Advised"], wanted: "Wanted", as_json: bool) -> None:

@@ -94,8 +94,7 @@ def _refuse_without_gpu() -> None:
         Children().ask("profiling.measuring.tasks:describe_cuda", None)
     except SettingsError as problem:
         raise SettingsError(
-            "gpu-check needs a CUDA device, and this machine has none: `--tiny` runs every part in "
-            "small on a CPU, `--dry-run` says what it would do"
+            f"{problem}; `tiny` runs every part in small on a CPU, `dry_run` says what would run"
         ) from problem
 
 
@@ -134,7 +133,7 @@ def add_arguments(parser: Any) -> None:
     add("--device", choices=DEVICES, default=None, help="default: cuda; with tiny: cpu")
     add("--dry-run", "--dry_run", action="store_true", help="only say what would run")
     names = ", ".join(sorted(ASSUMED))
-    assumed = f"with dry-run: estimate for a GPU that is not here ({names})"
+    assumed = f"with dry_run: estimate for a GPU that is not here ({names})"
     add("--assume-device", "--assume_device", default=None, help=assumed)
     add("--commit", type=str, default=None, help="commit that runs, if no .git tells it")
 
@@ -144,6 +143,6 @@ GPU_CHECK = Command(
     description="Test the kernels and measure on a GPU, in a given time, into one archive.",
     add_arguments=add_arguments,
     run=run,
-    settings=("assume-device", "commit", "device", "dry-run", "out", "seconds", "tiny"),
+    settings=("assume_device", "commit", "device", "dry_run", "out", "seconds", "tiny"),
     parses_plainly=True,
 )

@@ -95,7 +95,10 @@ def _read_block(name: str) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(f"`files` {name} cannot be read: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:
-        raise SettingsError(f"`files` {name} is not YAML") from error
+        raise SettingsError(
+            f"`files` must be YAML with a `data` block, or files of lengths, got {name}, "
+            "which is not YAML"
+        ) from error
     block = content.get("data") if isinstance(content, dict) else None
     if not isinstance(block, dict) or not block:
         raise SettingsError(f"`files` {name} must have a `data` block, got none")

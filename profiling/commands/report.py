@@ -1,5 +1,7 @@
 """`profile.py report`: rebuild everything that is made from the measurements."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,7 +95,13 @@ def answer(
         console.print(Text(sentence))
     # Texts: brackets in a path or in the words of an error are no markup.
     console.print(Text(f"Report: {page}"), soft_wrap=True)
-    console.print(Text(f"Charts: tensorboard --logdir {directory / 'tensorboard'}"), soft_wrap=True)
+    console.print(Text(f"Charts: {shlex.join(_charts_command(directory))}"), soft_wrap=True)
+
+
+def _charts_command(directory: Path) -> list[str]:
+    """Return what shows the charts, also where the environment of this Python is not active."""
+    logs = directory / "tensorboard"
+    return [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs)]
 
 
 def _find_frontier(directory: Path, rows: Sequence[Row], manifest: dict[str, Any]) -> list[Row]:

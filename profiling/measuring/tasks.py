@@ -128,10 +128,10 @@ def describe_cuda() -> dict[str, Any]:
     the device, so that it may be asked beside a measurement.
 
     Raises:
-        ModelError: There is none.
+        ModelError: There is none that torch can use.
     """
     if not torch.cuda.is_available():
-        raise ModelError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
+        raise ModelError(_why_no_cuda())
     properties = torch.cuda.get_device_properties(0)
     return {
         "name": properties.name,
@@ -141,6 +141,17 @@ def describe_cuda() -> dict[str, Any]:
         "cudnn_version": str(torch.backends.cudnn.version() or "none"),
         "driver_version": driver_version(),
     }
+
+
+def _why_no_cuda() -> str:
+    """Say what is known: a driver that is too old for this torch looks like no GPU at all."""
+    cuda, driver = torch.version.cuda, driver_version()
+    built = f"built for CUDA {cuda}" if cuda else "built without CUDA"
+    loaded = f"the driver is {driver}" if driver else "no driver of NVIDIA is loaded"
+    return (
+        "`device` cuda needs a CUDA device that torch can use, got none: "
+        f"torch {torch.__version__} is {built}, and {loaded}"
+    )
 
 
 def free_cuda_gib() -> float:

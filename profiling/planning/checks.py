@@ -111,11 +111,27 @@ def _check_implementations(settings: "SweepSettings") -> None:
         for variant in VARIANTS[modality].values()
         for implementation in variant.implementations
     }
-    for name in settings.implementations or ():
+    named = settings.implementations or ()
+    for name in named:
         if name not in known:
             raise SettingsError(
                 f"`implementations` has no {name!r}; choose one of: {', '.join(sorted(known))}"
             )
+    chosen = _implementations_of_chosen(settings)
+    if named and not chosen & {*named}:
+        raise SettingsError(
+            "`implementations` must have one of a variant that is measured, "
+            f"got {', '.join(named)}; choose one of: {', '.join(sorted(chosen))}"
+        )
+
+
+def _implementations_of_chosen(settings: "SweepSettings") -> set[str]:
+    return {
+        implementation
+        for modality in settings.modalities
+        for variant in settings.variants_of(modality)
+        for implementation in VARIANTS[modality][variant.name].implementations
+    }
 
 
 def _check_pair(pair: str) -> None:

@@ -277,7 +277,8 @@ def test_a_run_is_no_second_one_under_another_name(run_directory, lengths, capsy
     again = f"{run_directory}/../run"
     assert main(["advise", run_directory, again, "--lengths", lengths]) == 2
 
-    assert "`run_directories` must differ" in capsys.readouterr().err
+    told = f"`run_directories` must name each run once, got {run_directory} more than once"
+    assert told in capsys.readouterr().err
 
 
 def test_rows_of_another_state_are_counted_and_a_run_of_nothing_else_is_refused(

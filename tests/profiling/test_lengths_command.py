@@ -200,7 +200,9 @@ def test_a_yaml_file_without_a_block_is_named(tmp_path, capsys):
         assert "a.yaml must have a `data` block, got none" in capsys.readouterr().err
     path.write_text("a: [")
     assert main(["lengths", str(path)]) == 2
-    assert "a.yaml is not YAML" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("error: `files` must be YAML with a `data` block, or files of lengths, ")
+    assert said.endswith("a.yaml, which is not YAML\n")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_the_n_by_n_mask_of_longformer_shows_in_memory(rows: list[dict[str, Any]
 
 
 def test_answers_lie_in_the_run_directory(made: tuple[Path, str], out: Path) -> None:
-    assert "tensorboard --logdir" in made[1]
+    assert "-m tensorboard.main --logdir" in made[1]
     assert (out / "report.html").stat().st_size > 10_000
     tipping_points = json.loads((out / "tipping_points.json").read_text())
     assert {row["modality"] for row in tipping_points} == set(VARIANTS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.samples.places import ROOT
 
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
-DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [README, CONTRIBUTING, *sorted((ROOT / "docs").rglob("*.md"))]
 EXECUTED = [path for path in DOCUMENTS if path != CONTRIBUTING]
 
 

@@ -68,7 +68,7 @@ def test_the_longest_length_is_visited_as_often_as_a_verdict_asks_for(scale: Sca
         (["--seconds", "nan"], "`seconds` must be a finite number of at most 9,223,"),
         (["--device", "tpu"], "`device` has no 'tpu'; choose one of: cpu, cuda"),
         (["--device", "cpu"], "`device` cpu needs `tiny`: the whole check would take a CPU hours"),
-        (["--tinny"], "`tinny` is not a setting; choose one of: assume-device, commit, device, "),
+        (["--tinny"], "`tinny` is not a setting; choose one of: assume_device, commit, device, "),
         (["--out"], "`out`: expected one argument, got none"),
         (
             ["--dry-run", "--assume-device", "abacus"],
@@ -91,14 +91,14 @@ def test_a_machine_without_a_gpu_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ask(self: Children, function: str, task: object) -> None:
-        raise SettingsError("`device` cuda needs a CUDA device, and this machine has none; use cpu")
+        raise SettingsError("`device` cuda needs a CUDA device that torch can use, got none: why")
 
     monkeypatch.setattr(Children, "ask", ask)
     out = tmp_path / "check"
     status, _, complained = command("gpu-check", "--out", str(out))
     assert status == 2
-    assert "gpu-check needs a CUDA device" in complained
-    assert "`--tiny`" in complained
+    assert complained.startswith("error: `device` cuda needs a CUDA device that torch can use, ")
+    assert "got none: why; `tiny` runs every part in small on a CPU" in complained
     assert not out.exists()
 
 

@@ -1,6 +1,7 @@
 """What a sweep is told of the GPU that it measures on, by a driver that a test plays."""
 
 import ctypes
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from lightning_modules.errors import ModelError
 from profiling.measuring import tasks
 from profiling.measuring.tasks import CONTEXT_GIB, describe_cuda, free_cuda_gib
+from profiling.rows import machine
 
 GIB = 2**30
 
@@ -79,4 +81,34 @@ def test_a_gpu_that_another_process_has_for_itself_is_refused_in_one_sentence(
     assert str(refused.value) == (
         "`device` cuda must let this process in, and a card does not: "
         "CUDA-capable device(s) is/are busy or unavailable"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cuda", "driver", "facts"),
+    [
+        ("13.0", "550.54.14", "built for CUDA 13.0, and the driver is 550.54.14"),
+        ("13.0", None, "built for CUDA 13.0, and no driver of NVIDIA is loaded"),
+        (None, "580.65.06", "built without CUDA, and the driver is 580.65.06"),
+    ],
+)
+def test_where_torch_can_use_no_gpu_both_versions_say_why(
+    cuda: str | None,
+    driver: str | None,
+    facts: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A driver that is too old for this torch, or a torch for CPUs, looks like no GPU at all."""
+    loaded = tmp_path / "version"
+    if driver:
+        loaded.write_text(f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {driver}  Thu Feb 22\n")
+    monkeypatch.setattr(machine, "DRIVER", loaded)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch, "__version__", "2.11.0")
+    with pytest.raises(ModelError) as refused:
+        describe_cuda()
+    assert str(refused.value) == (
+        f"`device` cuda needs a CUDA device that torch can use, got none: torch 2.11.0 is {facts}"
     )

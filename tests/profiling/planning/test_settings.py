@@ -26,6 +26,10 @@ def _settings(**changes: Any) -> SweepSettings:
         ({"modalities": {"text": ModalitySettings(["bert"], [])}}, ["`lengths`"]),
         ({"modalities": {"vision": ModalitySettings(["vit"], [224])}}, ["`input_sizes`"]),
         ({"implementations": ["fast"]}, ["fast", "eager", "sdpa"]),
+        (
+            {"implementations": ["local_varlen"]},
+            ["`implementations`", "got local_varlen; choose one of: eager, library, mask_fixed, "],
+        ),
         ({"visits": 0}, ["`visits`", "0"]),
         ({"memory_budget_gib": -1.0}, ["`memory_budget_gib`", "-1"]),
         ({"time_budget_s": -5.0}, ["`time_budget_s`", "-5"]),
