@@ -135,9 +135,7 @@ def write_words(folder: Path, takes: int) -> argparse.Namespace:
         for take in range(takes):
             write_sound(folder / f"words/{digit}_ann_{take}.wav", 3_000, take, 8_000)
     (folder / "out").mkdir()
-    return argparse.Namespace(
-        modality="speech", data_dir=str(folder / "words"), out=folder / "out"
-    )
+    return argparse.Namespace(modality="speech", data_dir=str(folder / "words"), out=folder / "out")
 
 
 def test_words_become_utterances_of_very_different_lengths(tmp_path):
