@@ -98,8 +98,8 @@ def _without_rung(rows: Iterable[Row]) -> list[str]:
     """Return a sentence about each kernel that batches of one length cannot show."""
     measured = dict.fromkeys(str(row.get("implementation")) for row in rows)
     return [
-        f"The ladder does not compare with `{name}`, which saves nothing but padding: the samples of "
-        "a measured batch have one length. `profile.py advise` tells what it saves on your data."
+        f"The ladder does not compare with `{name}`, which saves nothing but padding: the samples "
+        "of a measured batch have one length. `profile.py advise` tells what it saves on your data."
         for name in measured
         if name in PACKING
     ]

@@ -168,8 +168,9 @@ def assert_apart(rows: list[Row]) -> None:
 
 
 def rung(kernel: str, outcomes: list[str], metric: str = "latency") -> Row:
-    told = {"vanilla_implementation": kernel, "metric": metric}
-    return answer_of("one", outcomes, comparison="ladder", **told)
+    return answer_of(
+        "one", outcomes, comparison="ladder", vanilla_implementation=kernel, metric=metric
+    )
 
 
 def test_the_ladder_tells_how_far_the_kernels_of_today_moved_the_answer() -> None:
