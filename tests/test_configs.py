@@ -9,10 +9,12 @@ import yaml
 from lightning_modules.attention.interface import find_windows
 from lightning_modules.speech.masked_prediction import MaskedPrediction
 from lightning_modules.variants import VARIANTS, vanilla_of
+from profiling.analysis.points.components import PACKING
 from profiling.class_names import MODELS, full_path
 from profiling.cli import build_parser
 from profiling.commands.sweep import read_settings
 from profiling.planning.grids import make_points, synthetic_facts
+from profiling.planning.points import Point
 from tests.samples.documents import README, table_below
 from tests.samples.places import ROOT
 from tests.samples.recordings.speech import TINY
@@ -41,13 +43,17 @@ def test_every_config_is_of_a_kind_that_is_tested_here() -> None:
     assert set(CONFIGS) == {*SWEEPS, *DECISIONS, *LENGTHS, *TRAINING}
 
 
-def measured_by(path: Path) -> set[tuple[str, str]]:
-    """Return modality and variant of every point that a sweep would measure."""
+def points_of(path: Path) -> list[Point]:
+    """Return what a sweep is asked to measure, and what it skips."""
     parsed = build_parser().parse_args(["sweep", "--config", str(path)])
     settings = read_settings(parsed.sweep)
     data = {modality: synthetic_facts(settings, modality) for modality in settings.modalities}
-    points = make_points(settings, CONDITIONS, data)
-    return {(point.modality, point.variant) for point in points if not point.skip_reason}
+    return make_points(settings, CONDITIONS, data)
+
+
+def measured_by(path: Path) -> set[tuple[str, str]]:
+    """Return modality and variant of every point that a sweep would measure."""
+    return {(point.modality, point.variant) for point in points_of(path) if not point.skip_reason}
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=names(SWEEPS))
@@ -70,16 +76,35 @@ def test_the_cpu_sweep_measures_every_variant_that_the_readme_says_it_has() -> N
 
 @pytest.mark.parametrize("path", DECISIONS, ids=names(DECISIONS))
 def test_a_decision_measures_its_modality_at_lengths_enough_for_a_fit(path: Path) -> None:
-    parsed = build_parser().parse_args(["sweep", "--config", str(path)])
-    settings = read_settings(parsed.sweep)
     modality = path.stem.removeprefix("decision_")
-    assert [*settings.modalities] == [modality]
-    points = make_points(settings, CONDITIONS, {modality: synthetic_facts(settings, modality)})
+    points = [point for point in points_of(path) if not point.skip_reason]
+    assert {point.modality for point in points} == {modality}
     measured = {(p.variant, p.attention_window, p.phase) for p in points}
     assert any(VARIANTS[modality][variant].is_vanilla for variant, _, _ in measured)
     for kind in measured:
         mine = [p for p in points if (p.variant, p.attention_window, p.phase) == kind]
-        assert len({p.length for p in mine if not p.skip_reason}) >= 3
+        assert len({p.length for p in mine}) >= 3
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=names(DECISIONS))
+def test_a_decision_has_every_kernel_of_the_vanilla_variant(path: Path) -> None:
+    modality = path.stem.removeprefix("decision_")
+    vanilla = vanilla_of(modality)
+    measured = {p.implementation for p in points_of(path) if p.variant == vanilla}
+    assert measured == set(VARIANTS[modality][vanilla].implementations)
+
+
+@pytest.mark.parametrize("modality", VARIANTS)
+def test_the_ladder_has_every_rung_and_lengths_enough_to_advise_from(modality: str) -> None:
+    vanilla = vanilla_of(modality)
+    points = points_of(ROOT / "configs/profile/ladder.yaml")
+    mine = [point for point in points if (point.modality, point.variant) == (modality, vanilla)]
+    kernels = {*VARIANTS[modality][vanilla].implementations} - {*PACKING}
+    expected = {(kernel, False) for kernel in kernels} | {("sdpa", True)}
+    assert {(point.implementation, point.compiled) for point in mine} == expected
+    for rung in expected:
+        lengths = {p.length for p in mine if (p.implementation, p.compiled) == rung}
+        assert len(lengths) >= 3
 
 
 @pytest.mark.parametrize("path", LENGTHS, ids=names(LENGTHS))

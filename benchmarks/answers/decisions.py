@@ -29,8 +29,6 @@ from profiling.analysis.points.groups import safe_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "decisions"
-# Spoken digits of 0.4 s and gaps: utterances of 3 to 60 seconds.
-WORDS = (5, 90)
 MOST_CHARACTERS = 60  # of settings in the name of a folder
 
 
@@ -43,7 +41,9 @@ class Source:
         path: In the folder of the data.
         settings: Further ones of its datamodule.
         batch_size: Samples of a batch for the objective throughput.
-        max_length: Samples are cut to it; None cuts none.
+        max_length: Samples are cut to it, images shrunk; None leaves them as they are.
+        words: Fewest and most recordings of an utterance that is composed of them; None takes the
+            recordings as they are.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Source:
     settings: tuple[str, ...] = ()
     batch_size: int = 4
     max_length: int | None = None
+    words: tuple[int, int] | None = None
 
 
 CLASSES = {"text": "TextData", "speech": "SpeechData", "vision": "ImageData"}
@@ -60,8 +61,13 @@ SOURCES = {
         Source("movie_reviews", "movie_reviews.jsonl"),
         Source("state_union", "state_union.jsonl", batch_size=1, max_length=6144),
     ),
-    "speech": (Source("spoken_digits", ""),),
-    "vision": (Source("photographs", ""),),
+    # Recordings of 0.4 s with gaps between them: utterances of 3 to 60 and of 0.4 to 3 seconds.
+    "speech": (
+        Source("spoken_digits", "", words=(5, 90)),
+        Source("short_digits", "", words=(1, 4)),
+    ),
+    # The second time as most people take them, resized to one side.
+    "vision": (Source("photographs", ""), Source("photographs_224", "", max_length=224)),
 }
 
 
@@ -98,8 +104,8 @@ def lengths_file(given: argparse.Namespace, source: Source) -> Path:
 def read_lengths(given: argparse.Namespace, source: Source) -> Path:
     """Write the lengths of a data set into the folder of results, and return the file."""
     data = Path(given.data_dir, source.path)
-    if given.modality == "speech":
-        data = compose_speech(data, given.out)
+    if source.words:
+        data = compose_speech(data, given.out / source.name, source.words)
     out = lengths_file(given, source)
     block = [f"--data.class_path={CLASSES[given.modality]}", f"--data.init_args.source={data}"]
     if given.modality == "text":
@@ -108,15 +114,24 @@ def read_lengths(given: argparse.Namespace, source: Source) -> Path:
     return out
 
 
-def compose_speech(recordings: Path, out: Path) -> Path:
-    """Make utterances of very different lengths out of recordings of single words."""
+def compose_speech(recordings: Path, folder: Path, words: tuple[int, int]) -> Path:
+    """Make utterances of very different lengths out of recordings of single words.
+
+    Args:
+        recordings: Their folder.
+        folder: Of the corpus.
+        words: Fewest and most of an utterance.
+
+    Returns:
+        The folder of the utterances.
+    """
     from datamodules.composing.corpus import compose
     from datamodules.composing.settings import ComposeSettings
 
     settings = ComposeSettings(
-        words_per_utterance=WORDS, speakers="mixed", test_takes=5, val_share=0.0, passes=4
+        words_per_utterance=words, speakers="mixed", test_takes=5, val_share=0.0, passes=4
     )
-    return compose(str(recordings), str(out / "utterances"), settings) / "train"
+    return compose(str(recordings), str(folder), settings) / "train"
 
 
 def advise(

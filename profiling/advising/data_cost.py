@@ -9,13 +9,9 @@ import numpy as np
 from profiling.advising.contenders import Measured
 from profiling.advising.costs.cost_model import CostModel
 from profiling.advising.plans import Plan
-from profiling.analysis.points.components import share_around_layers
+from profiling.analysis.points.components import PACKING, share_around_layers
 from profiling.analysis.points.sides import MEMORY_RESOLUTION_MIB
 from profiling.analysis.statistics.intervals import Array
-
-# Implementations that compute no padding in any layer, however a batch arrives: what lies around
-# the layers computes it. `local_varlen` packs in its attention alone.
-PACKING = ("unpadded",)
 
 
 @dataclass(frozen=True)

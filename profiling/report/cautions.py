@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datamodules.counted import counted
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import axis_unit, row_length
+from profiling.analysis.points.components import PACKING
 from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
 from profiling.analysis.points.groups import Contender, Setting
 from profiling.analysis.points.readings import finite
@@ -33,6 +34,7 @@ def cautions_of(
         *_unwatched(rows),
         *_drifted(steadiness),
         *_of_variants(rows),
+        *_without_rung(rows),
     ]
 
 
@@ -90,6 +92,17 @@ def _of_variants(rows: Iterable[Row]) -> list[str]:
         for modality, variants in VARIANTS.items()
         for name, variant in variants.items()
         if variant.caution and (modality, name) in measured
+    ]
+
+
+def _without_rung(rows: Iterable[Row]) -> list[str]:
+    """Return a sentence about each kernel that batches of one length cannot show."""
+    measured = dict.fromkeys(str(row.get("implementation")) for row in rows)
+    return [
+        f"The ladder does not compare with `{name}`, which saves nothing but padding: the samples "
+        "of a measured batch have one length. `profile.py advise` tells what it saves on your data."
+        for name in measured
+        if name in PACKING
     ]
 
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,18 +129,38 @@ def test_a_section_holds_the_answers_and_the_tables():
     assert "other processes took at most 3.4 % of the CPU" in section
 
 
-def test_words_become_utterances_of_very_different_lengths(tmp_path, monkeypatch):
-    monkeypatch.setattr(decisions, "WORDS", (2, 20))  # of few words
+def write_words(folder: Path, takes: int) -> argparse.Namespace:
+    """Write recordings of two words, and return what a decision about speech is given."""
     for digit in range(2):
-        for take in range(60):
-            write_sound(tmp_path / f"words/{digit}_ann_{take}.wav", 3_000, take, 8_000)
-    given = argparse.Namespace(
-        modality="speech", data_dir=str(tmp_path / "words"), out=tmp_path / "out"
-    )
-    (tmp_path / "out").mkdir()
+        for take in range(takes):
+            write_sound(folder / f"words/{digit}_ann_{take}.wav", 3_000, take, 8_000)
+    (folder / "out").mkdir()
+    return argparse.Namespace(modality="speech", data_dir=str(folder / "words"), out=folder / "out")
 
-    found = json.loads(read_lengths(given, SOURCES["speech"][0]).read_text())
+
+def test_words_become_utterances_of_very_different_lengths(tmp_path):
+    given = write_words(tmp_path, 60)
+    source = replace(SOURCES["speech"][0], words=(2, 20))  # of few words
+
+    found = json.loads(read_lengths(given, source).read_text())
 
     assert found["modality"] == "speech"
     assert found["values"][-1] > 2 * found["values"][0]
-    assert compose_speech(tmp_path / "words", tmp_path / "out").name == "train"
+    again = compose_speech(tmp_path / "words", given.out / source.name, (2, 20))
+    assert again.name == "train"
+
+
+def test_the_second_utterances_of_speech_are_all_shorter_and_leave_the_first_in_place(tmp_path):
+    given = write_words(tmp_path, 60)
+    long, short = SOURCES["speech"]
+
+    files = [read_lengths(given, source) for source in (replace(long, words=(8, 20)), short)]
+
+    longer, shorter = (json.loads(file.read_text())["values"] for file in files)
+    assert shorter[-1] < longer[0]
+
+
+@pytest.mark.parametrize("modality", SOURCES)
+def test_every_data_set_of_a_decision_has_lengths_and_results_of_its_own(modality):
+    names = [source.name for source in SOURCES[modality]]
+    assert len(names) == len(set(names)) > 1

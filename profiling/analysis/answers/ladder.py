@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from profiling.analysis.answers.comparisons import Comparison
+from profiling.analysis.points.components import PACKING
 
 LADDER = "ladder"
 PLAINEST = "eager"
@@ -19,6 +20,10 @@ def find_rungs(comparisons: Iterable[Comparison]) -> list[Comparison]:
     The efficient side is the best of its kernels that do nothing which the rung does not: compiled
     ones meet compiled rungs alone. A rung that nothing may meet is left out.
 
+    A kernel that leaves padding out is no rung: the samples of a measured batch have one length, so
+    it would be fused attention once more. What it saves depends on the lengths of the data, and
+    `advise` tells that.
+
     Args:
         comparisons: All that the rows allow; only `best_vs_best` ones have every kernel.
     """
@@ -26,7 +31,8 @@ def find_rungs(comparisons: Iterable[Comparison]) -> list[Comparison]:
 
 
 def _rungs_of(comparison: Comparison) -> Iterator[Comparison]:
-    for kernel in sorted(comparison.vanilla_points, key=_height):
+    kernels = [name for name in comparison.vanilla_points if name.split()[0] not in PACKING]
+    for kernel in sorted(kernels, key=_height):
         points = {
             name: points
             for name, points in comparison.efficient_points.items()

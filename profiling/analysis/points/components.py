@@ -13,6 +13,9 @@ CORE = "attention_core"
 # The components of a model's layers, and those around them: what no token adds to is in neither.
 IN_LAYERS = (CORE, "attention_projection", "feed_forward", "norm_residual")
 AROUND_LAYERS = ("embedding", "feature_encoder", "head")
+# Implementations that compute no padding in any layer, however a batch arrives: what lies around
+# the layers computes it. `local_varlen` packs in its attention alone.
+PACKING = ("unpadded",)
 Parts = dict[str, dict[str, float]]
 """By component: the medians of its numbers over the visits that have them."""
 

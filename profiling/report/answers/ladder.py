@@ -19,24 +19,36 @@ Ladder = Sequence[Row]
 
 
 def ladders_of(rows: Iterable[Row]) -> list[Ladder]:
-    """Return the ladders in the first metric that has any; a single rung is none.
+    """Return the ladders, those of the first metric first; a single rung is none.
 
     Args:
         rows: Those of `find_ladder` of one modality, phase and setting.
     """
-    rows = list(rows)
-    measured = {row["metric"] for row in rows}
-    metric = next((name for name in judged_columns() if name in measured), None)
-    found: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if row["metric"] == metric:
-            found.setdefault((efficient_family(row), vanilla_family(row)), []).append(row)
+    metrics = [*judged_columns()]
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: metrics.index(str(row["metric"]))):
+        name = str(row["metric"]), efficient_family(row), vanilla_family(row)
+        found.setdefault(name, []).append(row)
     return [rungs for rungs in found.values() if len(rungs) > 1]
 
 
 def ladder_sentences(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return a sentence per efficient variant that has met several vanilla kernels."""
-    return tuple(_sentence(rungs) for rungs in ladders_of(rows))
+    """Return a sentence per efficient variant that has met several vanilla kernels, and metric.
+
+    The first metric that has any always has its sentences, others where the answer is another one
+    from rung to rung.
+    """
+    ladders = ladders_of(rows)
+    first = ladders[0][0]["metric"] if ladders else None
+    told = [rungs for rungs in ladders if rungs[0]["metric"] == first or _differ(rungs)]
+    return tuple(map(_sentence, told))
+
+
+def _differ(rungs: Ladder) -> bool:
+    """Tell whether two rungs have different verdicts, or crossings that are surely apart."""
+    ends = [(row["ci_low"], row["ci_high"]) for row in rungs if row.get("ci_low") is not None]
+    are_apart = any(low > high for low, _ in ends for _, high in ends)
+    return are_apart or len({row["verdict"] for row in rungs}) > 1
 
 
 def _rung_name(row: Row) -> str:

@@ -167,8 +167,10 @@ def assert_apart(rows: list[Row]) -> None:
     assert all(best["ci_high"] < rival["ci_low"] for rival in rivals)
 
 
-def rung(kernel: str, outcomes: list[str]) -> Row:
-    return answer_of("one", outcomes, comparison="ladder", vanilla_implementation=kernel)
+def rung(kernel: str, outcomes: list[str], metric: str = "latency") -> Row:
+    return answer_of(
+        "one", outcomes, comparison="ladder", vanilla_implementation=kernel, metric=metric
+    )
 
 
 def test_the_ladder_tells_how_far_the_kernels_of_today_moved_the_answer() -> None:
@@ -189,6 +191,29 @@ def test_a_single_rung_is_no_ladder_and_one_without_a_decision_is_short() -> Non
         "Latency: whether one wins cannot be told against eager attention, as in the study, "
         "or against fused attention (sdpa)."
     )
+
+
+def test_a_metric_whose_answer_moves_from_rung_to_rung_is_told_beside_the_first_one() -> None:
+    rungs = [rung(kernel, ["lose", "win"]) for kernel in ("eager", "sdpa")]
+    rungs += [rung("eager", ["lose", "win"], "memory"), rung("sdpa", ["lose", "lose"], "memory")]
+    rungs += [rung(kernel, ["lose", "win"], "throughput") for kernel in ("eager", "sdpa")]
+    latency, memory = ladder_sentences(rungs)
+    assert latency.startswith("Latency: against eager attention, as in the study, one wins from")
+    assert memory == (
+        "Memory: against eager attention, as in the study, one wins from 166 [151-183] tokens on; "
+        "against fused attention (sdpa) it is not seen to win up to 256 tokens."
+    )
+
+
+@pytest.mark.parametrize(("fused", "is_told"), [((150.0, 160.0), False), ((190.0, 200.0), True)])
+def test_crossings_that_are_surely_apart_have_moved(
+    fused: tuple[float, float], is_told: bool
+) -> None:
+    rungs = [rung(kernel, ["lose", "win"]) for kernel in ("eager", "sdpa")]
+    memory = [rung(kernel, ["lose", "win"], "memory") for kernel in ("eager", "sdpa")]
+    memory[1] |= {"ci_low": fused[0], "ci_high": fused[1]}
+    told = [sentence.split(":")[0] for sentence in ladder_sentences([*rungs, *memory])]
+    assert told == ["Latency", *["Memory"] * is_told]
 
 
 def test_the_share_of_the_data_that_is_long_enough_is_told_with_its_interval() -> None:

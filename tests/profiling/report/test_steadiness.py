@@ -114,6 +114,17 @@ def test_what_the_registry_cautions_of_is_said_of_a_variant_that_was_measured() 
     assert any(sentence.startswith("The variant fnet has no mask") for sentence in said)
 
 
+def test_where_unpadded_was_measured_the_reader_learns_who_tells_what_it_saves() -> None:
+    rows: list[Row] = [
+        {"modality": "text", "variant": "bert", "implementation": name}
+        for name in ("sdpa", "unpadded", "unpadded")
+    ]
+    (said,) = cautions_of(rows, judge_steadiness([], []))
+    assert said.startswith("The ladder does not compare with `unpadded`")
+    assert "`profile.py advise`" in said
+    assert cautions_of(rows[:1], judge_steadiness([], [])) == []
+
+
 def test_disturbed_visits_are_counted_without_those_that_were_skipped() -> None:
     rows = rows_of_vision()[:10]
     rows = [row | {"disturbed": place < 3} for place, row in enumerate(rows)]

@@ -31,10 +31,10 @@ def kernels(rows: list[Row]) -> list[tuple[list[str], list[str]]]:
 
 
 def test_each_vanilla_kernel_is_a_rung_eager_first_and_compiled_ones_last() -> None:
-    names = ["sdpa compiled", "unpadded", "sdpa", "eager compiled", "eager"]
+    names = ["sdpa compiled", "varlen", "sdpa", "eager compiled", "eager"]
     rows = [row("plain", name) for name in names] + [row("quick", "library")]
     vanilla = [theirs for theirs, _ in kernels(rows)]
-    assert vanilla == [["eager"], ["sdpa"], ["unpadded"], ["eager compiled"], ["sdpa compiled"]]
+    assert vanilla == [["eager"], ["sdpa"], ["varlen"], ["eager compiled"], ["sdpa compiled"]]
 
 
 def test_a_compiled_kernel_meets_compiled_rungs_alone() -> None:
@@ -49,6 +49,12 @@ def test_a_rung_that_no_kernel_may_meet_is_left_out() -> None:
     rows = [row("plain", name) for name in ("sdpa", "sdpa compiled")]
     rows.append(row("quick", "library compiled"))
     assert kernels(rows) == [(["sdpa compiled"], ["library compiled"])]
+
+
+def test_what_leaves_padding_out_is_no_rung_where_nothing_is_padded() -> None:
+    names = ["eager", "unpadded", "unpadded compiled", "sdpa"]
+    rows = [row("plain", name) for name in names] + [row("quick", "library")]
+    assert [theirs for theirs, _ in kernels(rows)] == [["eager"], ["sdpa"]]
 
 
 @given(
