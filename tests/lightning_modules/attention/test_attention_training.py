@@ -129,7 +129,8 @@ def test_under_autocast_all_is_done_in_the_lower_precision(implementation):
 def test_blocks_of_half_precision_train_in_float32_on_a_cpu(is_autocast):
     halves = draw_inputs((2, 3, 300, 16), torch.bfloat16)
     mask = torch.arange(300) < torch.tensor([[300], [170]])
-    found, exact = [], []
+    found: list[torch.Tensor] = []
+    exact: list[torch.Tensor] = []
     for given, results in ((halves, found), ([x.float() for x in halves], exact)):
         leaves = Inputs(*(tensor.requires_grad_() for tensor in given))
         with torch.autocast("cpu", torch.bfloat16, enabled=is_autocast and results is found):
