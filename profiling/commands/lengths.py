@@ -8,6 +8,7 @@ from typing import Any
 from datamodules.errors import validate_minimum
 from datamodules.lengths import LengthDistribution
 from profiling.children.crew import Children
+from profiling.class_names import DATA, short_name
 from profiling.commands.command import Command, plain
 from profiling.commands.length_sources import Places, blocks_of, told_apart
 from profiling.distributions.picture import check_picture, draw
@@ -63,14 +64,10 @@ def _read(blocks: list[dict[str, Any]], places: Places, arguments: Any) -> list[
     found: list[LengthDistribution] = []
     for block in blocks:
         task = {"block": block, "sample": arguments.sample, "seed": arguments.seed}
-        distribution, skipped, cuts_at = children.ask(READING, task)
+        distribution, skipped, notes = children.ask(READING, task)
         warn_of_skipped(skipped)
-        if cuts_at is not None:
-            print(
-                f"{distribution.name}: the `data` block cuts longer samples at {cuts_at}, and what "
-                "it cuts is not counted as cut here",
-                file=sys.stderr,
-            )
+        for note in notes:
+            print(f"{distribution.name}: {note}", file=sys.stderr)
         place = places.take(distribution.name)
         distribution.to_json(place)
         print(f"written: {place}", file=sys.stderr)
@@ -111,4 +108,5 @@ LENGTHS = Command(
         *("batch_size", "config", "data", "files", "json", "max_length", "num_buckets", "out"),
         *("picture", "sample", "seed"),
     ),
+    classes=tuple(sorted(map(short_name, DATA))),
 )

@@ -81,9 +81,14 @@ class Summary:
             "count": distribution.count,
             "mean": self.mean,
             **(draw if sampled else {}),
+            "found": distribution.count_found,
+            "left_out": {
+                reason: dict(counts) for reason, counts in distribution.left_out.items()
+            },
             "quantiles": dict(zip(map(str, QUANTILES), self.quantiles, strict=True)),
             "cuts": [cut.to_dict() for cut in self.cuts],
             "recommended_max_length": self.recommended.max_length,
+            "recommended_is_certain": self.is_certain,
             "max_length": self.chosen.max_length,
             "bucket_edges": list(self.edges),
             "padding": [padding.to_dict() for padding in self.paddings],

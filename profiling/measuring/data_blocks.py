@@ -1,0 +1,67 @@
+"""Build the datamodule of a `data` block, in a child."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from lightning import LightningDataModule
+
+from datamodules.base import ModalityData
+from datamodules.errors import DataError
+from datamodules.libraries import needed
+from datamodules.utterances.base import UtteranceData
+from profiling.class_names import DATA, MEASURED_DATA, full_path, short_name
+from profiling.errors import find_mistake
+
+DataOfLengths = ModalityData | UtteranceData
+
+
+def build_data(block: dict[str, Any]) -> ModalityData:
+    """Build data of which a batch has any length, from a `class_path` / `init_args` block.
+
+    Raises:
+        DataError: As `build_any_data`, or they are others.
+    """
+    built = _build(block)
+    if not isinstance(built, ModalityData):
+        raise DataError(_refusal("batches of any length for a sweep", MEASURED_DATA, built))
+    return built
+
+
+def build_any_data(block: dict[str, Any]) -> DataOfLengths:
+    """Build data whose samples have lengths; of our classes the name is enough.
+
+    Raises:
+        DataError: The class or an argument does not exist or has the wrong type, or the library
+            that looks for them is missing.
+    """
+    built = _build(block)
+    if not isinstance(built, ModalityData | UtteranceData):
+        raise DataError(_refusal("samples with lengths", sorted(map(short_name, DATA)), built))
+    return built
+
+
+def _build(block: dict[str, Any]) -> Any:
+    with needed("jsonargparse", "a `data` block"):
+        from jsonargparse import ArgumentError, ArgumentParser
+
+        from profiling.arguments import one_sentence
+
+    if isinstance(name := block.get("class_path"), str):
+        block = block | {"class_path": full_path(name, DATA)}
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(LightningDataModule, "data", required=True)
+    try:
+        return parser.instantiate(parser.parse_object({"data": block})).data
+    except (ArgumentError, ValueError) as problem:
+        mistake = find_mistake(problem)
+        if mistake is None and isinstance(problem, ArgumentError):
+            mistake = one_sentence(str(problem))
+        if mistake is None:
+            raise
+        raise DataError(mistake) from problem
+
+
+def _refusal(wanted: str, names: Iterable[str], built: Any) -> str:
+    return (
+        f"`data` must have {wanted}, got {type(built).__name__}; choose one of: {', '.join(names)}"
+    )
