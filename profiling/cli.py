@@ -8,6 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from datamodules.nesting import guarded
+from profiling.class_names import MEASURED_DATA
 from profiling.commands.advise import ADVISE
 from profiling.commands.command import Command, plain
 from profiling.commands.compare import COMPARE
@@ -137,7 +138,7 @@ def build_parser() -> "OneSentenceParser":
     for name, command in COMMANDS.items():
         of_command = OneSentenceParser(description=command.description, parser_mode=MODE)
         of_command.known_settings = command.settings
-        of_command.known_classes = command.classes
+        of_command.known_classes = MEASURED_DATA
         command.add_arguments(of_command)
         verbs.add_subcommand(name, of_command, help=command.help)
     return parser

@@ -19,7 +19,6 @@ class Command:
         add_arguments: Adds its settings to a parser of jsonargparse.
         run: Takes the parsed settings and returns the exit status.
         settings: Names that a misspelt setting is answered with.
-        classes: Names that a misspelt class of data is answered with.
         how_to_go_on: Takes the same settings and says how to go on where it was interrupted; empty
             where it begins anew.
         parses_plainly: Whether the standard library parses it, so that it runs also where
@@ -31,7 +30,6 @@ class Command:
     add_arguments: Callable[[Any], None]
     run: Callable[[Any], int]
     settings: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
     how_to_go_on: Callable[[Any], str] = _nothing_stays
     parses_plainly: bool = False
 

@@ -97,4 +97,6 @@ def place_of(chosen: Any, modality: str | None, name: str, known: Sequence[str])
             f"`{below}data.{name}` is not a setting; choose one of: {', '.join(sorted(known))}"
         )
     wanted = " or ".join(f"`modalities.{each}.data.{name}`" for each in modalities)
-    raise SettingsError(f"`data` must stand below a modality, as {wanted}, got `{below}data.{name}`")
+    raise SettingsError(
+        f"`data` must stand below a modality, as {wanted}, got `{below}data.{name}`"
+    )

@@ -8,7 +8,6 @@ from typing import Any
 from datamodules.errors import validate_minimum
 from datamodules.lengths import LengthDistribution
 from profiling.children.crew import Children
-from profiling.class_names import DATA, short_name
 from profiling.commands.command import Command, plain
 from profiling.commands.length_sources import Places, blocks_of, told_apart
 from profiling.distributions.picture import check_picture, draw
@@ -108,5 +107,4 @@ LENGTHS = Command(
         *("batch_size", "config", "data", "files", "json", "max_length", "num_buckets", "out"),
         *("picture", "sample", "seed"),
     ),
-    classes=tuple(sorted(map(short_name, DATA))),
 )

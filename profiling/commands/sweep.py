@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from profiling.class_names import MEASURED_DATA
 from profiling.children.server import start_server
 from profiling.commands.command import Command, plain
 from profiling.commands.report import answer
@@ -180,5 +179,4 @@ SWEEP = Command(
         *ModalitySettings.__dataclass_fields__,
         *VariantSettings.__dataclass_fields__,
     ),
-    classes=MEASURED_DATA,
 )

@@ -82,9 +82,7 @@ class Summary:
             "mean": self.mean,
             **(draw if sampled else {}),
             "found": distribution.count_found,
-            "left_out": {
-                reason: dict(counts) for reason, counts in distribution.left_out.items()
-            },
+            "left_out": {reason: dict(counts) for reason, counts in distribution.left_out.items()},
             "quantiles": dict(zip(map(str, QUANTILES), self.quantiles, strict=True)),
             "cuts": [cut.to_dict() for cut in self.cuts],
             "recommended_max_length": self.recommended.max_length,

@@ -13,6 +13,7 @@ from profiling.class_names import DATA, MEASURED_DATA, full_path, short_name
 from profiling.errors import find_mistake
 
 DataOfLengths = ModalityData | UtteranceData
+EVERY_DATA = tuple(sorted(map(short_name, DATA)))
 
 
 def build_data(block: dict[str, Any]) -> ModalityData:
@@ -21,9 +22,9 @@ def build_data(block: dict[str, Any]) -> ModalityData:
     Raises:
         DataError: As `build_any_data`, or they are others.
     """
-    built = _build(block)
+    built = _build(block, MEASURED_DATA)
     if not isinstance(built, ModalityData):
-        raise DataError(_refusal("batches of any length for a sweep", MEASURED_DATA, built))
+        raise DataError(_refusal("batches of any length for a sweep", built, MEASURED_DATA))
     return built
 
 
@@ -34,13 +35,13 @@ def build_any_data(block: dict[str, Any]) -> DataOfLengths:
         DataError: The class or an argument does not exist or has the wrong type, or the library
             that looks for them is missing.
     """
-    built = _build(block)
+    built = _build(block, EVERY_DATA)
     if not isinstance(built, ModalityData | UtteranceData):
-        raise DataError(_refusal("samples with lengths", sorted(map(short_name, DATA)), built))
+        raise DataError(_refusal("samples with lengths", built, EVERY_DATA))
     return built
 
 
-def _build(block: dict[str, Any]) -> Any:
+def _build(block: dict[str, Any], choices: Iterable[str]) -> Any:
     with needed("jsonargparse", "a `data` block"):
         from jsonargparse import ArgumentError, ArgumentParser
 
@@ -58,10 +59,10 @@ def _build(block: dict[str, Any]) -> Any:
             mistake = one_sentence(str(problem))
         if mistake is None:
             raise
+        if "must be the path of a class" in mistake:
+            mistake += f"; choose one of: {', '.join(choices)}"
         raise DataError(mistake) from problem
 
 
-def _refusal(wanted: str, names: Iterable[str], built: Any) -> str:
-    return (
-        f"`data` must have {wanted}, got {type(built).__name__}; choose one of: {', '.join(names)}"
-    )
+def _refusal(wanted: str, built: Any, choices: Iterable[str]) -> str:
+    return f"`data` must have {wanted}, got {type(built).__name__}; choose one of: {', '.join(choices)}"

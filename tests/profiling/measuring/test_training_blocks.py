@@ -55,9 +55,17 @@ def test_a_sweep_refuses_data_without_batches_of_any_length(everything: Path) ->
     )
 
 
-@pytest.mark.parametrize("name", ["lightning.LightningDataModule", "torch.nn.Identity", "NoData"])
-def test_a_class_that_is_no_data_of_ours_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "choice"),
+    [
+        ("lightning.LightningDataModule", "choose one of: ImageData, KeywordSpeech"),
+        ("NoData", "choose one of: ImageData, KeywordSpeech"),
+        ("torch.nn.Identity", "LightningDataModule"),
+    ],
+)
+def test_a_class_that_is_no_data_of_ours_is_refused(name: str, choice: str) -> None:
     with pytest.raises(DataError) as caught:
         read_lengths({"block": {"class_path": name}, "sample": None, "seed": 0})
     assert "\n" not in str(caught.value)
     assert name.rpartition(".")[2] in str(caught.value)
+    assert choice in str(caught.value)
