@@ -65,4 +65,5 @@ def _build(block: dict[str, Any], choices: Iterable[str]) -> Any:
 
 
 def _refusal(wanted: str, built: Any, choices: Iterable[str]) -> str:
-    return f"`data` must have {wanted}, got {type(built).__name__}; choose one of: {', '.join(choices)}"
+    listed = f"choose one of: {', '.join(choices)}"
+    return f"`data` must have {wanted}, got {type(built).__name__}; {listed}"
