@@ -84,7 +84,7 @@ def test_a_decision_measures_its_modality_at_lengths_enough_for_a_fit(path: Path
 
 @pytest.mark.parametrize("path", LENGTHS, ids=names(LENGTHS))
 def test_a_lengths_config_builds_its_datamodule(path: Path) -> None:
-    from profiling.measuring.real_batches import build_data
+    from profiling.measuring.data_blocks import build_data
 
     parsed = build_parser().parse_args(["lengths", "--config", str(path)])
     block = parsed.lengths.data
