@@ -15,6 +15,15 @@ LeftOut = Mapping[str, Mapping[str, int]]
 log = logging.getLogger(__name__)
 
 
+def told_left_out(left_out: LeftOut) -> str:
+    """Return how many were left out and why, as in `3 .m4a (other ending), 1 .wav (damaged)`."""
+    return ", ".join(
+        f"{count:,} {ending} ({reason})".replace("  ", " ")
+        for reason, counts in left_out.items()
+        for ending, count in counts.items()
+    )
+
+
 class BadSamples:
     """Stops at a sample that cannot be used, or skips it; counts all that is left out.
 

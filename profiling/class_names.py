@@ -36,6 +36,10 @@ def short_name(path: str) -> str:
     return path.rpartition(".")[2]
 
 
+# Data of which batches have any length, for a sweep; `lengths` and training take others, too.
+MEASURED_DATA = tuple(sorted(short_name(path) for path in DATA if ".modalities." in path))
+
+
 def full_path(name: str, paths: tuple[str, ...]) -> str:
     """Return the one of `paths` whose class has this name, or what was given."""
     return next((path for path in paths if short_name(path) == name), name)

@@ -8,25 +8,28 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from datamodules.nesting import guarded
-from profiling.class_names import DATA, short_name
+from profiling.class_names import MEASURED_DATA
 from profiling.commands.advise import ADVISE
 from profiling.commands.command import Command, plain
 from profiling.commands.compare import COMPARE
-from profiling.commands.data_settings import set_in_block, split_data_settings, with_full_paths
+from profiling.commands.data_settings import (
+    place_of,
+    set_in_block,
+    split_data_settings,
+    with_full_paths,
+)
 from profiling.commands.gpu_check import GPU_CHECK
 from profiling.commands.lengths import LENGTHS
 from profiling.commands.plain_parser import parse_plainly
 from profiling.commands.report import REPORT
 from profiling.commands.sweep import SWEEP
-from profiling.errors import USER_ERRORS, SettingsError, refuse_undecodable
+from profiling.errors import USER_ERRORS, refuse_undecodable
 
 if TYPE_CHECKING:
     from profiling.arguments import OneSentenceParser
 
 UNREAD = 141  # what a shell says of a process that SIGPIPE ended
 MODE = "yaml_with_class_names"  # of our own, beside those that jsonargparse knows
-# Data of which batches have a length; training on speech has others too.
-MEASURED_DATA = tuple(sorted(short_name(path) for path in DATA if ".modalities." in path))
 DESCRIPTION = "From which input length on does efficient self-attention beat the plain one?"
 COMMANDS: dict[str, Command] = {
     "sweep": SWEEP,
@@ -113,10 +116,9 @@ def parse(arguments: Sequence[str]) -> Any:
     arguments, data_settings = split_data_settings(arguments)
     parsed = build_parser().parse_args(arguments)
     chosen = parsed[parsed.command]
+    known = COMMANDS[parsed.command].settings
     for modality, name, value in data_settings:
-        place = chosen if modality is None else (chosen.get("modalities") or {}).get(modality)
-        if place is None or "data" not in place:
-            raise SettingsError(f"`{modality or parsed.command}` has no `data` to set `{name}` of")
+        place = place_of(chosen, modality, name, known)
         place["data"] = set_in_block(plain(place["data"]), name, value)
     return parsed
 

@@ -109,7 +109,7 @@ def test_the_ladder_has_every_rung_and_lengths_enough_to_advise_from(modality: s
 
 @pytest.mark.parametrize("path", LENGTHS, ids=names(LENGTHS))
 def test_a_lengths_config_builds_its_datamodule(path: Path) -> None:
-    from profiling.measuring.real_batches import build_data
+    from profiling.measuring.data_blocks import build_data
 
     parsed = build_parser().parse_args(["lengths", "--config", str(path)])
     block = parsed.lengths.data

@@ -1,9 +1,11 @@
 """The commands of README and docs, each executed; long measurements take their smallest form."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import chdir
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +13,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.answers import decisions
+from profiling.children.crew import Children
+from profiling.cli import parse
+from profiling.commands.sweep import read_settings
+from profiling.sweeping.preparation import Preparation
 from tests.samples.documents import EXECUTED, README, commands_of
 from tests.samples.places import ROOT
 from tests.samples.rows.advising import keyed_rows_of, lengths_around, vanilla_law
@@ -121,9 +127,40 @@ def test_a_sweep_ends_with_the_tipping_points_and_says_where_to_look(
 
 @pytest.mark.parametrize("words", SWEEPS, ids=" ".join)
 def test_a_sweep_says_beforehand_what_it_would_do(words: list[str], tmp_path: Path) -> None:
-    said = profile(words, f"--out={tmp_path}/run", *ONLY_SAID)
-    assert "0 visits done" in said
+    said = profile(words, f"--out={tmp_path}/run", *ONLY_SAID, *texts_for(words, tmp_path))
+    assert re.search(r"\b0 (visits|of them) done", said)
     assert " from here, " in said
+
+
+def write_texts(folder: Path, numbers_of_words: Iterable[int]) -> dict[str, str]:
+    """Write texts, which have two tokens more than words; return settings for them."""
+    vocabulary = folder / "vocab/vocab.txt"
+    vocabulary.parent.mkdir(exist_ok=True)
+    vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\n")
+    lines = [json.dumps({"text": "good " * number}) for number in numbers_of_words]
+    (folder / "texts.jsonl").write_text("\n".join(lines))
+    return {"source": f"{folder}/texts.jsonl", "tokenizer": str(vocabulary.parent)}
+
+
+def texts_for(words: list[str], folder: Path) -> list[str]:
+    """Return settings for texts of 3 to 202 tokens, one of each, where a sweep has data."""
+    block = "--modalities.text.data."
+    if not any(word.startswith(block) for word in words):
+        return []
+    settings = write_texts(folder, range(1, 201))
+    return [f"{block}{name}={value}" for name, value in settings.items()]
+
+
+def test_texts_of_ones_own_are_measured_at_their_lengths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (words,) = [words for words in SWEEPS if texts_for(words, tmp_path)]
+    parsed = parse([*words[2:], *ONLY_SAID, *texts_for(words, tmp_path)])
+    plan = Preparation(read_settings(parsed.sweep), Children(), batches=None).plan()
+    measured = {(point.length, point.batch_source) for point in plan.first_points()}
+    assert measured == {(length, "real") for length in (22, 102, 182, 200, 202)}
 
 
 @pytest.mark.parametrize("words", commands("python", "profile.py", "compare"), ids=" ".join)
@@ -144,13 +181,10 @@ def test_a_variant_is_advised(words: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", commands("python", "profile.py", "lengths"), ids=" ".join)
 def test_lengths_of_a_local_file_are_written(words: list[str], tmp_path: Path) -> None:
-    (tmp_path / "vocab").mkdir()
-    (tmp_path / "vocab/vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nfilm\n")
-    (tmp_path / "texts.jsonl").write_text('{"text": "good film"}\n{"text": "film"}\n')
     out = tmp_path / "lengths.json"
-    data = [f"--data.init_args.source={tmp_path}/texts.jsonl"]
-    data += [f"--data.init_args.tokenizer={tmp_path}/vocab", f"--out={out}"]
-    profile(words, *data)
+    texts = write_texts(tmp_path, [2, 1])
+    data = [f"--data.init_args.{name}={value}" for name, value in texts.items()]
+    profile(words, *data, f"--out={out}")
     found = json.loads(out.read_text())
     assert (found["values"], found["counts"], found["unit"]) == ([3, 4], [1, 1], "tokens")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from datamodules.bad_samples import BadSamples
+from datamodules.bad_samples import BadSamples, told_left_out
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,8 @@ class Account:
         }
 
     def __str__(self) -> str:
-        reasons = [
-            f"{count} {ending} ({reason})".replace("  ", " ")
-            for reason, counts in self.bad_samples.left_out.items()
-            for ending, count in counts.items()
-        ]
         taken = self.found - self.bad_samples.count_left_out
+        reasons = told_left_out(self.bad_samples.left_out)
         return f"{self.split}, {self.source}: {self.found} found, {taken} taken" + (
-            f", left out: {', '.join(reasons)}" if reasons else ""
+            f", left out: {reasons}" if reasons else ""
         )

@@ -12,11 +12,14 @@ from lightning.pytorch.utilities import rank_zero_info
 from datamodules.bad_samples import BadSamples
 from datamodules.errors import DataError, validate_choice, validate_minimum
 from datamodules.files.writing import write_text
+from datamodules.lengths import LengthDistribution
 from datamodules.nesting import parse_json
 from datamodules.recordings.layouts import LAYOUTS, Layout
 from datamodules.recordings.listing import list_recordings
 from datamodules.recordings.recording import Recording
+from datamodules.sampling import Sampling
 from datamodules.utterances.account import Account
+from datamodules.utterances.lengths import distribution_of
 from datamodules.utterances.reader import UtteranceReader
 
 ACCOUNT_FILE = "recordings.json"
@@ -37,6 +40,9 @@ class UtteranceData(LightningDataModule, ABC):
         on_bad_sample: `stop` at a damaged file or manifest line, or `skip` it and count it.
         num_workers: Processes of a loader; 0 loads in the main one.
         seed: Chooses orders, crops and masks.
+
+    Attributes:
+        sampling: Which recordings are looked at, and who hears of it; to be set before first use.
     """
 
     modality = "speech"
@@ -59,6 +65,7 @@ class UtteranceData(LightningDataModule, ABC):
         self.on_bad_sample = on_bad_sample
         self.num_workers = num_workers
         self.seed = seed
+        self.sampling = Sampling()
         self._accounts: list[Account] = []
 
     def __str__(self) -> str:
@@ -79,6 +86,27 @@ class UtteranceData(LightningDataModule, ABC):
         """The opened source, for `labels` and `predict`."""
         return self.open_reader("predict", self.source)
 
+    @property
+    def skipped(self) -> list[str]:
+        """Messages that name the recordings this process has left out, damaged or short ones."""
+        return [each for account in self._accounts for each in account.bad_samples.skipped]
+
+    @property
+    def cuts_at(self) -> str | None:
+        """The setting at which longer recordings are cut, in `lengths` too; None where none is."""
+        return None
+
+    @property
+    def length_notes(self) -> list[str]:
+        """What to know of `lengths`, in sentences without a full stop."""
+        return []
+
+    def lengths(self) -> LengthDistribution:
+        """Return the lengths in frames of the recordings of `source`, decoding nothing."""
+        reader = self.predict_reader
+        indices = range(len(reader.lengths))
+        return distribution_of(self.source, reader, indices, sampled=self.sampling.sampled)
+
     def open_reader(self, split: str, source: str) -> UtteranceReader:
         """List the recordings of a source and make the reader of a split.
 
@@ -86,7 +114,7 @@ class UtteranceData(LightningDataModule, ABC):
             DataError: There are no recordings, or labels or transcripts of them do not match.
         """
         bad_samples = BadSamples(self.on_bad_sample)
-        recordings = list_recordings(source, self.layout, bad_samples)
+        recordings = list_recordings(source, self.layout, bad_samples, self.sampling)
         if not recordings:
             raise DataError(f"`source` {source} holds no recordings that can be used")
         found = len(recordings) + bad_samples.count_left_out

@@ -113,6 +113,19 @@ class PretrainingSpeech(TrainingSpeech):
         """Hash of the k-means that made the labels; None where nobody knows it."""
         return self._train_labels.facts.centroids
 
+    @property
+    def cuts_at(self) -> str | None:
+        """The setting at which longer recordings are cut; None where none is."""
+        return None if self.max_seconds is None else f"`max_seconds` {self.max_seconds:g}"
+
+    @property
+    def length_notes(self) -> list[str]:
+        """What to know of `lengths`, in sentences without a full stop."""
+        return [
+            *super().length_notes,
+            "all crops of a batch are as long as the shortest of them, so that nothing is padded",
+        ]
+
     def make_reader(
         self, split: str, recordings: list[Recording], bad_samples: BadSamples
     ) -> CropReader:

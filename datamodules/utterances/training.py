@@ -16,9 +16,11 @@ from datamodules.batching.seconds_batches import EvaluationBatches, TrainingBatc
 from datamodules.counted import counted
 from datamodules.errors import DataError, validate_fraction, validate_minimum
 from datamodules.geometry import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from datamodules.lengths import LengthDistribution
 from datamodules.recordings.listing import list_paths, list_recordings
 from datamodules.recordings.recording import Recording
 from datamodules.utterances.base import UtteranceData
+from datamodules.utterances.lengths import distribution_of
 from datamodules.utterances.reader import UtteranceReader
 
 SHORTEST_SECONDS = FRAME_SAMPLES / SAMPLE_RATE_HZ
@@ -90,6 +92,26 @@ class TrainingSpeech(UtteranceData):
     def test_reader(self) -> UtteranceReader:
         """The opened test source."""
         return self.open_reader("test", self.test_source) if self.test_source else self.val_reader
+
+    @property
+    def length_notes(self) -> list[str]:
+        """What to know of `lengths`, in sentences without a full stop."""
+        return [
+            "these are the recordings of `source` that training takes; `val_source` and "
+            "`test_source` are not read",
+            f"training fills batches with `batch_seconds` {self.batch_seconds:g} of similar "
+            "lengths; the shares of padding are those of batches with a number of samples",
+        ]
+
+    def lengths(self) -> LengthDistribution:
+        """Return the lengths in frames, as training uses them, of the recordings that it takes.
+
+        Raises:
+            DataError: Nothing can be trained on, or labels or transcripts are missing.
+        """
+        reader, indices = self.train_reader, self._train_indices()
+        held_out = () if self.val_source else self._split[1]
+        return distribution_of(self.source, reader, indices, held_out, self.sampling.sampled)
 
     def train_dataloader(self) -> Loader:
         """Return the training utterances, shuffled anew in every epoch."""

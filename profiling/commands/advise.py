@@ -13,6 +13,7 @@ from profiling.commands.current_run import read_run
 from profiling.errors import SettingsError
 from profiling.rows.columns import PHASES
 from profiling.rows.current import describe_left_out
+from profiling.rows.data_lengths import shared_distribution
 
 if TYPE_CHECKING:
     from profiling.advising.between_runs import Advised
@@ -29,19 +30,18 @@ USUAL_BATCH = {"latency": 1, "throughput": 8, "memory": 1}
 def run(arguments: Any) -> int:
     """Advise for every run, and print."""
     wanted = _read_wanted(arguments)
-    if not arguments.lengths:
-        raise SettingsError("`lengths` must be given: a file that `profile.py lengths` wrote")
-    distribution = LengthDistribution.from_json(arguments.lengths)
     directories = [Path(each) for each in arguments.run_directories]
     _refuse_repeated(directories)
+    given = LengthDistribution.from_json(arguments.lengths) if arguments.lengths else None
+    runs = {directory: read_run(directory) for directory in directories}
+    distribution = given or shared_distribution([manifest for *_, manifest in runs.values()])
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
     from profiling.advising.advice import find_advice
     from profiling.advising.measured_quality import read_quality
 
     qualities = read_quality(arguments.quality) if arguments.quality is not None else []
     found = {}
-    for directory in directories:
-        rows, every_row, manifest = read_run(directory)
+    for directory, (rows, every_row, manifest) in runs.items():
         try:
             advised = find_advice(rows, distribution, wanted, qualities)
         except SettingsError as problem:
@@ -49,6 +49,10 @@ def run(arguments: Any) -> int:
             raise SettingsError(f"{which}{problem}") from problem
         asked = [row for row in every_row if row["modality"] == distribution.modality]
         advised.answer["notes"] += describe_left_out(asked, manifest)
+        if given is None:
+            advised.answer["notes"].append(
+                f"lengths: those of {distribution.name}, on which the run was measured"
+            )
         found[str(directory)] = advised
     _print(found, wanted, as_json=arguments.json)
     return 0
@@ -120,7 +124,8 @@ def add_arguments(parser: Any) -> None:
         "run_directories", type=str, nargs="+", help="run directories of sweeps, one per machine"
     )
     add = parser.add_argument
-    add("--lengths", type=str, default="", help="file that `profile.py lengths` wrote; required")
+    told = "file that `profile.py lengths` wrote; default: the lengths of the data of the sweep"
+    add("--lengths", type=str, default="", help=told)
     meanings = ", ".join(f"{name} ({meaning})" for name, meaning in OBJECTIVES.items())
     told = f"what to minimise: {meanings}"
     add("--objective", type=str, default="latency", help=told)

@@ -73,3 +73,30 @@ def set_in_block(block: dict[str, Any] | None, name: str, value: Any) -> dict[st
     if name == "class_path":
         return block | {name: value}
     return block | {"init_args": (block.get("init_args") or {}) | {name: value}}
+
+
+def place_of(chosen: Any, modality: str | None, name: str, known: Sequence[str]) -> Any:
+    """Return the settings that have the data block in which a setting is to be changed.
+
+    Args:
+        chosen: Settings of the command.
+        modality: Whose block it is; None for the one of the command itself.
+        name: Of the setting.
+        known: Settings that the command has.
+
+    Raises:
+        SettingsError: There is no such block.
+    """
+    modalities = chosen.get("modalities") or {}
+    place = chosen if modality is None else modalities.get(modality)
+    if place is not None and "data" in place:
+        return place
+    below = "" if modality is None else f"modalities.{modality}."
+    if not modalities:
+        raise SettingsError(
+            f"`{below}data.{name}` is not a setting; choose one of: {', '.join(sorted(known))}"
+        )
+    wanted = " or ".join(f"`modalities.{each}.data.{name}`" for each in modalities)
+    raise SettingsError(
+        f"`data` must stand below a modality, as {wanted}, got `{below}data.{name}`"
+    )

@@ -63,14 +63,10 @@ def _read(blocks: list[dict[str, Any]], places: Places, arguments: Any) -> list[
     found: list[LengthDistribution] = []
     for block in blocks:
         task = {"block": block, "sample": arguments.sample, "seed": arguments.seed}
-        distribution, skipped, cuts_at = children.ask(READING, task)
+        distribution, skipped, notes = children.ask(READING, task)
         warn_of_skipped(skipped)
-        if cuts_at is not None:
-            print(
-                f"{distribution.name}: the `data` block cuts longer samples at {cuts_at}, and what "
-                "it cuts is not counted as cut here",
-                file=sys.stderr,
-            )
+        for note in notes:
+            print(f"{distribution.name}: {note}", file=sys.stderr)
         place = places.take(distribution.name)
         distribution.to_json(place)
         print(f"written: {place}", file=sys.stderr)

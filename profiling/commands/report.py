@@ -12,6 +12,7 @@ from profiling.commands.length_sources import told_apart
 from profiling.errors import SettingsError
 from profiling.rows.columns import Row
 from profiling.rows.current import current_rows, current_searches, describe_left_out
+from profiling.rows.data_lengths import distributions_of
 from profiling.rows.frontier import FRONTIER, frontier_rows
 from profiling.rows.reading import (
     MANIFEST,
@@ -56,7 +57,7 @@ def answer(
     from profiling.analysis.points.drift import judge_steadiness
     from profiling.report.answers.sections import build_sections
     from profiling.report.cautions import cautions_of
-    from profiling.report.material import Material, distributions_of
+    from profiling.report.material import Material
     from profiling.report.page.made_with import is_made_with
     from profiling.report.table import print_sections
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from datamodules.bad_samples import told_left_out
 from datamodules.counted import counted
 from datamodules.modality import find_modality
 from profiling.distributions.cutting import MOST_CUT, Cut, name_length, usual_lengths
@@ -63,6 +64,9 @@ def _head(summary: Summary) -> str:
         drawn = sampled.looked_at(distribution.count)
         usable = f", all that can be used of {drawn:,}" if drawn > distribution.count else ""
         samples += f"{usable} of {sampled.drawn_from:,}, drawn without replacement"
+    if distribution.left_out:
+        reasons = told_left_out(distribution.left_out)
+        samples += f"\nof {distribution.count_found:,} found, left out: {reasons}"
     levels = ", ".join(
         f"{name} {_with_seconds(summary, length)}"
         for name, length in zip(NAMES, summary.quantiles, strict=True)

@@ -10,7 +10,8 @@ from datamodules.errors import DataError
 from datamodules.lengths import LengthDistribution
 from datamodules.modalities.real import RealData
 from datamodules.sampling import Sampling
-from profiling.measuring.real_batches import build_data
+from datamodules.utterances.base import UtteranceData
+from profiling.measuring.data_blocks import DataOfLengths, build_any_data
 
 # A log file needs a line now and then; a terminal's line is written over.
 SECONDS_BETWEEN_LINES = 10.0
@@ -49,24 +50,36 @@ class ReadingProgress:
             print(line, file=sys.stderr, flush=True)
 
 
-def read_lengths(task: dict[str, Any]) -> tuple[LengthDistribution, list[str], str | None]:
-    """Return the lengths of the data of a block, which samples were left out, and what cuts them.
+def read_lengths(task: dict[str, Any]) -> tuple[LengthDistribution, list[str], list[str]]:
+    """Return the lengths of the data of a block, which samples were left out, and what to know.
 
     Args:
         task: `block`, the data block; `sample`, how many samples to draw, or None for all; `seed`,
             of the draw.
 
     Returns:
-        The distribution, a message for each sample that was left out, and the setting of the block
-        at which longer samples are cut, None where none is.
+        The distribution, a message for each sample that was left out as damaged, and sentences
+        about what the block does to the lengths.
 
     Raises:
         DataError: The data cannot be read, or are of a class that does not draw samples.
     """
-    data = build_data(task["block"])
-    if isinstance(data, RealData):
-        data.sampling = Sampling(task["sample"], task["seed"], ReadingProgress())
+    data = build_any_data(task["block"])
+    sampling = Sampling(task["sample"], task["seed"], ReadingProgress())
+    if isinstance(data, RealData | UtteranceData):
+        data.sampling = sampling
     found = data.lengths()
-    if task["sample"] is not None and not (isinstance(data, RealData) and data.sampling.is_obeyed):
+    if task["sample"] is not None and not sampling.is_obeyed:
         raise DataError(f"`sample` must have data to draw from, got {type(data).__name__}")
-    return found, data.skipped, data.cuts_at
+    return found, data.skipped, _notes_of(data)
+
+
+def _notes_of(data: DataOfLengths) -> list[str]:
+    notes = data.length_notes if isinstance(data, UtteranceData) else []
+    if data.cuts_at is None:
+        return notes
+    return [
+        f"the `data` block cuts longer samples at {data.cuts_at}, and what it cuts is not counted "
+        "as cut here",
+        *notes,
+    ]

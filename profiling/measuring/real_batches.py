@@ -9,9 +9,7 @@ import torch
 from datamodules.base import ModalityData
 from datamodules.errors import DataError
 from datamodules.files.writing import whole_file
-from datamodules.libraries import needed
-from profiling.class_names import DATA, full_path
-from profiling.errors import find_mistake
+from profiling.measuring.data_blocks import build_data
 from profiling.planning.grids import QUANTILES, axis_values
 from profiling.planning.ranges import ladder, starts_between
 from profiling.planning.requests import DataTask
@@ -19,35 +17,6 @@ from profiling.rows.files import writing
 
 # Hours of audio, hundreds of times: a larger batch repeats samples instead of filling the disk.
 MOST_STORED_MIB = 256
-
-
-def build_data(block: dict[str, Any]) -> ModalityData:
-    """Build the datamodule of a `class_path` / `init_args` block; of ours the class name is enough.
-
-    Raises:
-        DataError: The class or an argument does not exist or has the wrong type, or the library
-            that looks for them is missing.
-    """
-    with needed("jsonargparse", "a `data` block"):
-        from jsonargparse import ArgumentError, ArgumentParser
-
-        from profiling.arguments import one_sentence
-
-    if isinstance(name := block.get("class_path"), str):
-        block = block | {"class_path": full_path(name, DATA)}
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(ModalityData, "data", required=True)
-    try:
-        built = parser.instantiate(parser.parse_object({"data": block})).data
-    except (ArgumentError, ValueError) as problem:
-        mistake = find_mistake(problem)
-        if mistake is None and isinstance(problem, ArgumentError):
-            mistake = one_sentence(str(problem))
-        if mistake is None:
-            raise
-        raise DataError(mistake) from problem
-    assert isinstance(built, ModalityData)
-    return built
 
 
 def _storable_batch(data: ModalityData, length: int, task: DataTask) -> dict[str, torch.Tensor]:

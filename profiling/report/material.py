@@ -14,6 +14,7 @@ from profiling.report.answers.sections import Section
 from profiling.report.cautions import cautions_of
 from profiling.report.palette import Styles
 from profiling.rows.columns import Row
+from profiling.rows.data_lengths import distributions_of
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,3 @@ class Material:
         return replace(
             self, ladder=rungs, distributions=drawn, made_with=made_with, left_out=left_out
         )
-
-
-def distributions_of(manifest: Mapping[str, Any]) -> list[LengthDistribution]:
-    """Return the lengths of real data that a run was measured on; none without any."""
-    listed = manifest.get("length_distributions") or ()
-    return [LengthDistribution.from_dict(item) for item in listed if item.get("values")]

@@ -5,7 +5,7 @@ import pytest
 from datamodules.errors import DataError
 from datamodules.utterances.whole import RecordingData
 from profiling.class_names import DATA
-from profiling.measuring.real_batches import build_data
+from profiling.measuring.data_blocks import build_data
 from train import main
 
 EVERYWHERE = {"source", "num_workers", "seed"}

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from datamodules.lengths import LengthDistribution
 from profiling.cli import main
 from tests.samples.rows.advising import (
     keyed_rows_of,
@@ -166,6 +167,49 @@ def test_missing_lengths_and_missing_measurements_are_named(
     assert "`lengths` must be given" in capsys.readouterr().err
     assert main(["advise", str(tmp_path / "nothing"), "--lengths", lengths]) == 2
     assert "must be a run directory" in capsys.readouterr().err
+
+
+def hold(run_directory: str, *distributions: LengthDistribution) -> None:
+    """Let a run have been measured on these data, as a sweep says it."""
+    held = [each.to_dict() | {"skipped": 0} for each in distributions]
+    (Path(run_directory) / "manifest.json").write_text(json.dumps({"length_distributions": held}))
+
+
+def test_a_run_on_real_data_is_advised_for_their_lengths(run_directory, lengths, capsys):
+    hold(run_directory, lengths_around(1300))
+    assert main(["advise", run_directory, "--json"]) == 0
+    own = json.loads(capsys.readouterr().out)
+    assert main(["advise", run_directory, "--lengths", lengths, "--json"]) == 0
+    given = json.loads(capsys.readouterr().out)
+
+    (note,) = [each for each in own["notes"] if each not in given["notes"]]
+    assert note == f"lengths: those of {lengths_around(1300).name}, on which the run was measured"
+    assert own | {"notes": given["notes"]} == given
+
+
+def test_lengths_that_are_given_go_over_those_of_the_run(run_directory, lengths, capsys):
+    hold(run_directory, lengths_around(100))
+    assert main(["advise", run_directory, "--lengths", lengths]) == 0
+    assert "local_bert w32" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_runs_without_one_data_set_in_common_need_lengths(run_directory, tmp_path, capsys):
+    rows = keyed_rows_of("bert", "sdpa", vanilla_law)
+    other = str(write_run(tmp_path / "other", rows))
+    texts, more = lengths_around(1300), lengths_around(900)
+    speeches = LengthDistribution.from_lengths([40, 50], "speeches", "speech", "b")
+
+    hold(run_directory, texts, speeches)
+    hold(other, speeches, texts)
+    assert main(["advise", run_directory, other]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: `lengths` must be given, a file that `profile.py lengths` wrote")
+    assert f"got {texts.name} (text), speeches (speech)\n" in told
+    hold(other, more)
+    assert main(["advise", run_directory, other]) == 2
+    assert "got none that all share\n" in capsys.readouterr().err
+    hold(other, texts)
+    assert main(["advise", run_directory, other]) == 0
 
 
 def test_a_run_of_an_older_version_is_read_with_what_its_columns_were(lengths, tmp_path, capsys):

@@ -46,15 +46,31 @@ def test_a_modality_of_a_sweep_can_be_given_data() -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "given"),
     [
-        ["sweep", "--config", SWEEP, "--data.source", "x"],
-        ["sweep", "--config", SWEEP, "--modalities.smell.data.source", "x"],
-        ["report", "runs/x", "--data.source", "x"],
+        ("--data.source", "data.source"),
+        ("--data.init_args.source", "data.source"),
+        ("--modalities.smell.data.source", "modalities.smell.data.source"),
     ],
 )
-def test_without_a_block_to_set_it_in_it_is_refused(line: list[str]) -> None:
-    with pytest.raises(SettingsError, match="has no `data` to set `source` of"):
+def test_a_sweep_says_below_which_modalities_data_stand(line: str, given: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse(["sweep", "--config", SWEEP, line, "x"])
+    assert str(caught.value) == (
+        "`data` must stand below a modality, as `modalities.text.data.source` or "
+        f"`modalities.speech.data.source` or `modalities.vision.data.source`, got `{given}`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["report", "runs/x", "--data.source", "x"], "`data.source` .* one of: lengths, strict"),
+        (["lengths", "--modalities.text.data.source", "x"], "`modalities.text.data.source` .* out"),
+    ],
+)
+def test_a_command_without_such_a_block_lists_its_settings(line: list[str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words.replace(" .* ", " is not a setting; choose .*")):
         parse(line)
 
 

@@ -52,6 +52,33 @@ def test_programs_get_a_list(lengths_file, speech_file, capsys):
     assert second["mean_low"] < second["mean"] < second["mean_high"]
 
 
+def test_programs_hear_of_what_people_are_warned_of(lengths_file, tmp_path, capsys):
+    few = tmp_path / "few.json"
+    left_out = {"damaged": {".wav": 2}, "other ending": {".txt": 3}}
+    LengthDistribution.from_lengths(
+        [40, 49, 51, 2000], "few", "speech", "b", left_out, Sampled(10_000, 0, 6)
+    ).to_json(few)
+
+    assert main(["lengths", lengths_file, str(few), "--json"]) == 0
+
+    whole, drawn = json.loads(capsys.readouterr().out)
+    assert whole["recommended_is_certain"]
+    assert (whole["found"], whole["left_out"]) == (5, {})
+    assert not drawn["recommended_is_certain"]
+    assert (drawn["found"], drawn["left_out"]) == (10_003, left_out)
+
+
+def test_people_read_what_was_left_out(tmp_path, capsys):
+    path = tmp_path / "some.json"
+    left_out = {"held out for validation": {".wav": 1200}, "empty": {"": 3}}
+    LengthDistribution.from_lengths([40, 49], "some", "speech", "b", left_out).to_json(path)
+
+    assert main(["lengths", str(path)]) == 0
+
+    told = "of 1,205 found, left out: 1,200 .wav (held out for validation), 3 (empty)"
+    assert told in capsys.readouterr().out.splitlines()
+
+
 def test_several_stand_side_by_side_and_those_of_one_name_are_told_apart(lengths_file, capsys):
     assert main(["lengths", lengths_file, lengths_file, lengths_file]) == 0
     table = capsys.readouterr().out.split("side by side:")[1]
@@ -120,7 +147,7 @@ def test_what_was_read_is_kept_though_the_next_data_set_cannot_be(tmp_path, monk
     def ask(_children: Any, _function: str, task: dict[str, Any]) -> Any:
         if task["block"]["init_args"]["source"] == "b.txt":
             raise SettingsError("`source` b.txt does not exist")
-        return read, {}, None
+        return read, [], []
 
     monkeypatch.setattr(Children, "ask", ask)
     config = tmp_path / "b.yaml"

@@ -79,7 +79,7 @@ from datamodules.modalities.speech import SpeechData
 from datamodules.modalities.synthetic import SyntheticText
 from datamodules.modalities.text import TextData
 from lightning_modules.variants import build_module
-from profiling.measuring.real_batches import build_data
+from profiling.measuring.data_blocks import build_data
 
 folder, *modules_of_tests = sys.argv[1:]
 
