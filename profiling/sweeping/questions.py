@@ -81,9 +81,10 @@ def _num_visits(
 ) -> int:
     """Return how often all kernels of two models were visited side by side at a length.
 
-    What others have had there counts for nothing, nor what earlier sweeps made in vain. As though it had had the most, no further visit
-    gets a length at which one of the two cannot be measured any more, nor one at which they were
-    measured when the range was another one: there may be no batch of it.
+    What others have had there counts for nothing, nor does what earlier sweeps made in vain. As
+    though it had had the most, no further visit gets a length at which one of the two cannot be
+    measured any more, nor one at which they were measured when the range was another one: there may
+    be no batch of it.
     """
     points = _points_of(chosen, models, length)
     is_over = length not in chosen.lengths or {*map(model_of, points)} != models
