@@ -8,6 +8,7 @@ from lightning_modules.variants import VARIANTS
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Measured, Wanted
 from profiling.advising.data_cost import has_masks
+from profiling.analysis.answers.judging import ONE_VISIT
 
 
 def notes_of(
@@ -126,7 +127,7 @@ def _of_batches(chosen: Candidate, wanted: Wanted) -> list[str]:
     model = chosen.measured.model
     notes = [f"the fit foresees a length that it does not know to {model.holdout_error:.1%}"]
     if len(model.visits) == 1:
-        notes.append("one visit decides nothing: measure again")
+        notes.append(ONE_VISIT)
     beside = chosen.cost.beside_batches_share
     if wanted.objective != "memory" and beside > 0:
         notes.append(

@@ -11,7 +11,7 @@ from lightning_modules.sizes import CONV_WIDTHS, ENCODER_SIZES
 from profiling.errors import SettingsError
 from profiling.planning.points import Point
 from profiling.planning.requests import WARM_UP_S
-from profiling.planning.schedule import measures_memory
+from profiling.planning.visits import measures_memory
 
 # Of the published HuBERT, per frame: its convolutions and its positional convolution, which reach
 # about a quarter of what large products do.

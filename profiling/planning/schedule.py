@@ -1,131 +1,145 @@
 """Which visits are missing, in which order, and how long they will take."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from statistics import fmean
 
 from profiling.planning.points import Point
+from profiling.planning.side_by_side import (
+    Earlier,
+    compared,
+    next_visits,
+    num_common,
+    visited_in,
+)
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
-
-# Memory hardly varies between visits: two show that it does not.
-MEMORY_VISITS = 2
-
-Group = tuple[str, str, int, int]
-"""The modality, phase, length and number of what is measured side by side."""
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A measurement of a point.
-
-    Args:
-        point: What is measured.
-        number: Counted from 0; what is measured side by side has the same one.
-        of_comparison: How many visits the point has had with each of those that are measured side
-            by side with it, at least; None where that is the number.
-    """
-
-    point: Point
-    number: int
-    of_comparison: int | None = None
-
-    @property
-    def nth(self) -> int:
-        """Which visit of its comparison it is, counted from 0."""
-        return self.number if self.of_comparison is None else self.of_comparison
-
-    @property
-    def group(self) -> Group:
-        """What is measured side by side: one visit of all points of one length and phase."""
-        return self.point.modality, self.point.phase, self.point.length, self.number
-
-    def is_open(self, status: str | None) -> bool:
-        """Tell whether it is to be made, given the status of its row; None without one.
-
-        An error may have been chance, and what was skipped can be measured once the reason is gone.
-        """
-        reason_is_gone = status == "skipped" and self.point.skip_reason is None
-        return status in (None, "error") or reason_is_gone
-
 
 Guess = Callable[[Visit], float]
 """The seconds that a visit may take, while nothing was measured."""
 
 
-def measures_memory(point: Point, nth: int, beside_speed: bool) -> bool:
-    """Tell whether a visit has a process for memory: it hardly varies, and few visits know it.
+@dataclass(frozen=True)
+class Place:
+    """One length and phase.
 
     Args:
-        point: What is visited.
-        nth: Which visit of its comparison, counted from 0.
-        beside_speed: Whether a process measures speed as well; on CUDA that one tells the memory.
+        points: All that is planned there, what is skipped included.
+        together: What of it has to be measured side by side.
     """
-    told = point.conditions.device == "cuda" or nth >= MEMORY_VISITS
-    return "memory" in point.metrics and not (beside_speed and told)
 
+    points: list[Point]
+    together: list[list[Point]]
 
-def turn(group: Sequence[Point], number: int) -> list[Point]:
-    """Return what is compared so that each visit begins with another point."""
-    first = number % len(group)
-    return [*group[first:], *group[:first]]
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of its points."""
+        return frozenset(point.key for point in self.points)
+
+    def rows(self, rows: Iterable[Row]) -> list[Row]:
+        """Return the rows of its points that were measured, whatever came out of it."""
+        return [row for row in rows if row["key"] in self.keys and row["status"] != "skipped"]
+
+    def untold(self, rows: Iterable[Row]) -> list[Visit]:
+        """Return what is skipped and has no row yet that says so: one is enough."""
+        told = {row["key"] for row in rows}
+        return [Visit(p, 0) for p in self.points if p.skip_reason and p.key not in told]
 
 
 class Schedule:
     """The visits of a sweep, round by round, seen through the rows that are already there.
 
     A round visits every point once, in turns forwards and backwards so that drift cancels, and what
-    is compared begins each round with another one, so that none is always the first. With a
-    time budget the first round is always whole; later ones end at the first visits that should not
-    fit. What decides is the seconds stored in the rows, so the same command run again comes to
-    the same end. Visits that failed are tried once more by every sweep, whatever time is left.
+    is compared begins each round with another one, so that none is always the first. What is
+    compared has had as many visits as it has had side by side, those aside that earlier sweeps
+    made in vain. With a time budget the first visits are always made; later ones end at the first
+    that should not fit. What decides is the seconds stored in the rows, so the same command run
+    again comes to the same end. What failed is tried once more by every sweep, whatever time is
+    left.
+
+    Attributes:
+        earlier: What was there when the sweep began.
     """
 
-    def __init__(self, points: list[Point], visits: int, time_budget_s: float | None) -> None:
-        """Plan at most `visits` rounds over `points`."""
+    def __init__(
+        self,
+        points: list[Point],
+        visits: int,
+        time_budget_s: float | None,
+        pairs: Sequence[str] = (),
+    ) -> None:
+        """Plan at most `visits` rounds over `points`; `pairs` are compared besides."""
         self.points = points
         self.visits = visits
         self.time_budget_s = time_budget_s
+        self.earlier = Earlier()
         self._keys = {point.key for point in points}
+        groups = groupby(points, key=lambda point: (point.modality, point.length, point.phase))
+        listed = [list(group) for _, group in groups]
+        self._places = [Place(group, compared(group, pairs)) for group in listed]
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Yield the visits that are open, by what is compared; `rows` may grow."""
+        """Begin a sweep; yield the visits that are open, by what is compared; `rows` may grow."""
+        self.earlier = Earlier.of(rows)
+        return self._rounds(rows)
+
+    def _rounds(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         is_over = False
         for number in range(self.visits):
-            open_now = {visit.point.key for visit in self._open(rows) if visit.number == number}
-            for group in self._round(number):
-                visits = [Visit(point, number) for point in group if point.key in open_now]
-                is_over = is_over or not self._fit(visits, rows)
-                if is_over:
-                    visits = _failed(visits, rows)
-                if visits:
+            for place in self._places[:: -1 if number % 2 else 1]:
+                wanted, needed = self._open(place, number, rows)
+                if len(wanted) > len(needed):
+                    is_over = is_over or not self._fit(wanted, rows)
+                visited = visited_in(place.rows(rows))
+                chosen = needed if is_over else wanted
+                visits = next_visits(chosen, place.points, visited, self.earlier.in_vain)
+                if visits := [*visits, *place.untold(rows)]:
                     yield visits
 
-    def _open(self, rows: Sequence[Row]) -> list[Visit]:
-        """Return the planned visits without a row that counts; what is skipped has one visit."""
-        statuses = {(row["key"], row["visit"]): row["status"] for row in rows}
-        planned = (
-            Visit(point, number)
-            for number in range(self.visits)
-            for point in self.points
-            if not (number and point.skip_reason)
-        )
-        return [
-            visit
-            for visit in planned
-            if visit.is_open(statuses.get((visit.point.key, visit.number)))
-        ]
+    def _open(
+        self, place: Place, number: int, rows: Sequence[Row]
+    ) -> tuple[list[Point], list[Point]]:
+        """Return what is to be visited in a round, and what of it whatever time is left.
 
-    def _round(self, number: int) -> list[list[Point]]:
-        groups = [
-            list(group)
-            for _, group in groupby(self.points, key=lambda p: (p.modality, p.length, p.phase))
-        ]
-        return [turn(group, number) for group in groups][:: -1 if number % 2 else 1]
+        That is what was never tried, and what failed when an earlier sweep tried it, with all that
+        is compared with it. What fails once more waits for the next sweep.
+        """
+        mine = place.rows(rows)
+        visited = visited_in(mine)
+        counted = visited - self.earlier.in_vain
+        tried = {key for key, _ in visited}
+        again = self.earlier.failed_again(mine)
+        wanted: set[str] = set()
+        needed: set[str] = set()
+        for points in place.together:
+            keys = {point.key for point in points}
+            if not keys & again and num_common(points, counted) <= number:
+                wanted |= keys
+                if not keys <= tried or self.earlier.is_due(points, visited):
+                    needed |= keys
+        return (
+            [point for point in place.points if point.key in wanted],
+            [point for point in place.points if point.key in needed],
+        )
+
+    def _left(self, rows: Sequence[Row]) -> list[tuple[Visit, bool]]:
+        """Return the visits that are not made yet, each with whether it is, whatever it takes."""
+        found: list[tuple[Visit, bool]] = []
+        for place in self._places:
+            found += [(visit, True) for visit in place.untold(rows)]
+            sure: set[str] = set()
+            for number in range(self.visits):
+                wanted, needed = self._open(place, number, rows)
+                first = {point.key for point in needed} - sure
+                found += [(Visit(point, number), point.key in first) for point in wanted]
+                sure |= first
+        return found
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many of the planned visits need not be made any more."""
-        return self.num_visits - len(self._open(rows))
+        return self.num_visits - len(self._left(rows))
 
     @property
     def num_visits(self) -> int:
@@ -134,8 +148,10 @@ class Schedule:
         return (len(self.points) - skipped) * self.visits + skipped
 
     def spent(self, rows: Sequence[Row]) -> float:
-        """Return the seconds that the visits have taken so far."""
-        return sum(float(row["seconds"]) for row in rows if row["key"] in self._keys)
+        """Return the seconds that the visits have taken so far that count."""
+        mine = (row for row in rows if row["key"] in self._keys)
+        counted = (r for r in mine if (r["key"], r["visit"]) not in self.earlier.in_vain)
+        return sum(float(row["seconds"]) for row in counted)
 
     def seconds_left(self, rows: Sequence[Row], guess: Guess | None = None) -> float | None:
         """Return the expected seconds of measuring from here, None before anything is known.
@@ -147,10 +163,9 @@ class Schedule:
         expected = self._expected(rows) or guess
         if expected is None:
             return None
-        left = [visit for visit in self._open(rows) if not visit.point.skip_reason]
-        failed = _failed(left, rows)
-        sure = sum(expected(visit) for visit in left if not visit.number or visit in failed)
-        later = sum(expected(visit) for visit in left if visit.number and visit not in failed)
+        left = [each for each in self._left(rows) if not each[0].point.skip_reason]
+        sure = sum(expected(visit) for visit, is_sure in left if is_sure)
+        later = sum(expected(visit) for visit, is_sure in left if not is_sure)
         if self.time_budget_s is None:
             return sure + later
         return sure + max(0.0, min(later, self.time_budget_s - self.spent(rows) - sure))
@@ -175,16 +190,10 @@ class Schedule:
             if row["key"] in self._keys and row["status"] != "skipped"
         }
 
-    def _fit(self, visits: Sequence[Visit], rows: Sequence[Row]) -> bool:
-        """Tell whether visits should end within the time budget, or are made whatever they take."""
-        if self.time_budget_s is None or not any(visit.number for visit in visits):
+    def _fit(self, points: Sequence[Point], rows: Sequence[Row]) -> bool:
+        """Tell whether a visit of each point should end within the time budget."""
+        if self.time_budget_s is None:
             return True
         last = self._last_s(rows)
-        expected = sum(last.get(visit.point.key, 0.0) for visit in visits)
+        expected = sum(last.get(point.key, 0.0) for point in points)
         return self.spent(rows) + expected <= self.time_budget_s
-
-
-def _failed(visits: Sequence[Visit], rows: Sequence[Row]) -> list[Visit]:
-    """Return those of some visits whose row is an error."""
-    failed = {(row["key"], row["visit"]) for row in rows if row["status"] == "error"}
-    return [visit for visit in visits if (visit.point.key, visit.number) in failed]

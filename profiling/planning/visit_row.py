@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from profiling.planning.schedule import Visit
+from profiling.planning.visits import Visit
 from profiling.rows.columns import columns_of
 
 

@@ -114,7 +114,7 @@ def _disturbed(rows: Iterable[Row]) -> list[str]:
     return [
         f"Other processes disturbed {disturbed:,} of {counted(len(visits), 'visit')}: their "
         "times are left out where at least two undisturbed visits remain, and elsewhere the "
-        "length is a tie."
+        "length is a tie until the same command has measured it again."
     ]
 
 

@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -159,6 +160,12 @@ def describe_machine() -> dict[str, Any]:
         "commit": commit(),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
     }
+
+
+def machines_in(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what a manifest says of the machines of its rows, those of earlier commands first."""
+    every = [*(manifest.get("earlier") or ()), manifest.get("machine") or {}]
+    return [machine for machine in every if machine]
 
 
 def commit() -> str | None:

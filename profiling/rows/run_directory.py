@@ -148,11 +148,6 @@ class RunDirectory:
         if new := self._file.read_new():
             self.rows[:] = newest_rows([*self.rows, *new])
 
-    def status_of(self, key: str, visit: int) -> str | None:
-        """Return the status of a visit's row; None without one."""
-        found = (row["status"] for row in self.rows if (row["key"], row["visit"]) == (key, visit))
-        return next(found, None)
-
     def change_manifest(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
         """Replace `manifest.json` by what `change` makes of it; return whether that is new.
 

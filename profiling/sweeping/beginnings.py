@@ -5,8 +5,10 @@ from functools import cached_property
 
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Schedule, Visit
+from profiling.planning.schedule import Schedule
 from profiling.planning.settings import SweepSettings
+from profiling.planning.side_by_side import Earlier
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
 from profiling.sweeping.made import Made, expected_s, made_in, of_range, spent_s
 
@@ -27,6 +29,9 @@ class Beginnings:
         settings: Of the sweep.
         ranges: Where it may choose.
         time_budget_s: Seconds that the visits of all ranges may take; None for no limit.
+
+    Attributes:
+        earlier: What was there when the sweep began.
     """
 
     def __init__(
@@ -35,10 +40,16 @@ class Beginnings:
         self.ranges = sorted(ranges, key=lambda chosen: chosen.phase != FIRST_PHASE)
         self.visits = min(START_VISITS, settings.visits)
         self.time_budget_s = time_budget_s
-        self._schedules = [Schedule(r.starts(), self.visits, None) for r in self.ranges]
+        self.earlier = Earlier()
+        self._pairs = settings.pairs
+        self._schedules = [self._schedule(r.starts(), self.visits) for r in self.ranges]
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Yield the visits that are to be made, by what is compared; `rows` grows on the way."""
+        """Begin; yield the visits to make, by what is compared; `rows` grows on the way."""
+        self.earlier = self.in_any_case.earlier = Earlier.of(rows)
+        return self._visits(rows)
+
+    def _visits(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         for number, (chosen, schedule) in enumerate(zip(self.ranges, self._schedules, strict=True)):
             if number and not self._may_begin(chosen, rows):
                 continue
@@ -64,7 +75,10 @@ class Beginnings:
         ranges = self.ranges if self.time_budget_s is None else self.ranges[:1]
         visits = self.visits if self.time_budget_s is None else 1
         starts = [point for chosen in ranges for point in chosen.starts()]
-        return Schedule(starts, visits, None)
+        return self._schedule(starts, visits)
+
+    def _schedule(self, starts: list[Point], visits: int) -> Schedule:
+        return Schedule(starts, visits, None, self._pairs)
 
     def _may_begin(self, chosen: Range, rows: Sequence[Row]) -> bool:
         """Tell whether a range has begun, or would come to all its visits in what is left."""
@@ -72,18 +86,23 @@ class Beginnings:
         return bool(begun) or self._fit(_measured(chosen.starts()) * self.visits, rows)
 
     def _fit(self, points: Sequence[Point], rows: Sequence[Row]) -> bool:
-        return fits(points, made_in(self.ranges, rows), self.time_budget_s)
+        return fits(points, made_in(self.ranges, rows), self.time_budget_s, self.earlier)
 
 
-def fits(points: Sequence[Point], made: Sequence[Made], time_budget_s: float | None) -> bool:
+def fits(
+    points: Sequence[Point], made: Sequence[Made], time_budget_s: float | None, earlier: Earlier
+) -> bool:
     """Tell whether a visit of each point is expected to end within the time budget.
 
     Args:
         points: Those; what stands in it twice is visited twice.
         made: What has been visited in all ranges.
         time_budget_s: Seconds that all visits may take; None for no limit.
+        earlier: What was there when the sweep began.
     """
-    return time_budget_s is None or spent_s(made) + expected_s(points, made) <= time_budget_s
+    if time_budget_s is None:
+        return True
+    return spent_s(made, earlier) + expected_s(points, made) <= time_budget_s
 
 
 def _measured(points: Sequence[Point]) -> list[Point]:

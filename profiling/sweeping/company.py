@@ -2,9 +2,11 @@
 
 import sys
 import time
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from profiling.instruments.neighbours import DISTURBED_FROM, Neighbours
-from profiling.rows.machine import commit, cores_for
+from profiling.rows.machine import commit, cores_for, library_versions
 
 LOOK_S = 1.0
 
@@ -38,18 +40,22 @@ def warn_of_little_memory(free_gib: float, budget_gib: float, device: str) -> No
         )
 
 
-def warn_of_other_code(measured_by: str | None, is_sharded: bool = False) -> None:
-    """Say on stderr when rows that count are of another commit: their version is the same.
+def warn_of_other_code(machines: Iterable[Mapping[str, Any]], is_sharded: bool = False) -> None:
+    """Say on stderr when rows that count are of other commits: their versions are the same.
 
     Args:
-        measured_by: The commit of the code that began the last measurements; None if unknown.
+        machines: What all commands say that have measured there; see `describe_machine`.
         is_sharded: Whether the sweep is one of several in its run directory.
     """
     now = commit()
-    if measured_by is not None and now is not None and measured_by != now:
+    versions = library_versions()
+    alike = (machine for machine in machines if machine.get("versions") == versions)
+    commits = dict.fromkeys(machine.get("commit") for machine in alike)
+    others = [str(other) for other in commits if other not in (None, now)]
+    if others and now is not None:
         print(
-            f"What was measured here before is of commit {measured_by} and counts beside what "
-            f"{now} measures: where the code between them changes numbers, give "
+            f"What commit {' and '.join(others)} measured here before counts beside what {now} "
+            "measures: where the code between them changes numbers, give "
             f"{_anew(is_sharded)}.",
             file=sys.stderr,
         )

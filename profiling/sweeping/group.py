@@ -6,8 +6,8 @@ from typing import Any
 
 from profiling.children.crew import Children
 from profiling.children.outcome import Outcome
-from profiling.planning.schedule import Visit, measures_memory
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit, measures_memory
 from profiling.rows.columns import Row
 
 SPEED, MEMORY = (

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datamodules.counted import counted
 from profiling.planning.assumed_devices import AssumedDevice
 from profiling.planning.frontier import Search
-from profiling.planning.schedule import Guess, Visit
+from profiling.planning.schedule import Guess
 from profiling.planning.settings import SweepSettings
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
 from profiling.rows.frontier import TIME_LIMITS
 from profiling.sweeping.frontier_pass import missing_searches

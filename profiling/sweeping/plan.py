@@ -1,13 +1,15 @@
 """Everything that a sweep is to measure: grids that were given, ranges in which it chooses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Guess, Schedule, Visit
+from profiling.planning.schedule import Guess, Schedule
 from profiling.planning.settings import SweepSettings
+from profiling.planning.side_by_side import Visited
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
-from profiling.sweeping.made import Visited
 from profiling.sweeping.refinement import Refinement
 
 
@@ -29,9 +31,11 @@ class Plan:
         chosen = {one.modality for one in ranges}
         share = len(given) / max(len(given | chosen), 1)
         self.time_budget_s = budget = settings.time_budget_s
+        schedule = Schedule(self.points, settings.visits, budget and budget * share, settings.pairs)
+        refinement = Refinement(settings, ranges, budget and budget * (1 - share))
         parts: list[tuple[Schedule | Refinement, bool]] = [
-            (Schedule(self.points, settings.visits, budget and budget * share), bool(given)),
-            (Refinement(settings, ranges, budget and budget * (1 - share)), bool(chosen)),
+            (schedule, bool(given)),
+            (refinement, bool(chosen)),
         ]
         self._parts = [part for part, is_needed in parts if is_needed]
 
@@ -40,23 +44,15 @@ class Plan:
         return [*self.points, *(point for one in self.ranges for point in one.starts())]
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Yield the visits that are to be made, by what is compared; `rows` may grow.
+        """Begin a sweep; yield the visits to make, by what is compared; `rows` may grow.
 
-        Each is asked for once, also where its row is an error again.
+        What the rows that are there now say of failures and of neighbours is made once more.
 
         Raises:
             RuntimeError: Nothing but what was asked for before is to be made, so that there would
                 be no end.
         """
-        asked: set[Visited] = set()
-        for part in self._parts:
-            for visits in part.missing(rows):
-                wanted = {(visit.point.key, visit.number) for visit in visits}
-                if wanted <= asked:
-                    names = ", ".join(visit.point.describe() for visit in visits)
-                    raise RuntimeError(f"visit {visits[0].number} of {names} was planned twice")
-                asked |= wanted
-                yield visits
+        return _each_once(chain.from_iterable([part.missing(rows) for part in self._parts]))
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many of the visits have a row."""
@@ -92,3 +88,14 @@ class Plan:
         if self.time_budget_s is None:
             return None
         return max(0.0, self.time_budget_s - sum(part.spent(rows) for part in self._parts))
+
+
+def _each_once(groups: Iterable[list[Visit]]) -> Iterator[list[Visit]]:
+    asked: set[Visited] = set()
+    for visits in groups:
+        wanted = {(visit.point.key, visit.number) for visit in visits}
+        if wanted <= asked:
+            names = ", ".join(visit.point.describe() for visit in visits)
+            raise RuntimeError(f"visit {visits[0].number} of {names} was planned twice")
+        asked |= wanted
+        yield visits

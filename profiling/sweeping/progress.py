@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 
 from datamodules.counted import counted
 from profiling.planning.points import Point
-from profiling.planning.schedule import Visit
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
 
 # Without a terminal (a log file) a line now and then is enough.

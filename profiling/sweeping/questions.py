@@ -10,9 +10,10 @@ from profiling.analysis.answers.next_length import Limits
 from profiling.analysis.answers.refining import Wish, find_wish
 from profiling.planning.points import Point
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import MEMORY_VISITS
 from profiling.planning.settings import SweepSettings
-from profiling.sweeping.made import Made, Visited, num_common, visited_in
+from profiling.planning.side_by_side import Earlier, Visited, num_common, visited_in
+from profiling.planning.visits import MEMORY_VISITS
+from profiling.sweeping.made import Made
 
 
 @dataclass(frozen=True)
@@ -30,21 +31,24 @@ class Question:
     models: frozenset[Model]
 
 
-def open_questions(chosen: Range, made: Sequence[Made], settings: SweepSettings) -> list[Question]:
+def open_questions(
+    chosen: Range, made: Sequence[Made], settings: SweepSettings, earlier: Earlier
+) -> list[Question]:
     """Return the answers of one range that are wide and may become narrower.
 
     Args:
         chosen: The range.
         made: The visits that were made in it.
         settings: Of the sweep.
+        earlier: What was there when the sweep began.
     """
     found = []
-    visited = visited_in(made)
+    counted = visited_in(one.row for one in made) - earlier.in_vain
     lengths = {one.visit.point.length for one in made}
     for comparison in find_comparisons([one.row for one in made], settings.pairs):
         models = frozenset({comparison.vanilla, comparison.efficient})
         visits = {
-            length: _num_visits(chosen, models, length, visited, settings.visits)
+            length: _num_visits(chosen, models, length, counted, settings.visits)
             for length in lengths
         }
         for metric in settings.metrics:
@@ -73,17 +77,18 @@ def model_of(point: Point) -> Model:
 
 
 def _num_visits(
-    chosen: Range, models: frozenset[Model], length: int, visited: Collection[Visited], most: int
+    chosen: Range, models: frozenset[Model], length: int, counted: Collection[Visited], most: int
 ) -> int:
     """Return how often all kernels of two models were visited side by side at a length.
 
-    What others have had there counts for nothing. As though it had had the most, no further visit
-    gets a length at which one of the two cannot be measured any more, nor one at which they were
-    measured when the range was another one: there may be no batch of it.
+    What others have had there counts for nothing, nor does what earlier sweeps made in vain. As
+    though it had had the most, no further visit gets a length at which one of the two cannot be
+    measured any more, nor one at which they were measured when the range was another one: there may
+    be no batch of it.
     """
     points = _points_of(chosen, models, length)
     is_over = length not in chosen.lengths or {*map(model_of, points)} != models
-    return most if is_over else num_common(points, visited)
+    return most if is_over else num_common(points, counted)
 
 
 def _limits(chosen: Range, settings: SweepSettings, metric: str) -> Limits:

@@ -1,23 +1,16 @@
 """A sweep that chooses its lengths: it begins with the ends and goes where answers are widest."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain
 
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Guess, Visit, turn
+from profiling.planning.schedule import Guess
 from profiling.planning.settings import SweepSettings
+from profiling.planning.side_by_side import Earlier, compared, next_visits, visited_in
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
 from profiling.sweeping.beginnings import Beginnings, fits
-from profiling.sweeping.made import (
-    Made,
-    failed_in,
-    made_in,
-    new_number,
-    num_before,
-    of_range,
-    spent_s,
-    visited_in,
-)
+from profiling.sweeping.made import Made, made_in, of_range, spent_s
 from profiling.sweeping.questions import Question, open_questions, points_for
 
 # Rows that agree in these are one row.
@@ -27,15 +20,19 @@ TOLD_APART_BY = ("key", "visit", "status", "seconds")
 class Refinement:
     """The visits of ranges, each chosen by the rows that are there when its turn comes.
 
-    The same rows give the same choice, so a sweep that was interrupted goes on as it would have.
-    All rows of a choice are written at once. Where a full disk took only some of them, the whole
-    choice is made once more: what is made now does not stand side by side with what is there.
+    The same rows give the same choice, so a sweep that was interrupted goes on as it would have,
+    what failed or was disturbed by then aside. All rows of a choice are written at once. Where a
+    full disk took only some of them, the whole choice is made once more: what is made now does not
+    stand side by side with what is there.
 
     Args:
         settings: Of the sweep.
         ranges: Where it may choose.
         time_budget_s: Seconds that the visits may take in all, see `Beginnings`; None goes on
             until the answers are narrow.
+
+    Attributes:
+        earlier: What was there when the sweep began.
     """
 
     num_visits = None  # nobody knows before how many there will be
@@ -47,19 +44,32 @@ class Refinement:
         self.ranges = ranges
         self.time_budget_s = time_budget_s
         self.beginnings = Beginnings(settings, ranges, time_budget_s)
+        self.earlier = Earlier()
         self._asked: dict[tuple[object, ...], list[Question]] = {}
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Yield the visits that are to be made, by what is compared; `rows` grows on the way."""
-        # Before anything is measured: each is tried once by a sweep.
-        failed = failed_in(self._made(rows))
-        tried = set()
-        for group in self.beginnings.missing(rows):
-            tried |= {(visit.point.key, visit.number) for visit in group}
-            yield group
-        again = [visit for visit in failed if (visit.point.key, visit.number) not in tried]
-        for _, visits in groupby(again, key=lambda visit: visit.group):
-            yield list(visits)
+        """Begin; yield the visits to make, by what is compared; `rows` grows on the way."""
+        self.earlier = Earlier.of(rows)
+        self._asked.clear()
+        return chain(self.beginnings.missing(rows), self._retried(rows), self._chosen(rows))
+
+    def _retried(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+        """Yield what failed before and was not tried since, with all that is compared with it."""
+        failed = (one for one in self._made(rows) if one.visited in self.earlier.failed)
+        places = dict.fromkeys((one.range, one.visit.point.length) for one in failed)
+        for chosen, length in places:
+            visited = visited_in(one.row for one in self._made(rows))
+            tried = {key for key, _ in visited}
+            due: set[str] = set()
+            for points in compared(chosen.at(length), self.settings.pairs):
+                keys = {point.key for point in points}
+                if keys <= tried and self.earlier.is_due(points, visited):
+                    due |= keys
+            again = [point for point in chosen.at(length) if point.key in due]
+            if again and length in chosen.lengths:
+                yield next_visits(again, chosen.at(length), visited, self.earlier.in_vain)
+
+    def _chosen(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         while chosen := self._choose(self._made(rows)):
             yield chosen
 
@@ -68,8 +78,8 @@ class Refinement:
         return sum(made.row["status"] != "error" for made in self._made(rows))
 
     def spent(self, rows: Sequence[Row]) -> float:
-        """Return the seconds that the visits have taken so far."""
-        return spent_s(self._made(rows))
+        """Return the seconds that the visits have taken so far that count."""
+        return spent_s(self._made(rows), self.earlier)
 
     def left_alone(self, rows: Sequence[Row]) -> list[Range]:
         """Return the ranges for which there was no time."""
@@ -103,7 +113,7 @@ class Refinement:
         """
         asked = [(chosen, self._ask(chosen, made)) for chosen in self.ranges]
         shares = [
-            (spent_s(of_range(chosen, made)) / len(questions), questions)
+            (spent_s(of_range(chosen, made), self.earlier) / len(questions), questions)
             for chosen, questions in asked
             if questions
         ]
@@ -125,19 +135,16 @@ class Refinement:
         """
         length = question.wish.length
         points = points_for(questions, length)
-        if not points_for([question], length) or not fits(points, made, self.time_budget_s):
+        may_be = fits(points, made, self.time_budget_s, self.earlier)
+        if not may_be or not points_for([question], length):
             return []
-        visited = visited_in(made)
-        number = new_number(question.range.at(length), visited)
-        return [
-            Visit(point, number, num_before(point, points, visited))
-            for point in turn(points, number)
-        ]
+        visited = visited_in(one.row for one in made)
+        return next_visits(points, question.range.at(length), visited, self.earlier.in_vain)
 
     def _ask(self, chosen: Range, made: Sequence[Made]) -> list[Question]:
         mine = of_range(chosen, made)
         read = [tuple(one.row[name] for name in TOLD_APART_BY) for one in mine]
         known = (chosen.modality, chosen.phase, *read)
         if known not in self._asked:
-            self._asked[known] = open_questions(chosen, mine, self.settings)
+            self._asked[known] = open_questions(chosen, mine, self.settings, self.earlier)
         return self._asked[known]

@@ -15,8 +15,8 @@ from profiling.children.crew import Children
 from profiling.errors import SettingsError
 from profiling.planning.points import Point
 from profiling.planning.requests import Effort
-from profiling.planning.schedule import Visit
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
 from profiling.rows.locks import Shard
 from profiling.rows.reading import read_sentinel

@@ -1,14 +1,14 @@
 """Measure every point of a sweep, each visit in fresh children."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from profiling.children.crew import Children
-from profiling.planning.schedule import Visit
 from profiling.planning.settings import SweepSettings
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
 from profiling.rows.current import name_state
-from profiling.rows.machine import describe_machine
+from profiling.rows.machine import describe_machine, machines_in
 from profiling.rows.reading import read_manifest
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.company import warn_of_other_code
@@ -33,6 +33,7 @@ class Sweep:
         self.shard = shard
         self.children = Children()
         self.preparation = Preparation(settings, self.children, run.path / "batches")
+        self._has_begun = False
 
     def measure(self) -> bool:
         """Fill the holes of the run directory; return whether anything in it has changed.
@@ -44,33 +45,49 @@ class Sweep:
             plan = self.preparation.plan(self.shard)
         self.run.begin()
         if self.run.rows:
-            machine = read_manifest(self.run.path).get("machine") or {}
-            warn_of_other_code(machine.get("commit"), self.shard != (1, 1))
+            machines = machines_in(read_manifest(self.run.path))
+            warn_of_other_code(machines, self.shard != (1, 1))
         sentinel = self._sentinel()
         frontier = self._frontier(plan)
         changed = self._write_manifest(plan)
-        measured = False
         with Progress() as progress:
-            for visits in plan.missing(self.run.rows):
-                with self.run.turn():
-                    group = self._still_missing(visits)
-                    if not group:
-                        continue
-                    measured = measured or self._begin()
-                    sentinel.before(group)
-                    left = plan.seconds_left(self.run.rows)
-                    progress.begin(group, plan.num_done(self.run.rows), plan.num_visits, left)
-                    rows = self._measure(group, plan.budget_left(self.run.rows))
-                self.run.append(*rows)
-                for visit, row in zip(group, rows, strict=True):
-                    progress.report(visit.point.describe(), row)
-                sentinel.after(rows)
+            missing = plan.missing(self.run.rows)
+            while self._visit_next(plan, missing, sentinel, progress):
+                pass
             sentinel.finish()
             changed = self._note_left_alone(plan) or changed
             if frontier.missing():
-                measured = measured or self._begin()
+                self._begin()
                 frontier.measure(progress)
-        return changed or measured
+        return changed or self._has_begun
+
+    def _visit_next(
+        self,
+        plan: Plan,
+        missing: Iterator[list[Visit]],
+        sentinel: Sentinel,
+        progress: Progress,
+    ) -> bool:
+        """Choose what is measured next, and measure it; return whether anything was missing.
+
+        All in one turn: choosing takes as much of a machine as measuring does, and what another
+        shard has measured meanwhile is not chosen.
+        """
+        with self.run.turn():
+            self.run.learn()
+            group = next(missing, None)
+            if group is None:
+                return False
+            self._begin()
+            sentinel.before(group)
+            left = plan.seconds_left(self.run.rows)
+            progress.begin(group, plan.num_done(self.run.rows), plan.num_visits, left)
+            rows = self._measure(group, plan.budget_left(self.run.rows))
+            self.run.append(*rows)
+        for visit, row in zip(group, rows, strict=True):
+            progress.report(visit.point.describe(), row)
+        sentinel.after(rows)
+        return True
 
     def _sentinel(self) -> Sentinel:
         """Return the sentinel of the whole sweep: the same one for each of its shards."""
@@ -90,12 +107,6 @@ class Sweep:
             settings.frontier_seconds,
         )
 
-    def _still_missing(self, visits: Sequence[Visit]) -> list[Visit]:
-        """Leave out what a shard of another plan has measured while this one waited."""
-        self.run.learn()
-        status = self.run.status_of
-        return [one for one in visits if one.is_open(status(one.point.key, one.number))]
-
     def _measure(self, group: Sequence[Visit], budget_left_s: float | None) -> list[Row]:
         return measure_group(
             group,
@@ -105,8 +116,11 @@ class Sweep:
             budget_left_s,
         )
 
-    def _begin(self) -> bool:
+    def _begin(self) -> None:
         """Get ready for the first visit: let the imports end, so that no visit pays for them."""
+        if self._has_begun:
+            return
+        self._has_begun = True
         self.children.ask("os:getpid", None)
         machine = describe_machine()
 
@@ -115,7 +129,6 @@ class Sweep:
             return manifest | {"machine": machine, "earlier": [m for m in earlier if m]}
 
         self.run.change_manifest(add)
-        return True
 
     def _note_left_alone(self, plan: Plan) -> bool:
         """Write down for what this shard had no time; return whether that is new."""

@@ -9,9 +9,9 @@ import numpy as np
 from profiling.planning.grids import PointMaker
 from profiling.planning.points import DataFacts
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Visit
 from profiling.planning.settings import Metric, ModalitySettings, SweepSettings
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
 from profiling.sweeping.refinement import Refinement
 from tests.samples.variants.points import CONDITIONS
 

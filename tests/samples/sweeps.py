@@ -39,8 +39,9 @@ def write_config(path: Path, **settings: Any) -> Path:
 def sweep(config: Path, out: Path, *more: str, reports: bool = True) -> tuple[int, str, str]:
     """Run `profile.py sweep` in this process, whose fork server is there already.
 
-    It looks for no neighbours, and its sentinel takes short readings: `test_company.py` and
-    `test_sentinel.py` are about those.
+    It looks for no neighbours, makes nothing again because an earlier sweep had some, and its
+    sentinel takes short readings: `test_company.py`, `test_later_sweeps.py` and `test_sentinel.py`
+    are about those.
 
     Args:
         config: Its settings.
@@ -51,6 +52,8 @@ def sweep(config: Path, out: Path, *more: str, reports: bool = True) -> tuple[in
     with ExitStack() as patched:
         patched.enter_context(patch("profiling.sweeping.sentinel.warn_of_company"))
         patched.enter_context(patch("profiling.sweeping.sentinel.EFFORT", BRIEF))
+        was_disturbed = "profiling.planning.side_by_side.was_disturbed"
+        patched.enter_context(patch(was_disturbed, return_value=False))
         if not reports:
             patched.enter_context(patch("profiling.commands.sweep.answer"))
         return command("sweep", "--config", str(config), "--out", str(out), *more)

@@ -20,7 +20,7 @@ from profiling.analysis.statistics.intervals import (
     interval_ends,
 )
 
-ONE_VISIT = "one visit decides nothing: measure again"
+ONE_VISIT = "one visit decides nothing: give more `visits`, or more `time_budget_s`"
 DISTURBED = "other processes took CPU time in all visits but one or none: measure again"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from profiling.rows.columns import Row, columns_of, value_of
+from profiling.rows.machine import machines_in
 
 # Of the machine, as the manifest describes it; the rows say the rest.
 OF_MACHINE = ("commit", "python", "system")
@@ -46,7 +47,7 @@ def find_differences(
         )
         for column in columns
     }
-    machines = [_machines(manifest) for manifest in manifests]
+    machines = [machines_in(manifest) for manifest in manifests]
     for name in OF_MACHINE:
         of_first, of_second = ([m.get(name) for m in listed] for listed in machines)
         both[name] = (_words(of_first), _words(of_second))
@@ -66,19 +67,13 @@ def find_unknown(
     found = {}
     if not all(row.get("versions") for row in (*first, *second)):
         found["versions"] = "unknown"
-    listed = [_machines(manifest) for manifest in manifests]
+    listed = [machines_in(manifest) for manifest in manifests]
     commits = [machine.get("commit") for machines in listed for machine in machines]
     if not all(listed) or not all(commits):
         found["commit"] = "unknown"
     elif any(str(commit).endswith(DIRTY) for commit in commits):
         found["commit"] = "with changes that nobody committed"
     return found
-
-
-def _machines(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what a run says of its machines, those of earlier commands included."""
-    every = [*(manifest.get("earlier") or ()), manifest.get("machine") or {}]
-    return [machine for machine in every if machine]
 
 
 def _words(values: Iterable[Any]) -> str:

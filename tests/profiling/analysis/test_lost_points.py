@@ -7,8 +7,8 @@ import pytest
 from profiling.analysis.run_comparison.comparing import compare_runs
 from profiling.analysis.run_comparison.run_answers import Answer
 from profiling.analysis.run_comparison.shared_points import Run
-from profiling.planning.schedule import Visit
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
 from tests.samples.rows.comparisons import METRICS, row
 from tests.samples.rows.runs import only_latency, visits_of
 from tests.samples.variants.points import points_of

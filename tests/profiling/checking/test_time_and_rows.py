@@ -20,9 +20,9 @@ from profiling.checking.scale import tiny
 from profiling.checking.sweeping import run_sweeps
 from profiling.checking.time_box import TimeIsUp, time_box
 from profiling.children.outcome import Outcome
-from profiling.planning.schedule import Visit
 from profiling.planning.settings import SweepSettings
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
 from profiling.rows.run_directory import RunDirectory
 from tests.samples.sweeps import rows_in
 from tests.samples.variants.points import points_of

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from profiling.analysis.answers.judging import ONE_VISIT
 from profiling.report.answers.sections import build_sections
 from profiling.report.answers.verdicts import describe_comparison, describe_verdict
 from profiling.report.table import print_sections, sections_as_markdown
@@ -112,7 +113,7 @@ FAILED_BEYOND: dict[str, Any] = {
 
 
 def test_why_something_is_undecided_is_noted_once_for_all_it_is_about() -> None:
-    row = CROSSES | {"verdict": "undecided", "reason": "one visit decides nothing: measure again"}
+    row = CROSSES | {"verdict": "undecided", "reason": ONE_VISIT}
     text = shown([row, row | {"metric": "memory"}])
     assert text.count("one visit decides nothing") == 1
     assert "*" not in shown([CROSSES])

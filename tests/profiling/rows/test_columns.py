@@ -10,8 +10,8 @@ from profiling.analysis.answers.finding_comparisons import Opponent
 from profiling.analysis.answers.tipping_points import find_tipping_points, save_tipping_points
 from profiling.analysis.points.curves import build_curves
 from profiling.analysis.points.groups import Setting, group_rows
-from profiling.planning.schedule import Visit
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
 from profiling.report.answers.sections import build_sections
 from profiling.report.page.tables import RowTable
 from profiling.report.tensorboard.event_files import group_runs

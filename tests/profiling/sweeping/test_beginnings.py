@@ -13,9 +13,9 @@ from profiling.analysis.points.drift import judge_steadiness
 from profiling.planning.grids import PointMaker
 from profiling.planning.points import DataFacts
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Visit
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
 from profiling.report.cautions import cautions_of
 from profiling.sweeping.made import TRAINING_FACTOR, expected_s, made_in
 from profiling.sweeping.refinement import Refinement
@@ -115,7 +115,7 @@ def test_the_first_visits_of_the_first_range_are_made_whatever_they_take():
     assert Counter(order) == {("text inference", length, 0): 2 for length in ENDS["text"]}
 
 
-@pytest.mark.parametrize("stopped_after", [1, 3, 4, 9, 16, 18, 26])
+@pytest.mark.parametrize("stopped_after", [2, 4, 10, 16, 18, 26])
 @pytest.mark.parametrize("budget_s", [27.0, 60.0])
 def test_an_interrupted_sweep_begins_what_it_would_have(budget_s, stopped_after):
     whole = measure(plan(budget_s), [])
@@ -151,7 +151,11 @@ def test_a_failed_visit_of_any_end_is_tried_again_by_the_next_sweep_though_the_t
     failed = next(row for row in rows if (row["modality"], row["phase"]) == ("speech", "inference"))
     failed |= {"status": "error", "latency_ms": None}
     again = [visit for group in plan(16.0).missing(rows) for visit in group]
-    assert [(visit.point.key, visit.number) for visit in again] == [(failed["key"], 0)]
+    assert [(visit.point.variant, visit.number) for visit in again] == [
+        ("hubert", 2),
+        ("lhubert", 2),
+    ]
+    assert failed["key"] in {visit.point.key for visit in again}
 
 
 def test_what_is_skipped_in_a_phase_takes_no_time_from_it():

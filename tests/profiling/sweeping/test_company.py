@@ -3,6 +3,7 @@
 import pytest
 
 from profiling.instruments import neighbours
+from profiling.rows.machine import library_versions
 from profiling.sweeping import company
 from profiling.sweeping.company import share_of_others, warn_of_company, warn_of_other_code
 
@@ -53,18 +54,33 @@ def test_the_look_counts_what_others_compute_on_the_cores_of_a_measurement(
 
 
 @pytest.mark.parametrize(
-    ("measured_by", "now", "is_said"),
-    [("a1", "b2", True), ("a1", "a1-dirty", True), ("a1", "a1", False), (None, "b2", False)],
+    ("measured_by", "now", "named"),
+    [
+        (["a1"], "b2", "a1"),
+        (["a1"], "a1-dirty", "a1"),
+        (["a1"], "a1", ""),
+        ([None], "b2", ""),
+        (["a1", "b2"], "b2", "a1"),  # the sweep of b2 was interrupted, and is given again
+        (["a0", "a1", "a0"], "b2", "a0 and a1"),
+    ],
 )
-def test_rows_that_the_code_of_another_commit_measured_are_told_of(
+def test_rows_that_the_code_of_other_commits_measured_are_told_of(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    measured_by: str | None,
+    measured_by: list[str | None],
     now: str,
-    is_said: bool,
+    named: str,
 ) -> None:
     monkeypatch.setattr(company, "commit", lambda: now)
-    warn_of_other_code(measured_by)
+    warn_of_other_code([{"commit": one, "versions": library_versions()} for one in measured_by])
     said = capsys.readouterr().err
-    assert ("is of commit a1 and counts" in said and "`--fresh true`" in said) == is_said
-    assert said.count("\n") == is_said
+    assert said.startswith(f"What commit {named} measured here before counts" if named else "")
+    assert said.count("\n") == said.count("`--fresh true`") == bool(named)
+
+
+def test_rows_of_other_versions_do_not_count_and_nothing_is_said_of_their_commit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(company, "commit", lambda: "b2")
+    warn_of_other_code([{"commit": "a1", "versions": "torch 1"}, {"commit": "a0"}])
+    assert capsys.readouterr().err == ""

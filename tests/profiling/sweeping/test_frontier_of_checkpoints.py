@@ -13,8 +13,8 @@ from profiling.children.outcome import Outcome
 from profiling.cli import main
 from profiling.planning.frontier import BATCH, Search
 from profiling.planning.points import Point
-from profiling.planning.schedule import Visit
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
 from profiling.rows.current import name_state
 from profiling.rows.frontier import FRONTIER, frontier_rows
 from profiling.rows.run_directory import RunDirectory

@@ -8,8 +8,9 @@ import pytest
 from profiling.planning.grids import PointMaker, make_points
 from profiling.planning.points import DataFacts, Point
 from profiling.planning.ranges import Range
-from profiling.planning.schedule import Visit
 from profiling.planning.settings import ModalitySettings, SweepSettings
+from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
 from profiling.sweeping.plan import Plan
 from profiling.sweeping.refinement import Refinement
@@ -55,5 +56,12 @@ def test_a_plan_that_has_no_end_is_an_error_and_no_loop(monkeypatch: pytest.Monk
     plan = plan_with(None)
     again = [Visit(plan.first_points()[-1], 9)]
     monkeypatch.setattr(Refinement, "_choose", lambda plan, made: again)
+    rows: list[Row] = []
+
+    def measure() -> None:
+        for visits in islice(plan.missing(rows), 100):
+            made = {"status": "ok", "seconds": 1.0}
+            rows.extend(row_of(visit) | made for visit in visits if visit.number < 9)
+
     with pytest.raises(RuntimeError, match="visit 9 of hubert .* was planned twice"):
-        [*islice(plan.missing([]), 100)]
+        measure()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from profiling.analysis.answers.tipping_points import find_tipping_points
-from profiling.planning.schedule import Visit, measures_memory
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit, measures_memory
 from profiling.sweeping.made import made_in
 from tests.samples.refined import (
     BERT,
@@ -157,8 +157,8 @@ def test_a_variant_that_is_added_to_an_ended_sweep_is_compared_at_all_lengths() 
     measure(refinement(variants=[BERT, LOCAL, wider]), rows)
     added = rows[before:]
     inner = [row for row in added if row["sequence_length"] not in ENDS]
-    assert {row["attention_window"] for row in inner} == {16, None}  # side by side, bert anew
-    assert {row["attention_window"] for row in added if row not in inner} == {16}
+    for found in (inner, [row for row in added if row not in inner]):
+        assert {row["attention_window"] for row in found} == {16, None}  # bert anew beside it
     check_narrow(answer_of(rows, attention_window=16))
     assert len({(row["key"], row["visit"]) for row in rows}) == len(rows)
 
@@ -175,13 +175,12 @@ def test_a_kernel_that_is_added_to_an_ended_sweep_leaves_its_answers_narrow() ->
     measure(refinement(variants=[both, LOCAL]), rows, cost=slower_eager)
     check_narrow(answer_of(rows))
     assert len(set(lengths_of(before)) & set(lengths_of(answer_of(rows)))) >= 4
-    added = [row for row in rows[num_before:] if row["sequence_length"] not in ENDS]
-    by_visit = groupby(added, key=lambda row: (row["sequence_length"], row["visit"]))
+    by_visit = groupby(rows[num_before:], key=lambda row: (row["sequence_length"], row["visit"]))
     for _, together in by_visit:  # nothing of it is compared with what was measured before
         assert {row["implementation"] for row in together} == {"eager", "sdpa", "local_blocked"}
 
 
-@pytest.mark.parametrize("stopped_after", [1, 2, 4, 6])
+@pytest.mark.parametrize("stopped_after", [2, 4, 6, 8])
 def test_an_ended_sweep_to_which_a_variant_was_added_goes_on_after_an_interruption(
     stopped_after: int,
 ) -> None:

@@ -1,6 +1,7 @@
 """What is compared is measured side by side, and again where neighbours disturb it."""
 
-from collections.abc import Sequence
+import fcntl
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +14,15 @@ from profiling.children.outcome import Outcome
 from profiling.commands.current_run import read_run
 from profiling.planning import points
 from profiling.planning.points import Point
-from profiling.planning.schedule import Visit
 from profiling.planning.settings import ModalitySettings, SweepSettings
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import Visit
+from profiling.rows.locks import make_lock_folder, turn_of_this_machine
 from profiling.rows.reading import ROWS, read_rows
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping import sentinel
 from profiling.sweeping.group import MEMORY, SPEED, measure_group
+from profiling.sweeping.plan import Plan
 from profiling.sweeping.sentinel import EFFORT
 from profiling.sweeping.sweep import Sweep
 from tests.samples.variants.points import points_of
@@ -131,6 +134,32 @@ def test_what_an_earlier_sweep_skipped_for_a_reason_that_is_gone_is_measured(
         assert planned.measure()
     rows = read_rows(tmp_path)
     assert [(row["status"], row["latency_ms"]) for row in rows] == [("ok", 2.0)] * len(points)
+
+
+def test_visits_are_chosen_in_the_turn_of_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentinel, "warn_of_company", lambda *_: None)
+    choose = Plan.missing
+    held = []
+
+    def is_held() -> bool:
+        with turn_of_this_machine(make_lock_folder(tmp_path)).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
+
+    def watched(plan: Plan, rows: Any) -> Iterator[list[Visit]]:
+        for group in choose(plan, rows):
+            held.append(is_held())
+            yield group
+
+    monkeypatch.setattr(Plan, "missing", watched)
+    with RunDirectory(tmp_path) as run:
+        assert sweep_of_two_points(run, Counted([[False], [False]]), None).measure()
+    assert held == [True, True]
 
 
 def test_a_fresh_sweep_measures_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

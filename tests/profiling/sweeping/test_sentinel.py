@@ -10,7 +10,7 @@ import pytest
 from profiling.children.outcome import Outcome
 from profiling.errors import SettingsError
 from profiling.planning.points import Point
-from profiling.planning.schedule import Visit
+from profiling.planning.visits import Visit
 from profiling.rows.reading import SENTINEL, read_sentinel
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping import sentinel

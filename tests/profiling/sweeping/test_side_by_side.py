@@ -1,4 +1,4 @@
-"""What is compared at a length that a sweep chose was measured there in one group, with memory."""
+"""What is compared at a length of a range was measured there in one group, with memory."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from profiling.planning.schedule import MEMORY_VISITS, Group, Visit, measures_memory
 from profiling.planning.visit_row import row_of
+from profiling.planning.visits import MEMORY_VISITS, Group, Visit, measures_memory
 from profiling.sweeping.refinement import Refinement
-from tests.samples.refined import BERT, LOCAL, Rows, refinement, visits_of
+from tests.samples.refined import BERT, LOCAL, Rows, refinement
 
 ENDS = [256, 2048]
 BIGBIRD, NYSTROMFORMER = (
@@ -70,15 +70,14 @@ SWEEPS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", SWEEPS)
-def test_what_has_the_same_number_at_a_chosen_length_was_measured_in_one_group(name: str) -> None:
+def test_what_has_the_same_number_at_a_length_was_measured_in_one_group(name: str) -> None:
     rows: Rows = []
     plans = [refinement(ends=ENDS, **chosen) for chosen in SWEEPS[name]]
     groups = [group for plan in plans for group in groups_of(plan, rows)]
     places: dict[Group, set[int]] = defaultdict(set)
     for place, group in enumerate(groups):
         for visit in group:
-            if visit.point.length not in ENDS:
-                places[visit.group].add(place)
+            places[visit.group].add(place)
     assert len(places) > 2
     assert {len(found) for found in places.values()} == {1}
 
@@ -120,7 +119,7 @@ def test_a_visit_that_failed_measures_memory_when_it_is_made_again() -> None:
     chosen = WITH_MEMORY | {"variants": [BERT, LOCAL, BIGBIRD]}
     rows: Rows = []
     first = [v for group in groups_of(refinement(**chosen), rows, found) for v in group if fails(v)]
-    again = [*islice(visits_of(refinement(**chosen), rows), len(first))]
+    again = next(refinement(**chosen).missing(rows))
     assert {visit.number for visit in first} == {2}  # BigBird began there, with the first two
-    assert [(v.point, v.number) for v in again] == [(v.point, v.number) for v in first]
+    assert {(v.point.variant, v.number) for v in again} == {("bert", 3), ("local_bert", 3)}
     assert all(measures_memory(v.point, v.nth, beside_speed=True) for v in again)
