@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from datamodules.counted import counted
+from lightning_modules.allocator import MOST_FAULTS
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
@@ -12,6 +13,8 @@ from profiling.report.answers.verdicts import listed
 from profiling.rows.columns import Row, judged_columns
 
 NO_NUMBER = ("error", "skipped")
+# Fresh pages of a median step, at batch size 1 and at that of the throughput.
+FAULTS = ("page_faults_per_step", "throughput_page_faults_per_step")
 
 
 def cautions_of(
@@ -30,6 +33,7 @@ def cautions_of(
         *_without_number(rows),
         *_disturbed(rows),
         *_unwatched(rows),
+        *_faulting(rows),
         *_drifted(steadiness),
         *_of_variants(rows),
     ]
@@ -119,6 +123,26 @@ def _unwatched(rows: Iterable[Row]) -> list[str]:
     ]
 
 
+def _faulting(rows: Iterable[Row]) -> list[str]:
+    """Return a sentence about visits whose steps took fresh pages although memory was kept."""
+    timed = [row for row in rows if finite(row.get("latency_ms")) is not None]
+    kept = [r for r in timed if (r.get("device"), r.get("allocator")) == ("cpu", "kept")]
+    faulting = [row for row in kept if _faults(row) > MOST_FAULTS]
+    if not faulting:
+        return []
+    worst = max(faulting, key=_faults)
+    return [
+        f"In {len(faulting):,} of {counted(len(kept), 'visit')} that keep freed memory a step "
+        f"still took more than {MOST_FAULTS} fresh pages (at most {_faults(worst):,.0f}: "
+        f"{name_point(worst)}), and its time contains the clearing of them."
+    ]
+
+
+def _faults(row: Row) -> float:
+    """Return the fresh pages of a visit's steps, at the batch size that took more of them."""
+    return max(finite(row.get(name)) or 0.0 for name in FAULTS)
+
+
 def _drifted(steadiness: Steadiness) -> list[str]:
     if not steadiness.exceeds_answers:
         return []
@@ -143,13 +167,13 @@ def _describe_series(series: Sequence[Row]) -> str:
     disturbed = sum(bool(row.get("disturbed")) for row in series)
     calm = f", {disturbed:,} of them disturbed" if disturbed else ""
     return (
-        f"The sentinel, {name_sentinel(series[0])}, was measured "
+        f"The sentinel, {name_point(series[0])}, was measured "
         f"{counted(len(series), 'time')}{calm}."
     )
 
 
-def name_sentinel(row: Row) -> str:
-    """Return what a reading is a reading of, in a few words."""
+def name_point(row: Row) -> str:
+    """Return what a row is a measurement of, in a few words."""
     modality = str(row.get("modality"))
     length = row_length(row)
     where = "" if length is None else f" at {length:,} {axis_unit(modality)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from profiling.analysis.points.drift import Steadiness
 from profiling.analysis.points.readings import finite
-from profiling.report.cautions import name_sentinel
+from profiling.report.cautions import name_point
 from profiling.report.charts.log_ticks import log_ticks
 from profiling.report.charts.look import GRID, plain_axis, plain_layout, table_of
 from profiling.report.palette import COLOURS, VANILLA_COLOUR
@@ -74,7 +74,7 @@ def _numbers(steadiness: Steadiness) -> dict[str, Any]:
         columns,
         [
             (
-                name_sentinel(row),
+                name_point(row),
                 number,
                 row.get("at"),
                 finite(row["latency_ms"]),
@@ -96,7 +96,7 @@ def _trace(series: Sequence[Row], place: int) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": escape(name_sentinel(series[0])),
+        "name": escape(name_point(series[0])),
         "x": [mark and mark.number for mark in marks],
         "y": [mark and mark.ratio for mark in marks],
         "line": {"color": colour, "width": 1.5},
@@ -152,7 +152,7 @@ def _words(row: Row) -> str:
         "disturbed" if row.get("disturbed") else "",
         "" if mhz is None else f"{mhz:,.0f} MHz",
     ]
-    return "<br>".join([escape(name_sentinel(row)), *filter(None, parts)])
+    return "<br>".join([escape(name_point(row)), *filter(None, parts)])
 
 
 def _moment(row: Row) -> datetime | None:
