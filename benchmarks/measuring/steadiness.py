@@ -3,8 +3,8 @@
 The same points are measured again and again, each time in a fresh process, round by round: as a
 sweep does, in a bare loop around the same model under the same allocator, and with the C library's
 own allocator, all three in turns. The tables say how far processes lie apart, how many page faults
-a step has, and what the sweep's loop adds. Some hours on two idle cores with both sizes: nine of the
-fifteen variants took one.
+a step has, and what the sweep's loop adds. Some hours on two idle cores with both sizes: nine of
+the fifteen variants took one.
 """
 
 import argparse
