@@ -167,8 +167,7 @@ def _describe_series(series: Sequence[Row]) -> str:
     disturbed = sum(bool(row.get("disturbed")) for row in series)
     calm = f", {disturbed:,} of them disturbed" if disturbed else ""
     return (
-        f"The sentinel, {name_point(series[0])}, was measured "
-        f"{counted(len(series), 'time')}{calm}."
+        f"The sentinel, {name_point(series[0])}, was measured {counted(len(series), 'time')}{calm}."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiling.analysis.points.drift import Steadiness
-from profiling.report.cautions import name_sentinel
+from profiling.report.cautions import name_point
 from profiling.report.charts.steadiness import AXIS, TITLE, Mark, colour_of, ends_of, marks_of
 from profiling.report.figures.frame import LOOK, Names, add_frame, as_png, empty_figure
 
@@ -27,7 +27,7 @@ def draw_steadiness(steadiness: Steadiness) -> dict[str, bytes]:
         ratios: list[float] = []
         for place, series in enumerate(steadiness.series):
             marks = marks_of(series)
-            _draw_marks(axes, marks, name_sentinel(series[0]), colour_of(place))
+            _draw_marks(axes, marks, name_point(series[0]), colour_of(place))
             ratios += [mark.ratio for mark in marks if mark]
         _set_axes(axes, ratios)
         add_frame(figure, f"{NAME}, {TITLE}", Names.in_panels([axes]))
