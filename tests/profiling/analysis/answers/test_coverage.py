@@ -85,7 +85,7 @@ def test_the_interval_holds_the_true_crossing_on_a_coarse_grid(truth: str, noise
     assert coverage(found) >= 0.87
 
 
-# Of less noise the interval of pairs holds the crossing too rarely: benchmarks/README.md.
+# With less noise the interval holds the crossing of pairs too rarely: `benchmarks/README.md`.
 @pytest.mark.parametrize(
     ("grid", "noise"), [("x2", "normal 1 %"), ("x2, pairs in a step", "normal 5 %")]
 )
