@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from datamodules.files.writing import write_text
-from profiling.rows.machine import available_threads, cpu_name
+from profiling.rows.machine import available_threads, commit, cpu_name
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -30,7 +30,7 @@ def add_about(parser: argparse.ArgumentParser) -> None:
 
 
 def keep(out: Path, name: str, table: str | None = None, figures: object = None) -> None:
-    """Write what there is: a table into NAME.md, figures into NAME.json.
+    """Write a table into NAME.md, with the commit that made it, and figures into NAME.json.
 
     Args:
         out: The folder.
@@ -39,7 +39,8 @@ def keep(out: Path, name: str, table: str | None = None, figures: object = None)
         figures: What the table was made of, as JSON can hold it.
     """
     if table is not None:
-        write_text(out / f"{name}.md", table)
+        code = f"Made by the code of commit {commit() or 'unknown'}."
+        write_text(out / f"{name}.md", f"{table.rstrip()}\n\n{code}\n")
     if figures is not None:
         write_text(out / f"{name}.json", json.dumps(figures, indent=1) + "\n")
 

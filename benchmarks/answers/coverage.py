@@ -2,7 +2,7 @@
 
 Curves with a known crossing are measured with simulated noise, as often as there are draws in each
 cell; the tables say how often the 95 % interval holds the crossing, how wide it is, how far off the
-value is, and what equal sides are said to be. Ten minutes on one core.
+value is, and what equal sides are said to be. A quarter of an hour on one core.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def crossing_cell(truth: str, grid: str, noise: str, visits: int, draws: int) ->
     """Return what is said of one truth, its crossing elsewhere in each draw."""
     generator = generator_of(truth, grid, noise, visits)
     held, widths, errors, verdicts = [], [], [], Counter[str]()
-    lengths = grid_of(GRIDS[grid])
+    lengths = GRIDS[grid]
     for _ in range(draws):
         drawn = TRUTHS[truth](float(np.exp(generator.uniform(*np.log(CROSSINGS)))))
         crossing = drawn.crossing()
@@ -77,7 +77,7 @@ def crossing_cell(truth: str, grid: str, noise: str, visits: int, draws: int) ->
 def equal_cell(grid: str, noise: str, visits: int, draws: int) -> dict[str, Any]:
     """Return how often equal sides are told apart, alone and in tables with `strict`."""
     wins, chances = [], []
-    generator, lengths = generator_of(grid, noise, visits), grid_of(GRIDS[grid])
+    generator, lengths = generator_of(grid, noise, visits), GRIDS[grid]
     for _ in range(draws):
         duels = equal_duels(NOISES[noise], lengths, visits, generator)
         judged, found = decide(comparison_of(), duels, "latency")

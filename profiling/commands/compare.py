@@ -89,18 +89,18 @@ def _print(comparison: "RunComparison", head: list[str], arguments: Any) -> None
 
 
 def _judge(comparison: "RunComparison", allowed: float) -> int:
-    """Say which points are slower than allowed, and which were lost; return the exit status."""
+    """Say what is slower than allowed, was lost or cannot be judged; return the exit status."""
     from profiling.report.comparison.head import lost_lines
+    from profiling.report.comparison.words import unjudged_lines
 
     ran = [answer for answer in comparison.answers if not answer.is_lost]
     slower = [answer for answer in ran if answer.is_slower_than(allowed)]
     lost = [*lost_lines(comparison)]
-    if not comparison.num_judged and not lost:
-        print("no point could be judged: it takes two visits in each run", file=sys.stderr)
     if slower:
         names = ", ".join(f"{answer.point.describe()} {answer.metric}" for answer in slower)
         print(f"slower by more than {allowed:g} %: {names}", file=sys.stderr)
-    print("".join(f"{line}\n" for line in lost), end="", file=sys.stderr)
+    for line in (*lost, *unjudged_lines(comparison)):
+        print(line, file=sys.stderr)
     return 1 if slower or lost else 0
 
 

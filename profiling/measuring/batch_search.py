@@ -24,16 +24,18 @@ Run = Callable[..., list[Sample]]
 
 @dataclass(frozen=True)
 class Trial:
-    """One batch size, measured: latencies of its steps, and the attention kernel that ran."""
+    """One batch size, measured: times and fresh pages of its steps, and the kernel that ran."""
 
     batch_size: int
     latencies_ms: list[float]
+    page_faults: list[int]
     kernel: str | None
 
     @classmethod
     def of(cls, batch_size: int, samples: Sequence[Sample], kernel: str | None) -> Self:
         """Return what samples say."""
-        return cls(batch_size, [sample.latency_ms for sample in samples], kernel)
+        latencies_ms = [sample.latency_ms for sample in samples]
+        return cls(batch_size, latencies_ms, [sample.page_faults for sample in samples], kernel)
 
     @property
     def rate(self) -> float:
@@ -125,6 +127,7 @@ def _fields(best: Trial) -> dict[str, Any]:
         "throughput_samples_per_s": best.rate,
         "throughput_batch_size": best.batch_size,
         "throughput_latency_ms_samples": best.latencies_ms,
+        "throughput_page_faults_per_step": float(statistics.median(best.page_faults)),
         "throughput_attention_kernel": best.kernel,
     }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from datamodules.counted import counted
+from lightning_modules.allocator import MOST_FAULTS
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import axis_unit, row_length
 from profiling.analysis.points.components import PACKING
@@ -14,6 +15,8 @@ from profiling.report.rounding import number_of
 from profiling.rows.columns import Row, judged_columns
 
 NO_NUMBER = ("error", "skipped")
+# Fresh pages of a median step, at batch size 1 and at that of the throughput.
+FAULTS = ("page_faults_per_step", "throughput_page_faults_per_step")
 
 
 def cautions_of(
@@ -32,6 +35,7 @@ def cautions_of(
         *_without_number(rows),
         *_disturbed(rows),
         *_unwatched(rows),
+        *_faulting(rows),
         *_drifted(steadiness),
         *_of_variants(rows),
         *_without_rung(rows),
@@ -133,6 +137,26 @@ def _unwatched(rows: Iterable[Row]) -> list[str]:
     ]
 
 
+def _faulting(rows: Iterable[Row]) -> list[str]:
+    """Return a sentence about visits whose steps took fresh pages although memory was kept."""
+    timed = [row for row in rows if finite(row.get("latency_ms")) is not None]
+    kept = [r for r in timed if (r.get("device"), r.get("allocator")) == ("cpu", "kept")]
+    faulting = [row for row in kept if _faults(row) > MOST_FAULTS]
+    if not faulting:
+        return []
+    worst = max(faulting, key=_faults)
+    return [
+        f"In {len(faulting):,} of {counted(len(kept), 'visit')} that keep freed memory a step "
+        f"still took more than {MOST_FAULTS} fresh pages (at most {_faults(worst):,.0f}: "
+        f"{name_point(worst)}), and its time contains the clearing of them."
+    ]
+
+
+def _faults(row: Row) -> float:
+    """Return the fresh pages of a visit's steps, at the batch size that took more of them."""
+    return max(finite(row.get(name)) or 0.0 for name in FAULTS)
+
+
 def _drifted(steadiness: Steadiness) -> list[str]:
     if not steadiness.exceeds_answers:
         return []
@@ -173,15 +197,15 @@ def sentinel_names(steadiness: Steadiness) -> list[str]:
     first = [series[0] for series in steadiness.series]
     settings = {Setting.of(row) for row in first}
     return [
-        name_sentinel(row) + _in_brackets(Setting.of(row).describe(settings))
+        name_point(row) + _in_brackets(Setting.of(row).describe(settings))
         if len(settings) > 1
-        else name_sentinel(row)
+        else name_point(row)
         for row in first
     ]
 
 
-def name_sentinel(row: Row) -> str:
-    """Return what a reading is a reading of, in a few words."""
+def name_point(row: Row) -> str:
+    """Return what a row is a measurement of, in a few words."""
     modality = str(row.get("modality"))
     length = row_length(row)
     where = "" if length is None else f" at {length:,} {axis_unit(modality)}"

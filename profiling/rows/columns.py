@@ -129,6 +129,7 @@ COLUMNS: tuple[Column, ...] = (
            measured_with=("throughput",), drawn=True, heading="tokens/s"),
     Column("throughput_batch_size", "result", int, heading="at batch"),
     Column("throughput_latency_ms_samples", "result", list, "ms", items=float),
+    Column("throughput_page_faults_per_step", "result", float),
     Column("throughput_attention_kernel", "result", str),
     Column("masked_step_ratio", "result", float, heading="masked step over plain"),
     Column("throughput_masked_step_ratio", "result", float),

@@ -54,6 +54,7 @@ def test_results_go_where_the_user_says(benchmark, amount, least, file, tmp_path
     assert (tmp_path / "new" / file).exists()
     for table in (tmp_path / "new").glob("*.md"):
         assert cpu_name() in table.read_text()  # without `--about` too
+        assert "Made by the code of commit " in table.read_text()
     assert [path.stat().st_mtime_ns for path in ours] == before
 
 

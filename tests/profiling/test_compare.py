@@ -79,7 +79,29 @@ def test_one_visit_fails_nothing_and_says_so(tmp_path: Path) -> None:
     arguments = ("compare", str(first), str(second), "--fail-on-slower", "5")
     status, _, complained = command(*arguments)
     assert status == 0
-    assert "two visits" in complained
+    (latency, *_) = complained.splitlines()
+    assert latency == (
+        "latency: 1 of 1 point could not be judged, such as bert sdpa inference 512 "
+        "(1 and 1 visits; each run needs 2)"
+    )
+
+
+def test_a_gate_says_of_each_metric_how_much_others_kept_it_from_judging(tmp_path: Path) -> None:
+    before = write_run(tmp_path / "a", noisy_rows(1, 6))
+    slower = [row | {"disturbed": True} for row in noisy_rows(2, 6, slower=1.4)]
+    same_memory = [row | {"peak_memory_mib": row["sequence_length"] - 50.0} for row in slower]
+    partly = [row | {"disturbed": row["sequence_length"] == 101} for row in noisy_rows(2, 6)]
+    for rows, unjudged in ((same_memory, 6), (partly, 1)):
+        after = write_run(tmp_path / f"{unjudged}", rows)
+        gate = ("compare", str(before), str(after), "--fail-on-slower", "5")
+        status, _, complained = command(*gate)
+        assert status == 0
+        assert [line.partition(" could")[0] for line in complained.splitlines()] == [
+            f"latency: {unjudged} of 6 points",
+            f"throughput: {unjudged} of 6 points",
+        ]
+        assert complained.count("(3 and 0 undisturbed visits; each run needs 2)") == 2
+        assert command(*gate, "--json")[2].endswith(complained)
 
 
 @pytest.mark.parametrize(

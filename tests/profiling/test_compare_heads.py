@@ -79,3 +79,17 @@ def test_versions_of_the_project_that_differ_are_named_beside_the_same_libraries
     said = command("compare", first, second)[1].splitlines()
     assert "versions: tipping-point 0.1.0 -> tipping-point 0.2.0" in said
     assert "versions: none -> tipping-point 0.2.0" in command("compare", before, second)[1]
+
+
+def test_what_is_chosen_on_a_gpu_alone_keeps_no_runs_apart_and_is_named(tmp_path: Path) -> None:
+    cuda = {"device": "cuda", "tf32": False, "cudnn_benchmark": False, "sdpa_backend": "any"}
+    cpu, gpu, rounded = (
+        run_of(tmp_path / name, "abc", **fields)
+        for name, fields in {"cpu": {}, "gpu": cuda, "rounded": cuda | {"tf32": True}}.items()
+    )
+    status, said, _ = command("compare", cpu, gpu)
+    assert status == 0
+    assert "device: cpu -> cuda" in said
+    status, said, _ = command("compare", gpu, rounded)
+    assert status == 0
+    assert "tf32: False -> True" in said

@@ -105,9 +105,10 @@ def _equal(cells: Cells) -> str:
         f"{_mean(cells, 'strict_tables'):.1%}",
     ]
     tables = sum(cell["num_tables"] for cell in cells)
+    grids = len(_names(cells, "grid"))
     title = (
-        "## Equal sides\n\nHow often two equal sides get a tipping point, and how often a table "
-        f"of 28 such rows has one with `strict`; over four grids, {tables} tables in all.\n\n"
+        "## Equal sides\n\nHow often two equal sides get a tipping point, and how often a table of "
+        f"28 such rows has one with `strict`; over {grids} grids, {tables} tables in all.\n\n"
     )
     head = ("noise", "visits", "false wins", "strict tables with one")
     return title + _table(head, [*lines, overall])

@@ -20,7 +20,6 @@ from profiling.analysis.points.sides import Side, best_of
 Array = NDArray[np.float64]
 SHORTEST, LONGEST, WINDOW = 256, 16384, 256
 CROSSINGS = 500.0, 9000.0  # between them, even in the logarithm
-GRIDS = {"x4": 4.0, "x3": 3.0, "x2": 2.0, "x1.41": 2**0.5}
 
 
 @dataclass(frozen=True)
@@ -134,6 +133,20 @@ def grid_of(factor: float) -> Array:
     count = int(np.log(LONGEST / SHORTEST) / np.log(factor) + 1e-9)
     lengths = LONGEST / factor ** np.arange(count, -1, -1.0)
     return np.unique(np.maximum(np.round(lengths / WINDOW), 1) * WINDOW)
+
+
+def in_pairs(lengths: Array) -> Array:
+    """Return lengths, each but the shortest behind one that a staircase pads to it, (lengths,)."""
+    return np.unique([*lengths, *(lengths[1:] - WINDOW / 2)])
+
+
+GRIDS: Mapping[str, Array] = {
+    "x4": grid_of(4.0),
+    "x3": grid_of(3.0),
+    "x2": grid_of(2.0),
+    "x1.41": grid_of(2**0.5),
+    "x2, pairs in a step": in_pairs(grid_of(2.0)),
+}
 
 
 def duels_of(log_ratios: Array, vanilla: Array, lengths: Array, noise: Array) -> list[Duel]:

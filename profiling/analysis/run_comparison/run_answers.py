@@ -17,8 +17,7 @@ class Answer:
 
     Args:
         point: What was measured.
-        place: What the two share of device, threads and allocator, and what they know of the
-            input's size, by column.
+        place: What the two share of `PLACE`, and what they know of the input's size, by column.
         metric: latency, throughput or memory.
         verdict: faster (the second run costs less), slower, or cannot_tell.
         ratio: Cost in the second run over cost in the first one, below 1 where the second is
@@ -96,9 +95,9 @@ class RunComparison:
         return sum(answer.ci_low is not None for answer in self.answers)
 
     @property
-    def num_unjudged(self) -> int:
-        """How many answers wait for further visits; running out of memory needs no interval."""
-        return sum(a.ci_low is None and a.verdict == "cannot_tell" for a in self.answers)
+    def unjudged(self) -> list[Answer]:
+        """Answers that wait for further visits; running out of memory needs no interval."""
+        return [a for a in self.answers if a.ci_low is None and a.verdict == "cannot_tell"]
 
     @property
     def num_by_chance(self) -> float:

@@ -13,6 +13,7 @@ from profiling.analysis.points.readings import Efforts, asks_for
 from profiling.analysis.points.sides import read_side
 from profiling.analysis.statistics.intervals import Array
 from profiling.analysis.statistics.unpaired import FEWEST_VISITS
+from profiling.planning.checks import OF_CUDA
 from profiling.rows.columns import (
     Column,
     Row,
@@ -22,8 +23,9 @@ from profiling.rows.columns import (
     value_of,
 )
 
-# Where and with what a run was made: it may differ between two runs that are compared.
-PLACE = ("device", "device_name", "threads", "allocator")
+# Where and with what a run was made, and what is chosen on a GPU alone: in these two runs that are
+# compared may differ.
+PLACE = ("device", "device_name", "threads", "allocator", *OF_CUDA)
 # Statuses of a visit that went for a number and has none, unlike one that never asked for it.
 FAILED = ("error", "skipped")
 

@@ -1,6 +1,6 @@
 """What the comparison of two runs says, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from datamodules.counted import counted
@@ -83,7 +83,7 @@ def _title(answer: Answer, settings: set[Setting]) -> tuple[str, str]:
 def foot_lines(comparison: RunComparison) -> list[str]:
     """Return how to read the answers, and how many of them chance would give."""
     judged = comparison.num_judged
-    unjudged = comparison.num_unjudged
+    unjudged = len(comparison.unjudged)
     lines = [
         LEGEND,
         f"Of {counted(judged, 'interval')}, {number_of(comparison.num_by_chance, (0.0,))} or so "
@@ -95,6 +95,20 @@ def foot_lines(comparison: RunComparison) -> list[str]:
             "in each run that no other process disturbed."
         )
     return lines
+
+
+def unjudged_lines(comparison: RunComparison) -> Iterator[str]:
+    """Yield a line per metric of which points could not be judged, with the reason at one of them.
+
+    Those that the second run lost are not among them: a gate fails there.
+    """
+    waiting = [answer for answer in comparison.unjudged if not answer.is_lost]
+    for metric in judged_columns():
+        answers = [answer for answer in waiting if answer.metric == metric]
+        if answers:
+            points = counted(sum(a.metric == metric for a in comparison.answers), "point")
+            example = f"{answers[0].point.describe()} ({answers[0].reason})"
+            yield f"{metric}: {len(answers):,} of {points} could not be judged, such as {example}"
 
 
 def count_answers(comparison: RunComparison) -> list[tuple[str, ...]]:

@@ -104,7 +104,8 @@ def test_one_undisturbed_visit_is_not_enough() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"device": "cuda"},
+        {"device": "cuda", "tf32": False, "cudnn_benchmark": False, "sdpa_backend": "any"},
+        {"tf32": True},
         {"device_name": "another"},
         {"threads": 8},
         {"allocator": "kept"},

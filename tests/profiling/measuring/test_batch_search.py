@@ -60,10 +60,11 @@ class Machine:
         opened_ms = self.step_ms[batch_size] * self.opens_at
         opened = [Sample("inference", UNKNOWN, opened_ms, None, None, None, None)]
         if opening is not None and not opening.goes_on(opened):
-            return Trial(batch_size, [], "kernel")
+            return Trial.of(batch_size, [], "kernel")
         if batch_size in self.outgrown_by:
             return None
-        return Trial(batch_size, [self.step_ms[batch_size]] * effort.min_samples, "kernel")
+        step = Sample("inference", UNKNOWN, self.step_ms[batch_size], *[None] * 4, batch_size)
+        return Trial.of(batch_size, [step] * effort.min_samples, "kernel")
 
 
 def search(monkeypatch: pytest.MonkeyPatch, machine: Machine, cap: int, ms_at_1: float) -> dict:
@@ -79,6 +80,7 @@ def test_the_best_batch_is_measured_again_with_the_full_effort(
     assert found["throughput_batch_size"] == 4
     assert found["throughput_samples_per_s"] == pytest.approx(4 / 0.020)
     assert found["throughput_latency_ms_samples"] == [20.0] * 3
+    assert found["throughput_page_faults_per_step"] == 4.0
     assert found["throughput_attention_kernel"] == "kernel"
     assert (found["largest_batch_size"], found["largest_batch_limited_by"]) == (8, "cap")
     assert [size for size, *_ in machine.tried] == [2, 4, 8, 4]

@@ -140,6 +140,21 @@ def test_visits_of_which_nobody_tells_the_neighbours_are_counted() -> None:
     assert said.startswith("In 3 of 7 visits it is unknown what other processes took of the CPU")
 
 
+def test_visits_that_keep_memory_and_take_fresh_pages_all_the_same_are_told() -> None:
+    base, calm = rows_of_vision()[:2]
+    kept = {"allocator": "kept", "page_faults_per_step": 40.0}
+    few = [base | kept, calm | kept | {"throughput_page_faults_per_step": None}]
+    assert cautions_of(few, judge_steadiness([], [])) == []
+    for name in ("page_faults_per_step", "throughput_page_faults_per_step"):
+        (said,) = cautions_of([few[0] | {name: 1147.0}, few[1]], judge_steadiness([], []))
+        assert said.startswith("In 1 of 2 visits that keep freed memory a step still took")
+        assert "more than 50 fresh pages (at most 1,147: " in said
+        assert f"{base['variant']} {base['implementation']} in {base['phase']} at" in said
+    for elsewhere in ({"allocator": "system"}, {"device": "cuda"}):
+        many = [few[0] | {"page_faults_per_step": 60.0} | elsewhere]
+        assert cautions_of(many, judge_steadiness([], [])) == []
+
+
 def test_of_visits_older_than_the_question_it_is_unknown_too() -> None:
     old = [{k: v for k, v in row.items() if k != "others_cpu_share"} for row in rows_of_vision()]
     for rows in (old, [complete(row) for row in old]):

@@ -57,7 +57,7 @@ def measured(
     found = []
     for _ in range(DRAWS):
         drawn = make(float(np.exp(generator.uniform(*np.log(CROSSINGS)))))
-        _, answer = simulate(drawn, noise, grid_of(GRIDS[grid]), visits, generator)
+        _, answer = simulate(drawn, noise, GRIDS[grid], visits, generator)
         if answer.tipping_point is not None:
             found.append((drawn.crossing(), answer))
     return found
@@ -85,8 +85,14 @@ def test_the_interval_holds_the_true_crossing_on_a_coarse_grid(truth: str, noise
     assert coverage(found) >= 0.87
 
 
-def test_the_interval_holds_the_last_crossing_of_a_staircase_that_no_length_shows() -> None:
-    assert coverage(sweeps("staircase", "x2", "normal 1 %", 3)) >= 0.87
+# With less noise the interval holds the crossing of pairs too rarely: `benchmarks/README.md`.
+@pytest.mark.parametrize(
+    ("grid", "noise"), [("x2", "normal 1 %"), ("x2, pairs in a step", "normal 5 %")]
+)
+def test_the_interval_holds_the_last_crossing_of_a_staircase_that_no_length_shows(
+    grid: str, noise: str
+) -> None:
+    assert coverage(sweeps("staircase", grid, noise, 3)) >= 0.87
 
 
 def all_padded_alike(at: float) -> Truth:
