@@ -7,15 +7,19 @@ from scipy.optimize import nnls
 
 from profiling.analysis.statistics.intervals import Array
 
+# A line through two lengths that are nearer than a factor 1.1 is as steep as noise makes it.
+APART = np.log(1.1)
+
 
 def cost_bounds(
     places: Array, lengths: Array, costs: Array, steepest: float
 ) -> tuple[Array, Array]:
     """Return the least and the most that a curve can be that bends upwards through given points.
 
-    Between two points it lies under the line through them, and over the lines that continue those
-    through their neighbours; at the ends these are as flat and as steep as a cost can be. Where
-    the points themselves do not bend upwards, because of noise, the line between them is all.
+    Between two points it lies under the line through them, and over the lines that come from the
+    nearest points beside them that are `APART`; where there is none, these are as flat and as steep
+    as a cost can be. Where the points themselves do not bend upwards, because of noise, the line
+    between them is all.
 
     Args:
         places: (places,), logarithms of lengths within the measured ones.
@@ -29,13 +33,34 @@ def cost_bounds(
     if len(lengths) < 2:
         return np.full_like(places, costs[0]), np.full_like(places, costs[0])
     slopes = np.diff(costs) / np.diff(lengths)
-    before = np.concatenate([np.minimum(slopes[:1], 0.0), slopes[:-1]])
-    after = np.concatenate([slopes[1:], np.maximum(slopes[-1:], steepest)])
+    before = _slopes_before(lengths, costs, np.minimum(slopes, 0.0))
+    after = _slopes_before(-lengths[::-1], costs[::-1], -np.maximum(slopes, steepest)[::-1])
+    after = -after[::-1]
     left = np.clip(np.searchsorted(lengths, places, side="right") - 1, 0, len(slopes) - 1)
     line = costs[left] + slopes[left] * (places - lengths[left])
     from_left = costs[left] + before[left] * (places - lengths[left])
     from_right = costs[left + 1] - after[left] * (lengths[left + 1] - places)
     return np.minimum(np.maximum(from_left, from_right), line), line
+
+
+def _slopes_before(lengths: Array, costs: Array, otherwise: Array) -> Array:
+    """Return how steep the lines are that come to each length but the last from one before it.
+
+    Args:
+        lengths: (lengths,), logarithms, ascending.
+        costs: (lengths,), logarithms.
+        otherwise: (lengths - 1,), the slopes where no length before is far enough.
+
+    Returns:
+        (lengths - 1,).
+    """
+    slopes = otherwise.copy()
+    for place in range(len(slopes)):
+        far = np.flatnonzero(lengths[place] - lengths[:place] >= APART)
+        if len(far):
+            start = far[-1]
+            slopes[place] = (costs[place] - costs[start]) / (lengths[place] - lengths[start])
+    return slopes
 
 
 def fit_costs(tokens: Array, log_costs: Array) -> Callable[[Array], Array]:

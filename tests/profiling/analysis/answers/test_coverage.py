@@ -85,14 +85,18 @@ def test_the_interval_holds_the_true_crossing_on_a_coarse_grid(truth: str, noise
     assert coverage(found) >= 0.87
 
 
-# With less noise the interval holds the crossing of pairs too rarely: `benchmarks/README.md`.
 @pytest.mark.parametrize(
-    ("grid", "noise"), [("x2", "normal 1 %"), ("x2, pairs in a step", "normal 5 %")]
+    ("grid", "noise"), [("x2", "normal 1 %"), ("x2, pairs in a step", "normal 1 %")]
 )
 def test_the_interval_holds_the_last_crossing_of_a_staircase_that_no_length_shows(
     grid: str, noise: str
 ) -> None:
     assert coverage(sweeps("staircase", grid, noise, 3)) >= 0.87
+
+
+@pytest.mark.parametrize("truth", ["staircase", "launch floor"])
+def test_lengths_near_each_other_make_no_interval_too_narrow(truth: str) -> None:
+    assert coverage(sweeps(truth, "x2, pairs in a step", "normal 1 %", 8)) >= 0.9
 
 
 def all_padded_alike(at: float) -> Truth:
