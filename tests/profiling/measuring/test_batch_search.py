@@ -63,7 +63,9 @@ class Machine:
             return Trial.of(batch_size, [], "kernel")
         if batch_size in self.outgrown_by:
             return None
-        step = Sample("inference", UNKNOWN, self.step_ms[batch_size], *[None] * 4, batch_size)
+        step = Sample(
+            "inference", UNKNOWN, self.step_ms[batch_size], None, None, None, None, batch_size
+        )
         return Trial.of(batch_size, [step] * effort.min_samples, "kernel")
 
 
