@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NoReturn
 
 from profiling.errors import SettingsError, find_mistake, refuse_undecodable, refuse_windows
-from profiling.training.verbs import VERBS, asks_for_help, describe_verbs
+from profiling.training.verbs import HOW_TO_GO_ON, VERBS, asks_for_help, describe_verbs
 
 if __name__ == "__main__":
     refuse_windows()
@@ -24,6 +24,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from datamodules.libraries import needed
 from lightning_modules import allocator
@@ -38,11 +39,14 @@ from lightning_modules.training.last_checkpoint import LastCheckpoint
 from lightning_modules.training.monitors import MonitorWarning
 from lightning_modules.training.moved_folder import MovedFolder
 from lightning_modules.training.pending_validation import PendingValidation
+from lightning_modules.training.prediction_end import PredictionEnd
 from lightning_modules.training.random_states import RandomStates
 from lightning_modules.training.trainer_mistakes import find_trainer_mistake
+from lightning_modules.training.whole_checkpoints import write_whole_checkpoints
 from profiling.class_names import import_classes
 from profiling.training.checks import (
     check_precision,
+    check_requeued,
     check_trained,
     check_written,
     warn_converted,
@@ -57,7 +61,7 @@ OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (
     # Settings first: a pending validation may save what it finds of them.
     *(GivenSettings, RandomStates, PendingValidation, LastCheckpoint, MovedFolder, FolderUse),
-    *(AccumulationWarning, MonitorWarning, CollapseWarning),
+    *(PredictionEnd, AccumulationWarning, MonitorWarning, CollapseWarning),
 )
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes", "pad_token_id")
@@ -145,6 +149,7 @@ class TrainCLI(LightningCLI):
             raise SettingsError(
                 find_mistake(problem) or str(problem).split(". ")[0].splitlines()[0]
             ) from problem
+        write_whole_checkpoints(trainer)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 # By default it writes a metric of -1, which a table of runs then compares.
@@ -157,13 +162,15 @@ class TrainCLI(LightningCLI):
         Raises:
             SettingsError: They are of different modalities, the data have labels of another kind,
                 texts are too long for the model or have token ids that it lacks, the precision is
-                too low, a model is to be evaluated that was never trained, or nothing would write
-                what is predicted.
+                too low, a model is to be evaluated that was never trained, nothing would write what
+                is predicted, or Lightning would take a checkpoint that was not given.
         """
         if self.config.subcommand != "labels":  # which says itself what it needs
             check_data(self.config.subcommand, self.model, self.datamodule)
         check_precision(self.config.subcommand, self.trainer.precision)
         chosen = self.config_init[self.config.subcommand]
+        if self.config.subcommand != "export" and chosen.get("ckpt_path") is None:
+            check_requeued(self.trainer)
         if not isinstance(self.trainer.accelerator, CPUAccelerator):
             choose_sdpa(chosen["sdpa_backend"])
         else:
@@ -178,19 +185,30 @@ class TrainCLI(LightningCLI):
             check_written(self.model, callbacks, self.datamodule)
 
 
+def _status_of(ended: SystemExit, verb: str) -> int:
+    """Return the status of a process that was asked to end; raise what ended it otherwise."""
+    if isinstance(ended, SIGTERMException):
+        said = ["interrupted", *filter(None, [HOW_TO_GO_ON.get(verb)])]
+        print("; ".join(said), file=sys.stderr)
+        return 143
+    if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning ends it by itself
+        return 130
+    raise ended
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand of LightningCLI; return the exit status."""
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
     # The same as above, of torch.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     import_classes()
+    words = sys.argv[1:] if arguments is None else arguments
+    verbs = words[:1] if words and words[0] in VERBS else [*VERBS]
     try:
-        words = sys.argv[1:] if arguments is None else arguments
         refuse_undecodable(words)
         with needed("jsonargparse", "a command line"):
             from profiling.arguments import refuse_deep_yaml
         refuse_deep_yaml()
-        verbs = words[:1] if words and words[0] in VERBS else [*VERBS]
         TrainCLI(
             verbs,
             model_class=LightningModule,
@@ -206,10 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return 130
-    except SystemExit as ended:  # Lightning ends an interrupted training by itself
-        if isinstance(ended.__context__, KeyboardInterrupt):
-            return 130
-        raise
+    except SystemExit as ended:
+        return _status_of(ended, verbs[0])
     except Exception as problem:
         mistake = find_mistake(problem) or find_trainer_mistake(problem)
         if isinstance(problem, OSError) and problem.filename is not None:
