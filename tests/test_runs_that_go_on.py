@@ -1,6 +1,7 @@
 """`train.py` in the folder of a run: what goes on, and what stays as it was."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,14 @@ def test_an_evaluation_leaves_what_the_training_wrote_of_itself(trained: Path) -
 def test_checkpoints_stay_whole_where_temporary_files_are_on_another_file_system(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
+    rename = os.rename
 
-    def be_killed(_: Any, target: str, **__: Any) -> None:
+    def refuse(source: str, target: str) -> None:
+        if target.endswith(".ckpt"):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target)
+
+    def be_killed(_: str, target: str, **__: Any) -> None:
         Path(target).write_bytes(b"half")
         raise KeyboardInterrupt
 

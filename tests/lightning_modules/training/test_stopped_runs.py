@@ -1,8 +1,8 @@
 """Runs that a limit stops, or that save by time: nothing of them is lost where they go on."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning
