@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NoReturn
 
 from profiling.errors import SettingsError, find_mistake, refuse_undecodable, refuse_windows
-from profiling.training.verbs import HOW_TO_GO_ON, VERBS, asks_for_help, describe_verbs
+from profiling.training.verbs import VERBS, asks_for_help, describe_verbs
 
 if __name__ == "__main__":
     refuse_windows()
@@ -24,7 +24,6 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from datamodules.libraries import needed
 from lightning_modules import allocator
@@ -41,7 +40,6 @@ from lightning_modules.training.moved_folder import MovedFolder
 from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.prediction_end import PredictionEnd
 from lightning_modules.training.random_states import RandomStates
-from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from lightning_modules.training.whole_checkpoints import write_whole_checkpoints
 from profiling.class_names import import_classes
 from profiling.training.checks import (
@@ -52,6 +50,7 @@ from profiling.training.checks import (
     warn_converted,
 )
 from profiling.training.data_checks import check_data
+from profiling.training.ending import status_of
 from profiling.training.mistakes import explain
 from profiling.training.saved_settings import WhenBegun, saving_of
 from profiling.training.task_trainer import TaskTrainer
@@ -185,17 +184,6 @@ class TrainCLI(LightningCLI):
             check_written(self.model, callbacks, self.datamodule)
 
 
-def _status_of(ended: SystemExit, verb: str) -> int:
-    """Return the status of a process that was asked to end; raise what ended it otherwise."""
-    if isinstance(ended, SIGTERMException):
-        said = ["interrupted", *filter(None, [HOW_TO_GO_ON.get(verb)])]
-        print("; ".join(said), file=sys.stderr)
-        return 143
-    if isinstance(ended.__context__, KeyboardInterrupt):  # Lightning ends it by itself
-        return 130
-    raise ended
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand of LightningCLI; return the exit status."""
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
@@ -222,18 +210,11 @@ def main(arguments: list[str] | None = None) -> int:
             parser_kwargs={verb: {"description": VERBS[verb]} for verb in verbs},
             args=arguments,
         )
-    except KeyboardInterrupt:
-        return 130
-    except SystemExit as ended:
-        return _status_of(ended, verbs[0])
-    except Exception as problem:
-        mistake = find_mistake(problem) or find_trainer_mistake(problem)
-        if isinstance(problem, OSError) and problem.filename is not None:
-            mistake = f"`{problem.filename}` cannot be used: {problem.strerror}"
-        if mistake is None:
+    except BaseException as problem:
+        status = status_of(problem, verbs[0])
+        if status is None:
             raise
-        print(f"error: {mistake}", file=sys.stderr)
-        return 2
+        return status
     return 0
 
 

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import lightning
 import pytest
+import torch
 
 import train
 from tests.samples.places import CONFIGS
@@ -88,3 +91,37 @@ def test_what_breaks_because_others_were_asked_to_end_too_is_no_mistake(
     let("on_train_batch_start", ask, monkeypatch)
     assert run("fit", TEXT) == 143
     assert capsys.readouterr().err.splitlines()[-1].startswith("interrupted; ")
+
+
+def be_asked(rank: int, folder: Path, job: str) -> None:
+    """Train in one of two tasks of SLURM; each is asked in another batch."""
+    os.chdir(folder)
+    variables = {"PROCID": rank, "LOCALID": rank, "NODEID": 0, "NTASKS": 2, "JOB_ID": job}
+    variables |= {"NTASKS_PER_NODE": 2, "NNODES": 1, "JOB_NAME": "tried", "NODELIST": "localhost"}
+    os.environ |= {f"SLURM_{name}": str(value) for name, value in variables.items()}
+    sys.argv = ["train.py"]
+    torch.set_num_threads(1)
+
+    class Asked(lightning.Callback):
+        def on_train_batch_start(self, *given: Any) -> None:
+            if given[-1] == 2 + rank:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    train.CALLBACKS = (*train.CALLBACKS, Asked)
+    two = ["--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.accelerator=cpu"]
+    sys.exit(run("fit", TEXT, *two))
+
+
+def test_processes_that_are_asked_in_different_batches_all_end(
+    server: ForkServerContext, tmp_path: Path
+) -> None:
+    given = [(rank, tmp_path, str(os.getpid())) for rank in range(2)]
+    processes = [server.Process(target=be_asked, args=each) for each in given]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+    ended = [process.exitcode for process in processes]
+    for process in processes:
+        process.kill()
+    assert ended == [143, 143]

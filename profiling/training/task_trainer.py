@@ -80,6 +80,7 @@ class TaskTrainer(Trainer):
         if ckpt_path is not None and Path(ckpt_path).is_file():
             goes_on = self.state.fn == TrainerFn.FITTING
             check_checkpoint(model, str(ckpt_path), goes_on)
+        self._signal_connector._sigterm_notifier_fn = self._note_sigterm  # type: ignore[method-assign]
         try:
             return super()._run(model, ckpt_path, *settings, **named)
         except Exception as problem:
@@ -88,3 +89,14 @@ class TaskTrainer(Trainer):
             if self.received_sigterm:
                 raise SIGTERMException from problem
             raise
+
+    def _note_sigterm(self, signum: int, _frame: object) -> None:
+        """Note that the process is to end, and tell those that it has begun.
+
+        Lightning's own way also exchanges a tensor with them, amid whatever they exchange: then all
+        wait for each other, and none ends.
+        """
+        launcher = self.strategy.launcher
+        if launcher is not None and not self.received_sigterm:
+            launcher.kill(signum)
+        self._signal_connector.received_sigterm = True

@@ -8,11 +8,6 @@ VERBS = {
     "predict": "write the transcripts, classes, clusters or features of recordings",
     "export": "write a trained model as a folder for transformers' `from_pretrained`",
 }
-# How one that SIGTERM ended goes on.
-HOW_TO_GO_ON = {
-    "fit": "`--ckpt_path last` goes on from the last checkpoint",
-    "labels": "the same command goes on from here",
-}
 
 HELP = """\
 usage: train.py [-h] VERB --config FILE [settings]
