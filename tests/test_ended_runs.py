@@ -107,7 +107,7 @@ def be_asked(rank: int, folder: Path, job: str) -> None:
             if given[-1] == 2 + rank:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    train.CALLBACKS = (*train.CALLBACKS, Asked)
+    train.CALLBACKS = (*train.CALLBACKS, Asked)  # type: ignore[assignment]
     two = ["--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.accelerator=cpu"]
     sys.exit(run("fit", TEXT, *two))
 

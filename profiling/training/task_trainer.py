@@ -80,7 +80,7 @@ class TaskTrainer(Trainer):
         if ckpt_path is not None and Path(ckpt_path).is_file():
             goes_on = self.state.fn == TrainerFn.FITTING
             check_checkpoint(model, str(ckpt_path), goes_on)
-        self._signal_connector._sigterm_notifier_fn = self._note_sigterm  # type: ignore[method-assign]
+        self._signal_connector._sigterm_notifier_fn = self._note_sigterm  # type: ignore[method-assign, assignment]
         try:
             return super()._run(model, ckpt_path, *settings, **named)
         except Exception as problem:
