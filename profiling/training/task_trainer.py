@@ -80,7 +80,8 @@ class TaskTrainer(Trainer):
         if ckpt_path is not None and Path(ckpt_path).is_file():
             goes_on = self.state.fn == TrainerFn.FITTING
             check_checkpoint(model, str(ckpt_path), goes_on)
-        self._signal_connector._sigterm_notifier_fn = self._note_sigterm  # type: ignore[method-assign, assignment]
+        signals: Any = self._signal_connector
+        signals._sigterm_notifier_fn = self._note_sigterm
         try:
             return super()._run(model, ckpt_path, *settings, **named)
         except Exception as problem:
