@@ -38,16 +38,19 @@ from lightning_modules.training.last_checkpoint import LastCheckpoint
 from lightning_modules.training.monitors import MonitorWarning
 from lightning_modules.training.moved_folder import MovedFolder
 from lightning_modules.training.pending_validation import PendingValidation
+from lightning_modules.training.prediction_end import PredictionEnd
 from lightning_modules.training.random_states import RandomStates
-from lightning_modules.training.trainer_mistakes import find_trainer_mistake
+from lightning_modules.training.whole_checkpoints import write_whole_checkpoints
 from profiling.class_names import import_classes
 from profiling.training.checks import (
     check_precision,
+    check_requeued,
     check_trained,
     check_written,
     warn_converted,
 )
 from profiling.training.data_checks import check_data
+from profiling.training.ending import status_of
 from profiling.training.mistakes import explain
 from profiling.training.quality_file import QualityFile
 from profiling.training.saved_settings import WhenBegun, saving_of
@@ -58,7 +61,7 @@ OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (
     # Settings first: a pending validation may save what it finds of them.
     *(GivenSettings, RandomStates, PendingValidation, LastCheckpoint, MovedFolder, FolderUse),
-    *(AccumulationWarning, MonitorWarning, CollapseWarning, QualityFile),
+    *(PredictionEnd, AccumulationWarning, MonitorWarning, CollapseWarning, QualityFile),
 )
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes", "pad_token_id")
@@ -146,6 +149,7 @@ class TrainCLI(LightningCLI):
             raise SettingsError(
                 find_mistake(problem) or str(problem).split(". ")[0].splitlines()[0]
             ) from problem
+        write_whole_checkpoints(trainer)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 # By default it writes a metric of -1, which a table of runs then compares.
@@ -158,13 +162,15 @@ class TrainCLI(LightningCLI):
         Raises:
             SettingsError: They are of different modalities, the data have labels of another kind,
                 texts are too long for the model or have token ids that it lacks, the precision is
-                too low, a model is to be evaluated that was never trained, or nothing would write
-                what is predicted.
+                too low, a model is to be evaluated that was never trained, nothing would write what
+                is predicted, or Lightning would take a checkpoint that was not given.
         """
         if self.config.subcommand != "labels":  # which says itself what it needs
             check_data(self.config.subcommand, self.model, self.datamodule)
         check_precision(self.config.subcommand, self.trainer.precision)
         chosen = self.config_init[self.config.subcommand]
+        if self.config.subcommand != "export" and chosen.get("ckpt_path") is None:
+            check_requeued(self.trainer)
         if not isinstance(self.trainer.accelerator, CPUAccelerator):
             choose_sdpa(chosen["sdpa_backend"])
         else:
@@ -185,13 +191,13 @@ def main(arguments: list[str] | None = None) -> int:
     # The same as above, of torch.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     import_classes()
+    words = sys.argv[1:] if arguments is None else arguments
+    verbs = words[:1] if words and words[0] in VERBS else [*VERBS]
     try:
-        words = sys.argv[1:] if arguments is None else arguments
         refuse_undecodable(words)
         with needed("jsonargparse", "a command line"):
             from profiling.arguments import refuse_deep_yaml
         refuse_deep_yaml()
-        verbs = words[:1] if words and words[0] in VERBS else [*VERBS]
         TrainCLI(
             verbs,
             model_class=LightningModule,
@@ -205,20 +211,11 @@ def main(arguments: list[str] | None = None) -> int:
             parser_kwargs={verb: {"description": VERBS[verb]} for verb in verbs},
             args=arguments,
         )
-    except KeyboardInterrupt:
-        return 130
-    except SystemExit as ended:  # Lightning ends an interrupted training by itself
-        if isinstance(ended.__context__, KeyboardInterrupt):
-            return 130
-        raise
-    except Exception as problem:
-        mistake = find_mistake(problem) or find_trainer_mistake(problem)
-        if isinstance(problem, OSError) and problem.filename is not None:
-            mistake = f"`{problem.filename}` cannot be used: {problem.strerror}"
-        if mistake is None:
+    except BaseException as problem:
+        status = status_of(problem, verbs[0])
+        if status is None:
             raise
-        print(f"error: {mistake}", file=sys.stderr)
-        return 2
+        return status
     return 0
 
 

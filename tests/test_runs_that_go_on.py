@@ -1,5 +1,7 @@
 """`train.py` in the folder of a run: what goes on, and what stays as it was."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,17 @@ from tests.samples.training import offline, write_everything
 CONFIG = ROOT / "configs/train/digits_ctc.yaml"
 LOGS = Path("runs/train/digits_ctc")
 LAST = LOGS / "checkpoints/last.ckpt"
+OF_SLURM = {
+    "SLURM_JOB_ID": "1234",
+    "SLURM_JOB_NAME": "tried",
+    "SLURM_JOB_NODELIST": "localhost",
+    "SLURM_LOCALID": "0",
+    "SLURM_NNODES": "1",
+    "SLURM_NODEID": "0",
+    "SLURM_NTASKS": "1",
+    "SLURM_NTASKS_PER_NODE": "1",
+    "SLURM_PROCID": "0",
+}
 
 
 def run(verb: str, data: Path, *settings: str) -> object:
@@ -67,6 +80,45 @@ def test_an_evaluation_leaves_what_the_training_wrote_of_itself(trained: Path) -
     assert settings_of("config.yaml")["model"]["init_args"]["lr"] == 0.004
     assert settings_of("config.test.yaml")["model"]["init_args"]["lr"] == 7
     assert "config.yaml" not in {path.name for path in Path().glob("*")}
+
+
+def test_checkpoints_stay_whole_where_temporary_files_are_on_another_file_system(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def refuse(source: str, target: str) -> None:
+        if target.endswith(".ckpt"):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target)
+
+    def be_killed(_: str, target: str, **__: Any) -> None:
+        Path(target).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    # As Python moves a file then.
+    monkeypatch.setattr("os.rename", refuse)
+    monkeypatch.setattr("shutil.copyfile", be_killed)
+    assert run("fit", trained, "--ckpt_path=last", "--trainer.max_steps=3") == 0
+    assert torch.load(LAST, weights_only=True)["global_step"] == 3
+    assert [path.name for path in LAST.parent.iterdir() if path.suffix != ".ckpt"] == []
+
+
+def test_what_another_job_of_slurm_saved_at_its_end_is_not_taken_unasked(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(LAST, "hpc_ckpt_1.ckpt")  # as Lightning calls it
+    for name, value in OF_SLURM.items():
+        monkeypatch.setenv(name, value)
+    given = ["--trainer.max_steps=3", "--model.init_args.lr=0.002"]
+    for verb in ("fit", "validate"):
+        assert run(verb, trained, *given) == 2
+        said = capsys.readouterr().err
+        assert "`default_root_dir` must be a folder without a checkpoint of another job" in said
+        assert "hpc_ckpt_1.ckpt" in said
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")  # the same job again
+    with pytest.warns(UserWarning, match=r"`lr` was 0\.004 in the checkpoint"):
+        assert run("fit", trained, *given) == 0
 
 
 def test_a_refused_training_leaves_what_the_one_at_work_wrote_of_itself(

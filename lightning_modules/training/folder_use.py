@@ -34,6 +34,9 @@ class FolderUse(Callback):
         found = [getattr(callback, "dirpath", None) for callback in trainer.checkpoint_callbacks]
         for folder in sorted({Path(path).absolute() for path in found if path}):
             self._locks.append(FolderLock(folder, "dirpath"))
+            # Of runs that were killed while they saved: nobody else writes here now.
+            for unfinished in folder.glob(".*.ckpt.*.partial"):
+                unfinished.unlink()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Warn where another run left its last checkpoint in the folder."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.hooks import RemovableHandle
@@ -17,10 +18,14 @@ Groups = Sequence[dict[str, Any]]
 
 
 class GivenSettings(Callback):
-    """Keeps the settings of optimisers where a checkpoint brings their state; says what changed.
+    """Keeps settings where a checkpoint brings other ones; says what changed of an optimiser.
 
     torch takes the settings from the checkpoint too, and the highest rate of a schedule. Those of
     the module and the Trainer, such as the steps of a warm-up, are the user's in any case.
+
+    Lightning takes the time that a run has had, and the patience with which it waits for a figure.
+    A run that `max_time` has stopped would stop again at once, and so would every one after it: a
+    limit of time is that of the command.
 
     Where the rate of a schedule follows from the one before, as with ReduceLROnPlateau, the rate
     stays the checkpoint's.
@@ -28,6 +33,17 @@ class GivenSettings(Callback):
 
     def __init__(self) -> None:
         self._hooks: list[RemovableHandle] = []
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take out of the states of callbacks what is a setting, before they take them."""
+        states = checkpoint["callbacks"]
+        for each in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(each, Timer):
+                states.pop(each.state_key, None)
+            elif isinstance(each, EarlyStopping) and each.state_key in states:
+                states[each.state_key]["patience"] = each.patience
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for the states: Lightning restores them after this."""

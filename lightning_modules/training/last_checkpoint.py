@@ -14,12 +14,15 @@ class LastCheckpoint(Callback):
     `max_epochs` or `max_time` ends the run is known behind that batch. Where a figure ends it, as
     with EarlyStopping, the last checkpoint may be older: such a run is after its best one.
 
-    Where `max_time` is over while gradients are accumulated, the run goes on to their step: no
-    checkpoint has them, so a run that goes on would take that step with a part of its batches.
+    Where `max_time` is over while gradients are accumulated, the run goes on to their step, and so
+    does one that is to save by time (`train_time_interval`): no checkpoint has them, so a run that
+    goes on would take that step with a part of its batches.
     """
 
     def __init__(self) -> None:
         self._stops = False  # behind the next step
+        # Of those that save by time and wait for the next step: when they saved before.
+        self._saved_at: dict[ModelCheckpoint, float | None] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Come after all others: behind a batch, some stop the training and some save it."""
@@ -29,9 +32,21 @@ class LastCheckpoint(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Where no batch is left to be trained on, save nothing anew at the end."""
         self._stops = False
+        self._saved_at.clear()
         if trainer.fit_loop.done:
             for saver in _savers(trainer):
                 saver._last_checkpoint_saved = str(trainer.ckpt_path)
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Let those that save by time wait where the batch brings no step."""
+        for saver in _savers(trainer):
+            if saver._train_time_interval is None:
+                continue
+            if trainer.fit_loop._should_accumulate():
+                self._saved_at.setdefault(saver, saver._last_time_checked)
+                saver._last_time_checked = None  # without it no time is ever over
+            elif saver in self._saved_at:
+                saver._last_time_checked = self._saved_at.pop(saver)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

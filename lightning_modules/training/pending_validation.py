@@ -14,15 +14,28 @@ class PendingValidation(Callback):
     Lightning takes such a validation for done, and its figures would be missing. Where the killed
     run came to the end of it, the same figures come out again. Callbacks that save or stop by a
     figure get it too, in the validation or at the end of its epoch, as they would have got it.
+
+    A run that is stopped between two validations, as by `max_time`, validates before it ends. Its
+    last checkpoint was saved before that, and does not know what the validation saved: without its
+    figures a worse one would count as the best, and replace it.
     """
 
     def __init__(self) -> None:
         self._max_steps: int | None = None  # of a run that had taken all of them
+        self._was_stopped = False
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Note that the run is being stopped."""
+        if trainer.should_stop:
+            checkpoint["callbacks"][self.state_key] = {"was_stopped": True}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Let a run begin that has no step left to take: Lightning would not call anything."""
+        self._was_stopped = self.state_key in checkpoint["callbacks"]
         if 0 < trainer.max_steps == checkpoint["global_step"]:
             self._max_steps = trainer.max_steps
             trainer.fit_loop.epoch_loop.max_steps += 1
@@ -37,14 +50,22 @@ class PendingValidation(Callback):
             return
         ended = trainer.fit_loop.restarted_mid_epoch and loop.batch_progress.is_last_batch
         with _after_its_batch(trainer, ended):
-            if not loop._should_check_val_fx(fetcher):
+            if not self._is_owed(trainer, fetcher):
                 return
             trainer.validating = True
             loop.val_loop.restarting = False
             loop.val_loop.run()
             trainer.training = True
-            if ended:
+            if ended or self._was_stopped:
                 _end_epoch(trainer, pl_module)
+
+    def _is_owed(self, trainer: Trainer, fetcher: Any) -> bool:
+        """Return whether Lightning validates behind this batch, as a run that stops there."""
+        stops = trainer.should_stop
+        trainer.should_stop = stops or self._was_stopped
+        is_owed: bool = trainer.fit_loop.epoch_loop._should_check_val_fx(fetcher)
+        trainer.should_stop = stops
+        return is_owed
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the limit back where the run did not begin for another reason."""

@@ -1,8 +1,10 @@
 """What model, callbacks and precision must be before anything is computed."""
 
+import os
 from collections.abc import Sequence
 
-from lightning import LightningDataModule, LightningModule
+from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 from lightning.pytorch.utilities import rank_zero_warn
 
@@ -35,6 +37,26 @@ def check_precision(command: str, precision: str) -> None:
             f"`precision` must be {HALF_WEIGHTS[precision]} or 32-true for `{command}`, got "
             f"{precision}, {WHY_NO_HALF_WEIGHTS[command]}"
         )
+
+
+def check_requeued(trainer: Trainer) -> None:
+    """Refuse a checkpoint that nobody gave, which Lightning takes on SLURM.
+
+    Lightning saves it at the signal that the time of a job is nearly over, and never removes it.
+    The same job, begun again, is to go on from it; another one is not.
+
+    Raises:
+        SettingsError: There is one, and this is no job that was begun again.
+    """
+    found = trainer._checkpoint_connector._hpc_resume_path
+    was_begun_again = os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
+    if found is None or was_begun_again or not SLURMEnvironment.detect():
+        return
+    raise SettingsError(
+        "`default_root_dir` must be a folder without a checkpoint of another job of SLURM where "
+        f"`ckpt_path` is not given, got {found}: `--ckpt_path hpc` goes on from it; for another "
+        "run remove it, or give another `default_root_dir`"
+    )
 
 
 def check_written(

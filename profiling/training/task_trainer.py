@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lightning_modules.checkpoints.training_runs import check_checkpoint
 from profiling.errors import SettingsError
@@ -74,8 +75,29 @@ class TaskTrainer(Trainer):
 
         Raises:
             ModelError: It is of another model, or `fit` cannot go on from it.
+            SIGTERMException: The process was asked to end.
         """
         if ckpt_path is not None and Path(ckpt_path).is_file():
             goes_on = self.state.fn == TrainerFn.FITTING
             check_checkpoint(model, str(ckpt_path), goes_on)
-        return super()._run(model, ckpt_path, *settings, **named)
+        signals: Any = self._signal_connector
+        signals._sigterm_notifier_fn = self._note_sigterm
+        try:
+            return super()._run(model, ckpt_path, *settings, **named)
+        except Exception as problem:
+            # Others may have got the signal too, and ended first: a loader's processes, or the
+            # other ones of the run.
+            if self.received_sigterm:
+                raise SIGTERMException from problem
+            raise
+
+    def _note_sigterm(self, signum: int, _frame: object) -> None:
+        """Note that the process is to end, and tell those that it has begun.
+
+        Lightning's own way also exchanges a tensor with them, amid whatever they exchange: then all
+        wait for each other, and none ends.
+        """
+        launcher = self.strategy.launcher
+        if launcher is not None and not self.received_sigterm:
+            launcher.kill(signum)
+        self._signal_connector.received_sigterm = True

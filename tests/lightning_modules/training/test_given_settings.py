@@ -7,6 +7,7 @@ from typing import Any
 import lightning
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ExponentialLR
 
@@ -56,9 +57,11 @@ class Line(lightning.LightningModule):
         return optimizer
 
 
-def fit(module: Line, folder: Path, steps: int, resumed: str | None = None) -> dict[str, Any]:
+def fit(
+    module: Line, folder: Path, steps: int, resumed: str | None = None, *more: Any, **given: Any
+) -> dict[str, Any]:
     """Train, and return what a checkpoint then has."""
-    built = trainer(folder, max_steps=steps, callbacks=[GivenSettings()])
+    built = trainer(folder, max_steps=steps, callbacks=[GivenSettings(), *more], **given)
     built.fit(module, loader([torch.ones(2, 3)] * 10), ckpt_path=resumed)
     built.save_checkpoint(folder / f"{steps}.ckpt")
     saved: dict[str, Any] = torch.load(folder / f"{steps}.ckpt", weights_only=True)
@@ -116,6 +119,21 @@ def test_a_rate_that_follows_from_the_one_before_stays_that_of_the_checkpoint(
         module, saved = go_on(chained, chained | changed, tmp_path)
     assert module.rates == [0.4 * 0.5**step for step in (3, 4, 5)]
     assert saved["optimizer_states"][0]["param_groups"][0]["weight_decay"] == 0.0
+
+
+def test_a_limit_of_time_is_that_of_the_command(tmp_path: Path) -> None:
+    limit = {"max_time": "00:01:00:00"}
+    saved, path = fit(Line(), tmp_path, 3, **limit), tmp_path / "3.ckpt"
+    saved["callbacks"]["Timer"]["time_elapsed"]["train"] = 3600.0  # then it stopped
+    torch.save(saved, path)
+    assert fit(Line(), tmp_path, 6, str(path), **limit)["global_step"] == 6
+
+
+def test_a_figure_is_waited_for_as_long_as_the_command_says(tmp_path: Path) -> None:
+    first, then = (EarlyStopping("loss", patience=each, strict=False) for each in (2, 5))
+    fit(Line(), tmp_path, 3, None, first)
+    fit(Line(), tmp_path, 6, str(tmp_path / "3.ckpt"), then)
+    assert then.patience == 5
 
 
 def test_other_weights_to_train_are_refused_with_the_setting_that_decides(tmp_path: Path) -> None:
