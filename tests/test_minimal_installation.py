@@ -165,6 +165,7 @@ def test_a_check_of_a_gpu_runs_every_part_in_small(hidden, python, tmp_path):
     wanted = ["checks.jsonl", "log.txt", "manifest.json", "figures/kernels-float32-inference.png"]
     wanted += [f"sweep/{name}" for name in ("measurements.jsonl", "report.html", "figures")]
     assert {f"gpu-check/{name}" for name in wanted} <= names
+    assert "gpu-check/sweep/sentinel.jsonl" not in names  # its readings would cost visits
 
 
 def test_a_variant_is_trained_from_python(answers):

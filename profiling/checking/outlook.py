@@ -4,7 +4,7 @@ from datamodules.counted import counted
 from profiling.checking.parts import PARTS, WHOLE_S, Part, deadlines
 from profiling.checking.scale import Scale
 from profiling.checking.sweeping import describe
-from profiling.planning.assumed_devices import AssumedDevice
+from profiling.planning.assumed_devices import START_S, AssumedDevice
 from profiling.planning.grids import make_points, synthetic_facts
 from profiling.planning.points import Conditions
 from profiling.planning.settings import SweepSettings
@@ -25,7 +25,8 @@ def describe_check(scale: Scale, seconds: float, assumed: AssumedDevice | None) 
             lines += [f"             {line}" for line in _of_sweeps(scale, assumed)]
             if assumed is not None:
                 share = part.seconds / WHOLE_S * seconds
-                whole = sum(estimate_s(sweep, assumed) for sweep in scale.sweeps)
+                # Each asks the device before it begins, in a process of its own.
+                whole = sum(START_S + estimate_s(sweep, assumed) for sweep in scale.sweeps)
                 lines.append(
                     f"             in all about {whole:.0f} s of its {share:.0f} s, an estimate "
                     f"from the figures of an assumed {assumed.name}"

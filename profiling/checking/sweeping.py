@@ -54,9 +54,11 @@ def _measure(settings: SweepSettings, out: Path, seconds: float, name: str) -> d
         # Later visits are made as far as they fit; what the first ones begin beyond that is cut.
         bounded = replace(settings, time_budget_s=seconds)
         with time_box(seconds), RunDirectory(out) as run:
-            Sweep(bounded, run).measure()
+            # What is left of the time belongs to visits: the check watches the card by itself.
+            Sweep(bounded, run, has_sentinel=False).measure()
             if any(one["status"] == "error" for one in run.rows):
-                Sweep(bounded, run).measure()  # once more what failed: it may have been chance
+                # Once more what failed: it may have been chance.
+                Sweep(bounded, run, has_sentinel=False).measure()
     except TimeIsUp:
         status, error = "cut", "the time was over"
     except Exception as problem:  # the other sweeps go on

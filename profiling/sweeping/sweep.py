@@ -25,15 +25,28 @@ class Sweep:
     """A sweep into a run directory; run again, it measures what is missing."""
 
     def __init__(
-        self, settings: SweepSettings, run: RunDirectory, shard: tuple[int, int] = (1, 1)
+        self,
+        settings: SweepSettings,
+        run: RunDirectory,
+        shard: tuple[int, int] = (1, 1),
+        has_sentinel: bool = True,
     ) -> None:
-        """Measure `settings` into `run`; `shard` is (part, parts), counted from 1."""
+        """Measure `settings` into `run`.
+
+        Args:
+            settings: What is measured.
+            run: Where the rows go.
+            shard: Part and parts, counted from 1.
+            has_sentinel: Whether the machine is watched through the sweep. That takes readings at
+                both ends, which is much of a sweep of a minute.
+        """
         self.settings = settings
         self.run = run
         self.shard = shard
         self.children = Children()
         self.preparation = Preparation(settings, self.children, run.path / "batches")
         self._has_begun = False
+        self._has_sentinel = has_sentinel
 
     def measure(self) -> bool:
         """Fill the holes of the run directory; return whether anything in it has changed.
@@ -91,7 +104,8 @@ class Sweep:
 
     def _sentinel(self) -> Sentinel:
         """Return the sentinel of the whole sweep: the same one for each of its shards."""
-        point = choose_sentinel(self.preparation.every_point)
+        points = self.preparation.every_point if self._has_sentinel else []
+        point = choose_sentinel(points)
         timeout_s = self.settings.point_timeout_s
         return Sentinel(point, self.run, self.children, self.shard, timeout_s)
 
