@@ -9,6 +9,7 @@ from lightning_modules.errors import ModelError
 from lightning_modules.window import DEFAULT_SPEECH_WINDOW, windows_of_layers
 
 DEFAULT_IMPLEMENTATION = "local_blocked"
+FEATURE_GRAD_MULT = 0.1  # the convolutions learn at a tenth of the rate
 
 
 @strict
@@ -19,6 +20,8 @@ class LHubertConfig(HubertConfig):
         attention_window: Total width in frames, even; one for all layers, or one per layer.
         local_implementation: Kernel of the attention, one of `IMPLEMENTATIONS`.
         num_clusters: Labels that pre-training predicts; None where nothing is pre-trained.
+        feature_grad_mult: Factor of the convolutions' gradients in pre-training; HuBERT Large has
+            1.0.
     """
 
     model_type = "lhubert"
@@ -27,6 +30,7 @@ class LHubertConfig(HubertConfig):
     # None only so that it gets as far as `__setattr__`: the library's own refusal is a traceback.
     local_implementation: str | None = DEFAULT_IMPLEMENTATION
     num_clusters: int | None = None
+    feature_grad_mult: float | int = FEATURE_GRAD_MULT
 
     def __post_init__(self, **kwargs: Any) -> None:
         """Check the windows.

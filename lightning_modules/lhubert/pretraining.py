@@ -15,7 +15,7 @@ from transformers import HubertPreTrainedModel, initialization
 from transformers.utils.generic import ModelOutput
 
 from lightning_modules.errors import ModelError
-from lightning_modules.lhubert.configuration import LHubertConfig
+from lightning_modules.lhubert.configuration import FEATURE_GRAD_MULT, LHubertConfig
 from lightning_modules.lhubert.conversion import LocalHubert
 from lightning_modules.lhubert.masking import HubertModel
 from lightning_modules.lhubert.modeling import LHubertModel, encode_features
@@ -23,8 +23,6 @@ from lightning_modules.lhubert.modeling import LHubertModel, encode_features
 PROJECTION_SIZE = 256
 TEMPERATURE = 0.1
 PENALTY_WEIGHT = 10.0
-# The convolutions learn at a tenth of the rate; HuBERT Large has 1.0.
-FEATURE_GRAD_MULT = 0.1
 
 
 @dataclass

@@ -50,6 +50,12 @@ def batches(count, size):
 
 
 @pytest.mark.parametrize("variant", ["hubert", "lhubert"])
+def test_the_convolutions_learn_at_the_rate_that_is_given(variant):
+    assert module(variant).model.feature_grad_mult == 0.1
+    assert module(variant, {"feature_grad_mult": 1}).model.feature_grad_mult == 1
+
+
+@pytest.mark.parametrize("variant", ["hubert", "lhubert"])
 def test_accumulated_batches_train_as_one_batch_does_short_last_window_included(variant, tmp_path):
     trained = []
     for size, accumulated in ((4, 1), (1, 4), (2, 2)):
