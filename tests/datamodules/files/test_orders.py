@@ -98,6 +98,7 @@ def described(data: Any) -> Any:
     found: list[Any] = []
     if hasattr(data, "lengths"):
         found.append(json.dumps(data.lengths().to_dict()))
+    if hasattr(data, "fingerprint"):
         found.append(data.fingerprint())
     loaders = [data.predict_dataloader()]
     if not isinstance(data, RecordingData):

@@ -141,6 +141,9 @@ class Calm:
     def time_steps(self, *_: Any, **__: Any) -> list[Any]:
         return []
 
+    def let_others(self) -> None:
+        pass
+
     def fields(self) -> dict[str, Any]:
         return {}
 

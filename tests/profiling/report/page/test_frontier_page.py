@@ -63,7 +63,7 @@ def test_where_not_even_one_sample_fits_is_told_and_in_the_numbers() -> None:
 
 
 def test_the_page_promises_of_a_search_what_the_readme_does() -> None:
-    promise = "A value at most 4 % larger (or the next larger one) failed, unless the search ended"
+    promise = "is at most 4 % larger (or the next larger one) fails"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     page = page_of([search(128, 512, limited_by="time")]).replace("&nbsp;", " ")
     for text in (readme, page):
