@@ -13,7 +13,15 @@ from packaging.specifiers import SpecifierSet
 
 from lightning_modules.variants import VARIANTS
 from profiling.sweeping.frontier import TOLERANCE
-from tests.samples.documents import CONTRIBUTING, DOCUMENTS, README, blocks, spans, table_below
+from tests.samples.documents import (
+    CONTRIBUTING,
+    DOCUMENTS,
+    README,
+    anchors_of,
+    blocks,
+    spans,
+    table_below,
+)
 from tests.samples.places import ROOT
 
 MAKEFILE = ROOT / "Makefile"
@@ -57,6 +65,17 @@ def is_defined(dotted: str) -> bool:
     return False
 
 
+def broken_links(page: Path) -> list[str]:
+    """Return the links of a page, but those to the web, that lead to no file or to no heading."""
+    links = re.findall(r"\]\((?!http)([^)]+)\)", page.read_text())
+    return [link for link in links if not leads_somewhere(page, *link.split("#"))]
+
+
+def leads_somewhere(page: Path, name: str, anchor: str = "") -> bool:
+    target = page.parent / name if name else page
+    return target.exists() and (not anchor or anchor in anchors_of(target))
+
+
 @pytest.mark.parametrize("document", WITH_PATHS, ids=name_of)
 def test_every_path_in_it_is_in_the_repository(document: Path) -> None:
     words = [word for text in spans(document) + blocks(document) for word in text.split()]
@@ -72,10 +91,17 @@ def test_every_module_and_class_in_it_is_defined(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", WITH_PATHS, ids=name_of)
-def test_every_link_to_another_page_leads_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+\.md)\)", document.read_text())
-    pages = [link for link in links if not link.startswith("http")]
-    assert [page for page in pages if not (document.parent / page).exists()] == []
+def test_every_link_of_its_own_leads_somewhere(document: Path) -> None:
+    assert broken_links(document) == []
+
+
+def test_a_link_to_no_file_and_one_to_no_heading_are_found(tmp_path: Path) -> None:
+    page, other = tmp_path / "page.md", tmp_path / "other.md"
+    other.write_text("# `one_name`, of 2026-11-25!\n\n```bash\n# no heading\n```\n")
+    good = ["other.md", "other.md#one_name-of-2026-11-25", "#here", "https://nowhere/#there"]
+    bad = ["another.md", "another.md#here", "other.md#no-heading", "#there"]
+    page.write_text("\n".join(["## Here", *(f"[a link]({link})" for link in good + bad)]))
+    assert broken_links(page) == bad
 
 
 def test_a_name_that_is_wrong_is_found() -> None:

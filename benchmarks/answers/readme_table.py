@@ -24,6 +24,7 @@ from benchmarks.mistakes import in_one_sentence
 from datamodules.files.writing import write_text
 from lightning_modules.variants import VARIANTS
 from profiling.analysis.points.axes import unit_of
+from profiling.analysis.points.groups import Setting
 from profiling.analysis.points.maximum import maximum_text
 from profiling.errors import SettingsError
 from profiling.report.answers.verdicts import describe_verdict
@@ -44,16 +45,25 @@ def read_answers(path: Path) -> list[Answer]:
     """Return the answers of a CSV file, with numbers where the table needs them.
 
     Raises:
-        SettingsError: It cannot be read.
+        SettingsError: It cannot be read, or holds answers of several settings, of which a cell of
+            the table could show one alone.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [_typed(row) for row in csv.DictReader(file)]
+            answers = [_typed(row) for row in csv.DictReader(file)]
     except OSError as error:
         raise SettingsError(
             f"`run_directory` must hold {ANSWERS}, which a sweep or `profile.py report` writes, "
             f"got {path.parent}: {error.strerror}"
         ) from error
+    settings = {Setting.of(row) for row in answers}
+    if len(settings) > 1:
+        told = sorted(setting.describe(settings) for setting in settings)
+        raise SettingsError(
+            f"`run_directory` must hold answers of one setting, such as one precision, got "
+            f"{len(settings)}: {'; '.join(filter(None, told))}"
+        )
+    return answers
 
 
 def _typed(row: Mapping[str, str]) -> Answer:

@@ -13,6 +13,7 @@ from profiling.analysis.points.drift import Steadiness, judge_steadiness
 from profiling.report.answers.sections import Section
 from profiling.report.cautions import cautions_of
 from profiling.report.palette import Styles
+from profiling.report.vanilla_models import with_vanilla_marked
 from profiling.rows.columns import Row
 from profiling.rows.data_lengths import distributions_of
 
@@ -89,7 +90,7 @@ class Material:
         return cls(
             rows,
             curves,
-            [on_axis_of_sweep(row) for row in tipping_points],
+            [on_axis_of_sweep(row) for row in with_vanilla_marked(tipping_points)],
             sections,
             Styles.of(curves, tipping_points),
             distributions_of(manifest),
@@ -117,7 +118,7 @@ class Material:
         """
         drawn = [*self.distributions, *distributions]
         named = with_names(ladder, self.checkpoint_names)
-        rungs = [on_axis_of_sweep(row) for row in named]
+        rungs = [on_axis_of_sweep(row) for row in with_vanilla_marked(named)]
         return replace(
             self, ladder=rungs, distributions=drawn, made_with=made_with, left_out=left_out
         )

@@ -8,6 +8,7 @@ from profiling.analysis.points.axes import unit_of
 from profiling.analysis.points.maximum import maximum_on_axis
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
+from profiling.report.vanilla_models import vanilla_told
 from profiling.rows.columns import Row
 
 BOTH_OUT = "both run out of memory"
@@ -30,8 +31,8 @@ def gather_notes(rows: Iterable[Row]) -> list[str]:
     about: dict[str, dict[str, None]] = {}
     for row in rows:
         for note in notes_of(row):
-            where = f"{row['modality']} {row['phase']} {efficient_family(row)}"
-            about.setdefault(note, {})[where] = None
+            compared = f"{efficient_family(row)}{vanilla_told(row, ' over ')}"
+            about.setdefault(note, {})[f"{row['modality']} {row['phase']} {compared}"] = None
     return [f"{', '.join(where)}: {note}" for note, where in about.items()]
 
 

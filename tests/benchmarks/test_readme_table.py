@@ -71,6 +71,18 @@ def test_the_answers_of_a_run_go_where_the_user_says(tmp_path):
     assert [path.stat().st_mtime_ns for path in (PAGE, RESULTS / KEPT)] == before
 
 
+def test_a_run_of_two_settings_is_refused_before_anything_is_written(tmp_path, capsys):
+    head, *rows = (RESULTS / KEPT).read_text().splitlines(keepends=True)
+    rows.append(rows[0].replace(",32-true,", ",bf16-mixed,"))
+    (tmp_path / "tipping_points.csv").write_text("".join([head, *rows]))
+    assert command.main([str(tmp_path), f"--out={tmp_path / 'out'}"]) == 2
+    assert capsys.readouterr().err == (
+        "error: `run_directory` must hold answers of one setting, such as one precision, got 2: "
+        "precision 32-true; precision bf16-mixed\n"
+    )
+    assert not (tmp_path / "out" / KEPT).exists()
+
+
 def test_a_run_without_answers_is_refused_in_one_sentence(tmp_path, capsys):
     assert command.main([str(tmp_path / "run"), f"--out={tmp_path}"]) == 2
     said = capsys.readouterr().err

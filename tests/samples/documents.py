@@ -13,13 +13,22 @@ EXECUTED = [path for path in DOCUMENTS if path != CONTRIBUTING]
 
 def spans(path: Path) -> list[str]:
     """Return what stands in single backticks."""
-    prose = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
-    return re.findall(r"`([^`]+)`", prose)
+    return re.findall(r"`([^`]+)`", _prose(path))
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Return what GitHub calls the headings of a page in links."""
+    headings = re.findall(r"^#+ (.*)$", _prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
 def blocks(path: Path, language: str = r"\w*") -> list[str]:
     """Return what stands between triple backticks."""
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+def _prose(path: Path) -> str:
+    return re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
 
 
 def table_below(path: Path, head: str) -> list[list[str]]:

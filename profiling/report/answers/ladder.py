@@ -10,6 +10,7 @@ from profiling.report.answers.verdicts import (
 )
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family, vanilla_family
+from profiling.report.vanilla_models import vanilla_told
 from profiling.rows.columns import Row, judged_columns
 
 # The study of 2023 compared with eager attention alone.
@@ -59,14 +60,15 @@ def _rung_name(row: Row) -> str:
 
 def _sentence(rungs: Ladder) -> str:
     name, metric = efficient_family(rungs[0]), str(rungs[0]["metric"])
+    about = f"{metric.capitalize()}{vanilla_told(rungs[0], ', with the kernels of ')}"
     if all(row["verdict"] == "undecided" for row in rungs):
         against = " or ".join(f"against {_rung_name(row)}" for row in rungs).removesuffix(",")
-        return f"{metric.capitalize()}: whether {name} wins cannot be told {against}."
+        return f"{about}: whether {name} wins cannot be told {against}."
     clauses = [
         f"against {_rung_name(row)} {_clause(row, name if place == 0 else 'it')}"
         for place, row in enumerate(rungs)
     ]
-    return f"{metric.capitalize()}: {'; '.join(clauses)}."
+    return f"{about}: {'; '.join(clauses)}."
 
 
 def _clause(row: Row, name: str) -> str:

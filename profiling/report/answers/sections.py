@@ -19,6 +19,7 @@ from profiling.report.answers.verdicts import Cell, describe_comparison, describ
 from profiling.report.ceilings import ceiling_sentences
 from profiling.report.notes import gather_notes
 from profiling.report.palette import efficient_family, vanilla_names
+from profiling.report.vanilla_models import with_vanilla_marked
 from profiling.rows.columns import Row, judged_columns
 
 NOT_MEASURED = "not measured"
@@ -114,7 +115,8 @@ def build_sections(
     """
     told = list(tipping_points), list(ladder)
     names = short_names(chain(*told)) if checkpoint_names is None else checkpoint_names
-    groups, rungs = (_by_place(with_names(rows, names)) for rows in told)
+    named = (with_vanilla_marked(with_names(rows, names)) for rows in told)
+    groups, rungs = map(_by_place, named)
     settings = {setting for _, _, setting, _ in groups}
     several = Counter(place[:3] for place in groups)
     sections = []

@@ -12,6 +12,7 @@ from profiling.report.answers.sentences import BEST, winners_of
 from profiling.report.lengths import number_text
 from profiling.report.palette import efficient_family
 from profiling.report.rounding import percent_of
+from profiling.report.vanilla_models import vanilla_told
 from profiling.rows.columns import Row, judged_columns
 
 LEAST = 0.01  # below it a share that is not nothing is not told exactly
@@ -40,10 +41,11 @@ def _sentence(data: LengthDistribution, winners: Sequence[Row], metric: str) -> 
     are = f"are, {rounding}," if rounding else "are"
     parts = [
         f"{_share(data, first)} {are} at least {number_text(shown_value(first), first)}"
-        f"{_within(first)} {unit} long, from where {efficient_family(first)} wins",
+        f"{_within(first)} {unit} long, from where {efficient_family(first)} wins"
+        f"{vanilla_told(first, ' over ')}",
         *(
             f"{_share(data, row)} at least {number_text(shown_value(row), row)}{_within(row)} "
-            f"({efficient_family(row)})"
+            f"({efficient_family(row)}{vanilla_told(row, ' over ')})"
             for row in others
         ),
     ]

@@ -8,7 +8,8 @@ from datamodules.lengths import LengthDistribution
 from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import Curve
 from profiling.report.answers.verdicts import describe_comparison
-from profiling.report.palette import Styles, vanilla_family
+from profiling.report.palette import Styles
+from profiling.report.vanilla_models import vanilla_told
 from profiling.rows.columns import Column, Row
 
 Trace = dict[str, Any]
@@ -43,6 +44,4 @@ def comparison_choice(row: Row) -> str:
     """Return which choice of the page's selector shows a tipping point row."""
     if row.get("comparison") == "pair":
         return f"{row.get('efficient')} {describe_comparison(row)}"
-    # Several vanilla models of one variant are told apart by their weights.
-    weights = f" of {vanilla_family(row)}" if row.get("vanilla_checkpoint") else ""
-    return f"{row.get('comparison')}{weights}"
+    return f"{row.get('comparison')}{vanilla_told(row, ' of ')}"

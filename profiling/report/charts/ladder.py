@@ -13,15 +13,25 @@ from profiling.analysis.points.axes import axis_unit
 from profiling.analysis.points.curves import spaced_lengths
 from profiling.report.answers.ladder import Ladder, ladders_of
 from profiling.report.charts.ladder_marks import has_number, kernel_of, rung_trace
-from profiling.report.charts.look import QUIET, plain_axis, plain_layout, table_of
-from profiling.report.palette import Styles, efficient_family
+from profiling.report.charts.look import INK, QUIET, plain_axis, plain_layout, table_of
+from profiling.report.palette import Styles, efficient_family, vanilla_family
+from profiling.report.vanilla_models import vanilla_told
 from profiling.rows.columns import Row
 
 STEP, TOP, BOTTOM = 24, 8, 46  # heights in pixels: of a line, above, below
 CHARACTER, EDGE = 7, 4  # pixels of one in the names of the kernels, and left of the variants
 LETTERS = 38  # of a variant in one line
 ROOM = 1.12
-COLUMNS = ("variant", "metric", "vanilla kernel", "verdict", "wins from", "low", "high")
+COLUMNS = (
+    "variant",
+    "metric",
+    "vanilla variant",
+    "vanilla kernel",
+    "verdict",
+    "wins from",
+    "low",
+    "high",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ def build_ladder_chart(rows: Iterable[Row], styles: Styles) -> dict[str, Any] | 
         for line in lines
         if not line.name
     ]
-    return {"data": data, "layout": _layout(lines, lengths, styles), "table": _numbers(rungs)}
+    return {"data": data, "layout": _layout(lines, lengths), "table": _numbers(rungs)}
 
 
 def _lines(ladders: Sequence[Ladder]) -> list[Line]:
@@ -69,12 +79,16 @@ def _lines(ladders: Sequence[Ladder]) -> list[Line]:
 
 
 def _names(row: Row) -> list[str]:
-    """Return the lines that name a variant, none too long for a phone."""
-    parts = [f"<b>{escape(part)}</b>" for part in wrap(efficient_family(row), LETTERS)]
-    return [*parts[:-1], f"{parts[-1]} against"]
+    """Return the lines that name a variant, none too long for a phone.
+
+    Those of the vanilla one follow where its kernels would not tell whose they are.
+    """
+    *first, last = (f"<b>{escape(part)}</b>" for part in wrap(efficient_family(row), LETTERS))
+    vanilla = map(escape, wrap(vanilla_told(row, ""), LETTERS))
+    return [*first, f"{last} against", *vanilla]
 
 
-def _layout(lines: Sequence[Line], lengths: Sequence[int], styles: Styles) -> dict[str, Any]:
+def _layout(lines: Sequence[Line], lengths: Sequence[int]) -> dict[str, Any]:
     rungs = [line for line in lines if not line.name]
     inner = STEP * len(lines)
     left = 16 + CHARACTER * max(len(kernel_of(line.row)) for line in rungs)
@@ -97,11 +111,11 @@ def _layout(lines: Sequence[Line], lengths: Sequence[int], styles: Styles) -> di
             "zeroline": False,
             "fixedrange": True,
         },
-        "annotations": [_heading(line, left, styles) for line in lines if line.name],
+        "annotations": [_heading(line, left) for line in lines if line.name],
     }
 
 
-def _heading(line: Line, left: int, styles: Styles) -> dict[str, Any]:
+def _heading(line: Line, left: int) -> dict[str, Any]:
     return {
         "text": line.name,
         "xref": "paper",
@@ -112,7 +126,7 @@ def _heading(line: Line, left: int, styles: Styles) -> dict[str, Any]:
         "xanchor": "left",
         "yanchor": "middle",
         "showarrow": False,
-        "font": {"size": 12, "color": styles.of_row(line.row).colour},
+        "font": {"size": 12, "color": INK},
     }
 
 
@@ -126,6 +140,7 @@ def _numbers(rungs: Sequence[Row]) -> dict[str, Any]:
 
 
 def _numbers_of(row: Row) -> list[Any]:
-    told = [row.get(name) for name in ("metric", "vanilla_implementation", "verdict")]
+    kernel, verdict = row.get("vanilla_implementation"), row.get("verdict")
+    names = [efficient_family(row), row.get("metric"), vanilla_family(row), kernel]
     value = shown_value(row) if has_number(row) else None
-    return [efficient_family(row), *told, value, row.get("ci_low"), row.get("ci_high")]
+    return [*names, verdict, value, row.get("ci_low"), row.get("ci_high")]

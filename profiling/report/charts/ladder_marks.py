@@ -9,7 +9,9 @@ from profiling.analysis.answers.verdicts import WITH_VALUE, shown_value
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import describe_verdict, first_after_wins
 from profiling.report.charts.inputs import Trace
+from profiling.report.charts.look import INK
 from profiling.report.palette import efficient_family
+from profiling.report.vanilla_models import vanilla_told
 from profiling.rows.columns import Row
 
 # Symbol and words of what has no number, by verdict.
@@ -30,6 +32,7 @@ def rung_trace(row: Row, place: int, colour: str, lengths: Sequence[int]) -> Tra
         lengths: All of the chart, shortest first.
     """
     family = efficient_family(row)
+    against = f"{kernel_of(row)}{vanilla_told(row, ' of ')}"
     symbol, text, (low, value, high) = _look(row, lengths)
     return (_interval(low, value, high, colour) if low < high else {}) | {
         "type": "scatter",
@@ -42,8 +45,8 @@ def rung_trace(row: Row, place: int, colour: str, lengths: Sequence[int]) -> Tra
         "marker": {"symbol": symbol, "size": 10, "color": colour},
         "text": [text],
         "textposition": f"middle {_roomy_side(value, lengths)}",
-        "textfont": {"size": 11, "color": colour},
-        "hovertemplate": f"{escape(family)} against {escape(kernel_of(row))}:<br>"
+        "textfont": {"size": 11, "color": INK},
+        "hovertemplate": f"{escape(family)} against {escape(against)}:<br>"
         f"{escape(describe_verdict(row).text)}<extra></extra>",
     }
 

@@ -4,13 +4,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from profiling.analysis.answers.verdicts import shown_value, trusted_outcomes
-from profiling.report.palette import Styles, efficient_family
+from profiling.report.palette import Style, Styles, efficient_family
+from profiling.report.vanilla_models import vanilla_told
 from profiling.rows.columns import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.typing import FillStyleType
 
 PREFERRED_COMPARISON = "best_vs_best"
+# How markers are filled tells vanilla models apart: colour and stroke say the efficient side.
+FILLS: "tuple[FillStyleType, ...]" = ("full", "none", "top", "left")
 
 
 def draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
@@ -20,36 +24,47 @@ def draw_ratio(axes: "Axes", rows: list[Row], styles: Styles) -> str:
     axes.axhline(1, color="#3d3d3d", linewidth=1)
     kinds = {row["comparison"] for row in rows}
     shown = PREFERRED_COMPARISON if PREFERRED_COMPARISON in kinds else next(iter(kinds), None)
-    for row in (row for row in rows if row["comparison"] == shown):
-        style = styles.of_row(row)
-        colour = style.colour
-        items = trusted_outcomes([i for i in row.get("lengths") or () if i.get("ratio")])
-        axes.plot(
-            [item["length"] for item in items],
-            [item["ratio"] for item in items],
-            color=colour,
-            linestyle=style.figure_dash,
-            marker=style.figure_marker,
-            markersize=4,
-            label=efficient_family(row),
-        )
-        banded = [item for item in items if item.get("ci_low") and item.get("ci_high")]
-        axes.fill_between(
-            [item["length"] for item in banded],
-            [item["ci_low"] for item in banded],
-            [item["ci_high"] for item in banded],
-            color=colour,
-            alpha=0.15,
-            linewidth=0,
-        )
-        if row.get("tipping_point") and row.get("verdict") != "always":
-            axes.axvline(shown_value(row), color=colour, linestyle=":", linewidth=1.2)
+    drawn = [row for row in rows if row["comparison"] == shown]
+    models = sorted({vanilla_told(row, "") for row in drawn})
+    for row in drawn:
+        place = models.index(vanilla_told(row, ""))
+        _draw_row(axes, row, styles.of_row(row), FILLS[place % len(FILLS)])
     return str(shown or "nothing to compare").replace("_", " ")
+
+
+def _draw_row(axes: "Axes", row: Row, style: Style, fill: "FillStyleType") -> None:
+    """Draw the curve of one comparison, its interval, and where it crosses."""
+    items = trusted_outcomes([i for i in row.get("lengths") or () if i.get("ratio")])
+    axes.plot(
+        [item["length"] for item in items],
+        [item["ratio"] for item in items],
+        color=style.colour,
+        linestyle=style.figure_dash,
+        marker=style.figure_marker,
+        markersize=4,
+        fillstyle=fill,
+        label=_name_of(row),
+    )
+    banded = [item for item in items if item.get("ci_low") and item.get("ci_high")]
+    axes.fill_between(
+        [item["length"] for item in banded],
+        [item["ci_low"] for item in banded],
+        [item["ci_high"] for item in banded],
+        color=style.colour,
+        alpha=0.15,
+        linewidth=0,
+    )
+    if row.get("tipping_point") and row.get("verdict") != "always":
+        axes.axvline(shown_value(row), color=style.colour, linestyle=":", linewidth=1.2)
+
+
+def _name_of(row: Row) -> str:
+    return f"{efficient_family(row)}{vanilla_told(row, ' over ')}"
 
 
 def need_names(rows: Iterable[Row], styles: Styles) -> bool:
     """Tell whether curves share a colour, as two windows of a variant and many variants do."""
-    colours = {efficient_family(row): styles.of_row(row).colour for row in rows}
+    colours = {_name_of(row): styles.of_row(row).colour for row in rows}
     return len({*colours.values()}) < len(colours)
 
 

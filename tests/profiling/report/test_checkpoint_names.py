@@ -7,7 +7,6 @@ from pathlib import Path
 from profiling.analysis.answers.tipping_points import find_ladder, find_tipping_points
 from profiling.report.answers.sections import build_sections
 from profiling.report.build import build_report
-from profiling.report.charts.inputs import comparison_choice
 from profiling.report.material import Material
 from profiling.report.tensorboard.event_files import group_runs
 from tests.samples.rows.curves import LENGTHS, Row, rows_of
@@ -35,17 +34,6 @@ def test_each_has_its_line_and_its_sentence() -> None:
     assert f"{NAMES[0]} beats bert" in told
     assert f"No win of {NAMES[1]} is seen" in told
     assert f"{NAMES[1]} is not seen to win" in told
-
-
-def test_comparisons_with_two_vanilla_models_of_one_variant_are_two_choices() -> None:
-    found = rows_of("longformer", dict.fromkeys(LENGTHS, 5.0))
-    for checkpoint in COSTS:
-        found += rows_of("bert", dict.fromkeys(LENGTHS, 10.0), checkpoint=checkpoint)
-    answers = [row for row in find_tipping_points(found) if row["comparison"] == "best_vs_best"]
-    assert len({row["vanilla_checkpoint"] for row in answers}) == 2
-    choices = {comparison_choice(row) for row in answers}
-    assert len(choices) == 2
-    assert all(choice.startswith("best_vs_best of bert (") for choice in choices)
 
 
 def test_names_are_those_of_the_whole_run_where_they_are_given() -> None:

@@ -5,14 +5,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from datamodules.lengths import LengthDistribution
 from profiling.analysis.answers.tipping_points import MISSING, find_ladder, find_tipping_points
 from profiling.report.answers.sections import build_sections
 from profiling.report.build import build_report
 from profiling.report.charts.ladder import build_ladder_chart
+from profiling.report.charts.look import DARK, PAPER
 from profiling.report.material import Material
 from profiling.report.page.rendering import render_page
-from profiling.report.palette import Styles
+from profiling.report.palette import COLOURS, STROKES, Style, Styles
+from tests.samples.contrast import contrast
 from tests.samples.rows.answers import Row, answer_of
 from tests.samples.rows.curves import rows_of
 from tests.samples.rows.run import charts_of, sample_manifest, sample_rows, sample_tipping_points
@@ -95,6 +99,21 @@ def test_a_long_name_takes_several_lines_in_each_of_which_all_is_seen() -> None:
     assert [trace["y"] for trace in chart["data"]] == [[2], [3]]
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+def test_text_can_be_read_in_light_and_dark_whatever_the_colour_of_a_variant(colour: str) -> None:
+    styles = Styles({}, {"one": Style(colour, *STROKES[0])}, {})
+    rungs = rung("eager", ["lose", "tie"]), rung("sdpa", ["lose", "win"])
+    chart = build_ladder_chart(rungs, styles)
+    assert chart is not None
+    assert {trace["marker"]["color"] for trace in chart["data"]} == {colour}
+    used = [each["font"]["color"] for each in chart["layout"]["annotations"]]
+    used += [trace["textfont"]["color"] for trace in chart["data"]]
+    used.append(chart["layout"]["yaxis"]["tickfont"]["color"])
+    for text in set(used):
+        assert contrast(text, PAPER) > 4.5
+        assert contrast(DARK[text], DARK[PAPER]) > 4.5
+
+
 def test_a_single_rung_is_not_drawn() -> None:
     assert build_ladder_chart([rung("sdpa", ["lose", "win"])], NO_STYLES) is None
     assert build_ladder_chart([], NO_STYLES) is None
@@ -105,14 +124,14 @@ def test_a_single_rung_is_not_drawn() -> None:
 def test_the_chart_gives_its_numbers() -> None:
     rungs = rung("eager", ["lose", "win"]), rung("sdpa", ["lose", "lose"])
     rows = chart_of(*rungs)["table"]["rows"]
-    assert rows[0][:4] == ["one", "latency", "eager", "crosses"]
-    assert rows[1] == ["one", "latency", "sdpa", "never_in_range", None, None, None]
+    assert rows[0][:5] == ["one", "latency", "bert", "eager", "crosses"]
+    assert rows[1] == ["one", "latency", "bert", "sdpa", "never_in_range", None, None, None]
 
 
 def test_the_table_of_a_chart_says_wins_from_as_the_answers_do() -> None:
     rungs = rung("eager", ["tie", "win", "win"]), rung("sdpa", ["lose", "win", "win"])
     assert rungs[0]["at_most"]
-    told = [line[4] for line in chart_of(*rungs)["table"]["rows"]]
+    told = [line[5] for line in chart_of(*rungs)["table"]["rows"]]
     assert told == [rungs[0]["ci_high"], rungs[1]["tipping_point"]]
 
 
@@ -142,7 +161,7 @@ def test_the_page_begins_with_the_answers_and_draws_the_ladder_of_every_metric_a
     assert 0 < page.index("Vision, inference</h3>") < page.index('<table class="answer">')
     assert "against eager attention, as in the study, " in page
     assert TITLE in page
-    drawn = [chart for chart in charts_of(page) if chart["table"]["columns"][2] == "vanilla kernel"]
+    drawn = [chart for chart in charts_of(page) if "vanilla kernel" in chart["table"]["columns"]]
     assert [{line[1] for line in chart["table"]["rows"]} for chart in drawn] == [
         *([{"latency"}] * 2),
         *([{"throughput"}] * 2),

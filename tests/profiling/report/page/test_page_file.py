@@ -8,6 +8,7 @@ from profiling.report.charts.component_looks import LOOKS
 from profiling.report.charts.look import DARK
 from profiling.report.charts.ratios import OUTCOMES
 from profiling.report.palette import COLOURS, VANILLA_COLOURS
+from tests.samples.contrast import contrast
 from tests.samples.rows.components import with_components
 from tests.samples.rows.run import (
     charts_of,
@@ -19,18 +20,6 @@ from tests.samples.rows.run import (
 )
 
 LARGEST = 3_000_000
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of WCAG 2."""
-    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return sum(part * c for part, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(one: str, two: str) -> float:
-    high, low = sorted((luminance(one), luminance(two)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
 
 
 def charts() -> list[dict[str, Any]]:
