@@ -130,8 +130,10 @@ def test_a_run_that_decides_nothing_may_be_the_cheapest_or_not(lengths, capsys, 
         (["--batch_size", "0"], "`batch_size` must be at least 1, got 0"),
         (["--budget_gib", "-1"], "`budget_gib` must be more than 0"),
         (["--phase", "training"], "text in inference"),
-        (["--precision", "16-true", "--device", "cuda"],
-         "must be of what the run measured (precision 32-true, cpu), got 16-true, cuda"),
+        (
+            ["--precision", "16-true", "--device", "cuda"],
+            "must be of what the run measured (precision 32-true, cpu), got 16-true, cuda",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(run_directory, lengths, capsys, settings, sentence):
