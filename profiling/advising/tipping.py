@@ -109,7 +109,8 @@ def _batch_sizes(rows: Sequence[Row], point: Row) -> list[int]:
     if point["metric"] != "throughput":
         return [1]
     sides = [row for row in rows if row["variant"] in (point["vanilla"], point["efficient"])]
-    return sorted({row.get("throughput_batch_size") for row in sides} - {None})
+    sizes = (row.get("throughput_batch_size") for row in sides)
+    return sorted({size for size in sizes if size is not None})
 
 
 def would_change(

@@ -29,9 +29,7 @@ class QualityFile(lightning.Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write what was logged."""
         folders = (getattr(logger, "log_dir", None) for logger in trainer.loggers)
-        # The logger of `fast_dev_run` answers every name with a function.
-        known = (each for each in folders if isinstance(each, str | Path))
-        folder = next(known, None) if trainer.is_global_zero else None
+        folder = next(filter(None, folders), None) if trainer.is_global_zero else None
         if folder is None or not isinstance(pl_module, (SpeechTraining, VariantModule)):
             return
         noted: dict[str, Any] = {}
