@@ -12,7 +12,12 @@ from profiling.advising.choosing import best_efficient, choose, compared_with, i
 from profiling.advising.contenders import Measured, Wanted, measure
 from profiling.advising.cut_lengths import computed_lengths
 from profiling.advising.measured_quality import MeasuredQuality
-from profiling.advising.newest import Newest, describe_conditions, find_conditions
+from profiling.advising.newest import (
+    Newest,
+    choose_conditions,
+    describe_conditions,
+    find_conditions,
+)
 from profiling.advising.notes import notes_of
 from profiling.advising.quality_notes import notes_of_quality, where_others_stand
 from profiling.advising.tipping import find_points, would_change
@@ -32,7 +37,7 @@ def find_advice(
     Args:
         rows: Current measurement rows of the run, oldest first.
         distribution: Lengths of the data.
-        wanted: Objective, phase, batch size and limits.
+        wanted: Objective, phase, batch size, limits and conditions.
         qualities: What runs of one's own found the variants to keep or lose.
 
     Raises:
@@ -83,11 +88,13 @@ def _what_answers(
     A sweep that was stopped after a minute must not hide what was measured before it.
 
     Raises:
-        SettingsError: Nothing was measured, or no conditions can answer; it is of the newest ones.
+        SettingsError: Nothing was measured that is asked for, or no conditions can answer; it is of
+            the newest ones.
     """
     known = find_conditions(rows, distribution.modality, wanted.phase)
     if not known:
         _refuse_unmeasured(rows, distribution.modality, wanted.phase)
+    known = choose_conditions(known, wanted.precision, wanted.device)
     problems: list[SettingsError] = []
     for newest in known:
         measured = measure(newest, wanted)

@@ -60,37 +60,37 @@ class Facts:
     qualities: Sequence[MeasuredQuality]
 
     def of(self, judged: Judged | None) -> dict[str, Any]:
-        """Return the facts by the names of `FACTS`; all of them are null for None."""
+        """Return the facts by the names of `FACTS`; none of them has a value for None."""
         if judged is None:
-            return dict.fromkeys(FACTS)
+            return dict.fromkeys(FACTS) | {"saving_over_padded": _saved(None)}
         contender = judged.candidate.measured.contender
         point, quality = self.points.get(model_of(contender)), quality_of(contender.variant)
         own = measured_of(self.qualities, contender.variant, contender.attention_window)
-        values = (
-            *_saved(judged.same_policy).values(),
-            _saved(judged.over_padded),
-            *self._costs(judged.candidate),
-            asdict(point) if point else None,
-            point.share_beyond if point else None,
-            list(judged.candidate.problems),
-            {"statement": quality.statement, "source": quality.source},
-            [each.to_dict() for each in own],
-        )
-        return dict(zip(FACTS, values, strict=True))
+        return {
+            **_saved(judged.same_policy),
+            "saving_over_padded": _saved(judged.over_padded),
+            **self._costs(judged.candidate),
+            "tipping_point": asdict(point) if point else None,
+            "share_beyond": point.share_beyond if point else None,
+            "problems": list(judged.candidate.problems),
+            "quality": {"statement": quality.statement, "source": quality.source},
+            "measured_quality": [each.to_dict() for each in own],
+        }
 
-    def _costs(self, candidate: Candidate) -> tuple[Any, ...]:
+    def _costs(self, candidate: Candidate) -> dict[str, Any]:
         """Return what a candidate costs, with what its batches are and how well that is known."""
         model = candidate.measured.model
-        return (
-            candidate.mean_cost,
-            None if self.samples is None else candidate.mean_cost * self.samples,
-            candidate.padding_share,
-            list(candidate.plan.edges),
-            candidate.peak_mib,
-            model.holdout_error if model else None,
-            candidate.cost.extrapolated_share,
-            candidate.cost.beside_batches_share,
-        )
+        epoch = None if self.samples is None else candidate.mean_cost * self.samples
+        return {
+            "cost_per_sample": candidate.mean_cost,
+            "cost_per_epoch": epoch,
+            "padding_share": candidate.padding_share,
+            "edges": list(candidate.plan.edges),
+            "peak_memory_mib": candidate.peak_mib,
+            "holdout_error": model.holdout_error if model else None,
+            "extrapolated_share": candidate.cost.extrapolated_share,
+            "extrapolated_over_batch_share": candidate.cost.beside_batches_share,
+        }
 
 
 def _saved(saving: Saving | None) -> dict[str, Any]:

@@ -9,11 +9,14 @@ import numpy as np
 from profiling.advising.candidates import Candidate
 from profiling.advising.savings import error_of
 from profiling.analysis.points.groups import Setting
-from profiling.analysis.run_comparison.shared_points import joined_conditions
 from profiling.analysis.statistics.unpaired import unpaired_intervals
+from profiling.rows.columns import shared_conditions
 
-# How far a sweep went, not what a step is: each machine has a memory of its own.
-LIMITS = ("memory_budget_gib", "max_batch_size")
+# What a machine is, and how far a sweep went on it: a step is the same.
+MAY_DIFFER = (
+    *("device", "device_name", "threads", "allocator"),
+    *("memory_budget_gib", "max_batch_size"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,10 @@ def compare_advice(found: Mapping[str, Advised]) -> dict[str, Any]:
 def _differing_conditions(settings: Mapping[str, Setting]) -> dict[str, str]:
     """Return by run in which conditions runs differ whose costs are not those of the same work.
 
-    Those are what `compare` joins two runs on: what differs between the machines may differ. A
-    condition that only one of them has, such as TF32 on a GPU, tells nothing apart.
+    A condition that only one machine has, such as `tf32` on a GPU beside a CPU, tells nothing
+    apart. Two GPUs with and without TF32 compute other products, though `compare` joins them.
     """
-    names = [each.name for each in joined_conditions() if each.name not in ("phase", *LIMITS)]
+    names = [each.name for each in shared_conditions() if each.name not in ("phase", *MAY_DIFFER)]
     differing = [name for name in names if _are_several(each[name] for each in settings.values())]
     only = {name: setting.only(differing) for name, setting in settings.items()}
     told = {name: setting.describe(only.values()) for name, setting in only.items()}

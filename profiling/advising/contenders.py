@@ -34,6 +34,8 @@ class Wanted:
         batch_size: Samples of a batch.
         max_length: Longer samples are cut to it; None cuts none.
         budget_gib: Most memory of a step; None for no limit.
+        precision: In which steps were measured; None takes what was measured last.
+        device: On which: cpu or cuda; None takes what was measured last.
     """
 
     objective: str = "latency"
@@ -41,6 +43,8 @@ class Wanted:
     batch_size: int = 1
     max_length: int | None = None
     budget_gib: float | None = None
+    precision: str | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True)

@@ -49,20 +49,22 @@ class MeasuredQuality:
 def read_quality(paths: str | Sequence[str]) -> list[MeasuredQuality]:
     """Read JSON lists of objects with variant, metric, value, source and maybe attention_window.
 
+    A model may have figures of several sources, such as two test sets.
+
     Args:
-        paths: One file or several, as `train.py test` writes one for each model.
+        paths: One file or several, as each `train.py test` writes one.
 
     Raises:
         SettingsError: A file cannot be read, an entry cannot be, or two are of the same.
     """
     files = [paths] if isinstance(paths, str) else paths
     found = [_entry(path, fields) for path in files for fields in _read(path)]
-    names = [(each.variant, each.attention_window, each.metric) for each in found]
+    names = [(each.variant, each.attention_window, each.metric, each.source) for each in found]
     for name in names:
         if names.count(name) > 1:
             raise SettingsError(
-                f"`quality` must have each variant, window and metric once, got {name[0]} with "
-                f"{name[2]} twice in {', '.join(files)}"
+                "`quality` must have each variant, window, metric and source once, got "
+                f"{name[0]} with {name[2]} twice in {', '.join(files)}"
             )
     return found
 

@@ -7,7 +7,10 @@ from functools import cached_property
 from profiling.analysis.points.axes import row_length
 from profiling.analysis.points.groups import Contender, Group, Points, Setting, group_rows
 from profiling.analysis.points.readings import Efforts, finite
+from profiling.errors import SettingsError
 from profiling.rows.columns import Row
+
+CHOSEN_BY = ("precision", "device")  # conditions of which one directory often holds several
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,31 @@ def find_conditions(rows: Sequence[Row], modality: str, phase: str) -> list[Newe
     return [_measured_in(own) for own in reversed(found.values())]
 
 
+def choose_conditions(
+    known: Sequence[Newest], precision: str | None, device: str | None
+) -> list[Newest]:
+    """Return the conditions with a precision and a device; None takes any.
+
+    Raises:
+        SettingsError: Nothing was measured with these.
+    """
+    given = dict(zip(CHOSEN_BY, (precision, device), strict=True))
+    asked = {name: value for name, value in given.items() if value is not None}
+    found = [
+        each
+        for each in known
+        if all(each.group.setting[name] == value for name, value in asked.items())
+    ]
+    if not found:
+        names = " and ".join(f"`{name}`" for name in asked)
+        measured = dict.fromkeys(each.group.setting.only(asked).describe() for each in known)
+        raise SettingsError(
+            f"{names} must be of what the run measured ({'; '.join(measured)}), got "
+            f"{', '.join(asked.values())}"
+        )
+    return found
+
+
 def describe_conditions(known: Sequence[Newest], problems: Sequence[str]) -> list[str]:
     """Say which conditions count, and which others a run has.
 
@@ -83,13 +111,23 @@ def describe_conditions(known: Sequence[Newest], problems: Sequence[str]) -> lis
         f"what was measured later under {told} cannot answer: {problem}"
         for told, problem in zip(others, problems, strict=False)
     ]
-    earlier = others[len(problems) + 1 :]
-    if earlier:
+    behind = len(problems) + 1
+    if earlier := others[behind:]:
+        way = _way_to([each.group.setting for each in known[behind:]], setting)
         notes.append(
             f"what was measured earlier under {', or under '.join(earlier)} does not count here: "
-            "sweep it into a directory of its own for an answer from it"
+            f"{way} for an answer from it"
         )
     return notes
+
+
+def _way_to(settings: Sequence[Setting], counting: Setting) -> str:
+    """Say what to do for an answer from other conditions than those that count."""
+    differing = (
+        name for name in CHOSEN_BY if any(each[name] != counting[name] for each in settings)
+    )
+    given = " or ".join(f"`--{name}`" for name in differing)
+    return f"give {given}" if given else "sweep it into a directory of its own"
 
 
 def _measured_in(rows: Sequence[Row]) -> Newest:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datamodules.lengths import LengthDistribution
 from datamodules.modality import find_modality
 from profiling.advising.candidates import Candidate
-from profiling.advising.contenders import Wanted
+from profiling.advising.contenders import Measured, Wanted
+from profiling.advising.quality import VANILLA
 from profiling.analysis.answers.shares import winning_share
 from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.analysis.answers.verdicts import WITH_VALUE
@@ -34,6 +35,8 @@ class TippingPoint:
         at_most: Whether it may win earlier: it surely does from `ci_high` on alone.
         longest_measured: The longest length that was compared.
         reason: Why it is undecided.
+        batch_sizes: In batches of which sizes the two were compared, ascending; empty where rows do
+            not tell.
         share_beyond: Share of the samples from where it is said to win.
         share_low: The same at the upper end.
         share_high: The same at the lower end; None with `at_most`, since there is no such end.
@@ -47,6 +50,7 @@ class TippingPoint:
     at_most: bool
     longest_measured: int | None
     reason: str | None
+    batch_sizes: list[int]
     share_beyond: float | None
     share_low: float | None
     share_high: float | None
@@ -78,12 +82,14 @@ def find_points(
         if row["metric"] == objective and row["comparison"] == "best_vs_best"
     )
     return {
-        (row["efficient"], row["attention_window"], row["checkpoint"]): _point(row, distribution)
+        (row["efficient"], row["attention_window"], row["checkpoint"]): _point(
+            row, distribution, _batch_sizes(rows, row)
+        )
         for row in asked
     }
 
 
-def _point(row: Row, distribution: LengthDistribution) -> TippingPoint:
+def _point(row: Row, distribution: LengthDistribution, batch_sizes: list[int]) -> TippingPoint:
     found = winning_share(distribution, row) if row["verdict"] in WITH_VALUE else None
     names = (
         *("vanilla", "verdict", "tipping_point", "ci_low", "ci_high", "at_most"),
@@ -91,10 +97,20 @@ def _point(row: Row, distribution: LengthDistribution) -> TippingPoint:
     )
     return TippingPoint(
         **{name: row[name] for name in names},
+        batch_sizes=batch_sizes,
         share_beyond=found.share if found else None,
         share_low=found.low if found else None,
         share_high=found.high if found else None,
     )
+
+
+def _batch_sizes(rows: Sequence[Row], point: Row) -> list[int]:
+    """Return the batch sizes at which the two sides of a tipping point were measured."""
+    if point["metric"] != "throughput":
+        return [1]
+    sides = [row for row in rows if row["variant"] in (point["vanilla"], point["efficient"])]
+    sizes = (row.get("throughput_batch_size") for row in sides)
+    return sorted({size for size in sizes if size is not None})
 
 
 def would_change(
@@ -109,21 +125,22 @@ def would_change(
     Args:
         points: Of each model.
         distribution: Lengths at which the data are computed.
-        wanted: What samples are cut to: no data are longer.
+        wanted: The batch size, and what samples are cut to: no data are longer.
         chosen: What is taken.
         candidates: All of them.
     """
     contender = chosen.measured.contender
     (middle,) = distribution.quantiles([0.5])
+    able = [each.measured for each in candidates if not each.problems]
+    points = {model: each for model, each in points.items() if _decides(each, wanted, able)}
     if (ours := points.get(model_of(contender))) is not None:
         return _shorter(ours, contender, middle, distribution.unit)
     most = find_modality(distribution.modality).round_length(wanted.max_length or 0)
-    able = [each.measured.contender for each in candidates if not each.problems]
     # Who begins to win over another vanilla one may still cost more than the one that is taken.
     above = [
-        (point.begins, each.family)
+        (point.begins, each.contender.family)
         for each in able
-        if (point := points.get(model_of(each))) and point.vanilla == contender.variant
+        if (point := points.get(model_of(each.contender))) and point.vanilla == contender.variant
         if point.begins is not None and middle < point.begins <= (most or point.begins)
     ]
     if not above:
@@ -133,6 +150,23 @@ def would_change(
         f"longer data would change the answer: half of the samples have at most {middle:,}, and "
         f"{family} begins to win over {contender.variant} at {begins:,.0f} {distribution.unit}"
     ]
+
+
+def _decides(point: TippingPoint, wanted: Wanted, able: Sequence[Measured]) -> bool:
+    """Tell whether the answer is known to change where a model begins to win.
+
+    What is so in batches of other sizes tells nothing. Where another vanilla one is foreseen to
+    cost less at that length, a win over its own vanilla one changes nothing there.
+    """
+    if point.begins is None or point.batch_sizes != [wanted.batch_size]:
+        return False
+    step = [point.begins], [wanted.batch_size]
+    foreseen = [
+        (float(one.model.predict(*step).mean()), one.contender.variant)
+        for one in able
+        if one.model and one.contender.variant in VANILLA
+    ]
+    return min(foreseen, default=(0.0, point.vanilla))[1] == point.vanilla
 
 
 def _shorter(ours: TippingPoint, contender: Contender, middle: int, unit: str) -> list[str]:

@@ -1,6 +1,6 @@
 """What is said to people of a tipping point beside their data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -31,6 +31,24 @@ def tipping_line(family: str, point: Mapping[str, Any], unit: str) -> str:
     low, high = (f"{point[name]:,.0f}" for name in ("ci_low", "ci_high"))
     where = f"at most {high}" if point["at_most"] else f"{value} [{low}-{high}]"
     return f"The tipping point of {pair} is {where} {unit}: {share} of the samples lie beyond it."
+
+
+def of_other_batches(compared: Sequence[int], asked: int) -> str:
+    """Return what follows a sentence on batches of other sizes than were asked for; else nothing.
+
+    Args:
+        compared: The batch sizes in which two models were compared, ascending; none where nobody
+            knows them.
+        asked: The one that the advice is for.
+    """
+    if [*compared] == [asked]:
+        return ""
+    ends = dict.fromkeys(f"{size:,}" for size in (*compared[:1], *compared[-1:]))
+    sizes = f"batches of {' to '.join(ends)}" if ends else "batches whose size is not known"
+    return (
+        f" The sweep compared the two in {sizes}; in batches of {asked:,} the comparison may come "
+        "out differently."
+    )
 
 
 def _share(point: Mapping[str, Any]) -> str:

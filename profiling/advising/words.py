@@ -7,7 +7,7 @@ from datamodules.counted import counted
 from datamodules.modality import MODALITIES
 from lightning_modules.variants import VARIANTS
 from profiling.advising.durations import duration_words
-from profiling.advising.tipping_words import tipping_line
+from profiling.advising.tipping_words import of_other_batches, tipping_line
 from profiling.analysis.points.axes import axis_of
 
 VERDICTS = {
@@ -94,8 +94,9 @@ def _of_recommended(advice: Mapping[str, Any], unit: str) -> list[str]:
         lines.append(f"Bucket edges: {edges} {length_unit}.")
     if advice["ceiling"] is not None:
         lines.append(f"No attention could save more than {advice['ceiling']:.1%} on these data.")
-    if advice["tipping_point"] is not None:
-        lines.append(tipping_line(advice["share_beyond_of"], advice["tipping_point"], length_unit))
+    if (point := advice["tipping_point"]) is not None:
+        told = tipping_line(advice["share_beyond_of"], point, length_unit)
+        lines.append(told + of_other_batches(point["batch_sizes"], advice["batch_size"]))
     return lines
 
 

@@ -115,7 +115,15 @@ def _read_wanted(arguments: Any) -> "Wanted":
             "`batch_size` must be 1 for the objective latency, which is that of a single sample, "
             f"got {batch_size}: choose the objective throughput"
         )
-    return Wanted(arguments.objective, arguments.phase, batch_size, arguments.max_length, budget)
+    return Wanted(
+        arguments.objective,
+        arguments.phase,
+        batch_size,
+        arguments.max_length,
+        budget,
+        arguments.precision,
+        arguments.device,
+    )
 
 
 def add_arguments(parser: Any) -> None:
@@ -138,6 +146,9 @@ def add_arguments(parser: Any) -> None:
     add("--max_length", type=int | None, default=None, help=longest)
     budget = "memory in GiB that a recommended variant may take; default: any"
     add("--budget_gib", type=float | None, default=None, help=budget)
+    for name, such in (("precision", "bf16-true"), ("device", "cuda")):
+        told = f"take what was measured with this {name}, such as {such}; default: the last one"
+        add(f"--{name}", type=str | None, default=None, help=told)
     told = (
         "JSON file of what your own runs found, or a list of such files: `train.py test` writes "
         "quality.json beside its logs"
@@ -153,6 +164,6 @@ ADVISE = Command(
     run=run,
     settings=(
         *("lengths", "objective", "phase", "batch_size", "max_length", "budget_gib", "quality"),
-        "json",
+        *("precision", "device", "json"),
     ),
 )

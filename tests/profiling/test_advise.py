@@ -130,6 +130,10 @@ def test_a_run_that_decides_nothing_may_be_the_cheapest_or_not(lengths, capsys, 
         (["--batch_size", "0"], "`batch_size` must be at least 1, got 0"),
         (["--budget_gib", "-1"], "`budget_gib` must be more than 0"),
         (["--phase", "training"], "text in inference"),
+        (
+            ["--precision", "16-true", "--device", "cuda"],
+            "must be of what the run measured (precision 32-true, cpu), got 16-true, cuda",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(run_directory, lengths, capsys, settings, sentence):
@@ -275,6 +279,19 @@ def test_the_quality_of_several_files_is_taken_together(run_directory, lengths, 
     assert f"twice in {files[0]}, {files[0]}" in capsys.readouterr().err
 
 
+def test_one_model_may_have_figures_of_two_test_sets(run_directory, lengths, tmp_path, capsys):
+    files = []
+    for name in ("clean", "other"):
+        files.append(str(tmp_path / f"{name}.json"))
+        Path(files[-1]).write_text(json.dumps([WINDOWED | {"source": f"runs/own on {name}"}]))
+    given = ["advise", run_directory, "--lengths", lengths, "--json", "--quality"]
+
+    assert main([*given, f"[{', '.join(files)}]"]) == 0
+
+    told = json.loads(capsys.readouterr().out)["measured_quality"]
+    assert [each["source"] for each in told] == ["runs/own on clean", "runs/own on other"]
+
+
 @pytest.mark.parametrize(
     ("entries", "sentence"),
     [
@@ -291,7 +308,7 @@ def test_the_quality_of_several_files_is_taken_together(run_directory, lengths, 
         ([WINDOWED | {"source": "\ud83d"}], "it has a text with half of a pair of surrogates"),
         ([WINDOWED | {"source": " "}], "must be a text, got ' '"),
         ([WINDOWED | {"attention_window": 31}], "must be an even number above zero, got 31"),
-        ([WINDOWED, WINDOWED], "must have each variant, window and metric once"),
+        ([WINDOWED, WINDOWED], "must have each variant, window, metric and source once"),
     ],
 )
 def test_a_wrong_quality_is_refused_in_one_sentence(

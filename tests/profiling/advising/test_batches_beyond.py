@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from profiling.advising.contenders import Wanted
+from profiling.advising.tipping_words import of_other_batches
 from profiling.advising.words import as_lines
 from profiling.errors import SettingsError
 from tests.samples.rows.advising import (
@@ -112,3 +113,40 @@ def test_the_first_line_says_of_which_batches_it_is(wanted, words):
 
     assert as_lines(found, "ms")[0].endswith(words)
     assert found["batch_size"] == wanted.batch_size
+
+
+def test_a_tipping_point_of_other_batches_is_said_to_be_of_those():
+    def told(batch_size: int) -> tuple[list[str], str]:
+        wanted = Wanted("throughput", batch_size=batch_size)
+        found = advise_run(fixed_against_per_sample(16), DATA, wanted)
+        assert found["tipping_point"]["batch_sizes"] == [16]
+        lines = as_lines(found, "ms")
+        (line,) = (each for each in lines if each.startswith("The tipping point of local_bert"))
+        return lines, line
+
+    (first, *_), other = told(2)
+    _, same = told(16)
+
+    assert first.startswith("Keep bert sdpa ")
+    assert first.endswith(" in batches of 2: no efficient variant is cheaper on these data.")
+    assert other == (
+        f"{same} The sweep compared the two in batches of 16; in batches of 2 the comparison may "
+        "come out differently."
+    )
+
+
+def test_sizes_of_batches_that_differ_or_that_nobody_knows_are_other_ones():
+    assert of_other_batches([8], 8) == of_other_batches([1], 1) == ""
+    assert " in batches of 4 to 1,024; in batches of 8 the " in of_other_batches([4, 8, 1024], 8)
+    assert " in batches whose size is not known; in " in of_other_batches([], 8)
+
+
+@pytest.mark.parametrize(("batch_size", "is_told"), [(8, True), (4, False)])
+def test_points_of_other_batches_say_nothing_of_other_data(batch_size, is_told):
+    wanted = Wanted("throughput", batch_size=batch_size)
+
+    for middle in (100, 1300):
+        notes = advise_run(CROSSING, lengths_around(middle), wanted)["notes"]
+        assert any("data would change the answer" in note for note in notes) == is_told
+    memory = advise_run(CROSSING, DATA, Wanted("memory", batch_size=8))
+    assert memory["tipping_point"]["batch_sizes"] == [1]

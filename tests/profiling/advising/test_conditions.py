@@ -1,5 +1,7 @@
 """Which conditions of a run count, and which runs are ranked."""
 
+import re
+
 import pytest
 
 from profiling.advising.advice import find_advice
@@ -60,6 +62,7 @@ def test_the_newest_conditions_that_can_answer_count_and_a_note_names_the_others
     assert note.startswith(
         "what was measured earlier under base, precision 32-true, or under precision 32-true does "
     )
+    assert note.endswith(" does not count here: give `--precision` for an answer from it")
 
 
 def test_conditions_that_came_back_are_the_newest_ones():
@@ -68,6 +71,46 @@ def test_conditions_that_came_back_are_the_newest_ones():
     found = advise_run([*CROSSING, *under(CROSSING, **HALF), *again], DATA, Wanted())
 
     assert any(each.startswith("conditions: small, precision 32-true") for each in found["notes"])
+
+
+FASTER = rows_of("bert", "sdpa", lambda n: 0.5 * vanilla_law(n))
+
+
+@pytest.mark.parametrize(
+    ("later", "asked"),
+    [
+        (HALF, {"precision": "32-true"}),
+        ({"device": "cuda"}, {"device": "cpu"}),
+        (HALF | {"device": "cuda"}, {"precision": "32-true", "device": "cpu"}),
+    ],
+)
+def test_earlier_conditions_answer_where_they_are_asked_for(later, asked):
+    rows = [*CROSSING, *under(FASTER, **later)]
+
+    assert advise_run(rows, DATA, Wanted(**asked)) == advise_run(CROSSING, DATA, Wanted())
+
+
+def test_conditions_that_no_setting_asks_for_need_a_directory_of_their_own():
+    found = advise_run([*CROSSING, *under(FASTER, size="base")], DATA, Wanted())
+
+    (note,) = (each for each in found["notes"] if "measured earlier" in each)
+    assert note.endswith(": sweep it into a directory of its own for an answer from it")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"precision": "16-true"}, "`precision` must be of what the run measured "
+         "(precision bf16-mixed; precision 32-true), got 16-true"),
+        ({"precision": "32-true", "device": "cuda"}, "`precision` and `device` must be of what the "
+         "run measured (precision bf16-mixed, cuda; precision 32-true, cpu), got 32-true, cuda"),
+    ],
+)  # fmt: skip
+def test_conditions_that_were_not_measured_are_refused(asked, sentence):
+    rows = [*CROSSING, *under(FASTER, **HALF, device="cuda")]
+
+    with pytest.raises(SettingsError, match=f"^{re.escape(sentence)}$"):
+        find_advice(rows, DATA, Wanted(**asked))
 
 
 def test_where_no_conditions_can_answer_the_newest_ones_say_why():

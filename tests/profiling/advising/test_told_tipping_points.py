@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from datamodules.lengths import LengthDistribution
-from profiling.advising.answer import FACTS
+from profiling.advising.answer import FACTS, SAVING
 from profiling.advising.contenders import Wanted
 from profiling.advising.tipping_words import tipping_line
 from profiling.advising.words import as_lines
@@ -90,25 +90,55 @@ def test_who_wins_for_short_inputs_alone_is_said_to_do_so():
     )
 
 
-def test_what_would_change_is_said_in_both_directions():
-    def notes(middle: int, rows: list[dict[str, Any]] = CROSSING) -> list[str]:
-        found = advise_run(rows, lengths_around(middle), Wanted())
-        return [note for note in found["notes"] if "would change" in note]
+def changes(middle: int, rows: list[dict[str, Any]]) -> list[str]:
+    """Return which other data than those around a length are said to change the answer."""
+    found = advise_run(rows, lengths_around(middle), Wanted())
+    return [note for note in found["notes"] if "would change" in note]
 
-    (longer,), (shorter,) = notes(100), notes(1300)
+
+def test_what_would_change_is_said_in_both_directions():
+    (longer,), (shorter,) = changes(100, CROSSING), changes(1300, CROSSING)
     assert longer.startswith("longer data would change the answer: half of the samples have at m")
     assert shorter.startswith("shorter data would change the answer: half of the samples have at l")
     assert "and local_bert w32 begins to win over bert at " in longer
     assert longer.split(" at ")[-1] == shorter.split(" at ")[-1]
-    assert not notes(1300, against_bert(lambda n: 0.7 * vanilla_law(n)))  # it wins everywhere
+    assert not changes(1300, against_bert(lambda n: 0.7 * vanilla_law(n)))  # it wins everywhere
+
+
+def modernbert_full(law: Law) -> list[dict[str, Any]]:
+    """Return rows of the second vanilla variant of texts."""
+    return rows_of("modernbert_full", "sdpa", law)
+
+
+def test_shorter_data_change_the_answer_where_no_other_vanilla_one_takes_over_before():
+    dearer = modernbert_full(lambda n: 1.5 * vanilla_law(n))
+    modernbert = rows_of("modernbert", "local_blocked", linear_law, attention_window=128)
+    bert = rows_of("bert", "sdpa", vanilla_law)
+
+    # At 237 tokens it meets its own vanilla one, at 585 the bert that is taken below that.
+    assert changes(700, [*bert, *dearer, *modernbert]) == []
+    (alone,) = changes(700, [*dearer, *modernbert])
+    assert "and modernbert w128 begins to win over modernbert_full at " in alone
+    (over_bert,) = changes(1300, [*CROSSING, *dearer])
+    assert "and local_bert w32 begins to win over bert at " in over_bert
+
+
+def test_longer_data_change_nothing_where_another_vanilla_one_has_taken_over_before():
+    flatter = modernbert_full(lambda n: 3 + 0.2 * vanilla_law(n))
+
+    assert changes(100, CROSSING) != []
+    assert changes(100, [*CROSSING, *flatter]) == []
 
 
 @pytest.mark.parametrize("wanted", [Wanted(), Wanted("memory"), Wanted(budget_gib=0.001)])
 def test_the_same_is_said_of_what_is_recommended_and_of_what_is_not(wanted):
     found = advise_run(CROSSING, lengths_around(1300), wanted)
+    names = {"variant", "implementation", "attention_window", "policy"}
 
     assert found.keys() >= set(FACTS)
-    assert all(each.keys() >= set(FACTS) for each in found["alternatives"])
+    assert all(each.keys() == names | set(FACTS) for each in found["alternatives"])
+    told = [found, *found["alternatives"]]
+    assert all(each["saving_over_padded"].keys() == set(SAVING) for each in told)
     if found["recommended"]:
         assert found["quality"].keys() == {"statement", "source"}
         assert found["problems"] == found["measured_quality"] == []

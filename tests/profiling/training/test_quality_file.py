@@ -60,6 +60,7 @@ def test_nothing_is_written_without_a_folder_or_of_a_model_that_is_no_variant(
     tmp_path: Path,
 ) -> None:
     assert written_by(build("text", "bert"), tmp_path, texts(), logger=False) == []
+    assert written_by(build("text", "bert"), tmp_path, texts(), fast_dev_run=True) == []
     assert written_by(NoVariant(), tmp_path, loader([tokens(2, 5)])) == []
 
 
