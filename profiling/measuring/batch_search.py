@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from profiling.instruments.steps import Sample
 from profiling.measuring.paths.active_path import ActivePathCheck
-from profiling.measuring.process_limits import forget, is_out_of_memory
+from profiling.measuring.steps.attempts import if_it_fits
 from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.pace import Opening
 from profiling.measuring.steps.surroundings import Surroundings
@@ -141,14 +141,12 @@ def _try_batch(
     opening: Opening | None = None,
 ) -> Trial | None:
     """Measure a fresh model, its path `checked` or not; None when memory ran out."""
-    forget(point.conditions.device)
-    try:
+
+    def measure() -> Trial:
         batch = batch_of(point, batch_size)
         check = ActivePathCheck(point, batch)
         checks = [check] if checked else []
         samples = run(build_point(point), point, batch, effort, checks, opening=opening)
-    except Exception as problem:
-        if not is_out_of_memory(problem):
-            raise
-        return None
-    return Trial.of(batch_size, samples, check.kernel)
+        return Trial.of(batch_size, samples, check.kernel)
+
+    return if_it_fits(point, measure)

@@ -11,6 +11,7 @@ from profiling.measuring.costs import count_costs
 from profiling.measuring.device_busy import measure_device_busy
 from profiling.measuring.device_peak import measure_peak_flops_per_s
 from profiling.measuring.process_limits import forget, set_threads
+from profiling.measuring.steps.attempts import keeps_pages
 from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.surroundings import Surroundings
 from profiling.measuring.steps.trainer_runs import prepare_process
@@ -84,7 +85,8 @@ def _blame(point: Point, clean_ms: float, problem: str) -> str:
 
 def _broken_down(point: Point, surroundings: Surroundings) -> tuple[list[float], list[BrokenStep]]:
     """Return latencies of steps that were left alone, and the steps that took turns with them."""
-    forget(point.conditions.device)  # the model of an earlier attempt refers to itself
+    # The model of an earlier attempt refers to itself.
+    forget(point.conditions.device, keeps_pages(point))
     effort = Effort(
         point.effort.num_warmup_steps,
         max(2 * LEAST_PAIRS, point.effort.min_samples),

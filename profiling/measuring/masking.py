@@ -14,7 +14,7 @@ from torch import Tensor
 from datamodules.batching.masking import IGNORED_LABEL
 from datamodules.geometry import samples_for_frames
 from profiling.measuring.paths.active_path import Batch
-from profiling.measuring.process_limits import forget, is_out_of_memory
+from profiling.measuring.steps.attempts import if_it_fits
 from profiling.measuring.steps.building import batch_of, build_point
 from profiling.measuring.steps.trainer_runs import run_steps
 from profiling.planning.points import Point
@@ -39,8 +39,8 @@ def masked_step_ratio(point: Point, batch_size: int) -> float | None:
         return None
     if point.length == 1:
         return None
-    forget(point.conditions.device)
-    try:
+
+    def measure() -> float:
         batch = batch_of(point, batch_size)
         masked = mask_padding(point.modality, batch, _least_padded(point.length, batch_size))
         both = [masked if is_masked else batch for is_masked in TURNS]
@@ -50,11 +50,9 @@ def masked_step_ratio(point: Point, batch_size: int) -> float | None:
             min_samples=max(len(TURNS), point.effort.min_samples),
         )
         samples = run_steps(build_point(point), point, both, effort)
-    except Exception as problem:
-        if not is_out_of_memory(problem):
-            raise
-        return None
-    return _ratio([sample.latency_ms for sample in samples])
+        return _ratio([sample.latency_ms for sample in samples])
+
+    return if_it_fits(point, measure)
 
 
 def mask_padding(modality: str, batch: Batch, lengths: Sequence[int]) -> Batch:

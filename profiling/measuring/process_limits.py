@@ -84,13 +84,19 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def forget(device: str) -> None:
+def forget(device: str, keeps: bool = False) -> None:
     """Give back the memory of what is no longer referenced.
 
     On a CPU the C library keeps what was freed, in pieces, and the limit counts it.
+
+    Args:
+        device: "cpu" or "cuda".
+        keeps: Whether the pages of a CPU stay with this process.
     """
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
-    elif hasattr(library := ctypes.CDLL(None), "malloc_trim"):  # not in musl, nor in macOS
+    elif not keeps and hasattr(
+        library := ctypes.CDLL(None), "malloc_trim"
+    ):  # not in musl, nor in macOS
         library.malloc_trim(0)
