@@ -84,7 +84,7 @@ def _report(out: Path, answer: Answer) -> dict[str, Any]:
         return row("sweep", "report", "failed", f"{type(problem).__name__}: {problem}"[:300])
     bad = failing(read_rows(out))
     reason = (
-        f"{counted(len(bad), 'row is an error', 'rows are errors')}, the first: {bad[0]['error']}"
+        f"{counted(len(bad), 'point fails', 'points fail')}, the first: {bad[0]['error']}"
         if bad
         else None
     )

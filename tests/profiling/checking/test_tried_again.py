@@ -50,5 +50,5 @@ def test_an_error_that_the_second_try_makes_good_is_none(
 def test_what_fails_twice_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report, budgets = check(iter(["error", "error", "error", "error"]), tmp_path, monkeypatch)
     assert report["status"] == "failed"
-    assert report["error"] == "1 row is an error, the first: it broke"
+    assert report["error"] == "1 point fails, the first: it broke"
     assert [budget == NO_TIME_S for budget in budgets] == [False, True, False, True]
