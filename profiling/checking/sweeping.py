@@ -10,12 +10,15 @@ from profiling.checking.archive import SWEEP
 from profiling.checking.rows import row
 from profiling.checking.time_box import Stopwatch, TimeIsUp, time_box
 from profiling.planning.settings import SweepSettings
+from profiling.planning.side_by_side import failing
 from profiling.rows.reading import read_rows
 from profiling.rows.run_directory import RunDirectory
 from profiling.sweeping.sweep import Sweep
 
 # Of the time of the sweeps, for the report and its figures.
 REPORT_SHARE = 0.1
+# A time budget in which nothing fits: what is made is what a sweep makes whatever it takes.
+NO_TIME_S = 1e-3
 Answer = Callable[[Path], None]
 """Finds the tipping points of a run directory, builds its report, prints both."""
 
@@ -56,9 +59,10 @@ def _measure(settings: SweepSettings, out: Path, seconds: float, name: str) -> d
         with time_box(seconds), RunDirectory(out) as run:
             # What is left of the time belongs to visits: the check watches the card by itself.
             Sweep(bounded, run, has_sentinel=False).measure()
-            if any(one["status"] == "error" for one in run.rows):
-                # Once more what failed: it may have been chance.
-                Sweep(bounded, run, has_sentinel=False).measure()
+            if failing(run.rows[before:]):
+                # Once more what failed, and nothing else: it may have been chance.
+                errors_alone = replace(bounded, time_budget_s=NO_TIME_S)
+                Sweep(errors_alone, run, has_sentinel=False).measure()
     except TimeIsUp:
         status, error = "cut", "the time was over"
     except Exception as problem:  # the other sweeps go on
@@ -78,9 +82,9 @@ def _report(out: Path, answer: Answer) -> dict[str, Any]:
         answer(out)
     except Exception as problem:  # the rows are there all the same
         return row("sweep", "report", "failed", f"{type(problem).__name__}: {problem}"[:300])
-    bad = [one for one in read_rows(out) if one["status"] == "error"]
+    bad = failing(read_rows(out))
     reason = (
-        f"{counted(len(bad), 'row is an error', 'rows are errors')}, the first: {bad[0]['error']}"
+        f"{counted(len(bad), 'point fails', 'points fail')}, the first: {bad[0]['error']}"
         if bad
         else None
     )

@@ -56,8 +56,8 @@ class Schedule:
     compared has had as many visits as it has had side by side, those aside that earlier sweeps
     made in vain. With a time budget the first visits are always made; later ones end at the first
     that should not fit. What decides is the seconds stored in the rows, so the same command run
-    again comes to the same end. What failed is tried once more by every sweep, whatever time is
-    left.
+    again comes to the same end. Points whose last visit failed are tried once more by every sweep,
+    whatever time is left.
 
     Attributes:
         earlier: What was there when the sweep began.
@@ -81,20 +81,20 @@ class Schedule:
         self._places = [Place(group, compared(group, pairs)) for group in listed]
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Begin a sweep; yield the visits that are open, by what is compared; `rows` may grow."""
+        """Begin a sweep; yield what is open in it, what earlier ones made in vain included."""
         self.earlier = Earlier.of(rows)
-        return self._rounds(rows)
+        return self.going_on(rows)
 
-    def _rounds(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+    def going_on(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+        """Yield the visits that are open, by what is compared; `rows` may grow."""
         is_over = False
         for number in range(self.visits):
             for place in self._places[:: -1 if number % 2 else 1]:
                 wanted, needed = self._open(place, number, rows)
                 if len(wanted) > len(needed):
                     is_over = is_over or not self._fit(wanted, rows)
-                visited = visited_in(place.rows(rows))
                 chosen = needed if is_over else wanted
-                visits = next_visits(chosen, place.points, visited, self.earlier.in_vain)
+                visits = next_visits(chosen, rows, self.earlier.in_vain)
                 if visits := [*visits, *place.untold(rows)]:
                     yield visits
 
@@ -103,13 +103,12 @@ class Schedule:
     ) -> tuple[list[Point], list[Point]]:
         """Return what is to be visited in a round, and what of it whatever time is left.
 
-        That is what was never tried, and what failed when an earlier sweep tried it, with all that
-        is compared with it. What fails once more waits for the next sweep.
+        That is what was never tried side by side, and what failed when an earlier sweep tried it
+        last, with all that is compared with it. What fails once more waits for the next sweep.
         """
         mine = place.rows(rows)
         visited = visited_in(mine)
         counted = visited - self.earlier.in_vain
-        tried = {key for key, _ in visited}
         again = self.earlier.failed_again(mine)
         wanted: set[str] = set()
         needed: set[str] = set()
@@ -117,7 +116,7 @@ class Schedule:
             keys = {point.key for point in points}
             if not keys & again and num_common(points, counted) <= number:
                 wanted |= keys
-                if not keys <= tried or self.earlier.is_due(points, visited):
+                if not num_common(points, visited) or self.earlier.is_due(points, visited):
                     needed |= keys
         return (
             [point for point in place.points if point.key in wanted],

@@ -1,8 +1,9 @@
 """What is measured side by side: which points, how often they were, and with which number next.
 
-What is compared is measured at one time, as a whole, with a number that nothing beside it has had:
-a comparison takes what has one number for a pair. A machine is another one on another day, so what
-joins later, failed or was disturbed gets a new number, and what it is compared with gets it, too.
+What is compared is measured at one time, as a whole, with a number that nothing in the run had at
+its length and phase: a comparison takes what has one number for a pair. A machine is another one
+on another day, so what joins later, failed or was disturbed gets a new number, and what it is
+compared with gets it, too.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -31,11 +32,13 @@ class Earlier:
         made: All visits.
         failed: Those that ended in an error.
         disturbed: Those beside which other processes computed.
+        failing: The keys of the points whose last visit failed.
     """
 
     made: frozenset[Visited] = frozenset()
     failed: frozenset[Visited] = frozenset()
     disturbed: frozenset[Visited] = frozenset()
+    failing: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> "Earlier":
@@ -45,6 +48,7 @@ class Earlier:
             visited_in(rows),
             visited_in(row for row in rows if row["status"] == "error"),
             visited_in(row for row in rows if was_disturbed(row)),
+            frozenset(row["key"] for row in failing(rows)),
         )
 
     @property
@@ -53,9 +57,12 @@ class Earlier:
         return self.failed | self.disturbed
 
     def is_due(self, points: Iterable[Point], visited: Iterable[Visited]) -> bool:
-        """Tell whether one of some points failed then and was not visited since."""
-        failed = {key for key, _ in self.failed} - self._since(visited)
-        return any(point.key in failed for point in points)
+        """Tell whether the last visit of one of some points failed then, and none was made since.
+
+        An error that a later visit made good is not tried again: the row of it stays for ever.
+        """
+        due = self.failing - self._since(visited)
+        return any(point.key in due for point in points)
 
     def failed_again(self, rows: Iterable[Row]) -> set[str]:
         """Return the keys of the points that failed then and failed since."""
@@ -64,6 +71,12 @@ class Earlier:
 
     def _since(self, visited: Iterable[Visited]) -> set[str]:
         return {key for key, _ in {*visited} - self.made}
+
+
+def failing(rows: Iterable[Row]) -> list[Row]:
+    """Return the last rows of the points whose last visit failed."""
+    last = {row["key"]: row for row in sorted(rows, key=lambda row: row["visit"])}
+    return [row for row in last.values() if row["status"] == "error"]
 
 
 def was_disturbed(row: Row) -> bool:
@@ -104,25 +117,27 @@ def compared(points: Sequence[Point], pairs: Iterable[str] = ()) -> list[list[Po
 
 
 def next_visits(
-    points: Sequence[Point],
-    place: Iterable[Point],
-    visited: Collection[Visited],
-    in_vain: Collection[Visited] = (),
+    points: Sequence[Point], rows: Iterable[Row], in_vain: Collection[Visited] = ()
 ) -> list[Visit]:
-    """Return a visit of some points that is made side by side.
+    """Return a visit of some points of one length and phase that is made side by side.
 
     Args:
         points: Those.
-        place: All points of their length and phase: none of them has had the number.
-        visited: What was made there, whatever came out of it.
-        in_vain: What of it does not count.
+        rows: All of the run, also of what this sweep does not plan: a later one may compare it.
+        in_vain: What of the visits does not count.
     """
-    keys = {point.key for point in place}
-    number = max((before + 1 for key, before in visited if key in keys), default=0)
-    counted = {*visited} - {*in_vain}
+    here = {_place(point.columns) for point in points}
+    made = [row for row in rows if row["status"] != "skipped" and _place(row) in here]
+    number = max((row["visit"] + 1 for row in made), default=0)
+    counted = visited_in(made) - {*in_vain}
     return [
         Visit(point, number, num_before(point, points, counted)) for point in turn(points, number)
     ]
+
+
+def _place(row: Row) -> tuple[object, ...]:
+    """Return length and phase: by the raw input, which all variants share; a text has none."""
+    return row["modality"], row["phase"], row["input_size"] or row["sequence_length"]
 
 
 def turn(group: Sequence[Point], number: int) -> list[Point]:

@@ -44,18 +44,21 @@ class Beginnings:
         self._pairs = settings.pairs
         self._schedules = [self._schedule(r.starts(), self.visits) for r in self.ranges]
 
-    def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Begin; yield the visits to make, by what is compared; `rows` grows on the way."""
-        self.earlier = self.in_any_case.earlier = Earlier.of(rows)
-        return self._visits(rows)
+    def begin(self, earlier: Earlier) -> None:
+        """Begin a sweep, before which that was there."""
+        self.earlier = earlier
+        for schedule in (self.in_any_case, *self._schedules):
+            schedule.earlier = earlier
 
-    def _visits(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+    def going_on(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+        """Yield the visits to make, by what is compared; `rows` grows on the way."""
         for number, (chosen, schedule) in enumerate(zip(self.ranges, self._schedules, strict=True)):
             if number and not self._may_begin(chosen, rows):
                 continue
-            for visits in schedule.missing(rows):
+            for visits in schedule.going_on(rows):
                 measured = _measured([visit.point for visit in visits])
-                is_first = not number and not visits[0].number
+                # Of what is compared: what joins later has another number.
+                is_first = not number and not visits[0].nth
                 if measured and not is_first and not self._fit(measured, rows):
                     break
                 yield visits

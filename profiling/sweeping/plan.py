@@ -7,7 +7,7 @@ from profiling.planning.points import Point
 from profiling.planning.ranges import Range
 from profiling.planning.schedule import Guess, Schedule
 from profiling.planning.settings import SweepSettings
-from profiling.planning.side_by_side import Visited
+from profiling.planning.side_by_side import Earlier, Visited
 from profiling.planning.visits import Visit
 from profiling.rows.columns import Row
 from profiling.sweeping.refinement import Refinement
@@ -27,17 +27,22 @@ class Plan:
     ) -> None:
         self.points = list(points)
         self.ranges = list(ranges)
-        given = {point.modality for point in points}
-        chosen = {one.modality for one in ranges}
+        self.time_budget_s = settings.time_budget_s
+        self._settings = settings
+        self._parts = self._make_parts()
+
+    def _make_parts(self) -> list[Schedule | Refinement]:
+        settings, budget = self._settings, self.time_budget_s
+        given = {point.modality for point in self.points}
+        chosen = {one.modality for one in self.ranges}
         share = len(given) / max(len(given | chosen), 1)
-        self.time_budget_s = budget = settings.time_budget_s
         schedule = Schedule(self.points, settings.visits, budget and budget * share, settings.pairs)
-        refinement = Refinement(settings, ranges, budget and budget * (1 - share))
+        refinement = Refinement(settings, self.ranges, budget and budget * (1 - share))
         parts: list[tuple[Schedule | Refinement, bool]] = [
             (schedule, bool(given)),
             (refinement, bool(chosen)),
         ]
-        self._parts = [part for part, is_needed in parts if is_needed]
+        return [part for part, is_needed in parts if is_needed]
 
     def first_points(self) -> list[Point]:
         """Return the points that are visited whatever comes out."""
@@ -46,13 +51,19 @@ class Plan:
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         """Begin a sweep; yield the visits to make, by what is compared; `rows` may grow.
 
-        What the rows that are there now say of failures and of neighbours is made once more.
+        An earlier sweep goes on as though it had never ended. Only then what failed in it or was
+        disturbed is made once more: a sweep that is stopped again and again beside a neighbour
+        would never come to its last visits.
 
         Raises:
             RuntimeError: Nothing but what was asked for before is to be made, so that there would
                 be no end.
         """
-        return _each_once(chain.from_iterable([part.missing(rows) for part in self._parts]))
+        # To parts that are new, all that was made counts.
+        unbroken = self._make_parts() if Earlier.of(rows).in_vain else []
+        goes_on = [part.going_on(rows) for part in unbroken]
+        again = [part.missing(rows) for part in self._parts]
+        return _each_once(chain.from_iterable([*goes_on, *again]))
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many of the visits have a row."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from profiling.planning.points import Point
 from profiling.planning.ranges import Range
 from profiling.planning.schedule import Guess
 from profiling.planning.settings import SweepSettings
@@ -20,10 +21,10 @@ TOLD_APART_BY = ("key", "visit", "status", "seconds")
 class Refinement:
     """The visits of ranges, each chosen by the rows that are there when its turn comes.
 
-    The same rows give the same choice, so a sweep that was interrupted goes on as it would have,
-    what failed or was disturbed by then aside. All rows of a choice are written at once. Where a
-    full disk took only some of them, the whole choice is made once more: what is made now does not
-    stand side by side with what is there.
+    The same rows give the same choice, so a sweep that was interrupted goes on as it would have.
+    All rows of a choice are written at once. Where a full disk took only some of them, the whole
+    choice is made once more: what is made now does not stand side by side with what is there.
+    Points whose last visit failed are tried once more by every sweep, whatever time is left.
 
     Args:
         settings: Of the sweep.
@@ -48,14 +49,19 @@ class Refinement:
         self._asked: dict[tuple[object, ...], list[Question]] = {}
 
     def missing(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Begin; yield the visits to make, by what is compared; `rows` grows on the way."""
+        """Begin a sweep; yield what is open in it, what earlier ones made in vain included."""
         self.earlier = Earlier.of(rows)
+        self.beginnings.begin(self.earlier)
         self._asked.clear()
-        return chain(self.beginnings.missing(rows), self._retried(rows), self._chosen(rows))
+        return self.going_on(rows)
+
+    def going_on(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
+        """Yield the visits to make, by what is compared; `rows` grows on the way."""
+        return chain(self.beginnings.going_on(rows), self._retried(rows), self._chosen(rows))
 
     def _retried(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
-        """Yield what failed before and was not tried since, with all that is compared with it."""
-        failed = (one for one in self._made(rows) if one.visited in self.earlier.failed)
+        """Yield what failed last and was not tried since, with all that is compared with it."""
+        failed = (one for one in self._made(rows) if one.visit.point.key in self.earlier.failing)
         places = dict.fromkeys((one.range, one.visit.point.length) for one in failed)
         for chosen, length in places:
             visited = visited_in(one.row for one in self._made(rows))
@@ -67,11 +73,11 @@ class Refinement:
                     due |= keys
             again = [point for point in chosen.at(length) if point.key in due]
             if again and length in chosen.lengths:
-                yield next_visits(again, chosen.at(length), visited, self.earlier.in_vain)
+                yield next_visits(again, rows, self.earlier.in_vain)
 
     def _chosen(self, rows: Sequence[Row]) -> Iterator[list[Visit]]:
         while chosen := self._choose(self._made(rows)):
-            yield chosen
+            yield next_visits(chosen, rows, self.earlier.in_vain)
 
     def num_done(self, rows: Sequence[Row]) -> int:
         """Return how many visits have a row."""
@@ -106,10 +112,13 @@ class Refinement:
         """Return the visits that were made, oldest first."""
         return made_in(self.ranges, rows)
 
-    def _choose(self, made: Sequence[Made]) -> list[Visit]:
-        """Return the visits that the widest answer wants for which there is time.
+    def _choose(self, made: Sequence[Made]) -> list[Point]:
+        """Return what the widest answer wants for which there is time: points of one length.
 
-        The range goes first that had the least time for each of its open answers.
+        The range goes first that had the least time for each of its open answers. All points get a
+        new visit, also where some were there with others before: what is compared is measured side
+        by side. What has the same number is taken for that, so the number is one that nothing has
+        had at this length.
         """
         asked = [(chosen, self._ask(chosen, made)) for chosen in self.ranges]
         shares = [
@@ -119,27 +128,19 @@ class Refinement:
         ]
         for _, questions in sorted(shares, key=lambda share: share[0]):
             for question in sorted(questions, key=lambda asked: -asked.wish.width):
-                visits = self._visits(question, questions, made)
-                if visits:
-                    return visits
+                points = self._points(question, questions, made)
+                if points:
+                    return points
         return []
 
-    def _visits(
+    def _points(
         self, question: Question, questions: Sequence[Question], made: Sequence[Made]
-    ) -> list[Visit]:
-        """Return what a question wants, for all open ones of its range; nothing without time.
-
-        It is a new visit of all their points, also where some were there with others before: what
-        is compared is measured side by side. What has the same number is taken for that, so the
-        number is one that nothing has had at this length.
-        """
+    ) -> list[Point]:
+        """Return what a question wants, for all open ones of its range; nothing without time."""
         length = question.wish.length
         points = points_for(questions, length)
         may_be = fits(points, made, self.time_budget_s, self.earlier)
-        if not may_be or not points_for([question], length):
-            return []
-        visited = visited_in(one.row for one in made)
-        return next_visits(points, question.range.at(length), visited, self.earlier.in_vain)
+        return points if may_be and points_for([question], length) else []
 
     def _ask(self, chosen: Range, made: Sequence[Made]) -> list[Question]:
         mine = of_range(chosen, made)

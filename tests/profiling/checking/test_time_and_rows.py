@@ -92,7 +92,7 @@ def test_cases_for_which_no_time_is_left_are_named_as_cut() -> None:
 class EndlessSweep:
     """Measures one point and then for ever."""
 
-    def __init__(self, settings: SweepSettings, run: RunDirectory) -> None:
+    def __init__(self, settings: SweepSettings, run: RunDirectory, has_sentinel: bool) -> None:
         self.run = run
 
     def measure(self) -> None:

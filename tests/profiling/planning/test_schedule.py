@@ -22,7 +22,8 @@ def _run(
 
 
 def _row(point: Point, number: int, seconds: float) -> dict[str, Any]:
-    return {"key": point.key, "visit": number, "status": "ok", "seconds": seconds}
+    asked = {"key": point.key, "visit": number, "status": "ok", "seconds": seconds}
+    return point.columns | asked
 
 
 def test_rounds_alternate_their_direction() -> None:
@@ -204,6 +205,17 @@ def test_errors_of_later_rounds_are_tried_again_though_the_time_is_over() -> Non
     for row in later:
         row["status"] = "ok"
     assert [*schedule.missing(rows)] == []
+
+
+def test_an_error_that_was_made_good_is_not_made_again_though_visits_are_left() -> None:
+    points = points_of("text", [64], THREE[:1])
+    schedule = Schedule(points, visits=9, time_budget_s=3.0 * len(points) + 0.5)
+    rows: list[dict[str, Any]] = []
+    assert len(_run(schedule, rows)) == 3 * len(points)
+    rows[-1]["status"] = "error"
+    rows[0]["seconds"] = 1e3  # the time is over
+    assert len(_run(schedule, rows)) == 1
+    assert _run(schedule, rows) == []
 
 
 def test_the_first_round_always_ends() -> None:

@@ -1,7 +1,7 @@
 """Which ranges a sweep begins with, when there is time for some of them only."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -36,10 +36,10 @@ NAMES = ["text inference", "speech inference", "text training", "speech training
 ROUNDS_S = {"inference": 8.0, "training": 8.0 * TRAINING_FACTOR}
 
 
-def plan(budget_s: float | None) -> Refinement:
+def plan(budget_s: float | None, added: Sequence[object] = ()) -> Refinement:
     settings = SweepSettings(
         {
-            "text": ModalitySettings(TEXT, lengths=ENDS["text"], refine=True),
+            "text": ModalitySettings([*TEXT, *added], lengths=ENDS["text"], refine=True),
             "speech": ModalitySettings(SPEECH, lengths=ENDS["speech"], refine=True),
         },
         metrics=["latency"],
@@ -145,10 +145,10 @@ def test_no_range_but_the_first_ends_with_one_visit_and_no_budget_is_exceeded(bu
     assert alone == {name for name, numbers in visits.items() if not numbers}
 
 
-def test_a_failed_visit_of_any_end_is_tried_again_by_the_next_sweep_though_the_time_is_over():
+def test_a_last_visit_that_failed_is_tried_again_by_the_next_sweep_though_the_time_is_over():
     rows: Rows = []
     measure(plan(16.0), rows)
-    failed = next(row for row in rows if (row["modality"], row["phase"]) == ("speech", "inference"))
+    failed = [row for row in rows if (row["modality"], row["phase"]) == ("speech", "inference")][-1]
     failed |= {"status": "error", "latency_ms": None}
     again = [visit for group in plan(16.0).missing(rows) for visit in group]
     assert [(visit.point.variant, visit.number) for visit in again] == [
@@ -156,6 +156,16 @@ def test_a_failed_visit_of_any_end_is_tried_again_by_the_next_sweep_though_the_t
         ("lhubert", 2),
     ]
     assert failed["key"] in {visit.point.key for visit in again}
+
+
+def test_what_is_added_when_the_time_is_over_has_first_visits_at_the_ends_of_the_first_range():
+    rows: Rows = []
+    measure(plan(16.0), rows)
+    groups = [*plan(16.0, [{"name": "fnet"}]).missing(rows)]
+    assert [{visit.point.length for visit in group} for group in groups[:2]] == [{64}, {256}]
+    for group in groups[:2]:
+        assert {visit.point.variant for visit in group} == {"bert", "fnet"}
+        assert {visit.point.phase for visit in group} == {"inference"}
 
 
 def test_what_is_skipped_in_a_phase_takes_no_time_from_it():

@@ -99,3 +99,35 @@ def test_what_was_disturbed_in_all_visits_is_decided_by_the_same_command_on_a_ca
     assert measure(plan([BERT, LOCAL]), rows, calm)
     assert answer_of(rows, "local_bert")["verdict"] == "always"
     assert measure(plan([BERT, LOCAL]), rows, calm) == []
+
+
+@PLANS
+def test_an_error_that_was_made_good_is_not_made_again(plan: Any) -> None:
+    def chance(visit: Visit) -> dict[str, Any]:
+        where = visit.point.variant, visit.point.length, visit.number
+        failed = {"status": "error", "error": "it was killed"}
+        return failed if where == ("bert", ENDS[0], 1) else latency(visit)
+
+    rows: Rows = []
+    measure(plan([BERT, LOCAL]), rows, chance)
+    assert measure(plan([BERT, LOCAL]), rows)
+    assert measure(plan([BERT, LOCAL]), rows) == []
+
+
+@PLANS
+def test_models_of_two_days_are_no_pair_until_a_sweep_has_both(plan: Any) -> None:
+    rows: Rows = []
+    measure(plan([BERT]), rows)
+    measure(plan([LOCAL]), rows, another_day)
+    visits = {
+        name: {(row["sequence_length"], row["visit"]) for row in rows if row["variant"] == name}
+        for name in ("bert", "local_bert")
+    }
+    assert visits["bert"].isdisjoint(visits["local_bert"])
+    groups = measure(plan([BERT, LOCAL]), rows)
+    assert {frozenset(visit.point.variant for visit in group) for group in groups} == {
+        frozenset({"bert", "local_bert"})
+    }
+    assert {visit.point.length for group in groups for visit in group} >= {*ENDS}
+    assert answer_of(rows, "local_bert")["verdict"] == "undecided"
+    assert measure(plan([BERT, LOCAL]), rows) == []
