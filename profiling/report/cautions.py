@@ -1,6 +1,7 @@
 """What a reader must know before the answers: gaps, failures, disturbed visits, a drift."""
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from datamodules.counted import counted
 from lightning_modules.allocator import MOST_FAULTS
@@ -11,12 +12,13 @@ from profiling.analysis.points.drift import FEWEST_READINGS, Steadiness
 from profiling.analysis.points.groups import Contender, Setting
 from profiling.analysis.points.readings import finite
 from profiling.report.answers.verdicts import listed
-from profiling.report.rounding import number_of
+from profiling.report.rounding import number_of, percent_of
 from profiling.rows.columns import Row, judged_columns
 
 NO_NUMBER = ("error", "skipped")
 # Fresh pages of a median step, at batch size 1 and at that of the throughput.
-FAULTS = ("page_faults_per_step", "throughput_page_faults_per_step")
+# What a page takes to clear, and the part of a step from which on a reader must know of it.
+PAGE_MS, LEAST_SHARE = 1e-3, 0.01
 
 
 def cautions_of(
@@ -141,20 +143,30 @@ def _faulting(rows: Iterable[Row]) -> list[str]:
     """Return a sentence about visits whose steps took fresh pages although memory was kept."""
     timed = [row for row in rows if finite(row.get("latency_ms")) is not None]
     kept = [r for r in timed if (r.get("device"), r.get("allocator")) == ("cpu", "kept")]
-    faulting = [row for row in kept if _faults(row) > MOST_FAULTS]
+    shares = {place: _share_of_clearing(row) for place, row in enumerate(kept)}
+    faulting = {place: share for place, share in shares.items() if share > LEAST_SHARE}
     if not faulting:
         return []
-    worst = max(faulting, key=_faults)
+    worst = max(faulting, key=lambda place: faulting[place])
     return [
-        f"In {len(faulting):,} of {counted(len(kept), 'visit')} that keep freed memory a step "
-        f"still took more than {MOST_FAULTS} fresh pages (at most {_faults(worst):,.0f}: "
-        f"{name_point(worst)}), and its time contains the clearing of them."
+        f"In {len(faulting):,} of {counted(len(kept), 'visit')} that keep freed memory, clearing "
+        f"fresh pages took more than {percent_of(LEAST_SHARE)} of a step (about "
+        f"{percent_of(faulting[worst])} of {name_point(kept[worst])}), and its time contains that."
     ]
 
 
-def _faults(row: Row) -> float:
-    """Return the fresh pages of a visit's steps, at the batch size that took more of them."""
-    return max(finite(row.get(name)) or 0.0 for name in FAULTS)
+def _share_of_clearing(row: Row) -> float:
+    """Return what part of a step it takes to clear fresh pages, where more of it did."""
+    latencies = row.get("throughput_latency_ms_samples") or []
+    steps = {
+        "page_faults_per_step": finite(row.get("latency_ms")),
+        "throughput_page_faults_per_step": median(latencies) if latencies else None,
+    }
+    faults = {name: finite(row.get(name)) or 0.0 for name in steps}
+    return max(
+        PAGE_MS * faults[name] / step_ms if step_ms and faults[name] > MOST_FAULTS else 0.0
+        for name, step_ms in steps.items()
+    )
 
 
 def _drifted(steadiness: Steadiness) -> list[str]:

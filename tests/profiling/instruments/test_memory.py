@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from lightning_modules.allocator import keep_freed_memory
+from lightning_modules.allocator import keep_freed_memory, page_faults, take_and_free
 from profiling.children.server import run_in_child
 from profiling.instruments import allocated
 from profiling.instruments.allocated import allocated_mib
@@ -131,3 +131,21 @@ def return_pages_to_a_library_without_settings() -> None:
 
 def test_a_c_library_without_settings_is_left_as_it_is(server: ForkServerContext) -> None:
     in_child(server, return_pages_to_a_library_without_settings)
+
+
+def find_pages_again() -> None:
+    """Count the pages that a block needs once more, after both ways of forgetting."""
+    if not keep_freed_memory():
+        return
+    take_and_free(64 * MIB)
+    faults = []
+    for keeps in (True, False):
+        forget("cpu", keeps)
+        before = page_faults()
+        take_and_free(64 * MIB)
+        faults.append(page_faults() - before)
+    assert faults[0] <= 50 < faults[1], faults
+
+
+def test_pages_that_are_kept_are_found_again(server: ForkServerContext) -> None:
+    in_child(server, find_pages_again)
