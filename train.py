@@ -40,6 +40,7 @@ from lightning_modules.training.moved_folder import MovedFolder
 from lightning_modules.training.pending_validation import PendingValidation
 from lightning_modules.training.prediction_end import PredictionEnd
 from lightning_modules.training.random_states import RandomStates
+from lightning_modules.training.slurm_job import SlurmJob
 from lightning_modules.training.whole_checkpoints import write_whole_checkpoints
 from profiling.class_names import import_classes
 from profiling.training.checks import (
@@ -61,7 +62,7 @@ OWN_COMMANDS = ("export", "labels")
 CALLBACKS = (
     # Settings first: a pending validation may save what it finds of them.
     *(GivenSettings, RandomStates, PendingValidation, LastCheckpoint, MovedFolder, FolderUse),
-    *(PredictionEnd, AccumulationWarning, MonitorWarning, CollapseWarning, QualityFile),
+    *(SlurmJob, PredictionEnd, AccumulationWarning, MonitorWarning, CollapseWarning, QualityFile),
 )
 # Of the data, for models that have such an argument.
 TOLD_BY_DATA = ("alphabet", "centroids", "classes", "num_classes", "pad_token_id")
@@ -170,7 +171,7 @@ class TrainCLI(LightningCLI):
         check_precision(self.config.subcommand, self.trainer.precision)
         chosen = self.config_init[self.config.subcommand]
         if self.config.subcommand != "export" and chosen.get("ckpt_path") is None:
-            check_requeued(self.trainer)
+            check_requeued(self.config.subcommand, self.trainer)
         if not isinstance(self.trainer.accelerator, CPUAccelerator):
             choose_sdpa(chosen["sdpa_backend"])
         else:

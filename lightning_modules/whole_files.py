@@ -12,18 +12,19 @@ LONGEST_BYTES = 200  # of a name, to which something is added: usual file system
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def whole_file(path: str | Path, called: str | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; what is written there gets its name in the end.
 
     After an error the temporary file is removed, and what `path` held before stays.
 
     Args:
         path: The file to write; its folder is made if need be.
+        called: What the temporary name begins with, if not with the name of the file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Machines that share the folder may write the same file at once.
-    unfinished = path.with_name(_unfinished_name(path.name, f"{uuid4().hex}.partial"))
+    unfinished = path.with_name(_unfinished_name(called or path.name, f"{uuid4().hex}.partial"))
     try:
         yield unfinished
         os.replace(unfinished, path)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
@@ -11,8 +12,12 @@ from typing import Any
 import lightning
 import pytest
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 import train
+from profiling.training.task_trainer import TaskTrainer
 from tests.samples.places import CONFIGS
 from tests.samples.training import offline
 from tests.samples.variants.hubert import lhubert
@@ -42,7 +47,7 @@ def run(verb: str, config: str, *settings: str) -> int:
     [
         (
             *("fit", TEXT, "on_train_batch_start"),
-            "interrupted; `--ckpt_path last` goes on from the last checkpoint",
+            "interrupted; `--ckpt_path last` goes on from the last checkpoint, if one was saved",
         ),
         ("validate", TEXT, "on_validation_batch_start", "interrupted"),
         ("test", TEXT, "on_test_batch_start", "interrupted"),
@@ -125,3 +130,18 @@ def test_processes_that_are_asked_in_different_batches_all_end(
     for process in processes:
         process.kill()
     assert ended == [143, 143]
+
+
+def test_a_process_lives_on_whose_children_end_before_it_when_they_are_asked_to() -> None:
+    child, this = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
+    launcher = _SubprocessScriptLauncher(LightningEnvironment(), 2, 1)
+    launcher.procs.append(child)
+    observer = _ChildProcessObserver(this.pid, launcher.procs)
+    assert not observer._run()
+    built = TaskTrainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    built.strategy._launcher = launcher
+    built._note_sigterm(signal.SIGTERM, None)
+    assert child.wait(60) == -signal.SIGTERM
+    assert observer._run()  # it watches no longer
+    this.terminate()
+    assert this.wait(60) == -signal.SIGTERM  # it was not killed before

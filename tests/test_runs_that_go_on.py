@@ -105,21 +105,29 @@ def test_checkpoints_stay_whole_where_temporary_files_are_on_another_file_system
     assert [path.name for path in LAST.parent.iterdir() if path.suffix != ".ckpt"] == []
 
 
-def test_what_another_job_of_slurm_saved_at_its_end_is_not_taken_unasked(
+def test_only_the_job_that_saved_at_the_end_of_its_time_goes_on_from_it_unasked(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(LAST, "hpc_ckpt_1.ckpt")  # as Lightning calls it
-    for name, value in OF_SLURM.items():
+    for name, value in (OF_SLURM | {"SLURM_RESTART_COUNT": "1"}).items():
         monkeypatch.setenv(name, value)
-    given = ["--trainer.max_steps=3", "--model.init_args.lr=0.002"]
-    for verb in ("fit", "validate"):
-        assert run(verb, trained, *given) == 2
+
+    def begin(verb: str, job: str, *settings: str) -> object:
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+        return run(verb, trained, "--trainer.max_steps=3", *settings)
+
+    shutil.copy(LAST, "hpc_ckpt_1.ckpt")  # as Lightning calls it; it says of no job
+    assert begin("fit", "1234") == 2
+    assert begin("fit", "1234", "--ckpt_path=last", "--model.init_args.lr=0.004") == 0
+    shutil.copy(LAST, "hpc_ckpt_2.ckpt")
+    capsys.readouterr()
+    for verb, job in (("fit", "99"), ("validate", "1234")):
+        assert begin(verb, job) == 2
         said = capsys.readouterr().err
         assert "`default_root_dir` must be a folder without a checkpoint of another job" in said
-        assert "hpc_ckpt_1.ckpt" in said
-    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")  # the same job again
-    with pytest.warns(UserWarning, match=r"`lr` was 0\.004 in the checkpoint"):
-        assert run("fit", trained, *given) == 0
+        assert "hpc_ckpt_2.ckpt" in said
+        assert ("`--ckpt_path hpc` goes on from it" in said) == (verb == "fit")
+    with pytest.warns(UserWarning, match=r"`lr` was 0\.004 in the checkpoint and is 0\.002"):
+        assert begin("fit", "1234", "--model.init_args.lr=0.002") == 0
 
 
 def test_a_refused_training_leaves_what_the_one_at_work_wrote_of_itself(

@@ -9,6 +9,10 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from lightning_modules.whole_files import whole_file
 
+# Lightning takes every file with `hpc_ckpt_` in its name, a hidden one too, for what a job of SLURM
+# saved at its end, and all digits behind that for its number.
+UNFINISHED = "saved.ckpt"
+
 
 class WholeCheckpoints(TorchCheckpointIO):
     """Writes a checkpoint beside its place, and gives it its name when it is complete.
@@ -25,7 +29,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         if storage_options is not None or "://" in str(path):
             super().save_checkpoint(checkpoint, path, storage_options)
             return
-        with whole_file(path) as unfinished, unfinished.open("wb") as file:
+        with whole_file(path, UNFINISHED) as unfinished, unfinished.open("wb") as file:
             torch.save(checkpoint, file)
 
 

@@ -1,7 +1,7 @@
 """What model, callbacks and precision must be before anything is computed."""
 
-import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -11,8 +11,10 @@ from lightning.pytorch.utilities import rank_zero_warn
 from datamodules.base import ModalityData
 from lightning_modules.attention.interface import find_windows
 from lightning_modules.checkpoints.attention_of_runs import one_or_all
+from lightning_modules.checkpoints.training_runs import read_checkpoint
 from lightning_modules.speech.prediction_files import PredictionFiles
 from lightning_modules.speech.training_module import SpeechTraining
+from lightning_modules.training.slurm_job import is_of_this_job
 from lightning_modules.units.extractor import UnitExtractor
 from profiling.errors import SettingsError
 
@@ -39,23 +41,26 @@ def check_precision(command: str, precision: str) -> None:
         )
 
 
-def check_requeued(trainer: Trainer) -> None:
+def check_requeued(command: str, trainer: Trainer) -> None:
     """Refuse a checkpoint that nobody gave, which Lightning takes on SLURM.
 
     Lightning saves it at the signal that the time of a job is nearly over, and never removes it.
-    The same job, begun again, is to go on from it; another one is not.
+    The training of that job, begun again, is to go on from it; nothing else is.
 
     Raises:
-        SettingsError: There is one, and this is no job that was begun again.
+        SettingsError: There is one that no training of this job has saved.
     """
     found = trainer._checkpoint_connector._hpc_resume_path
-    was_begun_again = os.environ.get("SLURM_RESTART_COUNT", "0") != "0"
-    if found is None or was_begun_again or not SLURMEnvironment.detect():
+    if found is None or not SLURMEnvironment.detect():
         return
+    trains = command == "fit"
+    if trains and Path(found).is_file() and is_of_this_job(read_checkpoint(found, "meta")):
+        return
+    goes_on = "`--ckpt_path hpc` goes on from it; for another run " if trains else ""
     raise SettingsError(
         "`default_root_dir` must be a folder without a checkpoint of another job of SLURM where "
-        f"`ckpt_path` is not given, got {found}: `--ckpt_path hpc` goes on from it; for another "
-        "run remove it, or give another `default_root_dir`"
+        f"`ckpt_path` is not given, got {found}: {goes_on}remove it, or give another "
+        "`default_root_dir`"
     )
 
 

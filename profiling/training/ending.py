@@ -8,7 +8,7 @@ from lightning_modules.training.trainer_mistakes import find_trainer_mistake
 from profiling.errors import find_mistake
 
 HOW_TO_GO_ON = {
-    "fit": "`--ckpt_path last` goes on from the last checkpoint",
+    "fit": "`--ckpt_path last` goes on from the last checkpoint, if one was saved",
     "labels": "the same command goes on from here",
 }
 

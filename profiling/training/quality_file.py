@@ -22,8 +22,9 @@ COUNTED = "test_left_out"  # how many utterances the figures are not of
 class QualityFile(lightning.Callback):
     """Writes the figures of a test beside its logs, with the variant and window that they are of.
 
-    There is no file where no logger has a folder, of models that are no variant, and of those whose
-    layers have different windows, which no sweep measures.
+    There is no file where no logger has a folder, of a part of the data (`limit_test_batches`), of
+    models that are no variant, and of those whose layers have different windows, which no sweep
+    measures.
     """
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -37,12 +38,17 @@ class QualityFile(lightning.Callback):
         weights = trainer.ckpt_path or pl_module.settings.checkpoint or "random weights"
         shared = noted[KEY] | {"source": f"{weights} on {_data_of(trainer)}"}
         entries = [{**shared, "metric": name, "value": value} for name, value in _figures(trainer)]
-        if not entries or isinstance(shared["attention_window"], list):
+        if not entries or isinstance(shared["attention_window"], list) or _is_of_a_part(trainer):
             return
         path = Path(folder, QUALITY_FILE)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(entries, indent=2) + "\n")
         rank_zero_info(f"`profile.py advise --quality {path}` tells these figures")
+
+
+def _is_of_a_part(trainer: Trainer) -> bool:
+    limit = trainer.limit_test_batches  # a number of batches, or a share of them
+    return isinstance(limit, int) or limit < 1
 
 
 def _figures(trainer: Trainer) -> list[tuple[str, float]]:

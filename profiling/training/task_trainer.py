@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
@@ -100,4 +101,7 @@ class TaskTrainer(Trainer):
         launcher = self.strategy.launcher
         if launcher is not None and not self.received_sigterm:
             launcher.kill(signum)
+            if isinstance(launcher, _SubprocessScriptLauncher):
+                # Lightning watches this list, and kills this process where another ends before it.
+                launcher.procs.clear()
         self._signal_connector.received_sigterm = True

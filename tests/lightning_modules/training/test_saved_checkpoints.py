@@ -7,7 +7,9 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from lightning_modules.training.whole_checkpoints import UNFINISHED, WholeCheckpoints
 from lightning_modules.whole_files import whole_file
+from tests.samples.fitting import trainer
 from tests.samples.saving import OFTEN, Stops, fit, go_on, last_of, load
 
 
@@ -93,7 +95,7 @@ def test_a_best_checkpoint_that_was_left_behind_does_not_count(tmp_path: Path) -
 
 
 def test_what_a_killed_run_did_not_save_to_the_end_is_removed(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "checkpoints/step-1.ckpt") as unfinished:
+    with whole_file(tmp_path / "checkpoints/step-1.ckpt", UNFINISHED) as unfinished:
         unfinished.touch()
     unfinished.touch()
     other = unfinished.with_name("of_mine.partial")
@@ -112,3 +114,14 @@ def test_a_run_that_goes_on_beside_another_is_told_the_name_of_its_last_checkpoi
         fit(tmp_path / "two", max_steps=4, resumed=last_of(tmp_path / "one"))
     assert load(last_of(tmp_path / "two"))["global_step"] == 3
     assert load(tmp_path / "two/checkpoints/last-v1.ckpt")["global_step"] == 4
+
+
+def test_what_a_job_is_saving_at_its_end_is_no_checkpoint_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = trainer(tmp_path)._checkpoint_connector
+    seen: list[str | None] = []
+    monkeypatch.setattr("torch.save", lambda *_: seen.append(connector._hpc_resume_path))
+    WholeCheckpoints().save_checkpoint({}, tmp_path / "hpc_ckpt_1.ckpt")
+    assert seen == [None]
+    assert connector._hpc_resume_path == str(tmp_path / "hpc_ckpt_1.ckpt")

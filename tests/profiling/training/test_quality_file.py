@@ -85,3 +85,10 @@ def test_a_figure_that_is_no_number_is_left_out(tmp_path: Path) -> None:
     (path,) = written_by(model, tmp_path, texts())
 
     assert [each["metric"] for each in json.loads(path.read_text())] == ["test_loss"]
+
+
+@pytest.mark.parametrize("limit", [1, 0.5])
+def test_figures_of_a_part_of_the_data_are_not_written(limit: float, tmp_path: Path) -> None:
+    model = build("text", "bert")
+
+    assert written_by(model, tmp_path, texts(), limit_test_batches=limit) == []
