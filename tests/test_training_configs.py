@@ -65,6 +65,8 @@ def test_what_a_fit_saved_can_be_validated_tested_and_trained_on(
     given = ["--config", str(config), *offline(config, everything), *BRIEFLY, *checkpoint]
     for subcommand in ("validate", "test"):
         assert train.main([subcommand, *given]) == 0
+    assert not [*tmp_path.rglob("quality.json")]  # of a part of the data
+    assert train.main(["test", *given, "--trainer.limit_test_batches=1.0"]) == 0
     (written,) = tmp_path.rglob("quality.json")
     assert {each.metric[:5] for each in read_quality(str(written))} == {"test_"}
     assert fit(config, everything, 3, *checkpoint) == 0
