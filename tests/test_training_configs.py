@@ -9,7 +9,7 @@ import torch
 
 import train
 from lightning_modules.variants import VARIANTS
-from profiling.advising.measured_quality import read_quality
+from profiling.advising.qualities.measured import read_quality
 from tests.samples.training import BRIEFLY, FITTED, offline
 
 # One of each kind of module: what it saved is used.

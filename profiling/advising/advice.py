@@ -11,7 +11,6 @@ from profiling.advising.ceiling import find_ceiling
 from profiling.advising.choosing import best_efficient, choose, compared_with, is_vanilla, judge
 from profiling.advising.contenders import Measured, Wanted, measure
 from profiling.advising.cut_lengths import computed_lengths
-from profiling.advising.measured_quality import MeasuredQuality
 from profiling.advising.newest import (
     Newest,
     choose_conditions,
@@ -19,7 +18,8 @@ from profiling.advising.newest import (
     find_conditions,
 )
 from profiling.advising.notes import notes_of
-from profiling.advising.quality_notes import notes_of_quality, where_others_stand
+from profiling.advising.qualities.measured import MeasuredQuality
+from profiling.advising.qualities.notes import notes_of_quality, where_others_stand
 from profiling.advising.tipping import find_points, would_change
 from profiling.analysis.points.checkpoints import short_names, with_names
 from profiling.errors import SettingsError

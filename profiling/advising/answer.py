@@ -8,8 +8,8 @@ from datamodules.lengths import LengthDistribution
 from profiling.advising.candidates import Candidate
 from profiling.advising.choosing import Judged
 from profiling.advising.contenders import Wanted
-from profiling.advising.measured_quality import MeasuredQuality, measured_of
-from profiling.advising.quality import quality_of
+from profiling.advising.qualities.measured import MeasuredQuality, measured_of
+from profiling.advising.qualities.published import quality_of
 from profiling.advising.savings import Saving
 from profiling.advising.tipping import Model, TippingPoint, model_of
 

@@ -7,7 +7,7 @@ from datamodules.lengths import LengthDistribution
 from datamodules.modality import find_modality
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Measured, Wanted
-from profiling.advising.quality import VANILLA
+from profiling.advising.qualities.published import VANILLA
 from profiling.analysis.answers.shares import winning_share
 from profiling.analysis.answers.tipping_points import find_tipping_points
 from profiling.analysis.answers.verdicts import WITH_VALUE

@@ -37,7 +37,7 @@ def run(arguments: Any) -> int:
     distribution = given or shared_distribution([manifest for *_, manifest in runs.values()])
     # Imported here: `--help` and a mistake in the settings do not wait for what computes.
     from profiling.advising.advice import find_advice
-    from profiling.advising.measured_quality import read_quality
+    from profiling.advising.qualities.measured import read_quality
 
     qualities = read_quality(arguments.quality) if arguments.quality is not None else []
     found = {}

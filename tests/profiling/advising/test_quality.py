@@ -8,8 +8,8 @@ import pytest
 from lightning_modules.variants import VARIANTS
 from profiling.advising.advice import find_advice
 from profiling.advising.contenders import Wanted
-from profiling.advising.measured_quality import MeasuredQuality
-from profiling.advising.quality import BASELINE, QUALITY, UNKNOWN, quality_of
+from profiling.advising.qualities.measured import MeasuredQuality
+from profiling.advising.qualities.published import BASELINE, QUALITY, UNKNOWN, quality_of
 from tests.samples.rows.advising import (
     CROSSING,
     THROUGHPUT,

@@ -8,7 +8,7 @@ import pytest
 from lightning.pytorch.loggers import CSVLogger
 
 from datamodules.modalities.synthetic import SyntheticText
-from profiling.advising.measured_quality import read_quality
+from profiling.advising.qualities.measured import read_quality
 from profiling.training.quality_file import QualityFile
 from tests.samples.fitting import TinyTokens, loader, tokens, trainer
 from tests.samples.variants.models import build

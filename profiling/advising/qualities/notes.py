@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from profiling.advising.candidates import Candidate
 from profiling.advising.contenders import Measured
-from profiling.advising.measured_quality import MeasuredQuality, measured_of
-from profiling.advising.quality import UNKNOWN, VANILLA, quality_of
+from profiling.advising.qualities.measured import MeasuredQuality, measured_of
+from profiling.advising.qualities.published import UNKNOWN, VANILLA, quality_of
 from profiling.analysis.points.groups import Contender
 
 
